@@ -1,0 +1,112 @@
+"""What a backend offers: a library of arrays, and where its arrays live."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from xpnet.errors import DTypeError
+from xpnet.typing import Namespace, Shape
+
+__all__ = ["FLOATS", "Backend", "dtype_name"]
+
+FLOATS = ("float32", "float64")
+
+
+def dtype_name(dtype: Any) -> str:
+    """Name of any library's data type: ``torch.float32`` and ``dtype('float32')`` alike."""
+    return str(dtype).rpartition(".")[2]
+
+
+class Backend(ABC):
+    """One array library as xpnet uses it.
+
+    Attributes
+    ----------
+    name : str
+        ``"numpy"``, ``"cupy"`` or the name of the namespace.
+    xp : namespace
+        The library by the Array API standard; the ops' definitions run on it.
+    raw : object or None
+        The library's own functions with ``out=``, which the planner binds; None for a library
+        without them, whose networks are run by the interpreter.
+    families : tuple of str
+        Which kernels the planner may choose, best first.
+    block : int or None
+        Elements that an update handles at a time, so that its operands stay in cache.
+    synchronous : bool
+        Whether reading one number costs nothing because results are ready when a call returns.
+    """
+
+    name: str
+    xp: Namespace
+    raw: Any = None
+    families: ClassVar[tuple[str, ...]] = ()
+    block: int | None = None
+    synchronous: bool = True
+    device: Any = None
+
+    @abstractmethod
+    def owns(self, x: Any) -> bool:
+        """Whether `x` is an array of this library."""
+
+    @abstractmethod
+    def asarray(self, x: Any, dtype: str | None = None) -> Any:
+        """An array of this library with the values of `x`; a copy only where needed."""
+
+    @abstractmethod
+    def to_numpy(self, x: Any) -> Any:
+        """The values of this library's array `x` as a NumPy array."""
+
+    def dtype(self, name: str) -> Any:
+        """The library's data type of this name."""
+        return getattr(self.xp, name)
+
+    def copy(self, x: Any) -> Any:
+        """A copy of one of this library's arrays."""
+        return self.xp.asarray(x, copy=True)
+
+    def zeros(self, shape: Shape, dtype: str) -> Any:
+        """An array of zeros."""
+        return self.xp.zeros(shape, dtype=self.dtype(dtype), device=self.device)
+
+    def take(self, source: Any, index: Any) -> Any:
+        """The rows of `source` that `index` names."""
+        return self.xp.take(source, index, axis=0)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"
+
+
+class PlannedBackend(Backend):
+    """A backend whose library writes results into given memory (``out=``)."""
+
+    def arena(self, nbytes: int) -> Any:
+        """A flat piece of memory: `nbytes` unsigned bytes."""
+        return self.raw.empty(nbytes, dtype="uint8")
+
+    def view(self, arena: Any, offset: int, shape: Shape, dtype: str) -> Any:
+        """The bytes of `arena` from `offset` as an array of this shape and type."""
+        count = 1
+        for length in shape:
+            count *= length
+        size = self.raw.dtype(dtype).itemsize
+        flat = arena[offset : offset + count * size].view(dtype)
+        return flat.reshape(shape)
+
+    @abstractmethod
+    def gather(self, source: Any, index: Any, out: Any) -> None:
+        """Write the rows of `source` that `index` names into `out`."""
+
+    def write(self, out: Any, values: Any) -> None:
+        """Write values (an array of this library, or numbers) into `out`."""
+        out[...] = values
+
+
+def check_float(name: object) -> str:
+    """The name of a floating data type that networks can be trained in."""
+    text = dtype_name(getattr(name, "__name__", name))
+    if text not in FLOATS:
+        raise DTypeError(
+            f"dtype must be one of {', '.join(map(repr, FLOATS))}, got {name!r}: parameters and "
+            "gradients need a floating type."
+        )
+    return text

@@ -1,0 +1,33 @@
+"""Any other namespace that follows the Array API standard, run by the interpreter."""
+
+from typing import Any
+
+from xpnet.backends.base import Backend, dtype_name
+from xpnet.typing import Namespace
+
+__all__ = ["GenericBackend"]
+
+
+class GenericBackend(Backend):
+    """An Array API namespace: array-api-strict, torch through array-api-compat, JAX, ..."""
+
+    def __init__(self, xp: Namespace) -> None:
+        self.xp = xp
+        self.name = xp.__name__.removeprefix("array_api_compat.")
+        self._array_type = type(xp.zeros(1))
+
+    def owns(self, x: Any) -> bool:
+        return isinstance(x, self._array_type)
+
+    def asarray(self, x: Any, dtype: str | None = None) -> Any:
+        if dtype is None:
+            return self.xp.asarray(x)
+        if self.owns(x):
+            return x if dtype_name(x.dtype) == dtype else self.xp.astype(x, self.dtype(dtype))
+        return self.xp.asarray(x, dtype=self.dtype(dtype))
+
+    def to_numpy(self, x: Any) -> Any:
+        import numpy as np
+
+        detach = getattr(x, "detach", None)  # torch refuses to export what tracks gradients
+        return np.from_dlpack(x if detach is None else detach())

@@ -1,0 +1,113 @@
+"""Where each value of a graph lives: offsets into one piece of memory, reused when free."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from xpnet.graph.value import Node, Value
+from xpnet.typing import size_of
+
+__all__ = ["Layout", "lay_out"]
+
+_ALIGN = 64  # a cache line, and the widest vector register
+_SIZES = {"float32": 4, "float64": 8, "int64": 8, "int32": 4, "bool": 1}
+
+
+def nbytes(value: Value) -> int:
+    """Bytes that a value needs, rounded up to whole cache lines."""
+    return -(-size_of(value.shape) * _SIZES[value.dtype] // _ALIGN) * _ALIGN
+
+
+@dataclass
+class Layout:
+    """Offsets of values in an arena of `size` bytes; `shared` names values that overwrite one."""
+
+    offsets: dict[Value, int] = field(default_factory=dict)
+    shared: dict[Value, Value] = field(default_factory=dict)
+    size: int = 0
+    _free: list[tuple[int, int]] = field(default_factory=list)  # (offset, bytes), by offset
+
+    def allocate(self, value: Value) -> None:
+        """Give a value the smallest hole that holds it, or new memory at the end."""
+        need = nbytes(value)
+        holes = [(size, start) for start, size in self._free if size >= need]
+        if holes:
+            size, start = min(holes)
+            self._free.remove((start, size))
+            if size > need:
+                self._insert(start + need, size - need)
+        else:
+            start, self.size = self.size, self.size + need
+        self.offsets[value] = start
+
+    def release(self, value: Value) -> None:
+        """Free a value's memory for those that come later."""
+        self._insert(self.offsets[value], nbytes(value))
+
+    def overwrite(self, value: Value, old: Value) -> None:
+        """Put a value into the memory of another, which it replaces."""
+        self.offsets[value] = self.offsets[old]
+        self.shared[value] = old
+
+    def _insert(self, start: int, size: int) -> None:
+        """Return a hole, merged with its neighbours."""
+        if not size:
+            return
+        merged: list[tuple[int, int]] = []
+        for hole in sorted([*self._free, (start, size)]):
+            if merged and sum(merged[-1]) == hole[0]:
+                merged[-1] = (merged[-1][0], merged[-1][1] + hole[1])
+            else:
+                merged.append(hole)
+        self._free = merged
+
+
+def lay_out(
+    nodes: Sequence[Node],
+    held: Sequence[Value],
+    elsewhere: set[Value],
+    inplace: Callable[[Node], tuple[int, ...]],
+) -> Layout:
+    """Place every value that the nodes compute.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+        In the order in which they run.
+    held : sequence of Value
+        Values that must keep their memory for the whole run: inputs, results.
+    elsewhere : set of Value
+        Values that have memory of their own (parameters, gradients, constants).
+    inplace : callable
+        Positions of a node's inputs over which its kernel may write its output.
+    """
+    layout = Layout()
+    last = {v: i for i, node in enumerate(nodes) for v in node.inputs}
+    keep = set(held) | elsewhere
+    for value in held:
+        if value not in elsewhere:
+            layout.allocate(value)
+    for i, node in enumerate(nodes):
+        dying = {v for v in node.inputs if last[v] == i and v not in keep}
+        target = None
+        if node.output not in keep:
+            target = _overwritable(node, dying, inplace(node))
+            if target is None:
+                layout.allocate(node.output)
+            else:
+                layout.overwrite(node.output, target)
+        if node.residual is not None and node.residual not in keep:
+            layout.allocate(node.residual)
+        unread = {v for v in (node.output, node.residual) if v is not None} - last.keys() - keep
+        for value in (dying | unread) - {target}:
+            layout.release(value)
+    return layout
+
+
+def _overwritable(node: Node, dying: set[Value], positions: tuple[int, ...]) -> Value | None:
+    """An input that dies here, whose memory the output fits exactly and may take."""
+    for position in positions:
+        value = node.inputs[position]
+        same = value.shape == node.output.shape and value.dtype == node.output.dtype
+        if same and value in dying and node.inputs.count(value) == 1:
+            return value
+    return None

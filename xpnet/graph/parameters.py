@@ -1,0 +1,73 @@
+"""All parameters as one flat vector; names are views of it.
+
+Weights come first, then biases, so that weight decay applies to one slice.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from xpnet.errors import ShapeError
+from xpnet.graph.value import Graph, ParameterSpec
+from xpnet.typing import Namespace, size_of
+
+__all__ = ["ParameterTable"]
+
+
+@dataclass(frozen=True)
+class ParameterTable:
+    """Where each named parameter stands in the flat vector.
+
+    Attributes
+    ----------
+    specs : dict of str to ParameterSpec
+        In the order in which the layers declared them.
+    offsets : dict of str to int
+        First element of each parameter.
+    size, decayed : int
+        Length of the vector, and of its leading part to which weight decay applies.
+    """
+
+    specs: dict[str, ParameterSpec]
+    offsets: dict[str, int]
+    size: int
+    decayed: int
+
+    @classmethod
+    def of(cls, graph: Graph) -> "ParameterTable":
+        """The table of a traced graph's parameters."""
+        offsets, size, decayed = {}, 0, 0
+        for wanted in (True, False):
+            for name, spec in graph.specs.items():
+                if spec.decay is wanted:
+                    offsets[name], size = size, size + size_of(spec.shape)
+            decayed = size if wanted else decayed
+        return cls(dict(graph.specs), offsets, size, decayed)
+
+    def view(self, xp: Namespace, flat: Any, name: str) -> Any:
+        """One parameter's part of a flat vector, in its shape."""
+        start, shape = self.offsets[name], self.specs[name].shape
+        return xp.reshape(flat[start : start + size_of(shape)], shape)
+
+    def views(self, xp: Namespace, flat: Any) -> dict[str, Any]:
+        """Every parameter's part of a flat vector, by name."""
+        return {name: self.view(xp, flat, name) for name in self.specs}
+
+    def flatten(self, xp: Namespace, arrays: Mapping[str, Any]) -> Any:
+        """One new flat vector of these arrays."""
+        ordered = sorted(self.offsets, key=self.offsets.__getitem__)
+        return xp.concat([xp.reshape(arrays[name], (-1,)) for name in ordered])
+
+    def check(self, names: Iterable[str], shapes: Mapping[str, Any]) -> None:
+        """Raise `ShapeError` unless these names and shapes are the table's."""
+        missing, extra = sorted(set(self.specs) - set(names)), sorted(set(names) - set(self.specs))
+        if missing or extra:
+            raise ShapeError(
+                f"the parameters' names do not fit this network: missing {missing}, not known "
+                f"{extra}. Its parameters are {', '.join(self.specs)}."
+            )
+        for name, spec in self.specs.items():
+            if tuple(shapes[name]) != spec.shape:
+                raise ShapeError(
+                    f"parameter {name!r} has shape {spec.shape}, got {tuple(shapes[name])}."
+                )

@@ -1,0 +1,148 @@
+"""The plan: a graph bound to memory and kernels, run as a flat list of calls.
+
+The interpreter says what a graph means; the plan computes the same without allocating. Made
+once for a graph, it
+
+1. computes what depends on constants alone,
+2. gives every value a place in one piece of memory, which is reused when a value is dead and
+   overwritten in place where a kernel allows it,
+3. chooses the best kernel for every node and records its calls.
+
+``print(plan)`` lists the nodes with shape, place and kernel.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from xpnet.backends.base import PlannedBackend
+from xpnet.graph.interpret import constant, evaluate
+from xpnet.graph.memory import lay_out
+from xpnet.graph.value import Graph, Node, Value
+from xpnet.kernels import Kernel, Recorder, Scratch, find
+
+__all__ = ["Arena", "Plan"]
+
+
+class Arena:
+    """Memory that the plans of one model share; it grows to what the largest needs."""
+
+    def __init__(self, backend: PlannedBackend) -> None:
+        self._backend = backend
+        self.memory = backend.arena(0)
+        self.scratch = Scratch(backend)
+
+    def reserve(self, nbytes: int) -> Any:
+        """Memory of at least this size. Plans bound to what it replaces keep theirs."""
+        if self.memory.shape[0] < nbytes:
+            self.memory = self._backend.arena(nbytes)
+        return self.memory
+
+
+class Plan:
+    """A graph, ready to run.
+
+    Parameters
+    ----------
+    graph : Graph
+        What to compute.
+    backend : PlannedBackend
+        Whose arrays and kernels to use.
+    given : mapping of Value to array
+        Arrays that exist outside: those of the parameters, which are read, and those of
+        results (such as the views of the gradient vector), which are written.
+    outputs : sequence of Value
+        Values to keep until the run's end; read them with `array`.
+    arena : Arena, optional
+        Shared memory; by default the plan has its own.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        backend: PlannedBackend,
+        given: Mapping[Value, Any],
+        outputs: Sequence[Value],
+        arena: Arena | None = None,
+    ) -> None:
+        self._backend = backend
+        self._arrays: dict[Value, Any] = dict(given)
+        self._nodes = self._needed(graph, [*outputs, *given])
+        self._fold_constants(graph, given)
+        self._kernels = {node: find(node.record, backend.families) for node in self._nodes}
+        self._layout = lay_out(
+            self._nodes,
+            [*graph.inputs, *outputs],
+            set(self._arrays),
+            lambda node: self._kernels[node].inplace,
+        )
+        arena = arena or Arena(backend)
+        memory = arena.reserve(self._layout.size)
+        for value, offset in self._layout.offsets.items():
+            self._arrays[value] = backend.view(memory, offset, value.shape, value.dtype)
+        recorder = Recorder(backend, arena.scratch)
+        for node, kernel in self._kernels.items():
+            self._bind(recorder, node, kernel)
+        self.calls = recorder.calls
+
+    @staticmethod
+    def _needed(graph: Graph, outputs: Sequence[Value]) -> list[Node]:
+        """The nodes on which the outputs depend, in order."""
+        wanted: set[Value | None] = set(outputs)
+        nodes = []
+        for node in reversed(graph.nodes):
+            if node.output in wanted or (node.residual is not None and node.residual in wanted):
+                wanted.update(node.inputs)
+                nodes.append(node)
+        return nodes[::-1]
+
+    def _fold_constants(self, graph: Graph, given: Mapping[Value, Any]) -> None:
+        """Compute the constants, and every node that reads nothing else, once and for all."""
+        xp = self._backend.xp
+        folded = {v: constant(xp, v, self._backend.device) for v in graph.constants}
+        rest = []
+        for node in self._nodes:
+            if node.output not in given and all(v in folded for v in node.inputs):
+                evaluate(xp, node, folded)
+            else:
+                rest.append(node)
+        self._nodes = rest
+        self._arrays.update(folded)
+
+    def _bind(self, recorder: Recorder, node: Node, kernel: Kernel) -> None:
+        """Record the calls of one node."""
+        places = [self._arrays[node.output]]
+        if node.residual is not None:
+            places.append(self._arrays[node.residual])
+        arrays = [self._arrays[v] for v in node.inputs]
+        recorder.bind(kernel.function, *places, *arrays, **node.static)
+
+    def array(self, value: Value) -> Any:
+        """The array in which an input is to be put, or an output is found."""
+        return self._arrays[value]
+
+    def run(self) -> None:
+        """Compute the outputs from what is in the inputs' arrays."""
+        for call in self.calls:
+            call()
+
+    def __str__(self) -> str:
+        rows = [("op", "output", "shape", "place", "kernel")]
+        rows += [self._row(node, kernel) for node, kernel in self._kernels.items()]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(t.ljust(w) for t, w in zip(r, widths, strict=True)).rstrip() for r in rows]
+        title = (
+            f"Plan on {self._backend.name}: {len(self._nodes)} nodes, {len(self.calls)} calls, "
+            f"{self._layout.size:,} bytes of workspace"
+        )
+        return "\n".join([title, *lines])
+
+    def _row(self, node: Node, kernel: Kernel) -> tuple[str, ...]:
+        value = node.output
+        inputs = ", ".join(v.name for v in node.inputs)
+        place = "given"
+        if value in self._layout.shared:
+            place = f"over {self._layout.shared[value].name}"
+        elif value in self._layout.offsets:
+            place = f"@{self._layout.offsets[value]}"
+        shape = f"{value.dtype}{list(value.shape)}"
+        return f"{node.record.name}({inputs})", value.name, shape, place, kernel.family

@@ -1,0 +1,166 @@
+"""`value_and_grad`: the general algorithm for any function of ops and layers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from xpnet import random
+from xpnet.backends import Backend, dtype_name, resolve
+from xpnet.errors import ArgumentError, DTypeError, GraphError
+from xpnet.graph.autodiff import gradients
+from xpnet.graph.interpret import interpret
+from xpnet.graph.parameters import ParameterTable
+from xpnet.graph.trace import checked
+from xpnet.graph.value import Graph, Value
+
+__all__ = ["ValueAndGrad", "initialise", "value_and_grad"]
+
+_WEIGHTS = 1  # the stream of random numbers from which initial weights are drawn
+
+
+def initialise(graph: Graph, backend: Backend, dtype: str, seed: int) -> dict[str, Any]:
+    """Starting values of a graph's parameters, in the order of their declaration."""
+    from xpnet.backends import get
+
+    host = get("numpy")
+    arrays = {}
+    for position, (name, spec) in enumerate(graph.specs.items()):
+        drawn = spec.init(host.xp, random.Key(seed, _WEIGHTS, position), spec.shape)
+        if tuple(drawn.shape) != spec.shape:
+            raise GraphError(f"initialiser of {name!r} returned shape {tuple(drawn.shape)}, "
+                             f"expected {spec.shape}.")
+        arrays[name] = backend.asarray(host.xp.astype(drawn, host.dtype(dtype)), dtype)
+    return arrays
+
+
+class ValueAndGrad:
+    """What `value_and_grad` returns: call it like the function itself."""
+
+    def __init__(self, function: Callable[..., Any], wrt: Any, backend: Any) -> None:
+        positions = (wrt,) if isinstance(wrt, int) else wrt
+        if wrt != "parameters" and (
+            not isinstance(positions, Sequence)
+            or isinstance(positions, str)
+            or not all(isinstance(i, int) and i >= 0 for i in positions)
+        ):
+            raise ArgumentError(
+                f"wrt must be an argument's position, a tuple of them or 'parameters', got {wrt!r}."
+            )
+        self._function, self._wrt, self._positions = function, wrt, positions
+        self._backend = backend
+
+    def _trace(self, backend: Backend, args: Sequence[Any]) -> tuple[Graph, list[Any], Value]:
+        graph = Graph()
+        arrays = [backend.asarray(a) for a in args]
+        arrays = [
+            backend.asarray(a, "float64") if isinstance(given, float) else a
+            for given, a in zip(args, arrays, strict=True)
+        ]
+        for i, a in enumerate(arrays):
+            graph.input(f"x{i}", tuple(a.shape), dtype_name(a.dtype))
+        result = graph.call(self._function, *graph.inputs, name="")
+        return graph, arrays, checked(self._function, result)
+
+    def init(self, *args: Any, seed: int = 0) -> dict[str, Any]:
+        """Initial parameters of the layers inside the function, by dotted name.
+
+        Parameters
+        ----------
+        *args
+            Example arguments; only their shapes and types matter.
+        seed : int, default 0
+            The same seed gives the same parameters on every backend.
+        """
+        backend = resolve(self._backend, *args)
+        graph, _, value = self._trace(backend, args)
+        return initialise(graph, backend, value.dtype, seed)
+
+    def __call__(self, *args: Any, parameters: Mapping[str, Any] | None = None) -> Any:
+        """Compute the function's value and its gradient.
+
+        Returns
+        -------
+        value : 0-d array
+        gradient : array, tuple of arrays, or dict of arrays by name
+            As `wrt` asks.
+        """
+        backend = resolve(self._backend, *args, *(parameters or {}).values())
+        graph, arrays, value = self._trace(backend, args)
+        feeds = dict(zip(graph.inputs, arrays, strict=True))
+        if set(graph.parameters) != set(parameters or {}):
+            names = ", ".join(graph.parameters) or "none"
+            raise GraphError(
+                f"the function's layers have the parameters {names}; got "
+                f"{', '.join(parameters or {}) or 'none'}. Call it with "
+                "parameters=vg.init(*args), where vg is this object."
+            )
+        ParameterTable.of(graph).check(
+            parameters or {}, {n: tuple(a.shape) for n, a in (parameters or {}).items()}
+        )
+        for name, symbol in graph.parameters.items():
+            feeds[symbol] = backend.asarray((parameters or {})[name], symbol.dtype)
+        wrt = self._symbols(graph)
+        wanted = [value, *gradients(graph, value, wrt)]
+        result, *grads = interpret(graph, backend.xp, feeds, wanted, backend.device)
+        if self._wrt == "parameters":
+            return result, dict(zip(graph.parameters, grads, strict=True))
+        return result, grads[0] if isinstance(self._wrt, int) else tuple(grads)
+
+    def _symbols(self, graph: Graph) -> list[Value]:
+        """The values to differentiate by."""
+        if self._wrt == "parameters":
+            return list(graph.parameters.values())
+        if any(i >= len(graph.inputs) for i in self._positions):
+            raise ArgumentError(
+                f"wrt={self._wrt!r} names an argument that was not given: there are "
+                f"{len(graph.inputs)}."
+            )
+        symbols = [graph.inputs[i] for i in self._positions]
+        for symbol in symbols:
+            if not symbol.dtype.startswith("float"):
+                raise DTypeError(
+                    f"argument {symbol.name[1:]} is {symbol.dtype}: only floating-point arguments "
+                    "have a gradient."
+                )
+        return symbols
+
+
+def value_and_grad(
+    function: Callable[..., Any],
+    wrt: int | tuple[int, ...] | str = 0,
+    backend: Any = None,
+) -> ValueAndGrad:
+    """Turn a scalar function of ops and layers into one that also returns its gradient.
+
+    The function is traced into a graph, differentiated by general back-propagation and run by
+    the interpreter, in the library of the arrays it is called with.
+
+    Parameters
+    ----------
+    function : callable
+        Made of Python operators, `xpnet.ops` and layers; returns one number (shape ``()``).
+    wrt : int, tuple of int or "parameters", default 0
+        Positions of the arguments to differentiate by, or ``"parameters"`` for those of the
+        layers inside.
+    backend : optional
+        As everywhere; None follows the arrays.
+
+    Returns
+    -------
+    callable
+        ``vg(*args)`` returns ``(value, gradient)``. A function with layers takes their
+        parameters by keyword: ``vg(*args, parameters=vg.init(*args))``.
+
+    Raises
+    ------
+    GraphError
+        If the result is not a scalar or does not depend on what it is differentiated by.
+
+    Examples
+    --------
+    >>> import numpy as np, xpnet as xn
+    >>> vg = xn.value_and_grad(lambda w: xn.ops.sum(w * w))
+    >>> value, gradient = vg(np.array([1.0, 2.0]))
+    >>> float(value), gradient.tolist()
+    (5.0, [2.0, 4.0])
+    """
+    return ValueAndGrad(function, wrt, backend)

@@ -1,0 +1,134 @@
+"""Kernels: in-place or fused versions of ops, bound once and then only called.
+
+A kernel does not compute. It is run once, when a plan is made, with the arrays that the plan
+has placed, and *records* the calls that compute: ``k(xp.maximum, x, 0, out=out)``. A training
+step is then a walk down the recorded list. So views, transposes, axes and decisions cost
+nothing in a step, and no step allocates.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from xpnet.backends.base import PlannedBackend
+from xpnet.ops import Op, Update, Vjp
+from xpnet.typing import Shape, size_of
+
+__all__ = ["KERNELS", "Kernel", "Recorder", "Scratch", "find", "kernel"]
+
+Call = Callable[[], Any]
+
+
+class Scratch:
+    """Memory that a kernel may use while its own calls run; all kernels share it."""
+
+    def __init__(self, backend: PlannedBackend) -> None:
+        self._backend, self._arena, self._size, self._used = backend, None, 0, 0
+
+    def reset(self) -> None:
+        """Begin the next kernel: what the last one held is free again."""
+        self._used = 0
+
+    def take(self, shape: Shape, dtype: str) -> Any:
+        """Uninitialised memory of this shape. It outlives the kernel's binding, not its turn."""
+        size = -(-size_of(shape) * self._backend.raw.dtype(dtype).itemsize // 64) * 64
+        if self._used + size > self._size:
+            # What was handed out stays alive in the calls bound to it.
+            self._size, self._used = max(size, 2 * self._size), 0
+            self._arena = self._backend.arena(self._size)
+        array = self._backend.view(self._arena, self._used, shape, dtype)
+        self._used += size
+        return array
+
+
+class Recorder:
+    """Collects the calls of the kernels that are bound with it.
+
+    ``k(fn, *args, **kwargs)`` records a call, ``k.raw`` is the library's functions with
+    ``out=``, ``k.scratch`` lends memory.
+    """
+
+    def __init__(self, backend: PlannedBackend, scratch: Scratch | None = None) -> None:
+        self.backend, self.raw = backend, backend.raw
+        self.calls: list[Call] = []
+        self._scratch = scratch or Scratch(backend)
+
+    def __call__(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        self.calls.append(partial(fn, *args, **kwargs))
+
+    def bind(self, function: Callable[..., Any], *args: Any, **static: Any) -> None:
+        """Record one kernel's calls."""
+        self._scratch.reset()
+        function(self, *args, **static)
+
+    def scratch(self, like: Any, shape: Shape | None = None, dtype: str | None = None) -> Any:
+        """Memory of the shape and type of `like`, or of those given."""
+        return self._scratch.take(like.shape if shape is None else shape, dtype or str(like.dtype))
+
+    def blocks(self, *vectors: Any) -> Iterator[tuple[Any, ...]]:
+        """Cut vectors into pieces that stay in cache, each with a scratch piece at the end."""
+        size = vectors[0].shape[0]
+        step = min(self.backend.block or size, size)
+        scratch = self.scratch(vectors[0], (step,))
+        for start in range(0, size, max(step, 1)):
+            part = slice(start, min(start + step, size))
+            yield *(v[part] for v in vectors), scratch[: part.stop - start]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A registered kernel.
+
+    Attributes
+    ----------
+    family : str
+        ``"out"`` (NumPy and CuPy functions with ``out=``), ``"numba"``, ``"cuda"``.
+    function : callable
+        ``f(k, out, *inputs, **static)``; with a residual ``f(k, out, residual, *inputs)``; for
+        an update ``f(k, p, g, *slots, *coefficients)``, which changes ``p`` and the slots and
+        may overwrite ``g``.
+    inplace : tuple of int
+        Inputs whose memory `out` may be.
+    """
+
+    family: str
+    function: Callable[..., None]
+    inplace: tuple[int, ...] = ()
+
+
+KERNELS: dict[tuple[str, str], Kernel] = {}
+
+
+def kernel(
+    record: Op | Vjp | Update, *, family: str = "out", inplace: tuple[int, ...] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register the decorated function as a kernel of this op, vjp or update."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        KERNELS[family, record.name] = Kernel(family, function, inplace)
+        return function
+
+    return register
+
+
+def find(record: Op | Vjp | Update, families: tuple[str, ...]) -> Kernel:
+    """The best kernel of these families; the plain definition, copied, where there is none."""
+    for family in families:
+        if (family, record.name) in KERNELS:
+            return KERNELS[family, record.name]
+
+    def definition(k: Recorder, out: Any, *inputs: Any, **static: Any) -> None:
+        """Compute by the definition, which allocates, and copy the result into place."""
+        residual = isinstance(record, Op) and record.residual
+        arrays = inputs[residual:]
+
+        def compute() -> None:
+            result = record.fn(k.backend.xp, *arrays, **static)
+            k.raw.copyto(out, result[0] if residual else result)
+            if residual:
+                k.raw.copyto(inputs[0], result[1])
+
+        k(compute)
+
+    return Kernel("definition", definition)

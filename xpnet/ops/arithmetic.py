@@ -1,0 +1,116 @@
+"""Elementwise arithmetic. Operands broadcast; autodiff sums the gradient back."""
+
+from typing import Any
+
+from xpnet.ops.record import PASS, Op
+from xpnet.typing import Namespace
+
+__all__ = ["ADD", "DIVIDE", "EXP", "IDENTITY", "LOG", "MULTIPLY", "NEGATIVE", "POWER", "SUBTRACT"]
+
+_UNARY = "(...)->(...)"
+_BINARY = "(...),(...)->(...)"
+
+
+def identity(xp: Namespace, x: Any) -> Any:
+    """y = x."""
+    return xp.asarray(x, copy=True)
+
+
+def negative(xp: Namespace, x: Any) -> Any:
+    """y = -x."""
+    return xp.negative(x)
+
+
+def negative_vjp(xp: Namespace, gy: Any) -> Any:
+    """gx = -gy."""
+    return xp.negative(gy)
+
+
+def add(xp: Namespace, a: Any, b: Any) -> Any:
+    """y = a + b."""
+    return xp.add(a, b)
+
+
+def subtract(xp: Namespace, a: Any, b: Any) -> Any:
+    """y = a - b."""
+    return xp.subtract(a, b)
+
+
+def multiply(xp: Namespace, a: Any, b: Any) -> Any:
+    """y = a b."""
+    return xp.multiply(a, b)
+
+
+def multiply_vjp_a(xp: Namespace, gy: Any, b: Any) -> Any:
+    """ga = gy b: the multiply gate hands each input the other one."""
+    return xp.multiply(gy, b)
+
+
+def multiply_vjp_b(xp: Namespace, gy: Any, a: Any) -> Any:
+    """gb = gy a."""
+    return xp.multiply(gy, a)
+
+
+def divide(xp: Namespace, a: Any, b: Any) -> Any:
+    """y = a / b."""
+    return xp.divide(a, b)
+
+
+def divide_vjp_a(xp: Namespace, gy: Any, b: Any) -> Any:
+    """ga = gy / b."""
+    return xp.divide(gy, b)
+
+
+def divide_vjp_b(xp: Namespace, gy: Any, y: Any, b: Any) -> Any:
+    """gb = -gy y / b."""
+    return xp.negative(xp.divide(xp.multiply(gy, y), b))
+
+
+def power(xp: Namespace, a: Any, b: Any) -> Any:
+    """y = a ** b."""
+    return xp.pow(a, b)
+
+
+def power_vjp_a(xp: Namespace, gy: Any, a: Any, b: Any) -> Any:
+    """ga = gy b a ** (b - 1), and 0 where b = 0."""
+    zero = b == 0
+    exponent = xp.subtract(b, xp.astype(~zero, b.dtype))
+    return xp.multiply(xp.multiply(gy, b), xp.pow(a, exponent))
+
+
+def power_vjp_b(xp: Namespace, gy: Any, y: Any, a: Any) -> Any:
+    """gb = gy y ln a, and 0 where y = 0."""
+    zero = y == 0
+    safe = xp.where(zero, xp.ones_like(y), xp.zeros_like(y) + a)
+    return xp.multiply(xp.multiply(gy, y), xp.log(safe))
+
+
+def exp(xp: Namespace, x: Any) -> Any:
+    """y = e ** x."""
+    return xp.exp(x)
+
+
+def exp_vjp(xp: Namespace, gy: Any, y: Any) -> Any:
+    """gx = gy y."""
+    return xp.multiply(gy, y)
+
+
+def log(xp: Namespace, x: Any) -> Any:
+    """y = ln x."""
+    return xp.log(x)
+
+
+def log_vjp(xp: Namespace, gy: Any, x: Any) -> Any:
+    """gx = gy / x."""
+    return xp.divide(gy, x)
+
+
+IDENTITY = Op("identity", _UNARY, identity, [PASS])
+NEGATIVE = Op("negative", _UNARY, negative, [negative_vjp])
+ADD = Op("add", _BINARY, add, [PASS, PASS], broadcast=True)
+SUBTRACT = Op("subtract", _BINARY, subtract, [PASS, negative_vjp], broadcast=True)
+MULTIPLY = Op("multiply", _BINARY, multiply, [multiply_vjp_a, multiply_vjp_b], broadcast=True)
+DIVIDE = Op("divide", _BINARY, divide, [divide_vjp_a, divide_vjp_b], broadcast=True)
+POWER = Op("power", _BINARY, power, [power_vjp_a, power_vjp_b], broadcast=True)
+EXP = Op("exp", _UNARY, exp, [exp_vjp])
+LOG = Op("log", _UNARY, log, [log_vjp])

@@ -1,0 +1,109 @@
+"""Losses joined with what comes before them: one value a sample, stable for any logits."""
+
+from typing import Any
+
+from xpnet.ops.record import Op
+from xpnet.typing import Namespace
+
+__all__ = [
+    "BINARY_CROSS_ENTROPY_WITH_LOGITS",
+    "MEAN_SQUARED_ERROR",
+    "SOFTMAX_CROSS_ENTROPY",
+    "SOFT_CROSS_ENTROPY",
+]
+
+
+def _one_hot(xp: Namespace, labels: Any, like: Any) -> Any:
+    """True where the class is the label: shape (..., k)."""
+    device = getattr(like, "device", None)
+    classes = xp.arange(like.shape[-1], dtype=labels.dtype, device=device)
+    return xp.expand_dims(labels, axis=-1) == classes
+
+
+def _shifted_softmax(xp: Namespace, z: Any) -> tuple[Any, Any, Any]:
+    """s = z - max z, p = softmax z and ln sum_j e**s_j, over the last axis."""
+    s = z - xp.max(z, axis=-1, keepdims=True)
+    e = xp.exp(s)
+    total = xp.sum(e, axis=-1, keepdims=True)
+    return s, e / total, xp.log(total)
+
+
+def softmax_cross_entropy(xp: Namespace, z: Any, labels: Any) -> tuple[Any, Any]:
+    """y = -ln softmax(z)[label] = ln sum_j e**s_j - s[label]; residual p = softmax z."""
+    s, p, log_total = _shifted_softmax(xp, z)
+    picked = xp.where(_one_hot(xp, labels, z), s, xp.zeros_like(s))
+    return log_total[..., 0] - xp.sum(picked, axis=-1), p
+
+
+def softmax_cross_entropy_vjp(xp: Namespace, gy: Any, r: Any, labels: Any) -> Any:
+    """gz = gy (p - one_hot(label))."""
+    one_hot = xp.astype(_one_hot(xp, labels, r), r.dtype)
+    return (r - one_hot) * xp.expand_dims(gy, axis=-1)
+
+
+def soft_cross_entropy(xp: Namespace, z: Any, t: Any) -> tuple[Any, Any]:
+    """y = -sum_k t_k ln softmax(z)_k, where 0 ln 0 = 0; residual p = softmax z."""
+    s, p, log_total = _shifted_softmax(xp, z)
+    terms = xp.where(t == 0, xp.zeros_like(s), t * (log_total - s))
+    return xp.sum(terms, axis=-1), p
+
+
+def soft_cross_entropy_vjp(xp: Namespace, gy: Any, r: Any, t: Any) -> Any:
+    """gz = gy (p sum_k t_k - t)."""
+    return (r * xp.sum(t, axis=-1, keepdims=True) - t) * xp.expand_dims(gy, axis=-1)
+
+
+def binary_cross_entropy_with_logits(xp: Namespace, z: Any, t: Any) -> Any:
+    """y = mean_k ln(1 + e**-|z|) + a |z|, with a = 1 - t where z > 0, else t, and 0 |z| = 0."""
+    size = xp.abs(z)
+    a = xp.where(z > 0, 1 - t, t)
+    wrong = xp.where(a == 0, xp.zeros_like(z), a * size)
+    return xp.mean(xp.log1p(xp.exp(-size)) + wrong, axis=-1)
+
+
+def binary_cross_entropy_with_logits_vjp(xp: Namespace, gy: Any, z: Any, t: Any) -> Any:
+    """gz = gy (sigmoid(z) - t) / k."""
+    p = xp.exp(xp.minimum(z, xp.zeros_like(z))) / (1 + xp.exp(-xp.abs(z)))
+    return (p - t) * (xp.expand_dims(gy, axis=-1) / z.shape[-1])
+
+
+def mean_squared_error(xp: Namespace, a: Any, b: Any) -> tuple[Any, Any]:
+    """y = mean_k (a_k - b_k)**2; residual d = a - b."""
+    d = a - b
+    return xp.mean(d * d, axis=-1), d
+
+
+def mean_squared_error_vjp_a(xp: Namespace, gy: Any, r: Any) -> Any:
+    """ga = 2 gy d / k."""
+    return r * (xp.expand_dims(gy, axis=-1) * (2 / r.shape[-1]))
+
+
+def mean_squared_error_vjp_b(xp: Namespace, gy: Any, r: Any) -> Any:
+    """gb = -2 gy d / k."""
+    return r * (xp.expand_dims(gy, axis=-1) * (-2 / r.shape[-1]))
+
+
+SOFTMAX_CROSS_ENTROPY = Op(
+    "softmax_cross_entropy",
+    "(...,k),(...)->(...);(...,k)",
+    softmax_cross_entropy,
+    [softmax_cross_entropy_vjp, None],
+)
+SOFT_CROSS_ENTROPY = Op(
+    "soft_cross_entropy",
+    "(...,k),(...,k)->(...);(...,k)",
+    soft_cross_entropy,
+    [soft_cross_entropy_vjp, None],
+)
+BINARY_CROSS_ENTROPY_WITH_LOGITS = Op(
+    "binary_cross_entropy_with_logits",
+    "(...,k),(...,k)->(...)",
+    binary_cross_entropy_with_logits,
+    [binary_cross_entropy_with_logits_vjp, None],
+)
+MEAN_SQUARED_ERROR = Op(
+    "mean_squared_error",
+    "(...,k),(...,k)->(...);(...,k)",
+    mean_squared_error,
+    [mean_squared_error_vjp_a, mean_squared_error_vjp_b],
+)

@@ -1,0 +1,159 @@
+"""What an op is: a name, a shape signature, a forward function and one vjp an input.
+
+Everything is read off the functions themselves:
+
+- a **forward** is ``f(xp, *inputs, *, **static)``: positional parameters are arrays and give
+  the inputs their names; keyword-only parameters are static settings such as ``axis``;
+- a **vjp** (vector-Jacobian product) is ``f(xp, gy, *reads, *, **static)``: given the gradient
+  of the loss with respect to the output, it returns the gradient with respect to one input.
+  The parameters after ``gy`` say what the backward reads: an input by its name, the output as
+  ``y``, the residual as ``r``. Whatever no vjp reads may be overwritten. Its keyword-only
+  parameters are the op's settings, ``x_shape`` for the shape of an input ``x``, or ``index``
+  and ``shapes``, the input's position and all the inputs' shapes.
+
+`PASS` stands for the vjp that hands ``gy`` on unchanged.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from xpnet.ops.signature import Signature
+from xpnet.typing import Shape
+
+__all__ = ["PASS", "Op", "Update", "Vjp"]
+
+Function = Callable[..., Any]
+
+
+def _parameters(fn: Function) -> tuple[list[str], list[str]]:
+    """Names of the positional parameters behind `xp`, and of the keyword-only ones."""
+    code = fn.__code__  # type: ignore[attr-defined]
+    names, count = code.co_varnames, code.co_argcount
+    return list(names[1:count]), list(names[count : count + code.co_kwonlyargcount])
+
+
+@dataclass(frozen=True, eq=False)
+class Vjp:
+    """The gradient of one op with respect to one of its inputs."""
+
+    name: str
+    fn: Function
+    reads: tuple[str, ...]
+    static: tuple[str, ...]
+
+
+def _pass_on(xp: Any, gy: Any) -> Any:
+    return gy
+
+
+PASS = Vjp("pass", _pass_on, (), ())
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """One operation of a graph: its mathematics and its shapes.
+
+    Calling an op on symbolic values appends a node to their graph; calling it on arrays
+    computes at once, in the arrays' own library.
+
+    Parameters
+    ----------
+    name : str
+        The op's name, one for the whole registry.
+    signature : str
+        Shapes of the inputs, the output and, after a semicolon, the residual, in NumPy's
+        generalised-ufunc notation: ``"(...,n,i),(...,i,o)->(...,n,o)"``. Leading dimensions
+        (``...``) broadcast against one another, as the Array API says, if `broadcast` is true,
+        and must be equal otherwise.
+    fn : callable
+        The forward function. With a residual it returns ``(output, residual)``.
+    vjps : sequence of callable, Vjp or None
+        One an input; ``None`` for an input without a gradient, such as labels. A variadic op
+        has a single one.
+    broadcast : bool
+        See `signature`.
+    infer : callable, optional
+        ``infer(shapes, **static) -> shape`` for ops whose shapes follow from a setting.
+    """
+
+    name: str
+    signature: str
+    fn: Function
+    vjps: Sequence[Any] = ()
+    broadcast: bool = False
+    infer: Function | None = None
+    inputs: tuple[str, ...] = field(init=False)
+    static: tuple[str, ...] = field(init=False)
+    shapes: Signature = field(init=False)
+
+    def __post_init__(self) -> None:
+        inputs, static = _parameters(self.fn)
+        shapes = Signature(self.name, self.signature, self.broadcast)
+        names = inputs or ["x"]
+        vjps = tuple(self._vjp(n, v) for n, v in zip(names, self.vjps, strict=True))
+        for key, value in (
+            ("inputs", tuple(inputs)),
+            ("static", tuple(static)),
+            ("shapes", shapes),
+            ("vjps", vjps),
+        ):
+            object.__setattr__(self, key, value)
+
+    def _vjp(self, name: str, fn: Any) -> Vjp | None:
+        if fn is None or isinstance(fn, Vjp):
+            return fn
+        reads, static = _parameters(fn)
+        return Vjp(f"{self.name}.vjp_{name}", fn, tuple(reads[1:]), tuple(static))
+
+    @property
+    def variadic(self) -> bool:
+        """Whether the op takes any number of inputs (``*xs``)."""
+        return not self.inputs
+
+    @property
+    def residual(self) -> bool:
+        """Whether the forward also returns an array for the backward."""
+        return self.shapes.residual is not None
+
+    def vjp_of(self, index: int) -> Vjp | None:
+        """The vjp of the input at this position."""
+        if not self.vjps:
+            return None
+        vjp: Vjp | None = self.vjps[0 if self.variadic else index]
+        return vjp
+
+    def output_shape(self, shapes: Sequence[Shape], static: dict[str, Any]) -> Shape:
+        """Shape of the output; raises `ShapeError` for inputs that do not fit."""
+        if self.infer is not None:
+            shape: Shape = self.infer(shapes, **static)
+            return shape
+        return self.shapes.output_shape(shapes)
+
+    def __call__(self, *args: Any, **static: Any) -> Any:
+        """Apply the op to symbolic values (appends a node) or to arrays (computes)."""
+        for arg in args:
+            graph = getattr(arg, "graph", None)
+            if graph is not None:
+                return graph.append(self, args, static)
+        from array_api_compat import array_namespace
+
+        xp = array_namespace(*args)
+        self.output_shape([tuple(getattr(a, "shape", ())) for a in args], static)
+        result = self.fn(xp, *args, **static)
+        return result[0] if self.residual else result
+
+
+@dataclass(frozen=True, eq=False)
+class Update:
+    """One rule that changes flat vectors: a link in an optimiser's chain.
+
+    ``fn(xp, p, g, *slots, *coefficients, **static)`` returns the new ``(p, g, *slots)``.
+    Coefficients are 0-d arrays, computed on the host for each step; slots are vectors as long
+    as the parameters that start as zeros.
+    """
+
+    name: str
+    fn: Function
+    slots: tuple[str, ...] = ()
+    coefficients: tuple[str, ...] = ()

@@ -1,0 +1,87 @@
+"""Reductions, and the sum that undoes a broadcast."""
+
+from typing import Any
+
+from xpnet.errors import ShapeError
+from xpnet.ops.record import Op
+from xpnet.typing import Namespace, Shape, size_of
+
+__all__ = ["MEAN", "SUM", "SUM_TO", "WEIGHTED_MEAN", "normal_axes", "sum_to_axes"]
+
+Axis = int | tuple[int, ...] | None
+
+
+def normal_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """The axes as non-negative integers; all of them for None."""
+    axes = range(ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    if any(not -ndim <= a < ndim for a in axes):
+        raise ShapeError(f"axis {axis} does not exist in an array of {ndim} dimensions.")
+    return tuple(sorted({a % ndim for a in axes}))
+
+
+def reduced_shape(shapes: list[Shape], *, axis: Axis = None, keepdims: bool = False) -> Shape:
+    """Shape left over by a reduction."""
+    axes = normal_axes(axis, len(shapes[0]))
+    if keepdims:
+        return tuple(1 if i in axes else n for i, n in enumerate(shapes[0]))
+    return tuple(n for i, n in enumerate(shapes[0]) if i not in axes)
+
+
+def sum_(xp: Namespace, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
+    """y = sum of x over the axes."""
+    return xp.sum(x, axis=axis, keepdims=keepdims)
+
+
+def sum_vjp(xp: Namespace, gy: Any, *, axis: Axis, keepdims: bool, x_shape: Shape) -> Any:
+    """gx = gy, handed to every element that was summed."""
+    kept = reduced_shape([x_shape], axis=axis, keepdims=True)
+    return xp.broadcast_to(xp.reshape(gy, kept), x_shape)
+
+
+def mean(xp: Namespace, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
+    """y = sum of x over the axes, divided by their number of elements."""
+    return xp.mean(x, axis=axis, keepdims=keepdims)
+
+
+def mean_vjp(xp: Namespace, gy: Any, *, axis: Axis, keepdims: bool, x_shape: Shape) -> Any:
+    """gx = gy / n for every element that was averaged."""
+    n = size_of([x_shape[i] for i in normal_axes(axis, len(x_shape))])
+    return sum_vjp(xp, gy / n, axis=axis, keepdims=keepdims, x_shape=x_shape)
+
+
+def sum_to_axes(have: Shape, want: Shape) -> tuple[int, ...]:
+    """The axes along which an array of shape `want` was repeated to give shape `have`."""
+    lead = len(have) - len(want)
+    return tuple(
+        i for i, n in enumerate(have) if i < lead or (want[i - lead] == 1 and n != 1)
+    )
+
+
+def sum_to(xp: Namespace, x: Any, *, shape: Shape) -> Any:
+    """y = x summed over the axes along which `shape` was broadcast."""
+    axes = sum_to_axes(x.shape, shape)
+    return xp.reshape(xp.sum(x, axis=axes), shape)
+
+
+def sum_to_vjp(xp: Namespace, gy: Any, *, x_shape: Shape) -> Any:
+    """gx = gy, broadcast again."""
+    return xp.broadcast_to(gy, x_shape)
+
+
+def weighted_mean(xp: Namespace, x: Any, w: Any) -> Any:
+    """y = sum_n w_n x_n / sum_n w_n; terms of weight 0 do not count, and y = 0 if all are."""
+    total = xp.sum(w)
+    terms = xp.where(w == 0, xp.zeros_like(x), w * x)
+    return xp.sum(terms) / xp.where(total == 0, xp.ones_like(total), total)
+
+
+def weighted_mean_vjp_x(xp: Namespace, gy: Any, w: Any) -> Any:
+    """gx_n = gy w_n / sum_m w_m."""
+    total = xp.sum(w)
+    return w * (gy / xp.where(total == 0, xp.ones_like(total), total))
+
+
+SUM = Op("sum", "(...)->(...)", sum_, [sum_vjp], infer=reduced_shape)
+MEAN = Op("mean", "(...)->(...)", mean, [mean_vjp], infer=reduced_shape)
+SUM_TO = Op("sum_to", "(...)->(...)", sum_to, [sum_to_vjp], infer=lambda shapes, *, shape: shape)
+WEIGHTED_MEAN = Op("weighted_mean", "(n),(n)->()", weighted_mean, [weighted_mean_vjp_x, None])

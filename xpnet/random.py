@@ -1,0 +1,99 @@
+"""Counter-based random numbers: the same bits on every array library.
+
+The generator is Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as
+easy as 1, 2, 3", SC 2011). A number depends only on its key ``(seed, stream)`` and on its
+counter ``(index, step)``: there is no hidden state, any part can be drawn again, and a run
+on a laptop and on a GPU draws the same bits.
+"""
+
+from math import pi
+from typing import Any
+
+from xpnet.errors import ArgumentError
+from xpnet.typing import Namespace, Shape, size_of
+
+__all__ = ["Key", "bits", "normal", "permutation", "uniform"]
+
+_MASK = 0xFFFFFFFF
+_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+_WEYL = (0x9E3779B9, 0xBB67AE85)
+
+
+class Key:
+    """Names one stream of random numbers: ``(seed, stream, step)``.
+
+    Parameters
+    ----------
+    seed : int
+        The user's seed, in [0, 2**32).
+    stream : int
+        What the numbers are for (initial weights, shuffles, ...), in [0, 2**32).
+    step : int
+        Which draw of that stream, in [0, 2**64): the parameter's index, the epoch, ...
+    """
+
+    __slots__ = ("seed", "step", "stream")
+
+    def __init__(self, seed: int, stream: int, step: int = 0) -> None:
+        for name, value, bound in (("seed", seed, 32), ("stream", stream, 32), ("step", step, 64)):
+            if isinstance(value, bool) or not 0 <= value < 2**bound:
+                raise ArgumentError(f"{name} must be an integer in [0, 2**{bound}), got {value!r}.")
+        self.seed, self.stream, self.step = int(seed), int(stream), int(step)
+
+
+def _multiply(a: Any, constant: int) -> tuple[Any, Any]:
+    """High and low 32 bits of the product of two unsigned 32-bit numbers held in int64.
+
+    The constant is split in 16-bit halves, so that no partial product leaves int64: libraries
+    differ in what they do on overflow, and several have no unsigned 64-bit type.
+    """
+    low = a * (constant & 0xFFFF)
+    middle = a * (constant >> 16) + (low >> 16)
+    return middle >> 16, ((middle & 0xFFFF) << 16) | (low & 0xFFFF)
+
+
+def bits(xp: Namespace, key: Key, blocks: int, device: Any = None) -> tuple[Any, Any, Any, Any]:
+    """Four int64 arrays of `blocks` random numbers each, uniform on [0, 2**32)."""
+    index = xp.arange(blocks, dtype=xp.int64, device=device)
+    c0, c1 = index & _MASK, index >> 32
+    c2 = xp.zeros_like(index) + (key.step & _MASK)
+    c3 = xp.zeros_like(index) + (key.step >> 32)
+    k0, k1 = key.seed, key.stream
+    for _ in range(10):
+        high0, low0 = _multiply(c0, _MULTIPLIERS[0])
+        high1, low1 = _multiply(c2, _MULTIPLIERS[1])
+        c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
+        k0, k1 = (k0 + _WEYL[0]) & _MASK, (k1 + _WEYL[1]) & _MASK
+    return c0, c1, c2, c3
+
+
+def uniform(xp: Namespace, key: Key, shape: Shape, device: Any = None) -> Any:
+    """Float64 numbers, uniform on the open interval (0, 1), of the given shape."""
+    count = size_of(shape)
+    words = xp.concat(bits(xp, key, -(-count // 4), device))[:count]
+    return xp.reshape((xp.astype(words, xp.float64) + 0.5) * 2.0**-32, shape)
+
+
+def normal(xp: Namespace, key: Key, shape: Shape, device: Any = None) -> Any:
+    """Float64 numbers from N(0, 1) by the Box-Muller transform.
+
+    ``z = sqrt(-2 ln u1) cos(2 pi u2)``, and the same with the sine, for uniform u1 and u2.
+    """
+    count = size_of(shape)
+    u = uniform(xp, key, (2, -(-count // 2)), device)
+    radius, angle = xp.sqrt(-2.0 * xp.log(u[0, :])), 2.0 * pi * u[1, :]
+    z = xp.concat([radius * xp.cos(angle), radius * xp.sin(angle)])
+    return xp.reshape(z[:count], shape)
+
+
+def permutation(xp: Namespace, key: Key, n: int, device: Any = None) -> Any:
+    """A random order of ``0 .. n-1``, int64, for n up to 2**31.
+
+    Each number is put behind 32 random bits and the pairs are sorted; no two are equal, so
+    that every library sorts them alike.
+    """
+    if n >= 2**31:
+        raise ArgumentError(f"cannot shuffle {n} rows: at most 2**31 - 1 are supported.")
+    words = xp.concat(bits(xp, key, -(-n // 4), device))[:n]
+    pairs = ((words >> 1) << 32) | xp.arange(n, dtype=xp.int64, device=device)
+    return xp.sort(pairs) & _MASK
