@@ -1,0 +1,114 @@
+"""Find a published file on this machine, or download it once; never use a damaged one."""
+
+import hashlib
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from xpnet.errors import DatasetError
+from xpnet.optional import require
+
+__all__ = ["Source", "locate"]
+
+_TIMEOUT_S = 15
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the files of one data set are to be had, and what they must be.
+
+    Attributes
+    ----------
+    name : str
+        What messages call it.
+    folder : str
+        Folder of its files, below ``XPNET_DATA`` and in the cache.
+    mirrors : tuple of str
+        Base URLs, each ending in a slash, tried in this order.
+    sha256 : mapping of str to str
+        SHA-256 of each file, by file name.
+    """
+
+    name: str
+    folder: str
+    mirrors: tuple[str, ...]
+    sha256: Mapping[str, str]
+
+
+def locate(source: Source, file: str) -> Path:
+    """Return the path of a verified copy of a file, downloading it where there is none.
+
+    Looked at in turn: the folder named by the environment variable ``XPNET_DATA``, the cache
+    (``XPNET_CACHE``, or else the user's cache folder), the mirrors.
+
+    Parameters
+    ----------
+    source : Source
+        The data set.
+    file : str
+        One of the names in ``source.sha256``.
+
+    Raises
+    ------
+    DatasetError
+        If the copy below ``XPNET_DATA`` is damaged, or no mirror gives a good one.
+    MissingDependencyError
+        If it must be downloaded and pooch is not installed.
+    """
+    root = os.environ.get("XPNET_DATA")
+    if not root:
+        return _fetch(source, file, "XPNET_DATA is not set")
+    local = Path(root).expanduser() / source.folder / file
+    if not local.is_file():
+        return _fetch(source, file, f"{local} does not exist")
+    _verify(local, source.sha256[file])
+    return local
+
+
+def _verify(path: Path, expected: str) -> None:
+    try:
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read: {error}") from error
+    if found != expected:
+        raise DatasetError(
+            f"{path} is damaged: expected SHA-256 {expected}, found {found}. "
+            "Replace the file, or remove it to have it downloaded."
+        )
+
+
+def _fetch(source: Source, file: str, no_local: str) -> Path:
+    pooch = require(
+        "pooch", extra="datasets", purpose=f"Downloading {source.name} ({file}; {no_local})"
+    )
+    folder = Path(os.environ.get("XPNET_CACHE") or pooch.os_cache("xpnet")) / source.folder
+    failures = []
+    for mirror in source.mirrors:
+        try:
+            return _download(pooch, mirror + file, folder, source.sha256[file])
+        # Pooch reports network and disk trouble as OSError, a wrong hash as ValueError.
+        except (OSError, ValueError) as error:
+            failures.append(f"\n  {mirror}{file}: {error}")
+    raise DatasetError(
+        f"{file} of {source.name} could not be had: {no_local}; it is not in the cache {folder}; "
+        f"and no mirror gave it:{''.join(failures)}\nConnect to the internet, or put "
+        f"{', '.join(source.sha256)} into a folder DIR/{source.folder} and set XPNET_DATA=DIR."
+    )
+
+
+def _download(pooch: ModuleType, url: str, folder: Path, sha256: str) -> Path:
+    """Let pooch return the cached file, or download, verify and only then keep it."""
+    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=_TIMEOUT_S)
+    return Path(
+        pooch.retrieve(
+            url,
+            known_hash=f"sha256:{sha256}",
+            fname=url.rpartition("/")[2],
+            path=folder,
+            downloader=downloader,
+        )
+    )

@@ -1,0 +1,120 @@
+"""Read a NumPy archive that holds a table as the arrays ``X`` and ``y``."""
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xpnet.errors import DataError
+
+__all__ = ["read_npz", "to_float32"]
+
+_REQUIRED = ("X", "y")
+_TEST = ("X_test", "y_test")
+
+
+def read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    """Read and check ``X`` and ``y``, and ``X_test`` and ``y_test`` where the file has them.
+
+    Nothing is unpickled, so a file from a stranger cannot run code. Other arrays are ignored.
+
+    Parameters
+    ----------
+    path : Path
+        The file, as written by ``numpy.savez``.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Inputs as float32 of shape (n, d), targets as they are, of shape (n,).
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, an array is missing, or has the wrong type or shape.
+    """
+    arrays = _load(path)
+    for inputs, target in (_REQUIRED, _TEST):
+        if inputs in arrays:
+            arrays[inputs] = _inputs(f"{path}, array {inputs!r}", arrays[inputs])
+            _check_target(f"{path}, array {target!r}", arrays[target], len(arrays[inputs]))
+    if "X_test" in arrays and arrays["X_test"].shape[1] != arrays["X"].shape[1]:
+        raise DataError(
+            f"{path}: expected X and X_test with as many columns, found "
+            f"{arrays['X'].shape[1]} and {arrays['X_test'].shape[1]}."
+        )
+    return arrays
+
+
+def to_float32(where: str, values: NDArray[Any]) -> NDArray[np.float32]:
+    """Convert to float32, refusing what is not finite in it."""
+    with np.errstate(over="ignore"):
+        converted = values.astype(np.float32)
+    bad = np.argwhere(~np.isfinite(converted))
+    if len(bad):
+        index = tuple(bad[0].tolist())
+        raise DataError(
+            f"{where}, index {index}: expected a finite number of at most 3.4e38 (float32), found "
+            f"{values[index]}. Replace it, or remove its row."
+        )
+    return converted
+
+
+def _load(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        if path.is_file() and not zipfile.is_zipfile(path):
+            raise DataError(f"{path} is not a NumPy archive. Write it with numpy.savez.")
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: _member(path, archive, name) for name in _names(path, archive.files)}
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+
+
+def _member(path: Path, archive: Any, name: str) -> NDArray[Any]:
+    try:
+        return np.asarray(archive[name])
+    except ValueError as error:
+        raise DataError(
+            f"{path}, array {name!r} cannot be read: {error}. Store plain numbers or strings."
+        ) from error
+
+
+def _names(path: Path, found: list[str]) -> tuple[str, ...]:
+    """Choose the arrays to load: the required ones, and the test pair if it is there."""
+    names = _REQUIRED + (_TEST if any(name in found for name in _TEST) else ())
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise DataError(
+            f"{path}: expected arrays {', '.join(names)}, but {', '.join(missing)} is missing; "
+            f"found {', '.join(found) or 'none'}. Write them with numpy.savez(path, X=X, y=y)."
+        )
+    return names
+
+
+def _inputs(where: str, values: NDArray[Any]) -> NDArray[np.float32]:
+    if values.ndim != 2 or 0 in values.shape:
+        raise DataError(
+            f"{where}: expected two dimensions (rows, features), at least one of each, found shape "
+            f"{values.shape}. Flatten images with X.reshape(len(X), -1)."
+        )
+    _check_kind(where, values, "biuf", "numbers")
+    return to_float32(where, values)
+
+
+def _check_target(where: str, values: NDArray[Any], rows: int) -> None:
+    if values.shape != (rows,):
+        raise DataError(
+            f"{where}: expected one target for each of {rows} rows, shape ({rows},), found shape "
+            f"{values.shape}."
+        )
+    _check_kind(where, values, "biufU", "numbers or strings")
+    if values.dtype.kind == "f":
+        to_float32(where, values)
+
+
+def _check_kind(where: str, values: NDArray[Any], kinds: str, expected: str) -> None:
+    if values.dtype.kind not in kinds:
+        raise DataError(f"{where}: expected {expected}, found dtype {values.dtype}. Convert it.")

@@ -1,0 +1,113 @@
+"""Decide what a target column means, and encode it: class labels, or values to regress on."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xpnet.datasets.csvfile import Columns, is_number, parse_numbers
+from xpnet.datasets.npzfile import to_float32
+from xpnet.errors import DataError
+
+__all__ = ["Task", "class_names", "encode", "find_classes", "parse_target"]
+
+Task = Literal["auto", "classification", "regression"]
+
+_MOST_CLASSES = 100
+
+
+def parse_target(path: Path, columns: Columns, task: Task) -> NDArray[Any]:
+    """Return the target cells of a CSV file as float64 numbers or, if they are text, as strings.
+
+    Raises
+    ------
+    DataError
+        If a cell is empty or not finite, or if text must be or probably was meant as a number.
+    """
+    cells = columns.target
+    numeric = [is_number(cell) for cell in cells]
+    if task == "regression" or all(numeric):
+        names = [columns.target_name]
+        rows = zip(columns.lines, cells, strict=True)
+        return np.array([parse_numbers(path, line, names, [cell])[0] for line, cell in rows])
+    if "" in cells:
+        raise DataError(
+            f"{_place(path, columns, cells.index(''))}: expected a target, found an empty cell. "
+            "Fill it in, or remove its row."
+        )
+    if task == "auto" and any(numeric):
+        odd = numeric.index(False)
+        raise DataError(
+            f"{_place(path, columns, odd)}: the target mixes numbers and text, here "
+            f"{cells[odd]!r}. Correct it, or ask for task='classification', which takes every "
+            "value for the name of a class."
+        )
+    return np.array(cells)
+
+
+def find_classes(where: str, values: NDArray[Any], task: Task) -> NDArray[Any] | None:
+    """Return the sorted distinct values if they are labels of classes, or else None.
+
+    Raises
+    ------
+    DataError
+        If regression is asked for on text.
+    """
+    if values.dtype.kind == "U" and task == "regression":
+        raise DataError(
+            f"{where}: regression needs numbers, found text such as {str(values[0])!r}."
+        )
+    if task == "regression":
+        return None
+    distinct = np.unique(values)
+    return distinct if task == "classification" or _look_like_labels(distinct) else None
+
+
+def encode(where: str, values: NDArray[Any], classes: NDArray[Any] | None) -> NDArray[Any]:
+    """Return the index of each value in `classes` as int64, or without classes float32 values.
+
+    Raises
+    ------
+    DataError
+        If a value is none of the classes, or text where numbers are expected.
+    """
+    if classes is None and values.dtype.kind != "U":
+        return to_float32(where, values)
+    if classes is None or (values.dtype.kind == "U") != (classes.dtype.kind == "U"):
+        raise DataError(
+            f"{where}: expected targets of the kind trained on, found {values.dtype}. "
+            "Store both as text or both as numbers."
+        )
+    known = np.isin(values, classes)
+    if not known.all():
+        raise DataError(
+            f"{where}, index {int(np.argmin(known))}: expected one of the {len(classes)} classes "
+            f"trained on, found {str(values[np.argmin(known)])!r}. Correct it, or remove its row."
+        )
+    return np.searchsorted(classes, values).astype(np.int64)
+
+
+def class_names(classes: NDArray[Any] | None) -> tuple[str, ...] | None:
+    """Write each class as a string; a whole number without its decimal point."""
+    if classes is None:
+        return None
+    values: Sequence[object] = classes.tolist()
+    return tuple(
+        str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+        for value in values
+    )
+
+
+def _look_like_labels(distinct: NDArray[Any]) -> bool:
+    """Text, booleans; whole numbers if they are two (-1 and 1), or few and none negative."""
+    if distinct.dtype.kind in "Ub":
+        return True
+    if (distinct != np.trunc(distinct)).any():
+        return False
+    return len(distinct) == 2 or (bool(distinct[0] >= 0) and len(distinct) <= _MOST_CLASSES)
+
+
+def _place(path: Path, columns: Columns, row: int) -> str:
+    return f"{path}, line {columns.lines[row]}, column {columns.target_name!r}"
