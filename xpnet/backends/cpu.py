@@ -20,9 +20,12 @@ def _put(out: Any, index: Any, values: Any) -> None:
 
 # The ufuncs' own reduce saves a microsecond a call over np.sum and np.max.
 RAW = SimpleNamespace(
-    **{name: getattr(np, name) for name in """abs add arange argmax concatenate copyto divide
+    **{
+        name: getattr(np, name)
+        for name in """abs add arange argmax concatenate copyto divide
        dtype empty equal exp expand_dims greater log log1p matmul maximum
-       minimum multiply negative not_equal ones power sqrt subtract swapaxes tanh zeros""".split()},
+       minimum multiply negative not_equal ones power sqrt subtract swapaxes tanh zeros""".split()
+    },
     max=np.maximum.reduce,
     sum=np.add.reduce,
     take=_take,

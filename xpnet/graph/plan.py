@@ -126,10 +126,12 @@ class Plan:
             call()
 
     def __str__(self) -> str:
-        rows = [("op", "output", "shape", "place", "kernel")]
+        rows: list[tuple[str, ...]] = [("op", "output", "shape", "place", "kernel")]
         rows += [self._row(node, kernel) for node, kernel in self._kernels.items()]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(t.ljust(w) for t, w in zip(r, widths, strict=True)).rstrip() for r in rows]
+        lines = [
+            "  ".join(t.ljust(w) for t, w in zip(r, widths, strict=True)).rstrip() for r in rows
+        ]
         title = (
             f"Plan on {self._backend.name}: {len(self._nodes)} nodes, {len(self.calls)} calls, "
             f"{self._layout.size:,} bytes of workspace"

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from xpnet import ops
 from xpnet.errors import GraphError
-from xpnet.graph.value import Graph, Value
+from xpnet.graph.value import Value
 
 __all__ = ["checked", "distinct"]
 
@@ -25,12 +26,10 @@ def distinct(values: list[Value]) -> list[Value]:
 
     Each can then be given memory of its own to be computed into.
     """
-    from xpnet.ops import identity
-
     seen: set[Value] = set()
     result = []
     for value in values:
-        fresh = value if value.kind == "node" and value not in seen else identity(value)
+        fresh = value if value.kind == "node" and value not in seen else ops.identity(value)
         seen.add(fresh)
         result.append(fresh)
     return result

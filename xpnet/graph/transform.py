@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from xpnet import random
-from xpnet.backends import Backend, dtype_name, resolve
+from xpnet.backends import Backend, dtype_name, get, resolve
 from xpnet.errors import ArgumentError, DTypeError, GraphError
 from xpnet.graph.autodiff import gradients
 from xpnet.graph.interpret import interpret
@@ -19,15 +19,15 @@ _WEIGHTS = 1  # the stream of random numbers from which initial weights are draw
 
 def initialise(graph: Graph, backend: Backend, dtype: str, seed: int) -> dict[str, Any]:
     """Starting values of a graph's parameters, in the order of their declaration."""
-    from xpnet.backends import get
-
     host = get("numpy")
     arrays = {}
     for position, (name, spec) in enumerate(graph.specs.items()):
         drawn = spec.init(host.xp, random.Key(seed, _WEIGHTS, position), spec.shape)
         if tuple(drawn.shape) != spec.shape:
-            raise GraphError(f"initialiser of {name!r} returned shape {tuple(drawn.shape)}, "
-                             f"expected {spec.shape}.")
+            raise GraphError(
+                f"initialiser of {name!r} returned shape {tuple(drawn.shape)}, "
+                f"expected {spec.shape}."
+            )
         arrays[name] = backend.asarray(host.xp.astype(drawn, host.dtype(dtype)), dtype)
     return arrays
 

@@ -112,6 +112,16 @@ class Node:
 
 
 @dataclass(eq=False)
+class LayerCall:
+    """A layer's turn in a trace, for summaries: its path, its kind and what it gave."""
+
+    path: str
+    kind: str
+    depth: int
+    shape: Shape = ()
+
+
+@dataclass(eq=False)
 class Graph:
     """Values and nodes in an order in which they can be computed.
 
@@ -123,8 +133,10 @@ class Graph:
     specs: dict[str, ParameterSpec] = field(default_factory=dict)
     constants: list[Value] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
+    layers: list[LayerCall] = field(default_factory=list)
     _path: str = ""
     _paths: dict[int, tuple[Any, str]] = field(default_factory=dict)
+    _depth: int = 0
 
     def input(self, name: str, shape: Shape, dtype: str) -> Value:
         """Declare an input array."""
@@ -159,25 +171,32 @@ class Graph:
         A layer keeps the path under which it was first called, so that a shared layer's
         parameters are the same ones.
         """
-        outer = self._path
         run = getattr(layer, "forward", None)
         if run is None and name is None:
             return layer(*xs)
+        outer = self._path
         if run is None:
-            self._path = f"{outer}.{name}" if outer and name else outer or str(name)
+            self._path = ".".join(part for part in (outer, name) if part)
         else:
             self._path = self._path_of(layer, name)
+            entry = LayerCall(self._path, type(layer).__name__, self._depth)
+            self.layers.append(entry)
+            self._depth += 1
         try:
-            return (run or layer)(*xs)
+            result = (run or layer)(*xs)
         finally:
             self._path = outer
+            self._depth -= run is not None
+        if run is not None:
+            entry.shape = getattr(result, "shape", ())
+        return result
 
     def _path_of(self, layer: Any, name: str | None) -> str:
         """The dotted path of a layer: where it was first called."""
         if id(layer) not in self._paths:
             taken = {path for _, path in self._paths.values()}
             base = type(layer).__name__.lower() if name is None else name
-            path = candidate = f"{self._path}.{base}" if self._path and base else base or self._path
+            path = candidate = ".".join(part for part in (self._path, base) if part)
             count = 1
             while candidate in taken:
                 candidate, count = f"{path}_{count}", count + 1
@@ -243,8 +262,7 @@ class Graph:
             return self.constant(float(data), dtype)
         if not hasattr(data, "dtype"):
             raise GraphError(
-                f"{op.name} expects symbolic values, arrays or numbers, got "
-                f"{type(data).__name__}."
+                f"{op.name} expects symbolic values, arrays or numbers, got {type(data).__name__}."
             )
         kind = dtype_name(data.dtype)
         return self.constant(data, dtype if kind.startswith(("float", "int", "bool")) else kind)

@@ -9,9 +9,10 @@ nothing in a step, and no step allocates.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from xpnet.backends.base import PlannedBackend
+from xpnet.errors import GraphError
 from xpnet.ops import Op, Update, Vjp
 from xpnet.typing import Shape, size_of
 
@@ -101,12 +102,27 @@ KERNELS: dict[tuple[str, str], Kernel] = {}
 
 
 def kernel(
-    record: Op | Vjp | Update, *, family: str = "out", inplace: tuple[int, ...] = ()
+    record: Op | Update,
+    *,
+    vjp: int | None = None,
+    family: str = "out",
+    inplace: tuple[int, ...] = (),
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register the decorated function as a kernel of this op, vjp or update."""
+    """Register the decorated function as a kernel of an op, of an update, or of an op's vjp.
+
+    Parameters
+    ----------
+    vjp : int, optional
+        The input whose gradient the kernel computes; without it, it is the op itself.
+    family, inplace
+        See `Kernel`.
+    """
+    target = record if vjp is None else cast(Op, record).vjp_of(vjp)
+    if target is None:
+        raise GraphError(f"{record.name} has no gradient with respect to its input {vjp}.")
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
-        KERNELS[family, record.name] = Kernel(family, function, inplace)
+        KERNELS[family, target.name] = Kernel(family, function, inplace)
         return function
 
     return register

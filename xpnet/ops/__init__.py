@@ -24,7 +24,7 @@ softmax = activations.SOFTMAX
 log_softmax = activations.LOG_SOFTMAX
 matmul = linear.MATMUL
 affine = linear.AFFINE
-sum = reduce.SUM  # noqa: A001
+sum = reduce.SUM
 mean = reduce.MEAN
 sum_to = reduce.SUM_TO
 weighted_mean = reduce.WEIGHTED_MEAN
@@ -43,4 +43,4 @@ UPDATES: dict[str, Update] = {
     rule.name: rule for rule in (updates.DECAY, updates.SGD, updates.MOMENTUM, updates.ADAM)
 }
 
-__all__ = ["PASS", "REGISTRY", "UPDATES", "Op", "Update", "Vjp", *sorted(REGISTRY)]  # noqa: PLE0604
+__all__ = ["PASS", "REGISTRY", "UPDATES", "Op", "Update", "Vjp", *sorted(REGISTRY)]

@@ -28,7 +28,7 @@ Function = Callable[..., Any]
 
 def _parameters(fn: Function) -> tuple[list[str], list[str]]:
     """Names of the positional parameters behind `xp`, and of the keyword-only ones."""
-    code = fn.__code__  # type: ignore[attr-defined]
+    code = fn.__code__
     names, count = code.co_varnames, code.co_argcount
     return list(names[1:count]), list(names[count : count + code.co_kwonlyargcount])
 

@@ -52,9 +52,7 @@ def mean_vjp(xp: Namespace, gy: Any, *, axis: Axis, keepdims: bool, x_shape: Sha
 def sum_to_axes(have: Shape, want: Shape) -> tuple[int, ...]:
     """The axes along which an array of shape `want` was repeated to give shape `have`."""
     lead = len(have) - len(want)
-    return tuple(
-        i for i, n in enumerate(have) if i < lead or (want[i - lead] == 1 and n != 1)
-    )
+    return tuple(i for i, n in enumerate(have) if i < lead or (want[i - lead] == 1 and n != 1))
 
 
 def sum_to(xp: Namespace, x: Any, *, shape: Shape) -> Any:

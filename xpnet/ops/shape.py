@@ -38,8 +38,11 @@ def concat_shape(shapes: list[Shape], *, axis: int = -1) -> Shape:
         if len(other) != len(first) or any(
             a != b for i, (a, b) in enumerate(zip(first, other, strict=True)) if i != at
         ):
-            raise ShapeError(f"concat along axis {axis} expects equal shapes elsewhere, got "
-                             + " and ".join(map(str, shapes)) + ".")
+            raise ShapeError(
+                f"concat along axis {axis} expects equal shapes elsewhere, got "
+                + " and ".join(map(str, shapes))
+                + "."
+            )
     return tuple(sum(s[i] for s in shapes) if i == at else n for i, n in enumerate(first))
 
 

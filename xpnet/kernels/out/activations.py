@@ -13,7 +13,7 @@ def relu(k: Recorder, out: Any, x: Any) -> None:
     k(k.raw.maximum, x, 0, out=out)
 
 
-@kernel(ops.relu.vjp_of(0), inplace=(0,))
+@kernel(ops.relu, vjp=0, inplace=(0,))
 def relu_vjp(k: Recorder, out: Any, gy: Any, y: Any) -> None:
     active = k.scratch(y, dtype="bool")
     k(k.raw.greater, y, 0, out=active)
@@ -36,7 +36,7 @@ def sigmoid(k: Recorder, out: Any, x: Any) -> None:
     record_sigmoid(k, out, x, k.scratch(out))
 
 
-@kernel(ops.sigmoid.vjp_of(0), inplace=(0,))
+@kernel(ops.sigmoid, vjp=0, inplace=(0,))
 def sigmoid_vjp(k: Recorder, out: Any, gy: Any, y: Any) -> None:
     rest = k.scratch(y)
     k(k.raw.subtract, 1, y, out=rest)
@@ -49,7 +49,7 @@ def tanh(k: Recorder, out: Any, x: Any) -> None:
     k(k.raw.tanh, x, out=out)
 
 
-@kernel(ops.tanh.vjp_of(0), inplace=(0,))
+@kernel(ops.tanh, vjp=0, inplace=(0,))
 def tanh_vjp(k: Recorder, out: Any, gy: Any, y: Any) -> None:
     slope = k.scratch(y)
     k(k.raw.multiply, y, y, out=slope)
@@ -74,7 +74,7 @@ def softmax(k: Recorder, out: Any, x: Any) -> None:
     record_softmax(k, out, out, x, k.scratch(x, (*x.shape[:-1], 1)))
 
 
-@kernel(ops.softmax.vjp_of(0))
+@kernel(ops.softmax, vjp=0)
 def softmax_vjp(k: Recorder, out: Any, gy: Any, y: Any) -> None:
     dot = k.scratch(y, (*y.shape[:-1], 1))
     k(k.raw.multiply, gy, y, out=out)
@@ -94,7 +94,7 @@ def log_softmax(k: Recorder, out: Any, x: Any) -> None:
     k(k.raw.subtract, out, column, out=out)
 
 
-@kernel(ops.log_softmax.vjp_of(0))
+@kernel(ops.log_softmax, vjp=0)
 def log_softmax_vjp(k: Recorder, out: Any, gy: Any, y: Any) -> None:
     total = k.scratch(y, (*y.shape[:-1], 1))
     k(k.raw.sum, gy, axis=-1, out=total, keepdims=True)

@@ -4,40 +4,34 @@ from typing import Any
 
 from xpnet import ops
 from xpnet.kernels.recorder import Recorder, kernel
+from xpnet.ops import Op
 
 __all__: list[str] = []
 
 
-def _ufunc(name: str, record: Any, inputs: int) -> None:
+def _ufunc(name: str, record: Op, vjp: int | None = None) -> None:
     """Register one call of a ufunc as the whole kernel."""
 
-    @kernel(record, inplace=tuple(range(inputs)))
+    @kernel(record, vjp=vjp, inplace=(0, 1))
     def function(k: Recorder, out: Any, *xs: Any) -> None:
         k(getattr(k.raw, name), *xs, out=out)
 
 
-for _name, _record in (
-    ("negative", ops.negative),
-    ("negative", ops.negative.vjp_of(0)),
-    ("negative", ops.subtract.vjp_of(1)),
-    ("exp", ops.exp),
-    ("log", ops.log),
-):
-    _ufunc(_name, _record, 1)
-
-for _name, _record in (
-    ("add", ops.add),
-    ("subtract", ops.subtract),
-    ("multiply", ops.multiply),
-    ("multiply", ops.multiply.vjp_of(0)),
-    ("multiply", ops.multiply.vjp_of(1)),
-    ("divide", ops.divide),
-    ("divide", ops.divide.vjp_of(0)),
-    ("power", ops.power),
-    ("multiply", ops.exp.vjp_of(0)),
-    ("divide", ops.log.vjp_of(0)),
-):
-    _ufunc(_name, _record, 2)
+_ufunc("negative", ops.negative)
+_ufunc("negative", ops.negative, 0)
+_ufunc("exp", ops.exp)
+_ufunc("multiply", ops.exp, 0)
+_ufunc("log", ops.log)
+_ufunc("divide", ops.log, 0)
+_ufunc("add", ops.add)
+_ufunc("subtract", ops.subtract)
+_ufunc("negative", ops.subtract, 1)
+_ufunc("multiply", ops.multiply)
+_ufunc("multiply", ops.multiply, 0)
+_ufunc("multiply", ops.multiply, 1)
+_ufunc("divide", ops.divide)
+_ufunc("divide", ops.divide, 0)
+_ufunc("power", ops.power)
 
 
 @kernel(ops.identity)
@@ -45,14 +39,14 @@ def identity(k: Recorder, out: Any, x: Any) -> None:
     k(k.raw.copyto, out, x)
 
 
-@kernel(ops.divide.vjp_of(1), inplace=(0,))
+@kernel(ops.divide, vjp=1, inplace=(0,))
 def divide_vjp_b(k: Recorder, out: Any, gy: Any, y: Any, b: Any) -> None:
     k(k.raw.multiply, gy, y, out=out)
     k(k.raw.divide, out, b, out=out)
     k(k.raw.negative, out, out=out)
 
 
-@kernel(ops.power.vjp_of(0), inplace=(0,))
+@kernel(ops.power, vjp=0, inplace=(0,))
 def power_vjp_a(k: Recorder, out: Any, gy: Any, a: Any, b: Any) -> None:
     nonzero, exponent, slope = k.scratch(b, dtype="bool"), k.scratch(b), k.scratch(out)
     k(k.raw.not_equal, b, 0, out=nonzero)
@@ -62,7 +56,7 @@ def power_vjp_a(k: Recorder, out: Any, gy: Any, a: Any, b: Any) -> None:
     k(k.raw.multiply, out, slope, out=out)
 
 
-@kernel(ops.power.vjp_of(1), inplace=(0,))
+@kernel(ops.power, vjp=1, inplace=(0,))
 def power_vjp_b(k: Recorder, out: Any, gy: Any, y: Any, a: Any) -> None:
     zero, log_a = k.scratch(y, dtype="bool"), k.scratch(out)
     k(k.raw.equal, y, 0, out=zero)

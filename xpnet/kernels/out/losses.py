@@ -29,7 +29,7 @@ def softmax_cross_entropy(k: Recorder, out: Any, p: Any, z: Any, labels: Any) ->
     k(k.raw.subtract, out, picked, out=out)
 
 
-@kernel(ops.softmax_cross_entropy.vjp_of(0), inplace=(1,))
+@kernel(ops.softmax_cross_entropy, vjp=0, inplace=(1,))
 def softmax_cross_entropy_vjp(k: Recorder, out: Any, gy: Any, p: Any, labels: Any) -> None:
     index, own = _flat_labels(k, labels, p.shape[-1]), k.scratch(gy)
     column = k.raw.expand_dims(gy, -1)
@@ -53,7 +53,7 @@ def soft_cross_entropy(k: Recorder, out: Any, p: Any, z: Any, t: Any) -> None:
     k(k.raw.sum, shifted, axis=-1, out=out)
 
 
-@kernel(ops.soft_cross_entropy.vjp_of(0), inplace=(1,))
+@kernel(ops.soft_cross_entropy, vjp=0, inplace=(1,))
 def soft_cross_entropy_vjp(k: Recorder, out: Any, gy: Any, p: Any, t: Any) -> None:
     total = k.scratch(gy, (*gy.shape, 1))
     k(k.raw.sum, t, axis=-1, out=total, keepdims=True)
@@ -82,7 +82,7 @@ def binary_cross_entropy_with_logits(k: Recorder, out: Any, z: Any, t: Any) -> N
     k(k.raw.divide, out, z.shape[-1], out=out)
 
 
-@kernel(ops.binary_cross_entropy_with_logits.vjp_of(0), inplace=(1,))
+@kernel(ops.binary_cross_entropy_with_logits, vjp=0, inplace=(1,))
 def binary_cross_entropy_with_logits_vjp(k: Recorder, out: Any, gy: Any, z: Any, t: Any) -> None:
     share = k.scratch(gy, (*gy.shape, 1))
     record_sigmoid(k, out, z, k.scratch(z))
@@ -100,14 +100,17 @@ def mean_squared_error(k: Recorder, out: Any, d: Any, a: Any, b: Any) -> None:
     k(k.raw.divide, out, a.shape[-1], out=out)
 
 
-def _difference_vjp(sign: int) -> Any:
-    def function(k: Recorder, out: Any, gy: Any, d: Any) -> None:
-        share = k.scratch(gy, (*gy.shape, 1))
-        k(k.raw.multiply, k.raw.expand_dims(gy, -1), sign * 2 / d.shape[-1], out=share)
-        k(k.raw.multiply, d, share, out=out)
-
-    return function
+def _record_difference(k: Recorder, out: Any, gy: Any, d: Any, factor: int) -> None:
+    share = k.scratch(gy, (*gy.shape, 1))
+    k(k.raw.multiply, k.raw.expand_dims(gy, -1), factor / d.shape[-1], out=share)
+    k(k.raw.multiply, d, share, out=out)
 
 
-kernel(ops.mean_squared_error.vjp_of(0), inplace=(1,))(_difference_vjp(1))
-kernel(ops.mean_squared_error.vjp_of(1), inplace=(1,))(_difference_vjp(-1))
+@kernel(ops.mean_squared_error, vjp=0, inplace=(1,))
+def mean_squared_error_vjp_a(k: Recorder, out: Any, gy: Any, d: Any) -> None:
+    _record_difference(k, out, gy, d, 2)
+
+
+@kernel(ops.mean_squared_error, vjp=1, inplace=(1,))
+def mean_squared_error_vjp_b(k: Recorder, out: Any, gy: Any, d: Any) -> None:
+    _record_difference(k, out, gy, d, -2)

@@ -15,7 +15,7 @@ def sum_(k: Recorder, out: Any, x: Any, *, axis: Any = None, keepdims: bool = Fa
     k(k.raw.sum, x, axis=normal_axes(axis, x.ndim), out=out, keepdims=keepdims)
 
 
-@kernel(ops.sum.vjp_of(0))
+@kernel(ops.sum, vjp=0)
 def sum_vjp(k: Recorder, out: Any, gy: Any, *, axis: Any, keepdims: bool, x_shape: Any) -> None:
     k(k.raw.copyto, out, gy.reshape(reduced_shape([x_shape], axis=axis, keepdims=True)))
 
@@ -27,7 +27,7 @@ def mean(k: Recorder, out: Any, x: Any, *, axis: Any = None, keepdims: bool = Fa
     k(k.raw.divide, out, size_of([x.shape[i] for i in axes]), out=out)
 
 
-@kernel(ops.mean.vjp_of(0))
+@kernel(ops.mean, vjp=0)
 def mean_vjp(k: Recorder, out: Any, gy: Any, *, axis: Any, keepdims: bool, x_shape: Any) -> None:
     kept = gy.reshape(reduced_shape([x_shape], axis=axis, keepdims=True))
     k(k.raw.divide, kept, size_of([x_shape[i] for i in normal_axes(axis, len(x_shape))]), out=out)
@@ -40,7 +40,7 @@ def sum_to(k: Recorder, out: Any, x: Any, *, shape: Any) -> None:
     k(k.raw.sum, x, axis=axes, out=out.reshape(kept), keepdims=True)
 
 
-@kernel(ops.sum_to.vjp_of(0))
+@kernel(ops.sum_to, vjp=0)
 def sum_to_vjp(k: Recorder, out: Any, gy: Any, *, x_shape: Any) -> None:
     k(k.raw.copyto, out, gy)
 
@@ -64,7 +64,7 @@ def weighted_mean(k: Recorder, out: Any, x: Any, w: Any) -> None:
     k(k.raw.divide, out, total, out=out)
 
 
-@kernel(ops.weighted_mean.vjp_of(0))
+@kernel(ops.weighted_mean, vjp=0)
 def weighted_mean_vjp_x(k: Recorder, out: Any, gy: Any, w: Any) -> None:
     total = _total(k, w)
     k(k.raw.divide, gy, total, out=total)

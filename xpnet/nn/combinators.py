@@ -1,0 +1,104 @@
+"""Layers made of layers: chains, skips, forks and joins."""
+
+from typing import Any
+
+from xpnet import ops
+from xpnet.errors import ArgumentError, ShapeError
+from xpnet.graph import Value
+from xpnet.nn.layer import Layer, LayerLike, call
+
+__all__ = ["Add", "Concat", "Multiply", "Residual", "Sequential"]
+
+
+def _callables(owner: str, layers: tuple[LayerLike, ...]) -> list[LayerLike]:
+    for position, layer in enumerate(layers):
+        if isinstance(layer, type) or not callable(layer):
+            what = f"the class {layer.__name__}" if isinstance(layer, type) else repr(layer)
+            raise ArgumentError(
+                f"{owner}: item {position} must be a layer or a function, got {what}."
+            )
+    return list(layers)
+
+
+class Sequential(Layer):
+    """One layer after the other; a layer may be any function of a symbolic value."""
+
+    def __init__(self, *layers: LayerLike) -> None:
+        self.layers = _callables("Sequential", layers)
+
+    def forward(self, x: Value) -> Any:  # type: ignore[override]
+        """Apply the layers in order."""
+        for i, layer in enumerate(self.layers):
+            x = call(layer, x, name=f"layers.{i}")
+        return x
+
+    def __repr__(self) -> str:
+        return f"Sequential({', '.join(map(repr, self.layers))})"
+
+
+class Residual(Layer):
+    """A skip connection: y = x + f(x), where f is the layers one after the other.
+
+    Raises
+    ------
+    ShapeError
+        If f changes the shape.
+    """
+
+    def __init__(self, *layers: LayerLike) -> None:
+        self.inner = Sequential(*layers)
+
+    def forward(self, x: Value) -> Any:  # type: ignore[override]
+        """Add the input to what the layers make of it."""
+        y = call(self.inner, x, name="inner")
+        if y.shape != x.shape:
+            raise ShapeError(
+                f"Residual: the layers inside must keep the shape {x.shape}, they give {y.shape}."
+            )
+        return x + y
+
+
+class _Branches(Layer):
+    """Several layers on the same input, or none: then it joins its own inputs."""
+
+    def __init__(self, *branches: LayerLike) -> None:
+        self.branches = _callables(type(self).__name__, branches)
+
+    def outputs(self, xs: tuple[Value, ...]) -> list[Value]:
+        """What is to be joined."""
+        if not self.branches:
+            return list(xs)
+        return [call(f, *xs, name=f"branches.{i}") for i, f in enumerate(self.branches)]
+
+
+class Concat(_Branches):
+    """The branches' outputs side by side along the last axis.
+
+    ``Concat(f, g)(x)`` joins f(x) and g(x); ``Concat()(a, b)`` joins a and b.
+    """
+
+    def forward(self, *xs: Value) -> Any:
+        """Join along the last axis."""
+        return ops.concat(*self.outputs(xs), axis=-1)
+
+
+class Add(_Branches):
+    """The sum of the branches' outputs: ``Add(f, g)(x)`` is f(x) + g(x)."""
+
+    def forward(self, *xs: Value) -> Any:
+        """Add all."""
+        first, *rest = self.outputs(xs)
+        for y in rest:
+            first = first + y
+        return first
+
+
+class Multiply(_Branches):
+    """The product of the branches' outputs, a gate: ``Multiply(f, g)(x)`` is f(x) g(x)."""
+
+    def forward(self, *xs: Value) -> Any:
+        """Multiply all."""
+        first, *rest = self.outputs(xs)
+        for y in rest:
+            first = first * y
+        return first

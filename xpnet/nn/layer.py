@@ -1,0 +1,77 @@
+"""What a layer is: it declares parameters and calls ops; it never touches an array."""
+
+from collections.abc import Callable
+from typing import Any
+
+from xpnet.errors import GraphError
+from xpnet.graph import ParameterSpec, Value
+
+__all__ = ["Layer", "LayerLike", "call"]
+
+LayerLike = Callable[..., Any]
+
+
+def call(layer: LayerLike, *xs: Any, name: str | None = None) -> Any:
+    """Call a layer, or any function of symbolic values, under a name of its own.
+
+    Raises
+    ------
+    GraphError
+        If an argument is not a symbolic value.
+    """
+    for x in xs:
+        if not isinstance(x, Value):
+            label = getattr(layer, "__name__", type(layer).__name__)
+            raise GraphError(
+                f"{label} was called with {type(x).__name__}: layers are called on symbolic "
+                "values, inside a function that is being traced. To compute with arrays, put the "
+                "layer into xpnet.Model, or into a function for xpnet.value_and_grad."
+            )
+    return xs[0].graph.call(layer, *xs, name=name)
+
+
+class Layer:
+    """Base class of layers. A subclass writes `forward`.
+
+    The first call of a layer names its parameters after the path to it (``layers.0.weight``);
+    a layer that is called again, or at several places, shares them.
+
+    Examples
+    --------
+    >>> import xpnet as xn
+    >>> class Scale(xn.Layer):
+    ...     def forward(self, x):
+    ...         return x * self.parameter(x, "scale", x.shape[1:], xn.init.ones())
+    """
+
+    def __call__(self, *xs: Any) -> Any:
+        if not xs:
+            raise GraphError(f"{type(self).__name__} was called without an input.")
+        return call(self, *xs)
+
+    def forward(self, *xs: Value) -> Any:
+        """Compute the output from symbolic inputs."""
+        raise GraphError(f"{type(self).__name__} must define forward(self, x).")
+
+    def parameter(
+        self, like: Value, name: str, shape: tuple[int, ...], init: Any, decay: bool = True
+    ) -> Value:
+        """Declare a parameter, in the type of the value `like`.
+
+        Parameters
+        ----------
+        like : Value
+            An input of the layer.
+        name : str
+            Its name within the layer, such as ``"weight"``.
+        shape : tuple of int
+        init : callable
+            An initialiser from `xpnet.init`.
+        decay : bool, default True
+            Whether weight decay applies; biases are left out.
+        """
+        return like.graph.parameter(name, ParameterSpec(tuple(shape), init, decay), like.dtype)
+
+    def __repr__(self) -> str:
+        shown = {k: v for k, v in vars(self).items() if not k.startswith("_")}
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in shown.items())})"

@@ -1,0 +1,163 @@
+"""Optimisers: a chain of update rules on the flat vectors of parameters and gradients."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from xpnet.errors import ArgumentError, UnknownNameError
+from xpnet.ops import UPDATES, Update
+from xpnet.optim.schedules import Schedule, schedule
+
+__all__ = ["SGD", "Adam", "Link", "Optimizer", "get_optimizer"]
+
+
+@dataclass(frozen=True)
+class Link:
+    """One rule of an optimiser's chain, with its settings.
+
+    ``weights_only`` applies it to the leading part of the vectors, without the biases.
+    """
+
+    update: Update
+    static: dict[str, Any] = field(default_factory=dict)
+    weights_only: bool = False
+
+
+class Optimizer:
+    """Base class: a learning-rate schedule, and a chain of update rules.
+
+    Parameters
+    ----------
+    learning_rate : float or callable
+        A number greater than 0, or a function of the epoch (counted from 0).
+    weight_decay : float, default 0
+        Adds ``weight_decay`` times the weights to their gradient, the gradient of an L2 penalty
+        of ``weight_decay / 2`` times the sum of squares; biases are left out.
+    """
+
+    def __init__(self, learning_rate: float | Schedule, weight_decay: float = 0.0) -> None:
+        self.learning_rate = schedule(learning_rate)
+        self.weight_decay = _within("weight_decay", weight_decay, 0, float("inf"))
+
+    def rule(self) -> Link:
+        """The rule that changes the parameters."""
+        raise ArgumentError(f"{type(self).__name__} must define rule(self).")
+
+    def chain(self) -> list[Link]:
+        """The rules in the order in which they are applied."""
+        decay = Link(UPDATES["decay"], {"rate": self.weight_decay}, weights_only=True)
+        return [decay, self.rule()] if self.weight_decay else [self.rule()]
+
+    def coefficients(self, rate: float, step: int) -> tuple[float, ...]:
+        """Numbers that the rule reads in this step (counted from 1), in double precision."""
+        return (rate,)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{k}={v!r}" for k, v in vars(self).items())
+        return f"{type(self).__name__}({shown})"
+
+
+def _within(name: str, value: Any, low: float, high: float) -> float:
+    """A number in [low, high)."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value < high:
+        raise ArgumentError(f"{name} must be a number in [{low}, {high}), got {value!r}.")
+    return float(value)
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with momentum and weight decay.
+
+    v = momentum v + g and p = p - learning_rate v; with `nesterov`,
+    p = p - learning_rate (g + momentum v).
+
+    Parameters
+    ----------
+    learning_rate : float or callable, default 0.01
+    momentum : float, default 0
+        In [0, 1).
+    nesterov : bool, default False
+        Nesterov's momentum; needs ``momentum > 0``.
+    weight_decay : float, default 0
+        See `Optimizer`.
+
+    Notes
+    -----
+    Source: Sutskever, Martens, Dahl and Hinton, "On the importance of initialization and
+    momentum in deep learning", ICML 2013, in the form that torch.optim.SGD uses.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        self.momentum = _within("momentum", momentum, 0, 1)
+        self.nesterov = bool(nesterov)
+        if nesterov and not momentum:
+            raise ArgumentError("nesterov=True needs a momentum greater than 0, such as 0.9.")
+
+    def rule(self) -> Link:
+        if not self.momentum:
+            return Link(UPDATES["sgd"])
+        return Link(UPDATES["momentum"], {"momentum": self.momentum, "nesterov": self.nesterov})
+
+
+class Adam(Optimizer):
+    """Adam: steps scaled by running means of the gradient and of its square.
+
+    m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g**2;
+    p = p - learning_rate (m / (1 - beta1**t)) / (sqrt(v / (1 - beta2**t)) + epsilon).
+
+    Parameters
+    ----------
+    learning_rate : float or callable, default 0.001
+    beta1, beta2 : float, defaults 0.9 and 0.999
+        In [0, 1).
+    epsilon : float, default 1e-8
+        Greater than 0.
+    weight_decay : float, default 0
+        See `Optimizer`.
+
+    Notes
+    -----
+    Source: Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        self.beta1, self.beta2 = _within("beta1", beta1, 0, 1), _within("beta2", beta2, 0, 1)
+        if not epsilon > 0:
+            raise ArgumentError(f"epsilon must be greater than 0, got {epsilon!r}.")
+        self.epsilon = float(epsilon)
+
+    def rule(self) -> Link:
+        settings = {"beta1": self.beta1, "beta2": self.beta2, "epsilon": self.epsilon}
+        return Link(UPDATES["adam"], settings)
+
+    def coefficients(self, rate: float, step: int) -> tuple[float, ...]:
+        return rate, 1 / (1 - self.beta1**step), (1 - self.beta2**step) ** -0.5
+
+
+_BY_NAME: dict[str, type[SGD] | type[Adam]] = {"sgd": SGD, "adam": Adam}
+
+
+def get_optimizer(spec: str | Optimizer, learning_rate: float | None = None) -> Optimizer:
+    """The optimiser of this name, or `spec` itself if it is one already."""
+    if isinstance(spec, Optimizer):
+        return spec
+    if not isinstance(spec, str):
+        raise ArgumentError(
+            f"an optimizer is a name or an object such as xpnet.SGD(0.1), got {spec!r}."
+        )
+    if spec not in _BY_NAME:
+        raise UnknownNameError("optimizer", spec, _BY_NAME)
+    return _BY_NAME[spec]() if learning_rate is None else _BY_NAME[spec](learning_rate)

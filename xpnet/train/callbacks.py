@@ -1,0 +1,89 @@
+"""Code that runs during training."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from xpnet.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from xpnet.train.model import Model
+
+__all__ = ["Callback", "Callbacks"]
+
+
+class Callback:
+    """Base class: override what you need.
+
+    ``on_epoch_end`` may return True to stop the training after that epoch. A plain function
+    ``f(model, epoch, logs)`` given as a callback is an ``on_epoch_end``.
+    """
+
+    def on_fit_begin(self, model: "Model") -> None:
+        """Run before the first epoch."""
+
+    def on_epoch_begin(self, model: "Model", epoch: int) -> None:
+        """Run before each epoch; epochs are counted from 1 over the model's life."""
+
+    def on_step_end(self, model: "Model", step: int) -> None:
+        """Run after each update; steps are counted from 1 over the model's life."""
+
+    def on_epoch_end(self, model: "Model", epoch: int, logs: dict[str, float]) -> bool | None:
+        """Run after each epoch, with its row of the history; return True to stop."""
+
+    def on_fit_end(self, model: "Model") -> None:
+        """Run when training is over, also when it was stopped by an error."""
+
+
+class _Function(Callback):
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def on_epoch_end(self, model: "Model", epoch: int, logs: dict[str, float]) -> bool | None:
+        result: bool | None = self._function(model, epoch, logs)
+        return result
+
+
+class Callbacks:
+    """Several callbacks as one."""
+
+    def __init__(self, callbacks: Sequence[Any] | None) -> None:
+        self._all = [self._one(c) for c in callbacks or ()]
+        base = Callback.on_step_end
+        self.step_end = [c.on_step_end for c in self._all if type(c).on_step_end is not base]
+
+    @staticmethod
+    def _one(callback: Any) -> Callback:
+        if isinstance(callback, Callback):
+            return callback
+        if isinstance(callback, type) or not callable(callback):
+            raise ArgumentError(
+                "a callback is an object of a class derived from xpnet.Callback, or a function "
+                f"f(model, epoch, logs); got {callback!r}."
+            )
+        return _Function(callback)
+
+    def fit_begin(self, model: "Model") -> None:
+        """Tell all."""
+        for callback in self._all:
+            callback.on_fit_begin(model)
+
+    def epoch_begin(self, model: "Model", epoch: int) -> None:
+        """Tell all."""
+        for callback in self._all:
+            callback.on_epoch_begin(model, epoch)
+
+    def epoch_end(self, model: "Model", epoch: int, logs: dict[str, float]) -> bool:
+        """Tell all; true if any asks to stop."""
+        answers = [(c, c.on_epoch_end(model, epoch, dict(logs))) for c in self._all]
+        for callback, answer in answers:
+            if answer not in (True, False, None):
+                raise ArgumentError(
+                    f"{callback!r} returned {answer!r} from on_epoch_end: return True to stop the "
+                    "training, False or None to go on."
+                )
+        return any(answer for _, answer in answers)
+
+    def fit_end(self, model: "Model") -> None:
+        """Tell all."""
+        for callback in self._all:
+            callback.on_fit_end(model)

@@ -1,0 +1,52 @@
+"""A multilayer perceptron in one line."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from xpnet.errors import ArgumentError
+from xpnet.nn import Dense, Sequential, activation
+from xpnet.train.model import Model
+
+__all__ = ["MLP"]
+
+
+def MLP(
+    sizes: Sequence[int],
+    activation: Any = "relu",
+    *,
+    kernel_init: Any = "glorot_uniform",
+    bias_init: Any = "zeros",
+    **settings: Any,
+) -> Model:
+    """A `Model` of dense layers, with an activation between them.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Features, units of each hidden layer, outputs: ``[784, 128, 10]``.
+    activation : str or callable, default "relu"
+        Behind every layer but the last.
+    kernel_init, bias_init : str or initialiser
+        See `Dense`.
+    **settings
+        Of `Model`: ``loss``, ``optimizer``, ``backend``, ``dtype``, ``seed``, ...
+
+    Examples
+    --------
+    >>> import xpnet as xn
+    >>> model = xn.MLP([784, 128, 10], optimizer=xn.SGD(0.1))
+    """
+    sizes = list(sizes)
+    if len(sizes) < 2:
+        raise ArgumentError(
+            f"sizes must name at least the features and the outputs, such as [784, 128, 10]; got "
+            f"{sizes!r}."
+        )
+    layers: list[Any] = []
+    for units in sizes[1:]:
+        layers.append(Dense(units, kernel_init=kernel_init, bias_init=bias_init))
+        layers.append(_activation(activation))
+    return Model(Sequential(*layers[:-1]), input_shape=sizes[0], **settings)
+
+
+_activation = activation

@@ -1,0 +1,231 @@
+"""A network on a backend: its flat state, and one compiled program for each shape of batch.
+
+    batch -> forward -> loss -> backward -> gradient vector -> update -> parameter vector
+
+A program is planned where the backend has kernels with ``out=``, and interpreted elsewhere;
+both are loaded with a batch, run, and read alike.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from xpnet import ops
+from xpnet.backends import Backend
+from xpnet.backends.base import PlannedBackend
+from xpnet.graph import (
+    Arena,
+    Graph,
+    ParameterTable,
+    Plan,
+    Value,
+    checked,
+    distinct,
+    gradients,
+    initialise,
+    interpret,
+)
+from xpnet.nn import LayerLike, Loss, mean_over_samples
+from xpnet.train.data import to_backend
+from xpnet.typing import Shape
+
+__all__ = ["Network", "Program", "Spec"]
+
+LossFunction = Callable[[Value, Value], Value]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a program computes, and on what: its key among a network's programs.
+
+    ``mode`` is ``"predict"`` (the output), ``"evaluate"`` (loss and metrics) or ``"train"``
+    (these and the gradient). ``target`` is the shape of one sample's target.
+    """
+
+    mode: str
+    rows: int
+    target: Shape = ()
+    target_dtype: str = ""
+    weighted: bool = False
+
+
+class Program:
+    """A graph that can be loaded with a batch and run.
+
+    Attributes
+    ----------
+    results : array
+        After a run: loss, metrics and, with sample weights, the batch's total weight.
+    """
+
+    results: Any
+
+    def load(self, arrays: Sequence[Any], index: Any) -> None:
+        """Take the rows that `index` (an array, a slice) names as the batch."""
+        raise NotImplementedError
+
+    def run(self) -> None:
+        """Compute."""
+        raise NotImplementedError
+
+    def output(self) -> Any:
+        """The network's output of the last run, which the next run overwrites."""
+        raise NotImplementedError
+
+
+class PlannedProgram(Program):
+    """A program run by its plan: no allocation, no decision."""
+
+    def __init__(self, network: "Network", spec: Spec, graph: Graph, outputs: list[Value]) -> None:
+        backend = network.backend
+        assert isinstance(backend, PlannedBackend)
+        self._backend, table, xp = backend, network.table, backend.xp
+        given = {
+            value: table.view(xp, network.params, name) for name, value in graph.parameters.items()
+        }
+        scalars = [] if spec.mode == "predict" else outputs[: network.result_count(spec)]
+        self.results = backend.zeros((len(scalars),), network.dtype)
+        for position, value in enumerate(scalars):
+            given[value] = backend.xp.reshape(self.results[position : position + 1], ())
+        for name, value in zip(graph.parameters, outputs[len(scalars) :], strict=False):
+            if spec.mode == "train":
+                given[value] = table.view(xp, network.grads, name)
+        kept = outputs if spec.mode == "predict" else []
+        self.plan = Plan(graph, backend, given, kept, network.arena)
+        self._places = [self.plan.array(value) for value in graph.inputs]
+        self._output = self.plan.array(outputs[0])
+        self.run = self.plan.run  # type: ignore[method-assign]
+
+    def load(self, arrays: Sequence[Any], index: Any) -> None:
+        if isinstance(index, slice):
+            for array, place in zip(arrays, self._places, strict=True):
+                self._backend.write(place, array[index])
+        else:
+            for array, place in zip(arrays, self._places, strict=True):
+                self._backend.gather(array, index, place)
+
+    def output(self) -> Any:
+        return self._output
+
+
+class InterpretedProgram(Program):
+    """A program run by the plain definitions, on any Array API library."""
+
+    def __init__(self, network: "Network", spec: Spec, graph: Graph, outputs: list[Value]) -> None:
+        self._network, self._spec = network, spec
+        self._graph, self._outputs = graph, outputs
+        self._batch: list[Any] = []
+
+    def load(self, arrays: Sequence[Any], index: Any) -> None:
+        take = self._network.backend.take
+        self._batch = [
+            a[index, ...] if isinstance(index, slice) else take(a, index) for a in arrays
+        ]
+
+    def run(self) -> None:
+        network, xp = self._network, self._network.backend.xp
+        feeds = dict(zip(self._graph.inputs, self._batch, strict=True))
+        for name, value in self._graph.parameters.items():
+            feeds[value] = network.table.view(xp, network.params, name)
+        device = network.backend.device
+        found = interpret(self._graph, xp, feeds, self._outputs, device)
+        self._found = found[0]
+        if self._spec.mode == "predict":
+            return
+        count = network.result_count(self._spec)
+        self.results = xp.stack(found[:count])
+        if self._spec.mode == "train":
+            named = dict(zip(self._graph.parameters, found[count:], strict=True))
+            network.grads = network.table.flatten(xp, named)
+
+    def output(self) -> Any:
+        return self._found
+
+
+class Network:
+    """A traced network with its parameters and gradients, each one flat vector.
+
+    Parameters
+    ----------
+    layer : callable
+        The network, a function of one symbolic value.
+    loss : Loss
+    metrics : dict of str to callable
+    backend : Backend
+    dtype : str
+    seed : int
+    features : tuple of int
+        Shape of one sample.
+    """
+
+    def __init__(
+        self,
+        layer: LayerLike,
+        loss: Loss,
+        metrics: dict[str, LossFunction],
+        backend: Backend,
+        dtype: str,
+        seed: int,
+        features: Shape,
+    ) -> None:
+        self.layer, self.loss, self.metrics = layer, loss, metrics
+        self.backend, self.dtype, self.features = backend, dtype, features
+        self.graph = Graph()
+        x = self.graph.input("x", (1, *features), dtype)
+        self.output_shape = checked(layer, self.graph.call(layer, x, name="")).shape
+        self.table = ParameterTable.of(self.graph)
+        start = initialise(self.graph, backend, dtype, seed)
+        if start:
+            self.params = self.table.flatten(backend.xp, start)
+        else:
+            self.params = backend.zeros((0,), dtype)
+        self.grads = backend.zeros((self.table.size,), dtype)
+        self.arena = Arena(backend) if isinstance(backend, PlannedBackend) else None
+        self._programs: dict[Spec, Program] = {}
+
+    def set_params(self, params: Any) -> None:
+        """Set the flat parameter vector."""
+        if isinstance(self.backend, PlannedBackend):
+            self.backend.write(self.params, params)
+        else:
+            self.params = params
+
+    def load(self, arrays: Mapping[str, Any]) -> None:
+        """Set the parameters from arrays by name, of any library, after checking all."""
+        host = {
+            name: to_backend(f"parameter {name!r}", a, self.backend) for name, a in arrays.items()
+        }
+        self.table.check(host, {name: a.shape for name, a in host.items()})
+        typed = {name: self.backend.asarray(a, self.dtype) for name, a in host.items()}
+        self.set_params(self.table.flatten(self.backend.xp, typed))
+
+    def result_count(self, spec: Spec) -> int:
+        """How many numbers a program's `results` hold."""
+        return 1 + len(self.metrics) + spec.weighted
+
+    def program(self, spec: Spec) -> Program:
+        """The program for this kind of batch, compiled when it is first asked for."""
+        if spec not in self._programs:
+            graph, outputs = self.trace(spec)
+            kind = InterpretedProgram if self.arena is None else PlannedProgram
+            self._programs[spec] = kind(self, spec, graph, outputs)
+        return self._programs[spec]
+
+    def trace(self, spec: Spec) -> tuple[Graph, list[Value]]:
+        """The graph of a program, and its outputs: results, then gradients."""
+        graph = Graph()
+        x = graph.input("x", (spec.rows, *self.features), self.dtype)
+        output = checked(self.layer, graph.call(self.layer, x, name=""))
+        if spec.mode == "predict":
+            return graph, [output]
+        target = graph.input("y", (spec.rows, *spec.target), spec.target_dtype)
+        weights = graph.input("w", (spec.rows,), self.dtype) if spec.weighted else None
+        means = []
+        for name, function in {self.loss.name: self.loss.function, **self.metrics}.items():
+            values = checked(function, function(output, target))
+            means.append(mean_over_samples(name, values, spec.rows, weights))
+        if weights is not None:
+            means.append(ops.sum(weights))
+        if spec.mode == "train":
+            means += gradients(graph, means[0], list(graph.parameters.values()))
+        return graph, distinct(means)

@@ -1,0 +1,55 @@
+"""The progress bar of `Model.fit`: epoch, loss, samples a second."""
+
+import sys
+from typing import Any
+
+from xpnet.errors import ArgumentError
+
+__all__ = ["Progress"]
+
+
+class Progress:
+    """A tqdm bar over all samples of all epochs, or nothing.
+
+    Parameters
+    ----------
+    verbose : bool or "auto"
+        ``"auto"`` shows the bar if standard error is a terminal.
+    epochs, samples : int
+        Epochs to come, and samples in each.
+    """
+
+    def __init__(self, verbose: Any, epochs: int, samples: int) -> None:
+        if verbose not in (True, False, "auto"):
+            raise ArgumentError(f"verbose must be True, False or 'auto', got {verbose!r}.")
+        self._bar: Any = None
+        self._epochs, self._epoch = epochs, 0
+        if verbose is True or (verbose == "auto" and sys.stderr.isatty()):
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                total=epochs * samples, unit="sample", unit_scale=True, dynamic_ncols=True
+            )
+
+    def epoch(self) -> None:
+        """Begin an epoch."""
+        self._epoch += 1
+        if self._bar is not None:
+            self._bar.set_description(f"epoch {self._epoch}/{self._epochs}", refresh=False)
+
+    def step(self, samples: int) -> None:
+        """Count the samples of a batch."""
+        if self._bar is not None:
+            self._bar.update(samples)
+
+    def report(self, row: dict[str, float]) -> None:
+        """Show the loss and metrics of the epoch that ended."""
+        if self._bar is not None:
+            hidden = ("epoch", "learning_rate", "seconds")
+            shown = {k: f"{v:.4g}" for k, v in row.items() if k not in hidden}
+            self._bar.set_postfix(shown)
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        if self._bar is not None:
+            self._bar.close()
