@@ -1,6 +1,7 @@
 """What a backend offers: a library of arrays, and where its arrays live."""
 
 from abc import ABC, abstractmethod
+from functools import cache
 from typing import Any, ClassVar
 
 from xpnet.errors import DTypeError
@@ -11,6 +12,7 @@ __all__ = ["FLOATS", "Backend", "dtype_name"]
 FLOATS = ("float32", "float64")
 
 
+@cache
 def dtype_name(dtype: Any) -> str:
     """Name of any library's data type: ``torch.float32`` and ``dtype('float32')`` alike."""
     return str(dtype).rpartition(".")[2]
@@ -60,6 +62,9 @@ class Backend(ABC):
         """The library's data type of this name."""
         return getattr(self.xp, name)
 
+    def synchronize(self) -> None:  # noqa: B027 - nothing to wait for unless a library says so
+        """Wait until everything asked of the device is done."""
+
     def copy(self, x: Any) -> Any:
         """A copy of one of this library's arrays."""
         return self.xp.asarray(x, copy=True)
@@ -95,6 +100,10 @@ class PlannedBackend(Backend):
     @abstractmethod
     def gather(self, source: Any, index: Any, out: Any) -> None:
         """Write the rows of `source` that `index` names into `out`."""
+
+    def number(self, value: float, dtype: Any) -> Any:
+        """A number in the form in which the library's functions take it fastest."""
+        return value
 
     def write(self, out: Any, values: Any) -> None:
         """Write values (an array of this library, or numbers) into `out`."""

@@ -66,5 +66,8 @@ class CupyBackend(PlannedBackend):
     def to_numpy(self, x: Any) -> Any:
         return self._cupy.asnumpy(x)
 
+    def synchronize(self) -> None:
+        self._cupy.cuda.get_current_stream().synchronize()
+
     def gather(self, source: Any, index: Any, out: Any) -> None:
         self._cupy.take(source, index, axis=0, out=out)

@@ -56,6 +56,11 @@ class Recorder:
         self._scratch = scratch or Scratch(backend)
 
     def __call__(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        dtype = next((a.dtype for a in args if hasattr(a, "dtype")), None)
+        if dtype is not None:
+            args = tuple(
+                self.backend.number(a, dtype) if isinstance(a, int | float) else a for a in args
+            )
         self.calls.append(partial(fn, *args, **kwargs))
 
     def bind(self, function: Callable[..., Any], *args: Any, **static: Any) -> None:

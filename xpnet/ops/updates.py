@@ -32,27 +32,26 @@ def adam(
     g: Any,
     m: Any,
     v: Any,
-    lr: Any,
-    c1: Any,
-    c2: Any,
+    rate: Any,
+    eps: Any,
     *,
     beta1: float,
     beta2: float,
-    epsilon: float,
 ) -> tuple[Any, ...]:
-    """m' = beta1 m + (1 - beta1) g;  v' = beta2 v + (1 - beta2) g**2.
+    """m' = beta1 m + g;  v' = beta2 v + g**2;  p' = p - rate m' / (sqrt(v') + eps).
 
-    p' = p - lr c1 m' / (c2 sqrt(v') + epsilon), with the bias corrections
-    c1 = 1 / (1 - beta1**t) and c2 = 1 / sqrt(1 - beta2**t).
+    The moments are kept as sums. Divided by the sums of their weights,
+    s1 = 1 + beta1 + ... + beta1**(t-1) and s2 likewise, they are Adam's bias-corrected means;
+    the division is in the coefficients rate = lr sqrt(s2) / s1 and eps = epsilon sqrt(s2).
     """
-    m = beta1 * m + (1 - beta1) * g
-    v = beta2 * v + (1 - beta2) * g * g
-    return p - lr * c1 * m / (c2 * xp.sqrt(v) + epsilon), g, m, v
+    m = beta1 * m + g
+    v = beta2 * v + g * g
+    return p - rate * m / (xp.sqrt(v) + eps), g, m, v
 
 
 DECAY = Update("decay", decay)
 SGD = Update("sgd", sgd, coefficients=("lr",))
 MOMENTUM = Update("momentum", momentum, slots=("velocity",), coefficients=("lr",))
 ADAM = Update(
-    "adam", adam, slots=("mean", "mean_square"), coefficients=("lr", "mean_scale", "root_scale")
+    "adam", adam, slots=("gradient_sum", "square_sum"), coefficients=("rate", "eps")
 )

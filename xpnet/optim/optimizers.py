@@ -1,6 +1,7 @@
 """Optimisers: a chain of update rules on the flat vectors of parameters and gradients."""
 
 from dataclasses import dataclass, field
+from math import sqrt
 from typing import Any
 
 from xpnet.errors import ArgumentError, UnknownNameError
@@ -140,11 +141,13 @@ class Adam(Optimizer):
         self.epsilon = float(epsilon)
 
     def rule(self) -> Link:
-        settings = {"beta1": self.beta1, "beta2": self.beta2, "epsilon": self.epsilon}
-        return Link(UPDATES["adam"], settings)
+        return Link(UPDATES["adam"], {"beta1": self.beta1, "beta2": self.beta2})
 
     def coefficients(self, rate: float, step: int) -> tuple[float, ...]:
-        return rate, 1 / (1 - self.beta1**step), (1 - self.beta2**step) ** -0.5
+        # The sums of the weights that the running sums have given to the gradients so far.
+        sum1 = (1 - self.beta1**step) / (1 - self.beta1)
+        sum2 = (1 - self.beta2**step) / (1 - self.beta2)
+        return rate * sqrt(sum2) / sum1, self.epsilon * sqrt(sum2)
 
 
 _BY_NAME: dict[str, type[SGD] | type[Adam]] = {"sgd": SGD, "adam": Adam}

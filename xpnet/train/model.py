@@ -6,13 +6,14 @@ from typing import Any
 from xpnet.backends import Backend, resolve
 from xpnet.backends.base import check_float
 from xpnet.errors import ArgumentError, DataError, GraphError, ShapeError
+from xpnet.graph import Plan
 from xpnet.nn import LayerLike, get_loss, get_metric
 from xpnet.optim import Optimizer, get_optimizer
 from xpnet.train.callbacks import Callbacks
 from xpnet.train.data import check_features, check_target, check_weights, result_like
 from xpnet.train.history import History
 from xpnet.train.loop import Data, measure, run_epochs
-from xpnet.train.network import Network, Spec
+from xpnet.train.network import Network, PlannedProgram, Spec
 from xpnet.train.summary import summary
 from xpnet.train.updater import Updater
 from xpnet.typing import Shape
@@ -328,6 +329,23 @@ class Model:
         network = self.network
         network.load({name: state[name] for name in state})
         self.updater.reset()
+
+    def plan(self, X: Any, y: Any, sample_weight: Any = None) -> Plan:
+        """The plan of one training step on a batch like this one; print it to read it.
+
+        Raises
+        ------
+        GraphError
+            If the backend has no functions with ``out=``, so that its steps are interpreted.
+        """
+        data = self._data(X, y, sample_weight)
+        program = self.network.program(data.spec("train", data.rows))
+        if not isinstance(program, PlannedProgram):
+            raise GraphError(
+                f"steps on {self.network.backend.name} are interpreted, so there is no plan; "
+                "NumPy and CuPy have plans."
+            )
+        return program.plan
 
     def summary(self) -> str:
         """The layers with their output shapes and numbers of parameters, as a table."""

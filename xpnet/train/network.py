@@ -29,7 +29,7 @@ from xpnet.nn import LayerLike, Loss, mean_over_samples
 from xpnet.train.data import to_backend
 from xpnet.typing import Shape
 
-__all__ = ["Network", "Program", "Spec"]
+__all__ = ["Network", "PlannedProgram", "Program", "Spec"]
 
 LossFunction = Callable[[Value, Value], Value]
 
