@@ -9,6 +9,7 @@ on a laptop and on a GPU draws the same bits.
 from math import pi
 from typing import Any
 
+from xpnet.arguments import count
 from xpnet.errors import ArgumentError
 from xpnet.typing import Namespace, Shape, size_of
 
@@ -33,12 +34,13 @@ class Key:
     """
 
     __slots__ = ("seed", "step", "stream")
+    seed: int
+    stream: int
+    step: int
 
     def __init__(self, seed: int, stream: int, step: int = 0) -> None:
         for name, value, bound in (("seed", seed, 32), ("stream", stream, 32), ("step", step, 64)):
-            if isinstance(value, bool) or not 0 <= value < 2**bound:
-                raise ArgumentError(f"{name} must be an integer in [0, 2**{bound}), got {value!r}.")
-        self.seed, self.stream, self.step = int(seed), int(stream), int(step)
+            setattr(self, name, count(name, value, 0, 2**bound))
 
 
 def _multiply(a: Any, constant: int) -> tuple[Any, Any]:

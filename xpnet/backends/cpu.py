@@ -52,6 +52,9 @@ class NumpyBackend(PlannedBackend):
     def to_numpy(self, x: Any) -> Any:
         return np.asarray(x)
 
+    def quiet(self) -> Any:
+        return np.errstate(all="ignore")
+
     def number(self, value: float, dtype: Any) -> Any:
         return np.asarray(value, dtype=dtype)  # saves a conversion, 0.3 us, at every call
 

@@ -57,7 +57,8 @@ def _cupy() -> tuple[Backend | None, Status]:
     except Exception as error:  # a broken CUDA installation may raise anything
         reason = f"importing CuPy failed: {type(error).__name__}: {error}: reinstall it, {_INSTALL}"
         return None, Status("cupy", None, False, reason)
-    version = str(cupy.__version__)
+    # An uninstalled CuPy may leave a folder behind, which imports as an empty package.
+    version = getattr(cupy, "__version__", None)
     try:
         cuda.probe(cupy)
         return cuda.CupyBackend(cupy), Status("cupy", version, True, "works")
@@ -105,11 +106,13 @@ _BY_NAME: dict[str, Callable[[], Backend]] = {
 }
 
 
-@cache
 def _by_namespace(xp: ModuleType) -> Backend:
     name = xp.__name__.removeprefix("array_api_compat.")
-    if name in ("numpy", "cupy"):
-        return _BY_NAME[name]()
+    return _BY_NAME[name]() if name in ("numpy", "cupy") else _generic(xp, name)
+
+
+@cache
+def _generic(xp: ModuleType, name: str) -> Backend:
     if not hasattr(xp, "asarray"):
         raise UnknownNameError("backend", name, [*_BY_NAME, "any Array API namespace"])
     if not hasattr(xp, "__array_api_version__") and name in ("torch", "dask.array"):

@@ -231,10 +231,8 @@ class Graph:
         }
         defaults = op.fn.__kwdefaults__ or {}
         static = {k: available[k] if k in available else defaults[k] for k in vjp.static}
-        if op.infer is not None:
-            shape = shapes[index]
-        else:
-            shape = op.shapes.gradient_shape(shapes, index)
+        loops = op.infer is None
+        shape = op.shapes.gradient_shape(shapes, index) if loops else shapes[index]
         reads = [known[name] for name in vjp.reads]
         output = self._result(shape, node.output.dtype)
         self.nodes.append(Node(vjp, (gy, *(v for v in reads if v is not None)), static, output))
@@ -255,14 +253,34 @@ class Graph:
         if len(floats) > 1:
             raise DTypeError(f"{op.name} mixes {' and '.join(sorted(floats))}: convert one first.")
         dtype = floats.pop() if floats else values[0].dtype
-        return tuple(a if isinstance(a, Value) else self._constant(op, a, dtype) for a in args)
+        names = op.inputs or ("inputs",) * len(args)
+        return tuple(
+            self._typed(op, name, arg, dtype) for name, arg in zip(names, args, strict=False)
+        )
 
-    def _constant(self, op: Op, data: Any, dtype: str) -> Value:
+    def _typed(self, op: Op, name: str, data: Any, dtype: str) -> Value:
+        """One argument as a value of the type that the op takes there."""
+        integer = op.integers is not None and name in op.integers
         if isinstance(data, bool | int | float):
             return self.constant(float(data), dtype)
         if not hasattr(data, "dtype"):
             raise GraphError(
                 f"{op.name} expects symbolic values, arrays or numbers, got {type(data).__name__}."
             )
-        kind = dtype_name(data.dtype)
-        return self.constant(data, dtype if kind.startswith(("float", "int", "bool")) else kind)
+        kind = data.dtype if isinstance(data, Value) else dtype_name(data.dtype)
+        wanted = "an integer" if integer else "a floating"
+        symbolic = isinstance(data, Value)
+        if (
+            op.integers is not None
+            and kind.startswith("float") == integer
+            and (integer or symbolic)
+        ):
+            raise DTypeError(
+                f"{op.name} needs {wanted} type for {name}, got {kind}: convert it first "
+                f"(such as y.astype('{'int64' if integer else dtype}'))."
+            )
+        return (
+            data
+            if symbolic
+            else self.constant(data, kind if integer or op.integers is None else dtype)
+        )

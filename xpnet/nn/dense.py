@@ -3,7 +3,8 @@
 from typing import Any
 
 from xpnet import ops
-from xpnet.errors import ArgumentError, ShapeError
+from xpnet.arguments import count
+from xpnet.errors import ShapeError
 from xpnet.graph import Value
 from xpnet.nn import init
 from xpnet.nn.activations import activation as activation_layer
@@ -40,11 +41,7 @@ class Dense(Layer):
         kernel_init: Any = "glorot_uniform",
         bias_init: Any = "zeros",
     ) -> None:
-        if isinstance(units, bool) or not isinstance(units, int) or units < 1:
-            raise ArgumentError(
-                f"Dense: units must be a whole number of at least 1, got {units!r}."
-            )
-        self.units = units
+        self.units = count("Dense: units", units)
         self.activation = None if activation is None else activation_layer(activation)
         self.kernel_init, self.bias_init = init.get(kernel_init), init.get(bias_init)
 

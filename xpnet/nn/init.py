@@ -9,6 +9,7 @@ from math import sqrt
 from typing import Any
 
 from xpnet import random
+from xpnet.arguments import positive
 from xpnet.errors import ArgumentError, ShapeError, UnknownNameError
 from xpnet.typing import Namespace, Shape
 
@@ -41,12 +42,6 @@ class Initializer:
         return self.name
 
 
-def _positive(name: str, value: float) -> float:
-    if not value > 0:
-        raise ArgumentError(f"{name} must be greater than 0, got {value!r}.")
-    return value
-
-
 def constant(value: float) -> Initializer:
     """Every element is `value`."""
     return Initializer(
@@ -72,7 +67,7 @@ def normal(std: float = 0.01, mean: float = 0.0) -> Initializer:
     ArgumentError
         If `std` is not greater than 0.
     """
-    _positive("std", std)
+    positive("std", std)
     return Initializer(
         f"normal({std}, {mean})",
         lambda xp, key, shape: mean + std * random.normal(xp, key, shape),
@@ -87,7 +82,7 @@ def uniform(low: float = -0.05, high: float = 0.05) -> Initializer:
     ArgumentError
         If `high` is not greater than `low`.
     """
-    _positive("high - low", high - low)
+    positive("high - low", high - low)
     return Initializer(
         f"uniform({low}, {high})",
         lambda xp, key, shape: low + (high - low) * random.uniform(xp, key, shape),

@@ -105,7 +105,7 @@ def log_vjp(xp: Namespace, gy: Any, x: Any) -> Any:
     return xp.divide(gy, x)
 
 
-IDENTITY = Op("identity", _UNARY, identity, [PASS])
+IDENTITY = Op("identity", _UNARY, identity, [PASS], integers=None)
 NEGATIVE = Op("negative", _UNARY, negative, [negative_vjp])
 ADD = Op("add", _BINARY, add, [PASS, PASS], broadcast=True)
 SUBTRACT = Op("subtract", _BINARY, subtract, [PASS, negative_vjp], broadcast=True)

@@ -88,6 +88,7 @@ SOFTMAX_CROSS_ENTROPY = Op(
     "(...,k),(...)->(...);(...,k)",
     softmax_cross_entropy,
     [softmax_cross_entropy_vjp, None],
+    integers=("labels",),
 )
 SOFT_CROSS_ENTROPY = Op(
     "soft_cross_entropy",

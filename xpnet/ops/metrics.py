@@ -23,6 +23,6 @@ def binary_accuracy(xp: Namespace, z: Any, t: Any) -> Any:
     return xp.mean(xp.astype((z > 0) == (t > 0.5), z.dtype), axis=-1)
 
 
-ACCURACY = Op("accuracy", "(...,k),(...)->(...)", accuracy, [None, None])
+ACCURACY = Op("accuracy", "(...,k),(...)->(...)", accuracy, [None, None], integers=("labels",))
 SOFT_ACCURACY = Op("soft_accuracy", "(...,k),(...,k)->(...)", soft_accuracy, [None, None])
 BINARY_ACCURACY = Op("binary_accuracy", "(...,k),(...,k)->(...)", binary_accuracy, [None, None])

@@ -73,6 +73,9 @@ class Op:
         has a single one.
     broadcast : bool
         See `signature`.
+    integers : tuple of str or None
+        Inputs that must be integers, such as labels; all others must be floating. None for an
+        op that moves elements of any type.
     infer : callable, optional
         ``infer(shapes, **static) -> shape`` for ops whose shapes follow from a setting.
     """
@@ -82,6 +85,7 @@ class Op:
     fn: Function
     vjps: Sequence[Any] = ()
     broadcast: bool = False
+    integers: tuple[str, ...] | None = ()
     infer: Function | None = None
     inputs: tuple[str, ...] = field(init=False)
     static: tuple[str, ...] = field(init=False)

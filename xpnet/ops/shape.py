@@ -59,5 +59,5 @@ def concat_vjp(xp: Namespace, gy: Any, *, axis: int, index: int, shapes: list[Sh
     return gy[(slice(None),) * at + (part,) + (slice(None),) * (gy.ndim - at - 1)]
 
 
-RESHAPE = Op("reshape", "(...)->(...)", reshape, [reshape_vjp], infer=reshaped)
-CONCAT = Op("concat", "(...)->(...)", concat, [concat_vjp], infer=concat_shape)
+RESHAPE = Op("reshape", "(...)->(...)", reshape, [reshape_vjp], integers=None, infer=reshaped)
+CONCAT = Op("concat", "(...)->(...)", concat, [concat_vjp], integers=None, infer=concat_shape)

@@ -52,6 +52,4 @@ def adam(
 DECAY = Update("decay", decay)
 SGD = Update("sgd", sgd, coefficients=("lr",))
 MOMENTUM = Update("momentum", momentum, slots=("velocity",), coefficients=("lr",))
-ADAM = Update(
-    "adam", adam, slots=("gradient_sum", "square_sum"), coefficients=("rate", "eps")
-)
+ADAM = Update("adam", adam, slots=("gradient_sum", "square_sum"), coefficients=("rate", "eps"))

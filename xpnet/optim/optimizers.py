@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any
 
+from xpnet.arguments import number, positive
 from xpnet.errors import ArgumentError, UnknownNameError
 from xpnet.ops import UPDATES, Update
 from xpnet.optim.schedules import Schedule, schedule
@@ -37,7 +38,7 @@ class Optimizer:
 
     def __init__(self, learning_rate: float | Schedule, weight_decay: float = 0.0) -> None:
         self.learning_rate = schedule(learning_rate)
-        self.weight_decay = _within("weight_decay", weight_decay, 0, float("inf"))
+        self.weight_decay = number("weight_decay", weight_decay, 0)
 
     def rule(self) -> Link:
         """The rule that changes the parameters."""
@@ -55,13 +56,6 @@ class Optimizer:
     def __repr__(self) -> str:
         shown = ", ".join(f"{k}={v!r}" for k, v in vars(self).items())
         return f"{type(self).__name__}({shown})"
-
-
-def _within(name: str, value: Any, low: float, high: float) -> float:
-    """A number in [low, high)."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value < high:
-        raise ArgumentError(f"{name} must be a number in [{low}, {high}), got {value!r}.")
-    return float(value)
 
 
 class SGD(Optimizer):
@@ -94,7 +88,7 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(learning_rate, weight_decay)
-        self.momentum = _within("momentum", momentum, 0, 1)
+        self.momentum = number("momentum", momentum, 0, 1)
         self.nesterov = bool(nesterov)
         if nesterov and not momentum:
             raise ArgumentError("nesterov=True needs a momentum greater than 0, such as 0.9.")
@@ -135,10 +129,8 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(learning_rate, weight_decay)
-        self.beta1, self.beta2 = _within("beta1", beta1, 0, 1), _within("beta2", beta2, 0, 1)
-        if not epsilon > 0:
-            raise ArgumentError(f"epsilon must be greater than 0, got {epsilon!r}.")
-        self.epsilon = float(epsilon)
+        self.beta1, self.beta2 = number("beta1", beta1, 0, 1), number("beta2", beta2, 0, 1)
+        self.epsilon = positive("epsilon", epsilon)
 
     def rule(self) -> Link:
         return Link(UPDATES["adam"], {"beta1": self.beta1, "beta2": self.beta2})

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from xpnet.arguments import count, positive
 from xpnet.errors import ArgumentError
 
 __all__ = ["Constant", "Schedule", "StepDecay", "schedule"]
@@ -14,11 +15,6 @@ class Schedule(Protocol):
     def __call__(self, epoch: int) -> float: ...
 
 
-def _check_rate(rate: float) -> None:
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < float("inf"):
-        raise ArgumentError(f"learning_rate must be a number greater than 0, got {rate!r}.")
-
-
 @dataclass(frozen=True)
 class Constant:
     """The same learning rate in every epoch."""
@@ -26,7 +22,7 @@ class Constant:
     rate: float
 
     def __post_init__(self) -> None:
-        _check_rate(self.rate)
+        positive("learning_rate", self.rate)
 
     def __call__(self, epoch: int) -> float:
         return self.rate
@@ -51,11 +47,10 @@ class StepDecay:
     every: int = 10
 
     def __post_init__(self) -> None:
-        _check_rate(self.rate)
-        if not 0 < self.factor <= 1:
+        positive("learning_rate", self.rate)
+        if positive("factor", self.factor) > 1:
             raise ArgumentError(f"factor must be in (0, 1], got {self.factor!r}.")
-        if isinstance(self.every, bool) or not isinstance(self.every, int) or self.every < 1:
-            raise ArgumentError(f"every must be a whole number of at least 1, got {self.every!r}.")
+        count("every", self.every)
 
     def __call__(self, epoch: int) -> float:
         return self.rate * self.factor ** (epoch // self.every)

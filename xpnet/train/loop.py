@@ -63,7 +63,8 @@ def measure(network: Network, data: Data, batch_size: int) -> dict[str, float]:
         sizes.append(part.stop - part.start)
         program = network.program(data.spec("evaluate", sizes[-1]))
         program.load(data.arrays, part)
-        program.run()
+        with network.backend.quiet():
+            program.run()
         rows.append(network.backend.to_numpy(network.backend.copy(program.results)))
     results = get("numpy").xp.stack(rows).astype("float64")
     return _average(results, sizes, ["loss", *network.metrics], data.w is not None)
@@ -173,7 +174,8 @@ def run_epochs(
             callbacks.epoch_begin(model, model.epoch + 1)
             rate = model.optimizer.learning_rate(model.epoch)
             start = perf_counter()
-            means = epoch.run(rate, callbacks, progress)
+            with model.network.backend.quiet():
+                means = epoch.run(rate, callbacks, progress)
             seconds = perf_counter() - start
             if validation is not None:
                 found = measure(model.network, validation, model.chunk)

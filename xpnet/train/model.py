@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from xpnet.arguments import count
 from xpnet.backends import Backend, resolve
 from xpnet.backends.base import check_float
 from xpnet.errors import ArgumentError, DataError, GraphError, ShapeError
@@ -21,10 +22,12 @@ from xpnet.typing import Shape
 __all__ = ["Model"]
 
 
-def _count(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ArgumentError(f"{name} must be a whole number of at least 1, got {value!r}.")
-    return value
+def _sample_shape(shape: Any) -> Shape | None:
+    """One sample's shape from a number of features, a shape or None."""
+    if shape is None:
+        return None
+    lengths = shape if isinstance(shape, tuple | list) else (shape,)
+    return tuple(count("input_shape", n) for n in lengths)
 
 
 class Model:
@@ -88,17 +91,13 @@ class Model:
         self.net, self.loss, self.optimizer = net, get_loss(loss), get_optimizer(optimizer)
         wanted = self.loss.metrics if metrics is None else metrics
         self.metrics = dict(get_metric(m, self.loss) for m in wanted)
-        self.dtype, self.seed, self.check_finite = check_float(dtype), seed, check_finite
+        self.dtype, self.check_finite = check_float(dtype), check_finite
+        self.seed = count("seed", seed, 0, 2**32)
         self.epoch = 0
         self._wanted_backend = None if backend is None else resolve(backend)
         self._network: Network | None = None
         self._good: tuple[str, Any] | None = None
-        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-            raise ArgumentError(f"seed must be an integer in [0, 2**32), got {seed!r}.")
-        shape = (input_shape,) if isinstance(input_shape, int) else input_shape
-        self._input_shape = (
-            None if shape is None else tuple(_count("input_shape", n) for n in shape)
-        )
+        self._input_shape = _sample_shape(input_shape)
 
     # --- building -----------------------------------------------------------------------------
 
@@ -109,14 +108,13 @@ class Model:
 
     def build(self, input_shape: int | Shape | None = None) -> "Model":
         """Create the parameters for samples of this shape; data do so by themselves."""
-        shape = (input_shape,) if isinstance(input_shape, int) else input_shape
-        shape = shape or self._input_shape
+        shape = _sample_shape(input_shape) or self._input_shape
         if shape is None:
             raise ArgumentError(
                 "the shape of one sample is not known yet: train first, or call "
                 "model.build((n_features,))."
             )
-        self._ensure(resolve(self._wanted_backend), tuple(shape))
+        self._ensure(resolve(self._wanted_backend), shape)
         return self
 
     def _ensure(self, backend: Backend, features: Shape) -> Network:
@@ -232,8 +230,8 @@ class Model:
         DivergedError
             If the loss becomes NaN or infinite; the last good parameters are put back.
         """
-        _count("epochs", epochs)
-        _count("batch_size", batch_size)
+        count("epochs", epochs)
+        count("batch_size", batch_size)
         listeners = Callbacks(callbacks)
         data = self._data(X, y, sample_weight)
         validation = None
@@ -265,10 +263,11 @@ class Model:
         data = self._data(X, y, sample_weight, known is None or known.synchronous)
         network = self.network
         program = network.program(data.spec("train", data.rows))
-        program.load(data.arrays, slice(None))
-        program.run()
-        loss = network.backend.copy(program.results[0:1])
-        self.updater.apply(self.optimizer.learning_rate(self.epoch))
+        with network.backend.quiet():
+            program.load(data.arrays, slice(None))
+            program.run()
+            loss = network.backend.copy(program.results[0:1])
+            self.updater.apply(self.optimizer.learning_rate(self.epoch))
         return network.backend.xp.reshape(loss, ())
 
     def predict(self, X: Any, batch_size: int | None = None) -> Any:
@@ -287,13 +286,14 @@ class Model:
         """
         x = self._features(X)
         network, rows = self.network, x.shape[0]
-        size = self.chunk if batch_size is None else _count("batch_size", batch_size)
+        size = self.chunk if batch_size is None else count("batch_size", batch_size)
         parts = []
         for start in range(0, rows, size):
             part = slice(start, min(start + size, rows))
             program = network.program(Spec("predict", part.stop - part.start))
             program.load([x], part)
-            program.run()
+            with network.backend.quiet():
+                program.run()
             parts.append(network.backend.copy(program.output()))
         result = parts[0] if len(parts) == 1 else network.backend.xp.concat(parts)
         return result_like(result, network.backend, X)
@@ -303,7 +303,7 @@ class Model:
     ) -> dict[str, float]:
         """Loss and metrics of the data, each averaged over the samples."""
         data = self._data(X, y, sample_weight)
-        size = self.chunk if batch_size is None else _count("batch_size", batch_size)
+        size = self.chunk if batch_size is None else count("batch_size", batch_size)
         return measure(self.network, data, size)
 
     # --- state --------------------------------------------------------------------------------

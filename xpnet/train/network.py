@@ -31,6 +31,7 @@ from xpnet.typing import Shape
 
 __all__ = ["Network", "PlannedProgram", "Program", "Spec"]
 
+_PROGRAMS = 32  # compiled programs that a network keeps; the oldest goes first
 LossFunction = Callable[[Value, Value], Value]
 
 
@@ -206,6 +207,8 @@ class Network:
     def program(self, spec: Spec) -> Program:
         """The program for this kind of batch, compiled when it is first asked for."""
         if spec not in self._programs:
+            if len(self._programs) >= _PROGRAMS:
+                self._programs.pop(next(iter(self._programs)))
             graph, outputs = self.trace(spec)
             kind = InterpretedProgram if self.arena is None else PlannedProgram
             self._programs[spec] = kind(self, spec, graph, outputs)

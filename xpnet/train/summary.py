@@ -22,8 +22,7 @@ def summary(network: Network) -> str:
         count = "shared" if again and layer.path in own else f"{own.get(layer.path, 0):,}"
         shape = ", ".join(["n", *map(str, layer.shape[1:])])
         rows.append(("  " * layer.depth + (layer.path or "net"), layer.kind, f"({shape})", count))
-    for path in own.keys() - seen:
-        rows.append((path or "net", "function", "", f"{own[path]:,}"))
+    rows += [(path or "net", "function", "", f"{own[path]:,}") for path in own if path not in seen]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     lines = [
         "  ".join(

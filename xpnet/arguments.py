@@ -1,0 +1,35 @@
+"""Checks of the numbers that users pass; each error says what was expected and what came."""
+
+from numbers import Integral, Real
+from typing import Any
+
+from xpnet.errors import ArgumentError
+
+__all__ = ["count", "number", "positive"]
+
+
+def count(name: str, value: Any, low: int = 1, below: int | None = None) -> int:
+    """A whole number of at least `low` (and under `below`)."""
+    good = isinstance(value, Integral) and not isinstance(value, bool)
+    if not good or value < low or (below is not None and value >= below):
+        most = "" if below is None else f" and below {below}"
+        raise ArgumentError(
+            f"{name} must be a whole number of at least {low}{most}, got {value!r}."
+        )
+    return int(value)
+
+
+def number(name: str, value: Any, low: float, below: float = float("inf")) -> float:
+    """A number in [low, below)."""
+    good = isinstance(value, Real) and not isinstance(value, bool)
+    if not good or not low <= value < below:
+        raise ArgumentError(f"{name} must be a number in [{low}, {below}), got {value!r}.")
+    return float(value)
+
+
+def positive(name: str, value: Any) -> float:
+    """A finite number greater than 0."""
+    good = isinstance(value, Real) and not isinstance(value, bool)
+    if not good or not 0 < value < float("inf"):
+        raise ArgumentError(f"{name} must be a number greater than 0, got {value!r}.")
+    return float(value)

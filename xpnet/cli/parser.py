@@ -1,0 +1,129 @@
+"""The arguments of the command line, and its help."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from xpnet.cli.defaults import DEFAULTS, LEARNING_RATE_SGD, TABLE
+
+__all__ = ["parser"]
+
+_TOP = """\
+examples:
+  xpnet train digits                       small images that come with scikit-learn
+  xpnet train mnist --epochs 1 --plot mnist.png
+  xpnet train wine.csv --target quality --json
+  xpnet info                               backends and packages: what works here
+"""
+
+_TRAIN = f"""\
+data:
+  digits     1,797 handwritten digits, 8 x 8 pixels (needs xpnet[sklearn])
+  mnist      70,000 handwritten digits, 28 x 28 pixels
+  fashion    70,000 articles of clothing, 28 x 28 pixels (Fashion-MNIST)
+             both are read from $XPNET_DATA or the cache, else downloaded (xpnet[datasets])
+  FILE.csv   numbers with a header line; --target names the column to predict, else the last
+  FILE.npz   arrays X (rows, features) and y (rows,), perhaps X_test and y_test
+
+Files: text and whole numbers as targets are classes (softmax cross-entropy), other numbers are
+values (mean squared error). A fifth of the rows is held out for the test, of each class a fifth,
+chosen by --seed; an archive with X_test and y_test is taken as it is. Features are standardised
+with the mean and standard deviation of the training rows, and so are values to predict; their
+errors are reported in the units of the file. Images are not standardised: pixels lie in [0, 1],
+and their split is always the same.
+
+The test rows are measured after every epoch (val_loss, val_accuracy): good for watching, but
+choosing settings by these numbers makes them too good.
+
+defaults (activation relu, optimizer adam, dtype float32, seed 0):
+  digits     {DEFAULTS["digits"]}
+  mnist      {DEFAULTS["mnist"]}
+  fashion    {DEFAULTS["fashion"]}
+  files      {TABLE}
+  With --optimizer sgd the learning rate is {LEARNING_RATE_SGD:g}.
+
+examples:
+  xpnet train digits
+  xpnet train digits --hidden 64 32 --activation tanh --optimizer sgd --learning-rate 0.05
+  xpnet train mnist --epochs 1 --backend auto
+  xpnet train wine.csv --target quality --plot wine.png
+  xpnet train table.npz --json | jq .test_accuracy
+"""
+
+
+class _Version(argparse.Action):
+    """Print the version. Reads it late, since the package imports its rooms first."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from xpnet import __version__
+
+        print(f"xpnet {__version__}")
+        parser.exit()
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the parser; the parsed arguments hold the command's function as ``run``."""
+    top = argparse.ArgumentParser(
+        prog="xpnet",
+        description="Multilayer perceptrons on NumPy and, with CuPy, on an NVIDIA GPU.",
+        epilog=_TOP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    _add_train(commands)
+    info = commands.add_parser(
+        "info",
+        help="show what is installed and works here",
+        description="Show versions, backends, optional packages, settings and data folders.",
+    )
+    info.set_defaults(run=_info)
+    return top
+
+
+def _add_train(commands: Any) -> None:
+    train = commands.add_parser(
+        "train",
+        help="train a network on a data set or a file",
+        description="Train a multilayer perceptron and measure it on held-out test data.",
+        epilog=_TRAIN,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add: Callable[..., Any] = train.add_argument
+    add("data", metavar="DATA", help="digits, mnist, fashion, FILE.csv or FILE.npz")
+    add("--target", metavar="COLUMN", help="column of FILE.csv to predict (default: the last)")
+    network = train.add_argument_group("network")
+    add = network.add_argument
+    add("--hidden", type=int, nargs="*", metavar="UNITS", help="hidden layers; none: linear")
+    add("--activation", default="relu", metavar="NAME", help="relu, tanh, sigmoid, identity, ...")
+    training = train.add_argument_group("training")
+    add = training.add_argument
+    add("--epochs", type=int, metavar="N", help="passes over the training data")
+    add("--batch-size", type=int, metavar="B", help="samples in one step")
+    add("--learning-rate", type=float, metavar="R", help="size of a step")
+    add("--optimizer", default="adam", metavar="NAME", help="adam or sgd")
+    add("--seed", type=int, default=0, metavar="S", help="of weights, shuffles, a file's split")
+    where = train.add_argument_group("where it computes")
+    add = where.add_argument
+    add("--backend", metavar="B", help="numpy, cupy or auto (default: $XPNET_BACKEND, else numpy)")
+    add("--dtype", default="float32", metavar="D", help="float32 or float64")
+    output = train.add_argument_group("output")
+    add = output.add_argument
+    add("--plot", metavar="FILE", help="draw loss and accuracy (.png, .pdf, .svg; xpnet[plot])")
+    add("--json", action="store_true", help="only one JSON object on stdout, all text on stderr")
+    train.set_defaults(run=_train)
+
+
+# A command's own imports wait until it is chosen.
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    from xpnet.cli.train import train
+
+    train(arguments)
+
+
+def _info(_: argparse.Namespace) -> None:
+    from xpnet.cli.info import info
+
+    info()

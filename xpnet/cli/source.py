@@ -1,0 +1,138 @@
+"""The data of `xpnet train`, by name or from a file, split and scaled."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xpnet import datasets
+from xpnet.cli.defaults import DEFAULTS, TABLE, Defaults
+from xpnet.cli.split import Scale, split
+from xpnet.datasets import Dataset, Table
+from xpnet.errors import ArgumentError, DataError, UnknownNameError
+
+__all__ = ["Source", "load"]
+
+_LOADERS: dict[str, Callable[[], Dataset]] = {
+    "digits": datasets.digits,
+    "mnist": datasets.mnist,
+    "fashion": datasets.fashion_mnist,
+}
+_SUFFIXES = (".csv", ".npz")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Data ready for training.
+
+    Attributes
+    ----------
+    X, y, X_test, y_test : ndarray
+        Features and targets; the targets are labels, or standardised values.
+    classes : tuple of str or None
+        Names of the classes; None for regression.
+    defaults : Defaults
+        How to train on them.
+    target : str or None
+        What is predicted, for a file.
+    unit : float
+        What 1 of a standardised target is in the file's units.
+    notes : tuple of str
+        What was done to the data, for people.
+    """
+
+    X: NDArray[Any]
+    y: NDArray[Any]
+    X_test: NDArray[Any]
+    y_test: NDArray[Any]
+    classes: tuple[str, ...] | None
+    defaults: Defaults
+    target: str | None = None
+    unit: float = 1.0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def outputs(self) -> int:
+        """Units of the network's last layer."""
+        return 1 if self.classes is None else len(self.classes)
+
+
+def load(data: str, target: str | None, seed: int) -> Source:
+    """Load a data set by name, or a table from a file.
+
+    Raises
+    ------
+    UnknownNameError
+        If it is neither.
+    ArgumentError
+        If a target is named for what has no columns.
+    DataError, DatasetError, MissingDependencyError
+        If the data cannot be had or used.
+    """
+    if data in _LOADERS:
+        if target is not None:
+            raise ArgumentError(f"--target names a column of a CSV file; {data} has none.")
+        loaded = _LOADERS[data]()
+        classes = tuple(map(str, range(int(loaded.y.max()) + 1)))
+        return Source(*loaded, classes=classes, defaults=DEFAULTS[data])
+    path = Path(data)
+    if path.suffix.lower() not in _SUFFIXES:
+        raise UnknownNameError("data set", data, [*_LOADERS, *(f"FILE{s}" for s in _SUFFIXES)])
+    if not path.is_file():
+        raise DataError(_missing(path))
+    return _from_table(datasets.read_table(path, target), seed)
+
+
+def _missing(path: Path) -> str:
+    """Say that there is no such file, and name one that may have been meant."""
+    folder = path.parent
+    if path.exists():
+        return f"{path} is not a file."
+    if not folder.is_dir():
+        return f"there is no file {path}: the folder {folder} does not exist."
+    found = [f.name for f in folder.iterdir() if f.suffix.lower() in _SUFFIXES]
+    near = get_close_matches(path.name, found, n=1, cutoff=0.5)
+    return f"there is no file {path}." + (f" Did you mean {folder / near[0]}?" if near else "")
+
+
+def _from_table(table: Table, seed: int) -> Source:
+    X, y, X_test, y_test, how = _parts(table, seed)
+    scale = Scale.of(X)
+    target, unit = f"target {table.target_name!r}: ", 1.0
+    if table.classes is not None:
+        target += f"{len(table.classes)} classes ({_listed(table.classes)})"
+    else:
+        values = Scale.of(y)
+        y, y_test, unit = values.apply(y), values.apply(y_test), float(values.std)
+        target += f"values, standardised (mean {values.mean:.6g}, standard deviation {unit:.6g})"
+    features = "features: standardised with the mean and standard deviation of the training rows"
+    return Source(
+        scale.apply(X),
+        y,
+        scale.apply(X_test),
+        y_test,
+        classes=table.classes,
+        defaults=TABLE,
+        target=table.target_name,
+        unit=unit,
+        notes=(how, target, features),
+    )
+
+
+def _parts(table: Table, seed: int) -> tuple[Any, Any, Any, Any, str]:
+    """Training and test rows, and a note of where the test rows come from."""
+    if table.X_test is not None and table.y_test is not None:
+        return table.X, table.y, table.X_test, table.y_test, "test rows: X_test, y_test"
+    labels = None if table.classes is None else np.asarray(table.y)
+    train, test = split(len(table.X), labels, seed)
+    kind = "a fifth" if labels is None else "a fifth of each class"
+    how = f"test rows: {kind}, chosen by seed {seed}"
+    return table.X[train], table.y[train], table.X[test], table.y[test], how
+
+
+def _listed(classes: tuple[str, ...]) -> str:
+    return ", ".join(classes[:10]) + (", ..." if len(classes) > 10 else "")
