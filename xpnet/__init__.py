@@ -3,7 +3,9 @@
 The same network runs on NumPy and, with ``backend="cupy"``, on an NVIDIA GPU.
 """
 
-from xpnet import backends, datasets, errors, ops
+from typing import TYPE_CHECKING, Any
+
+from xpnet import backends, errors, ops
 from xpnet.graph import value_and_grad
 from xpnet.nn import (
     Add,
@@ -23,6 +25,9 @@ from xpnet.nn import (
 )
 from xpnet.optim import SGD, Adam, StepDecay
 from xpnet.train import MLP, Callback, History, Model
+
+if TYPE_CHECKING:
+    from xpnet import datasets
 
 __version__ = "0.1.0"
 
@@ -54,3 +59,12 @@ __all__ = [
     "ops",
     "value_and_grad",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `xpnet.datasets` when it is first used: not every program reads data from files."""
+    if name == "datasets":
+        from importlib import import_module
+
+        return import_module("xpnet.datasets")
+    raise AttributeError(f"module 'xpnet' has no attribute {name!r}")

@@ -1,11 +1,12 @@
 """Checks of the numbers that users pass; each error says what was expected and what came."""
 
+from math import isfinite
 from numbers import Integral, Real
 from typing import Any
 
 from xpnet.errors import ArgumentError
 
-__all__ = ["count", "number", "positive"]
+__all__ = ["count", "finite", "number", "positive"]
 
 
 def count(name: str, value: Any, low: int = 1, below: int | None = None) -> int:
@@ -24,6 +25,14 @@ def number(name: str, value: Any, low: float, below: float = float("inf")) -> fl
     good = isinstance(value, Real) and not isinstance(value, bool)
     if not good or not low <= value < below:
         raise ArgumentError(f"{name} must be a number in [{low}, {below}), got {value!r}.")
+    return float(value)
+
+
+def finite(name: str, value: Any) -> float:
+    """A finite number."""
+    good = isinstance(value, Real) and not isinstance(value, bool)
+    if not good or not isfinite(value):
+        raise ArgumentError(f"{name} must be a finite number, got {value!r}.")
     return float(value)
 
 

@@ -13,10 +13,16 @@ __all__ = ["FLOATS", "Backend", "dtype_name"]
 FLOATS = ("float32", "float64")
 
 
-@cache
 def dtype_name(dtype: Any) -> str:
     """Name of any library's data type: ``torch.float32`` and ``dtype('float32')`` alike."""
-    return str(dtype).rpartition(".")[2]
+    return _name(type(dtype).__module__, dtype)
+
+
+@cache
+def _name(library: str, dtype: Any) -> str:
+    # The library goes first, so that types of two libraries are never compared: some warn of it.
+    # NumPy's types have a name that leaves out the byte order.
+    return str(getattr(dtype, "name", dtype)).rpartition(".")[2]
 
 
 class Backend(ABC):
@@ -117,7 +123,7 @@ class PlannedBackend(Backend):
 
 def check_float(name: object) -> str:
     """The name of a floating data type that networks can be trained in."""
-    text = dtype_name(getattr(name, "__name__", name))
+    text = str(getattr(name, "__name__", name)).rpartition(".")[2]  # may be anything at all
     if text not in FLOATS:
         raise DTypeError(
             f"dtype must be one of {', '.join(map(repr, FLOATS))}, got {name!r}: parameters and "

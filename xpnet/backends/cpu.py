@@ -47,7 +47,7 @@ class NumpyBackend(PlannedBackend):
         return isinstance(x, np.ndarray | np.generic)
 
     def asarray(self, x: Any, dtype: str | None = None) -> Any:
-        return np.asarray(x, dtype=dtype)
+        return np.asarray(x, dtype=dtype, order="C")  # rows of other orders gather slowly
 
     def to_numpy(self, x: Any) -> Any:
         return np.asarray(x)

@@ -61,7 +61,7 @@ class CupyBackend(PlannedBackend):
         return isinstance(x, self._cupy.ndarray)
 
     def asarray(self, x: Any, dtype: str | None = None) -> Any:
-        return self._cupy.asarray(x, dtype=dtype)
+        return self._cupy.asarray(x, dtype=dtype, order="C")
 
     def to_numpy(self, x: Any) -> Any:
         return self._cupy.asnumpy(x)

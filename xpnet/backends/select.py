@@ -5,7 +5,6 @@ none; ``XPNET_FALLBACK=numpy`` lets ``backend="cupy"`` run on NumPy where CuPy c
 warning, so that a test suite passes on a machine without a GPU.
 """
 
-import logging
 import os
 import warnings
 from collections.abc import Callable
@@ -26,7 +25,6 @@ from xpnet.errors import (
 
 __all__ = ["Status", "backend_of", "get", "resolve", "status"]
 
-logger = logging.getLogger("xpnet")
 _INSTALL = "pip install 'xpnet[cuda13]' (CUDA 13 drivers) or 'xpnet[cuda12]'"
 
 
@@ -95,7 +93,9 @@ def _get_cupy() -> Backend:
 def _get_auto() -> Backend:
     backend, found = _cupy()
     chosen = backend or _numpy()
-    logger.info("backend 'auto' chose %s (cupy: %s)", chosen.name, found.reason)
+    from logging import getLogger
+
+    getLogger("xpnet").info("backend 'auto' chose %s (cupy: %s)", chosen.name, found.reason)
     return chosen
 
 
@@ -179,7 +179,8 @@ def resolve(spec: Any, *arrays: Any) -> Backend:
             f"arrays of different libraries were given together ({', '.join(sorted(found))}); "
             "convert them to one library first."
         )
-    spec = spec or os.environ.get("XPNET_BACKEND") or None
+    if spec is None:
+        spec = os.environ.get("XPNET_BACKEND") or None
     if spec is not None:
         return get(spec)
     return found.popitem()[1] if found else _numpy()

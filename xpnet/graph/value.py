@@ -48,6 +48,18 @@ class Value:
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name}: {self.dtype}{list(self.shape)}>"
 
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        raise GraphError(
+            f"numpy.{function.__name__} cannot be applied to a symbolic value; use the functions "
+            "of xpnet.ops, or Python's operators."
+        )
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise GraphError(
+            "a symbolic value holds no numbers and cannot become a NumPy array; use the functions "
+            "of xpnet.ops, or Python's operators."
+        )
+
     def __bool__(self) -> bool:
         raise GraphError(
             "a symbolic value has no truth value: a traced function cannot branch on its data. "

@@ -25,7 +25,7 @@ class Scratch:
     """Memory that a kernel may use while its own calls run; all kernels share it."""
 
     def __init__(self, backend: PlannedBackend) -> None:
-        self._backend, self._arena, self._size, self._used = backend, None, 0, 0
+        self._backend, self._arena, self._size, self._used = backend, backend.arena(0), 0, 0
 
     def reset(self) -> None:
         """Begin the next kernel: what the last one held is free again."""

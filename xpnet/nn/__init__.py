@@ -5,7 +5,7 @@ from xpnet.nn.activations import Identity, LogSoftmax, ReLU, Sigmoid, Softmax, T
 from xpnet.nn.combinators import Add, Concat, Multiply, Residual, Sequential
 from xpnet.nn.dense import Dense
 from xpnet.nn.layer import Layer, LayerLike, call
-from xpnet.nn.losses import Loss, get_loss, get_metric, mean_over_samples
+from xpnet.nn.losses import Loss, get_loss, get_metrics, mean_over_samples
 
 __all__ = [
     "Add",
@@ -26,7 +26,7 @@ __all__ = [
     "activation",
     "call",
     "get_loss",
-    "get_metric",
+    "get_metrics",
     "init",
     "mean_over_samples",
 ]

@@ -4,7 +4,7 @@ from typing import Any
 
 from xpnet import ops
 from xpnet.errors import ArgumentError, ShapeError
-from xpnet.graph import Value
+from xpnet.graph import Value, checked
 from xpnet.nn.layer import Layer, LayerLike, call
 
 __all__ = ["Add", "Concat", "Multiply", "Residual", "Sequential"]
@@ -29,7 +29,7 @@ class Sequential(Layer):
     def forward(self, x: Value) -> Any:  # type: ignore[override]
         """Apply the layers in order."""
         for i, layer in enumerate(self.layers):
-            x = call(layer, x, name=f"layers.{i}")
+            x = checked(layer, call(layer, x, name=f"layers.{i}"))
         return x
 
     def __repr__(self) -> str:

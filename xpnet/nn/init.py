@@ -9,7 +9,7 @@ from math import sqrt
 from typing import Any
 
 from xpnet import random
-from xpnet.arguments import positive
+from xpnet.arguments import finite, positive
 from xpnet.errors import ArgumentError, ShapeError, UnknownNameError
 from xpnet.typing import Namespace, Shape
 
@@ -44,6 +44,7 @@ class Initializer:
 
 def constant(value: float) -> Initializer:
     """Every element is `value`."""
+    finite("value", value)
     return Initializer(
         f"constant({value})", lambda xp, key, shape: xp.full(shape, value, dtype=xp.float64)
     )
@@ -68,6 +69,7 @@ def normal(std: float = 0.01, mean: float = 0.0) -> Initializer:
         If `std` is not greater than 0.
     """
     positive("std", std)
+    finite("mean", mean)
     return Initializer(
         f"normal({std}, {mean})",
         lambda xp, key, shape: mean + std * random.normal(xp, key, shape),
@@ -82,7 +84,7 @@ def uniform(low: float = -0.05, high: float = 0.05) -> Initializer:
     ArgumentError
         If `high` is not greater than `low`.
     """
-    positive("high - low", high - low)
+    positive("high - low", finite("high", high) - finite("low", low))
     return Initializer(
         f"uniform({low}, {high})",
         lambda xp, key, shape: low + (high - low) * random.uniform(xp, key, shape),

@@ -5,7 +5,7 @@ one value a sample, shape (n,), or one number. The model averages it, by the sam
 where there are any.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from xpnet import ops
 from xpnet.errors import ArgumentError, ShapeError, UnknownNameError
 from xpnet.graph import Value
 
-__all__ = ["Loss", "get_loss", "get_metric", "mean_over_samples"]
+__all__ = ["Loss", "get_loss", "get_metrics", "mean_over_samples"]
 
 LossFunction = Callable[[Value, Value], Value]
 
@@ -86,11 +86,32 @@ def get_loss(spec: str | LossFunction) -> Loss:
     return Loss(getattr(spec, "__name__", "loss"), spec, "any")
 
 
-def get_metric(spec: Any, loss: Loss) -> tuple[str, LossFunction]:
+_COLUMNS = ("epoch", "loss", "learning_rate", "seconds")  # of a history
+
+
+def get_metrics(specs: Any, loss: Loss) -> dict[str, LossFunction]:
+    """Metrics by name, from names and functions; the loss's usual ones for None."""
+    if specs is None:
+        specs = loss.metrics
+    if isinstance(specs, str) or not isinstance(specs, Iterable):
+        raise ArgumentError(f"metrics must be a list, such as ['accuracy'], got {specs!r}.")
+    metrics: dict[str, LossFunction] = {}
+    for spec in specs:
+        name, function = _get_metric(spec, loss)
+        if name in metrics or name in _COLUMNS or name.startswith("val_"):
+            raise ArgumentError(
+                f"the name {name!r} of a metric is taken: each needs one of its own, other than "
+                f"{', '.join(_COLUMNS)} and those that begin with val_. Set function.__name__."
+            )
+        metrics[name] = function
+    return metrics
+
+
+def _get_metric(spec: Any, loss: Loss) -> tuple[str, LossFunction]:
     """A metric's name and function, by name or from the user's function."""
     if callable(spec):
-        return getattr(spec, "__name__", "metric"), spec
-    known: dict[str, LossFunction] = {"mean_squared_error": ops.mean_squared_error}
+        return getattr(spec, "__name__", type(spec).__name__), spec
+    known: dict[Any, LossFunction] = {"mean_squared_error": ops.mean_squared_error}
     if loss.target in _ACCURACY:
         known["accuracy"] = _ACCURACY[loss.target]
     if spec == "accuracy" and spec not in known:
@@ -98,7 +119,7 @@ def get_metric(spec: Any, loss: Loss) -> tuple[str, LossFunction]:
             f"accuracy needs a classification loss (softmax_cross_entropy or "
             f"binary_cross_entropy_with_logits), not {loss.name!r}."
         )
-    if spec not in known:
+    if not isinstance(spec, str) or spec not in known:
         raise UnknownNameError("metric", spec, known)
     return spec, known[spec]
 

@@ -37,8 +37,27 @@ class Optimizer:
     """
 
     def __init__(self, learning_rate: float | Schedule, weight_decay: float = 0.0) -> None:
-        self.learning_rate = schedule(learning_rate)
+        self.learning_rate = learning_rate
         self.weight_decay = number("weight_decay", weight_decay, 0)
+
+    @property
+    def learning_rate(self) -> Schedule:
+        """The schedule; a number may be assigned."""
+        return self._schedule
+
+    @learning_rate.setter
+    def learning_rate(self, value: float | Schedule) -> None:
+        self._schedule = schedule(value)
+
+    def rate(self, epoch: int) -> float:
+        """The learning rate of an epoch, counted from 0.
+
+        Raises
+        ------
+        ArgumentError
+            If the schedule does not return a finite number of at least 0.
+        """
+        return number("learning_rate (from the schedule)", self._schedule(epoch), 0)
 
     def rule(self) -> Link:
         """The rule that changes the parameters."""
@@ -54,7 +73,7 @@ class Optimizer:
         return (rate,)
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{k}={v!r}" for k, v in vars(self).items())
+        shown = ", ".join(f"{k.strip('_')}={v!r}" for k, v in vars(self).items())
         return f"{type(self).__name__}({shown})"
 
 

@@ -1,6 +1,7 @@
 """Code that runs during training."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from xpnet.errors import ArgumentError
@@ -46,7 +47,9 @@ class _Function(Callback):
 class Callbacks:
     """Several callbacks as one."""
 
-    def __init__(self, callbacks: Sequence[Any] | None) -> None:
+    def __init__(self, callbacks: Any) -> None:
+        if callbacks is not None and not isinstance(callbacks, list | tuple):
+            raise ArgumentError(f"callbacks must be a list, such as [callback]; got {callbacks!r}.")
         self._all = [self._one(c) for c in callbacks or ()]
         base = Callback.on_step_end
         self.step_end = [c.on_step_end for c in self._all if type(c).on_step_end is not base]
@@ -76,7 +79,7 @@ class Callbacks:
         """Tell all; true if any asks to stop."""
         answers = [(c, c.on_epoch_end(model, epoch, dict(logs))) for c in self._all]
         for callback, answer in answers:
-            if answer not in (True, False, None):
+            if answer is not None and type(answer).__name__ not in ("bool", "bool_"):
                 raise ArgumentError(
                     f"{callback!r} returned {answer!r} from on_epoch_end: return True to stop the "
                     "training, False or None to go on."
@@ -84,6 +87,7 @@ class Callbacks:
         return any(answer for _, answer in answers)
 
     def fit_end(self, model: "Model") -> None:
-        """Tell all."""
-        for callback in self._all:
-            callback.on_fit_end(model)
+        """Tell all, also where one fails; the first error is raised when all have been told."""
+        with ExitStack() as stack:
+            for callback in reversed(self._all):
+                stack.callback(callback.on_fit_end, model)

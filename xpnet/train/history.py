@@ -27,8 +27,8 @@ class History:
     def __iter__(self) -> Iterator[dict[str, float]]:
         return iter(self._rows)
 
-    def __getitem__(self, key: str | int) -> Any:
-        if isinstance(key, int):
+    def __getitem__(self, key: str | int | slice) -> Any:
+        if isinstance(key, int | slice):
             return self._rows[key]
         if not self._rows or key not in self._rows[0]:
             raise KeyError(f"{key!r}: the columns are {', '.join(self.columns) or 'none yet'}")

@@ -1,48 +1,25 @@
 """The training loop: epochs of shuffled batches."""
 
-from dataclasses import dataclass
 from math import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from xpnet import random
-from xpnet.backends import dtype_name, get
+from xpnet.backends import get
 from xpnet.errors import DivergedError
 from xpnet.train.callbacks import Callbacks
+from xpnet.train.door import Data
 from xpnet.train.history import History
-from xpnet.train.network import Network, Program, Spec
+from xpnet.train.network import Network, Program
 from xpnet.train.progress import Progress
+from xpnet.train.trainer import Trainer
 
 if TYPE_CHECKING:
     from xpnet.train.model import Model
 
-__all__ = ["Data", "measure", "run_epochs"]
+__all__ = ["Epoch", "measure", "measure_programs", "run_epochs"]
 
 _SHUFFLE = 2  # the stream of random numbers that orders the samples
-
-
-@dataclass(frozen=True)
-class Data:
-    """Checked arrays on the backend: inputs, targets and perhaps weights."""
-
-    x: Any
-    y: Any
-    w: Any = None
-
-    @property
-    def rows(self) -> int:
-        """Number of samples."""
-        return int(self.x.shape[0])
-
-    @property
-    def arrays(self) -> list[Any]:
-        """What a program is loaded with."""
-        return [self.x, self.y] if self.w is None else [self.x, self.y, self.w]
-
-    def spec(self, mode: str, rows: int) -> Spec:
-        """The program for batches of these data."""
-        dtype = dtype_name(self.y.dtype)
-        return Spec(mode, rows, tuple(self.y.shape[1:]), dtype, self.w is not None)
 
 
 def _batches(rows: int, batch_size: int) -> list[slice]:
@@ -56,97 +33,108 @@ def _average(results: Any, sizes: list[int], names: list[str], weighted: bool) -
     return dict(zip(names, means.tolist(), strict=True))
 
 
+def measure_programs(network: Network, data: Data, batch_size: int) -> list[Program]:
+    """The program for each batch of `measure`, compiled."""
+    parts = _batches(data.rows, batch_size)
+    return [network.program(data.spec("evaluate", p.stop - p.start)) for p in parts]
+
+
 def measure(network: Network, data: Data, batch_size: int) -> dict[str, float]:
     """Loss and metrics of these data, with the parameters as they are."""
-    rows, sizes = [], []
-    for part in _batches(data.rows, batch_size):
-        sizes.append(part.stop - part.start)
-        program = network.program(data.spec("evaluate", sizes[-1]))
+    parts, rows = _batches(data.rows, batch_size), []
+    programs = measure_programs(network, data, batch_size)
+    for part, program in zip(parts, programs, strict=True):
         program.load(data.arrays, part)
         with network.backend.quiet():
             program.run()
         rows.append(network.backend.to_numpy(network.backend.copy(program.results)))
     results = get("numpy").xp.stack(rows).astype("float64")
+    sizes = [part.stop - part.start for part in parts]
     return _average(results, sizes, ["loss", *network.metrics], data.w is not None)
 
 
-class _Epoch:
-    """One pass over the data; keeps what a failure needs to be undone."""
+class Epoch:
+    """One pass over the data, compiled before the first."""
 
-    def __init__(self, model: "Model", data: Data, batch_size: int, shuffle: bool) -> None:
-        self._model, self._data, self._shuffle = model, data, shuffle
-        self._network: Network = model.network
+    def __init__(self, network: Network, data: Data, batch_size: int, shuffle: bool) -> None:
+        self._network, self.data, self._shuffle = network, data, shuffle
         self._parts = _batches(data.rows, batch_size)
         self._sizes = [part.stop - part.start for part in self._parts]
         self._programs = {
-            size: self._network.program(data.spec("train", size))
+            size: network.program(data.spec("train", size))
             for size in sorted(set(self._sizes), reverse=True)
         }
-        backend = self._network.backend
-        # NumPy's own results are ready at once; of others the whole epoch's are read at its end.
-        self._log = get("numpy").xp.empty(
-            (len(self._parts), self._network.result_count(data.spec("train", 1)))
-        )
-        self._pending: list[Any] = []
-        self._synchronous = backend.name == "numpy"
+        columns = network.result_count(data.spec("train", 1))
+        self._log = get("numpy").xp.empty((len(self._parts), columns))
+        # NumPy's results are ready at once; another library's are read at the epoch's end.
+        self._at_once = network.backend.name == "numpy"
 
-    def run(self, rate: float, callbacks: Callbacks, progress: Progress) -> dict[str, float]:
+    def run(
+        self,
+        model: "Model",
+        trainer: Trainer,
+        rate: float,
+        callbacks: Callbacks,
+        progress: Progress,
+    ) -> dict[str, float]:
         """Train on every batch once; return the mean loss and metrics."""
-        model, network = self._model, self._network
-        backend, order = network.backend, self._order()
-        self._pending.clear()
+        order, pending = self._order(trainer), []
         for i, (part, size) in enumerate(zip(self._parts, self._sizes, strict=True)):
             program = self._programs[size]
-            program.load(self._data.arrays, part if order is None else order[part])
+            program.load(self.data.arrays, part if order is None else order[part])
             program.run()
-            if i == 0 or self._synchronous:
-                self._check(i, float(program.results[0]))
+            if i == 0 or self._at_once:
+                self._check(trainer, i, float(program.results[0]))
             if i == 0:
-                model.keep_good(backend.copy(network.params))
-            self._record(i, program)
-            model.updater.apply(rate)
+                trainer.keep(f"the start of epoch {trainer.epoch + 1}")
+            if self._at_once:
+                self._log[i] = program.results
+            else:
+                pending.append(self._network.backend.copy(program.results))
+            trainer.updater.apply(rate)
             progress.step(size)
             for call in callbacks.step_end:
-                call(model, model.updater.step)
-        self._collect()
-        names = ["loss", *network.metrics]
-        return _average(self._log, self._sizes, names, self._data.w is not None)
+                call(model, trainer.updater.step)
+        if pending:
+            self._collect(trainer, pending)
+        self._check_parameters(trainer)
+        names = ["loss", *self._network.metrics]
+        return _average(self._log, self._sizes, names, self.data.w is not None)
 
-    def _order(self) -> Any:
+    def _order(self, trainer: Trainer) -> Any:
         """The order of the samples in this epoch, on the backend; None for as they come."""
         if not self._shuffle:
             return None
-        network = self._network
-        key = random.Key(self._model.seed, _SHUFFLE, self._model.epoch)
-        if network.arena is not None:
-            return random.permutation(network.backend.xp, key, self._data.rows)
-        return network.backend.asarray(random.permutation(get("numpy").xp, key, self._data.rows))
-
-    def _record(self, i: int, program: Program) -> None:
-        if self._synchronous:
-            self._log[i] = program.results
-        else:
-            self._pending.append(self._network.backend.copy(program.results))
-
-    def _collect(self) -> None:
-        """Read what the device computed, once an epoch, and check it."""
-        if not self._pending:
-            return
         backend = self._network.backend
-        self._log[...] = backend.to_numpy(backend.xp.stack(self._pending))
-        for i, loss in enumerate(self._log[:, 0].tolist()):
-            self._check(i, loss)
+        key = random.Key(trainer.seed, _SHUFFLE, trainer.epoch)
+        if backend.raw is not None:
+            return random.permutation(backend.xp, key, self.data.rows)
+        return backend.asarray(random.permutation(get("numpy").xp, key, self.data.rows))
 
-    def _check(self, i: int, loss: float) -> None:
-        """Stop at a loss that is not a number, with the last good parameters put back."""
-        if isfinite(loss):
-            return
-        model, epoch = self._model, self._model.epoch + 1
-        kept = model.restore_good()
+    def _collect(self, trainer: Trainer, pending: list[Any]) -> None:
+        """Read what the device computed, once an epoch, and check it."""
+        backend = self._network.backend
+        self._log[...] = backend.to_numpy(backend.xp.stack(pending))
+        for i, loss in enumerate(self._log[:, 0].tolist()):
+            self._check(trainer, i, loss)
+
+    def _check(self, trainer: Trainer, i: int, loss: float) -> None:
+        if not isfinite(loss):
+            self._stop(trainer, i, f"the loss became {loss}")
+
+    def _check_parameters(self, trainer: Trainer) -> None:
+        """The last update of an epoch has no loss behind it that would show its harm."""
+        xp = self._network.backend.xp
+        if not bool(xp.all(xp.isfinite(self._network.params))):
+            self._stop(trainer, len(self._parts) - 1, "the update made parameters NaN or infinite")
+
+    def _stop(self, trainer: Trainer, i: int, what: str) -> None:
+        """Stop the training, with the last good parameters put back."""
+        epoch, kept = trainer.epoch + 1, trainer.restore()
         raise DivergedError(
-            f"the loss became {loss} in epoch {epoch}, step {i + 1} of {len(self._parts)}. The "
-            f"model was put back to its parameters of {kept}, and its optimizer was reset. "
-            "Try a smaller learning rate, or scale the inputs.",
+            f"{what} in epoch {epoch}, step {i + 1} of {len(self._parts)}. The model was put back "
+            f"to its parameters of {kept}, and its optimizer was reset. Try a smaller learning "
+            "rate, or scale the inputs.",
             epoch,
             i + 1,
         )
@@ -154,37 +142,35 @@ class _Epoch:
 
 def run_epochs(
     model: "Model",
-    data: Data,
-    *,
+    trainer: Trainer,
+    epoch: Epoch,
     epochs: int,
-    batch_size: int,
     validation: Data | None,
     callbacks: Callbacks,
-    verbose: Any,
-    shuffle: bool,
+    progress: Progress,
 ) -> History:
     """Train for some epochs; return what happened in each."""
     history = History()
-    progress = Progress(verbose, epochs, data.rows)
-    epoch = _Epoch(model, data, min(batch_size, data.rows), shuffle)
-    callbacks.fit_begin(model)
+    trainer.keep("the start of the training")
+    progress.begin(epochs, epoch.data.rows)
     try:
+        callbacks.fit_begin(model)
         for _ in range(epochs):
             progress.epoch()
-            callbacks.epoch_begin(model, model.epoch + 1)
-            rate = model.optimizer.learning_rate(model.epoch)
-            start = perf_counter()
-            with model.network.backend.quiet():
-                means = epoch.run(rate, callbacks, progress)
+            callbacks.epoch_begin(model, trainer.epoch + 1)
+            row: dict[str, float] = {"epoch": trainer.epoch + 1}
+            start, rate = perf_counter(), trainer.rate
+            with trainer.network.backend.quiet():
+                row.update(epoch.run(model, trainer, rate, callbacks, progress))
             seconds = perf_counter() - start
             if validation is not None:
-                found = measure(model.network, validation, model.chunk)
-                means.update({f"val_{name}": value for name, value in found.items()})
-            model.epoch += 1
-            row = {"epoch": model.epoch, **means, "learning_rate": rate, "seconds": seconds}
+                found = measure(trainer.network, validation, model.chunk)
+                row.update({f"val_{name}": value for name, value in found.items()})
+            trainer.epoch += 1
+            row.update({"learning_rate": rate, "seconds": seconds})
             history.append(row)
             progress.report(row)
-            if callbacks.epoch_end(model, model.epoch, row):
+            if callbacks.epoch_end(model, trainer.epoch, row):
                 break
     finally:
         progress.close()

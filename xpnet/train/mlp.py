@@ -1,6 +1,6 @@
 """A multilayer perceptron in one line."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from xpnet.errors import ArgumentError
@@ -36,7 +36,7 @@ def MLP(
     >>> import xpnet as xn
     >>> model = xn.MLP([784, 128, 10], optimizer=xn.SGD(0.1))
     """
-    sizes = list(sizes)
+    sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
     if len(sizes) < 2:
         raise ArgumentError(
             f"sizes must name at least the features and the outputs, such as [784, 128, 10]; got "

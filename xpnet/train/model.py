@@ -1,6 +1,7 @@
 """`Model`: a network with a loss and an optimiser, ready to be trained and used."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 from xpnet.arguments import count
@@ -8,14 +9,17 @@ from xpnet.backends import Backend, resolve
 from xpnet.backends.base import check_float
 from xpnet.errors import ArgumentError, DataError, GraphError, ShapeError
 from xpnet.graph import Plan
-from xpnet.nn import LayerLike, get_loss, get_metric
+from xpnet.nn import LayerLike, get_loss, get_metrics
 from xpnet.optim import Optimizer, get_optimizer
+from xpnet.train.arrays import check_features, result_like
 from xpnet.train.callbacks import Callbacks
-from xpnet.train.data import check_features, check_target, check_weights, result_like
+from xpnet.train.door import Data, Door
 from xpnet.train.history import History
-from xpnet.train.loop import Data, measure, run_epochs
+from xpnet.train.loop import Epoch, measure, measure_programs, run_epochs
 from xpnet.train.network import Network, PlannedProgram, Spec
+from xpnet.train.progress import Progress
 from xpnet.train.summary import summary
+from xpnet.train.trainer import Trainer
 from xpnet.train.updater import Updater
 from xpnet.typing import Shape
 
@@ -88,15 +92,12 @@ class Model:
     ) -> None:
         if isinstance(net, type) or not callable(net):
             raise ArgumentError(f"net must be a layer or a function, got {net!r}.")
-        self.net, self.loss, self.optimizer = net, get_loss(loss), get_optimizer(optimizer)
-        wanted = self.loss.metrics if metrics is None else metrics
-        self.metrics = dict(get_metric(m, self.loss) for m in wanted)
+        self.net, self.loss, self._optimizer = net, get_loss(loss), get_optimizer(optimizer)
+        self.metrics = get_metrics(metrics, self.loss)
         self.dtype, self.check_finite = check_float(dtype), check_finite
         self.seed = count("seed", seed, 0, 2**32)
-        self.epoch = 0
         self._wanted_backend = None if backend is None else resolve(backend)
-        self._network: Network | None = None
-        self._good: tuple[str, Any] | None = None
+        self._trainer: Trainer | None = None
         self._input_shape = _sample_shape(input_shape)
 
     # --- building -----------------------------------------------------------------------------
@@ -104,85 +105,112 @@ class Model:
     @property
     def built(self) -> bool:
         """Whether the parameters exist."""
-        return self._network is not None
-
-    def build(self, input_shape: int | Shape | None = None) -> "Model":
-        """Create the parameters for samples of this shape; data do so by themselves."""
-        shape = _sample_shape(input_shape) or self._input_shape
-        if shape is None:
-            raise ArgumentError(
-                "the shape of one sample is not known yet: train first, or call "
-                "model.build((n_features,))."
-            )
-        self._ensure(resolve(self._wanted_backend), shape)
-        return self
-
-    def _ensure(self, backend: Backend, features: Shape) -> Network:
-        """The network for samples of this shape, built if it is not there yet."""
-        if self._network is None:
-            if self._input_shape not in (None, features):
-                raise ShapeError(
-                    f"the model was made for samples of shape {self._input_shape}, got {features}."
-                )
-            network = Network(
-                self.net, self.loss, self.metrics, backend, self.dtype, self.seed, features
-            )
-            if not network.table.specs:
-                raise GraphError("the network has no parameters, so there is nothing to train.")
-            self.updater = Updater(network, self.optimizer)
-            self._network = network
-        return self._network
-
-    @property
-    def network(self) -> Network:
-        """The built network; raises `ArgumentError` before that."""
-        if self._network is None:
-            self.build()
-        assert self._network is not None
-        return self._network
+        return self._trainer is not None
 
     @property
     def backend(self) -> Backend | None:
         """Where the model computes; None while it is open."""
-        return self._wanted_backend if self._network is None else self._network.backend
+        return self._wanted_backend if self._trainer is None else self._trainer.network.backend
+
+    @property
+    def epoch(self) -> int:
+        """Epochs trained so far."""
+        return 0 if self._trainer is None else self._trainer.epoch
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimiser; one that is assigned starts with empty state."""
+        return self._optimizer
+
+    @optimizer.setter
+    def optimizer(self, value: str | Optimizer) -> None:
+        self._optimizer = get_optimizer(value)
+        if self._trainer is not None:
+            self._trainer.set_optimizer(self._optimizer)
+
+    @property
+    def network(self) -> Network:
+        """The compiled network; built if the shape of a sample is known."""
+        return self._built().network
+
+    @property
+    def updater(self) -> Updater:
+        """The optimiser at work: its step count and its slots."""
+        return self._built().updater
+
+    def build(self, input_shape: int | Shape | None = None) -> "Model":
+        """Create the parameters for samples of this shape; data do so by themselves.
+
+        Raises
+        ------
+        ArgumentError
+            If the shape is not known.
+        ShapeError
+            If it is not the shape that the model was made or built for.
+        """
+        shape = _sample_shape(input_shape) or self._input_shape
+        if shape is None and self._trainer is None:
+            raise ArgumentError(
+                "the shape of one sample is not known yet: train first, or call "
+                "model.build((n_features,))."
+            )
+        if shape is not None:
+            backend = self.backend or resolve(None)
+            self._settle(self._network_for(backend, shape))
+        return self
+
+    def _built(self) -> Trainer:
+        if self._trainer is None:
+            self.build()
+        assert self._trainer is not None
+        return self._trainer
+
+    def _network_for(self, backend: Backend, features: Shape) -> Network:
+        """The network for samples of this shape: the model's, or a new one to be settled on."""
+        known = self._input_shape if self._trainer is None else self._trainer.network.features
+        if known not in (None, features):
+            raise ShapeError(f"the model is for samples of shape {known}, got {features}.")
+        if self._trainer is not None:
+            return self._trainer.network
+        return Network(self.net, self.loss, self.metrics, backend, self.dtype, self.seed, features)
+
+    def _settle(self, network: Network) -> Trainer:
+        """Make a network the model's own, once everything that was given has been checked."""
+        if self._trainer is None:
+            self._trainer = Trainer(network, self._optimizer, self.seed)
+        return self._trainer
 
     # --- data at the door ---------------------------------------------------------------------
 
     def _backend_for(self, *arrays: Any) -> Backend:
         found = resolve(self._wanted_backend, *arrays)
-        if self._network is None or found.name == self._network.backend.name:
+        own = self.backend
+        if own is None or found.name == own.name:
             return found
         if all(a is None or isinstance(a, list | tuple) for a in arrays):
-            return self._network.backend
+            return own
         raise DataError(
-            f"this model's parameters live in {self._network.backend.name}, the data in "
-            f"{found.name}: convert the data, or make the model with "
-            f"backend={self._network.backend.name!r} to have it done."
+            f"this model's parameters live in {own.name}, the data in {found.name}: convert the "
+            f"data, or make the model with backend={own.name!r} to have it done."
         )
 
-    def _features(self, X: Any, *others: Any) -> Any:
-        """X, checked, with the network built for it."""
+    def _features(self, X: Any, *others: Any, where: str = "") -> tuple[Network, Any]:
+        """X, checked, and the network for it."""
         backend = self._backend_for(X, *others)
-        known = self._network.features if self._network else self._input_shape
-        x = check_features(X, backend, self.dtype, known, self.check_finite)
-        self._ensure(backend, tuple(x.shape[1:]))
-        return x
+        known = self._input_shape if self._trainer is None else self._trainer.network.features
+        x = check_features(f"{where}X", X, backend, self.dtype, known, self.check_finite)
+        return self._network_for(backend, tuple(x.shape[1:])), x
 
-    def _data(self, X: Any, y: Any, w: Any = None, values: bool = True) -> Data:
-        """Inputs, targets and weights, checked."""
-        x = self._features(X, y, w)
-        network, rows = self.network, x.shape[0]
-        t = check_target(
-            y,
-            rows,
-            network.output_shape[1:],
-            self.loss,
-            network.backend,
-            self.dtype,
-            self.check_finite and values,
-            values,
-        )
-        return Data(x, t, check_weights(w, rows, network.backend, self.dtype, values))
+    def _data(self, X: Any, y: Any, w: Any = None, where: str = "") -> tuple[Network, Data]:
+        """Inputs, targets and weights, checked, and the network for them."""
+        network, x = self._features(X, y, w, where=where)
+        return network, self._targets(network, x, y, w, where)
+
+    def _targets(
+        self, network: Network, x: Any, y: Any, w: Any, where: str = "", values: bool = True
+    ) -> Data:
+        door = Door(network, where, values, self.check_finite)
+        return Data(x, door.target(y, x.shape[0]), door.weights(w, x.shape[0]))
 
     # --- training and use ---------------------------------------------------------------------
 
@@ -230,25 +258,29 @@ class Model:
         DivergedError
             If the loss becomes NaN or infinite; the last good parameters are put back.
         """
-        count("epochs", epochs)
-        count("batch_size", batch_size)
-        listeners = Callbacks(callbacks)
-        data = self._data(X, y, sample_weight)
+        epochs, batch_size = count("epochs", epochs), count("batch_size", batch_size)
+        listeners, progress = Callbacks(callbacks), Progress(verbose)
+        network, data = self._data(X, y, sample_weight)
         validation = None
         if validation_data is not None:
             if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
                 raise ArgumentError("validation_data must be (X, y) or (X, y, sample_weight).")
-            validation = self._data(*validation_data)
-        return run_epochs(
-            self,
-            data,
-            epochs=epochs,
-            batch_size=batch_size,
-            validation=validation,
-            callbacks=listeners,
-            verbose=verbose,
-            shuffle=shuffle,
-        )
+            vx, vy, *vw = validation_data
+            backend = self._backend_for(vx, vy, *vw)
+            if backend.name != network.backend.name:
+                raise DataError(
+                    f"validation_data are {backend.name} arrays, X and y {network.backend.name}: "
+                    "convert one to the other's library."
+                )
+            where = "validation_data's "
+            vx = check_features(
+                f"{where}X", vx, backend, self.dtype, network.features, self.check_finite
+            )
+            validation = self._targets(network, vx, vy, vw[0] if vw else None, where)
+            measure_programs(network, validation, self.chunk)
+        epoch = Epoch(network, data, batch_size, shuffle)
+        self._settle(network)
+        return run_epochs(self, self._built(), epoch, epochs, validation, listeners, progress)
 
     def train_on_batch(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Make one step on one batch.
@@ -259,15 +291,16 @@ class Model:
             The batch's loss before the step, in the model's library. On a GPU it is not waited
             for, and therefore values (NaN, labels out of range) are not checked there.
         """
-        known = self.backend
-        data = self._data(X, y, sample_weight, known is None or known.synchronous)
-        network = self.network
+        network, x = self._features(X, y, sample_weight)
+        data = self._targets(network, x, y, sample_weight, values=network.backend.synchronous)
         program = network.program(data.spec("train", data.rows))
+        trainer = self._settle(network)
+        rate = trainer.rate
         with network.backend.quiet():
             program.load(data.arrays, slice(None))
             program.run()
             loss = network.backend.copy(program.results[0:1])
-            self.updater.apply(self.optimizer.learning_rate(self.epoch))
+            trainer.updater.apply(rate)
         return network.backend.xp.reshape(loss, ())
 
     def predict(self, X: Any, batch_size: int | None = None) -> Any:
@@ -284,9 +317,10 @@ class Model:
         array of shape (n, ...)
             In the library of `X`. For a classifier these are logits: the class is their argmax.
         """
-        x = self._features(X)
-        network, rows = self.network, x.shape[0]
         size = self.chunk if batch_size is None else count("batch_size", batch_size)
+        network, x = self._features(X)
+        self._settle(network)
+        rows = x.shape[0]
         parts = []
         for start in range(0, rows, size):
             part = slice(start, min(start + size, rows))
@@ -302,9 +336,10 @@ class Model:
         self, X: Any, y: Any, *, sample_weight: Any = None, batch_size: int | None = None
     ) -> dict[str, float]:
         """Loss and metrics of the data, each averaged over the samples."""
-        data = self._data(X, y, sample_weight)
         size = self.chunk if batch_size is None else count("batch_size", batch_size)
-        return measure(self.network, data, size)
+        network, data = self._data(X, y, sample_weight)
+        self._settle(network)
+        return measure(network, data, size)
 
     # --- state --------------------------------------------------------------------------------
 
@@ -323,12 +358,16 @@ class Model:
 
         Raises
         ------
-        ShapeError
-            If names or shapes do not fit; the model is then unchanged.
+        ShapeError, DTypeError, DataError
+            If names, shapes or types do not fit, or there are NaN or infinite numbers; the model
+            is then unchanged.
         """
-        network = self.network
-        network.load({name: state[name] for name in state})
-        self.updater.reset()
+        if not isinstance(state, Mapping):
+            raise ArgumentError(
+                "load_state_dict expects a dict of arrays by name, as state_dict() returns it; got "
+                f"{type(state).__name__}."
+            )
+        self._built().load(state)
 
     def plan(self, X: Any, y: Any, sample_weight: Any = None) -> Plan:
         """The plan of one training step on a batch like this one; print it to read it.
@@ -338,31 +377,25 @@ class Model:
         GraphError
             If the backend has no functions with ``out=``, so that its steps are interpreted.
         """
-        data = self._data(X, y, sample_weight)
-        program = self.network.program(data.spec("train", data.rows))
+        network, data = self._data(X, y, sample_weight)
+        program = network.program(data.spec("train", data.rows))
         if not isinstance(program, PlannedProgram):
             raise GraphError(
-                f"steps on {self.network.backend.name} are interpreted, so there is no plan; "
+                f"steps on {network.backend.name} are interpreted, so there is no plan; "
                 "NumPy and CuPy have plans."
             )
+        self._settle(network)
         return program.plan
 
     def summary(self) -> str:
         """The layers with their output shapes and numbers of parameters, as a table."""
         return summary(self.network)
 
-    def keep_good(self, params: Any) -> None:
-        """Remember parameters whose loss was finite."""
-        self._good = (f"the start of epoch {self.epoch + 1}", params)
-
-    def restore_good(self) -> str:
-        """Put back the parameters remembered last; says from when they are."""
-        self.updater.reset()
-        if self._good is None:
-            return "before the first step"
-        when, params = self._good
-        self.network.set_params(params)
-        return when
+    def __deepcopy__(self, memo: Any) -> "Model":
+        """An independent model with the same parameters and optimiser state."""
+        twin = copy(self)
+        twin._trainer = None if self._trainer is None else self._trainer.clone()
+        return twin
 
     def __repr__(self) -> str:
         where = self.backend.name if self.backend else "backend open"

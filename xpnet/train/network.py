@@ -13,6 +13,7 @@ from typing import Any
 from xpnet import ops
 from xpnet.backends import Backend
 from xpnet.backends.base import PlannedBackend
+from xpnet.errors import GraphError, ShapeError
 from xpnet.graph import (
     Arena,
     Graph,
@@ -26,12 +27,13 @@ from xpnet.graph import (
     interpret,
 )
 from xpnet.nn import LayerLike, Loss, mean_over_samples
-from xpnet.train.data import to_backend
+from xpnet.train.arrays import check_finite, to_backend
 from xpnet.typing import Shape
 
 __all__ = ["Network", "PlannedProgram", "Program", "Spec"]
 
 _PROGRAMS = 32  # compiled programs that a network keeps; the oldest goes first
+_ROWS = 7  # samples in the trace that finds the parameters; any number would do
 LossFunction = Callable[[Value, Value], Value]
 
 
@@ -170,16 +172,21 @@ class Network:
         features: Shape,
     ) -> None:
         self.layer, self.loss, self.metrics = layer, loss, metrics
-        self.backend, self.dtype, self.features = backend, dtype, features
+        self.backend, self.dtype, self.features, self.seed = backend, dtype, features, seed
         self.graph = Graph()
-        x = self.graph.input("x", (1, *features), dtype)
-        self.output_shape = checked(layer, self.graph.call(layer, x, name="")).shape
+        x = self.graph.input("x", (_ROWS, *features), dtype)
+        output = checked(layer, self.graph.call(layer, x, name="")).shape
+        if output[:1] != (_ROWS,):
+            raise ShapeError(
+                f"the network must keep one row a sample: of {_ROWS} samples it made an output of "
+                f"shape {output}."
+            )
+        self.output_shape = output[1:]
         self.table = ParameterTable.of(self.graph)
+        if not self.table.specs:
+            raise GraphError("the network has no parameters, so there is nothing to train.")
         start = initialise(self.graph, backend, dtype, seed)
-        if start:
-            self.params = self.table.flatten(backend.xp, start)
-        else:
-            self.params = backend.zeros((0,), dtype)
+        self.params = self.table.flatten(backend.xp, start)
         self.grads = backend.zeros((self.table.size,), dtype)
         self.arena = Arena(backend) if isinstance(backend, PlannedBackend) else None
         self._programs: dict[Spec, Program] = {}
@@ -193,12 +200,28 @@ class Network:
 
     def load(self, arrays: Mapping[str, Any]) -> None:
         """Set the parameters from arrays by name, of any library, after checking all."""
-        host = {
-            name: to_backend(f"parameter {name!r}", a, self.backend) for name, a in arrays.items()
-        }
-        self.table.check(host, {name: a.shape for name, a in host.items()})
-        typed = {name: self.backend.asarray(a, self.dtype) for name, a in host.items()}
+        names = {name: f"parameter {name!r}" for name in arrays}
+        found = {name: to_backend(names[name], a, self.backend) for name, a in arrays.items()}
+        self.table.check(found, {name: a.shape for name, a in found.items()})
+        with self.backend.quiet():
+            typed = {name: self.backend.asarray(a, self.dtype) for name, a in found.items()}
+        for name, a in typed.items():
+            check_finite(names[name], a, self.backend)
         self.set_params(self.table.flatten(self.backend.xp, typed))
+
+    def clone(self) -> "Network":
+        """A network with memory of its own and the same parameters."""
+        copy = Network(
+            self.layer,
+            self.loss,
+            self.metrics,
+            self.backend,
+            self.dtype,
+            self.seed,
+            self.features,
+        )
+        copy.set_params(self.params)
+        return copy
 
     def result_count(self, spec: Spec) -> int:
         """How many numbers a program's `results` hold."""
@@ -224,7 +247,7 @@ class Network:
         target = graph.input("y", (spec.rows, *spec.target), spec.target_dtype)
         weights = graph.input("w", (spec.rows,), self.dtype) if spec.weighted else None
         means = []
-        for name, function in {self.loss.name: self.loss.function, **self.metrics}.items():
+        for name, function in [(self.loss.name, self.loss.function), *self.metrics.items()]:
             values = checked(function, function(output, target))
             means.append(mean_over_samples(name, values, spec.rows, weights))
         if weights is not None:

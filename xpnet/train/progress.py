@@ -15,16 +15,19 @@ class Progress:
     ----------
     verbose : bool or "auto"
         ``"auto"`` shows the bar if standard error is a terminal.
-    epochs, samples : int
-        Epochs to come, and samples in each.
     """
 
-    def __init__(self, verbose: Any, epochs: int, samples: int) -> None:
-        if verbose not in (True, False, "auto"):
+    def __init__(self, verbose: Any) -> None:
+        if not isinstance(verbose, bool | int | str) or verbose not in (True, False, "auto"):
             raise ArgumentError(f"verbose must be True, False or 'auto', got {verbose!r}.")
+        self._shown = sys.stderr.isatty() if verbose == "auto" else bool(verbose)
         self._bar: Any = None
-        self._epochs, self._epoch = epochs, 0
-        if verbose is True or (verbose == "auto" and sys.stderr.isatty()):
+        self._epochs = self._epoch = 0
+
+    def begin(self, epochs: int, samples: int) -> None:
+        """Show the bar for so many epochs of so many samples."""
+        self._epochs = epochs
+        if self._shown:
             from tqdm import tqdm
 
             self._bar = tqdm(
@@ -46,8 +49,7 @@ class Progress:
         """Show the loss and metrics of the epoch that ended."""
         if self._bar is not None:
             hidden = ("epoch", "learning_rate", "seconds")
-            shown = {k: f"{v:.4g}" for k, v in row.items() if k not in hidden}
-            self._bar.set_postfix(shown)
+            self._bar.set_postfix({k: f"{v:.4g}" for k, v in row.items() if k not in hidden})
 
     def close(self) -> None:
         """Leave the bar as it is."""

@@ -38,6 +38,16 @@ class Updater:
         self._written: tuple[float, ...] = ()
         self._calls = self._bind() if isinstance(backend, PlannedBackend) else None
 
+    def resume(self, other: "Updater") -> None:
+        """Take over the state of another updater of the same optimiser."""
+        backend = self._network.backend
+        for name, vector in other.slots.items():
+            if isinstance(backend, PlannedBackend):
+                backend.write(self.slots[name], vector)
+            else:
+                self.slots[name] = vector
+        self.step = other.step
+
     def _part(self, link: Link, vector: Any) -> Any:
         return vector[: self._network.table.decayed] if link.weights_only else vector
 

@@ -48,9 +48,10 @@ def divide_vjp_b(k: Recorder, out: Any, gy: Any, y: Any, b: Any) -> None:
 
 @kernel(ops.power, vjp=0, inplace=(0,))
 def power_vjp_a(k: Recorder, out: Any, gy: Any, a: Any, b: Any) -> None:
-    nonzero, exponent, slope = k.scratch(b, dtype="bool"), k.scratch(b), k.scratch(out)
-    k(k.raw.not_equal, b, 0, out=nonzero)
-    k(k.raw.subtract, b, nonzero, out=exponent)
+    zero, exponent, slope = k.scratch(b, dtype="bool"), k.scratch(b), k.scratch(out)
+    k(k.raw.equal, b, 0, out=zero)
+    k(k.raw.subtract, b, 1, out=exponent)
+    k(k.raw.copyto, exponent, 0, where=zero)
     k(k.raw.power, a, exponent, out=slope)
     k(k.raw.multiply, gy, b, out=out)
     k(k.raw.multiply, out, slope, out=out)

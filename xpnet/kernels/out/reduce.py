@@ -50,7 +50,7 @@ def _total(k: Recorder, w: Any) -> Any:
     total, none = k.scratch(w, ()), k.scratch(w, (), "bool")
     k(k.raw.sum, w, axis=0, out=total)
     k(k.raw.equal, total, 0, out=none)
-    k(k.raw.add, total, none, out=total)
+    k(k.raw.copyto, total, 1, where=none)
     return total
 
 

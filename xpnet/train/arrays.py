@@ -1,0 +1,88 @@
+"""Turns what users give into arrays of the backend, and results into what they gave."""
+
+from typing import Any
+
+from xpnet.backends import Backend, backend_of, dtype_name
+from xpnet.errors import DataError, DTypeError, ShapeError
+from xpnet.typing import Shape
+
+__all__ = ["check_features", "check_finite", "check_rows", "result_like", "to_backend"]
+
+
+def to_backend(name: str, data: Any, backend: Backend) -> Any:
+    """The data as an array of the backend, of whatever type they have."""
+    if hasattr(data, "toarray") and hasattr(data, "nnz"):
+        raise DataError(f"{name} is a sparse matrix; convert it with {name}.toarray().")
+    if hasattr(data, "to_numpy") and not hasattr(data, "__array_namespace__"):
+        data = data.to_numpy()  # a pandas or polars table
+    given = backend_of(data)
+    if given is None:
+        given = _host()
+        try:
+            data = given.asarray(data)
+        except (ValueError, TypeError) as error:
+            raise DataError(f"{name} cannot be turned into an array: {error}.") from error
+    if not dtype_name(data.dtype).startswith(("float", "int", "uint", "bool", "bfloat")):
+        raise DTypeError(
+            f"{name} must hold real numbers, got dtype {data.dtype}: encode them first."
+        )
+    return data if given.name == backend.name else _move(given, data, backend)
+
+
+def _host() -> Backend:
+    from xpnet.backends import get
+
+    return get("numpy")
+
+
+def _move(given: Backend, data: Any, backend: Backend) -> Any:
+    return backend.asarray(given.to_numpy(data))
+
+
+def check_finite(name: str, x: Any, backend: Backend) -> None:
+    if not bool(backend.xp.all(backend.xp.isfinite(x))):
+        raise DataError(
+            f"{name} contains NaN or infinity (or numbers too large for {dtype_name(x.dtype)}). "
+            "Impute or remove them, or pass check_finite=False to let them through."
+        )
+
+
+def check_rows(name: str, x: Any) -> None:
+    """Raise `ShapeError` for a single number."""
+    if x.ndim == 0:
+        raise ShapeError(f"{name} must have one row a sample, got a single number.")
+
+
+def check_features(
+    name: str, X: Any, backend: Backend, dtype: str, features: Shape | None, finite: bool
+) -> Any:
+    """The inputs as an array of the backend and the model's type.
+
+    Raises
+    ------
+    DataError, DTypeError, ShapeError
+        If there are no samples or no features, not numbers, NaN or infinity (with `finite`), or
+        a sample's shape is not `features`.
+    """
+    x = to_backend(name, X, backend)
+    check_rows(name, x)
+    if 0 in x.shape:
+        raise DataError(f"{name} is empty (shape {tuple(x.shape)}): it needs at least one sample.")
+    if features is not None and tuple(x.shape[1:]) != features:
+        raise ShapeError(
+            f"each sample must have shape {features} as in training, {name} has shape "
+            f"{tuple(x.shape)}, so samples of shape {tuple(x.shape[1:])}."
+        )
+    with backend.quiet():
+        x = backend.asarray(x, dtype)
+    if finite:
+        check_finite(name, x, backend)
+    return x
+
+
+def result_like(result: Any, backend: Backend, X: Any) -> Any:
+    """The result in the library of the data that came in (NumPy for lists)."""
+    wanted = backend_of(X) or _host()
+    if wanted.name == backend.name:
+        return result
+    return wanted.asarray(backend.to_numpy(result))
