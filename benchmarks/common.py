@@ -77,8 +77,8 @@ def step(model: xn.Model, size: Size, batches: int = 32) -> Callable[[], None]:
     it by heart, its gradients become denormal numbers, and those are ten times slower.
     """
     X, y = size.data(size.batch * batches)
-    data = model._data(X, y)
-    network, updater = model.network, model.updater
+    network, data = model.build()._setup.admit(X, y)
+    updater = model.updater
     program = network.program(data.spec("train", size.batch))
     xp = network.backend.xp
     index = xp.arange(data.rows, dtype=xp.int64)

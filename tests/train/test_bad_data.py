@@ -193,7 +193,7 @@ def test_a_first_call_with_bad_validation_data_does_not_settle_it_either():
 
 def test_without_the_check_nan_reaches_predictions():
     model = trained()
-    model.check_finite = False
+    model._setup.check_finite = False
     z = model.predict(put(X, nan, (5, 2)))
     assert np.isnan(z[5]).all()
     assert np.isfinite(np.delete(z, 5, axis=0)).all()

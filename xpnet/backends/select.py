@@ -6,6 +6,7 @@ warning, so that a test suite passes on a machine without a GPU.
 """
 
 import os
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -70,8 +71,16 @@ def _warn_fallback(reason: str) -> None:
     warnings.warn(
         f"backend 'cupy' cannot run here ({reason}); using NumPy because XPNET_FALLBACK=numpy.",
         BackendFallbackWarning,
-        stacklevel=4,
+        stacklevel=_outside(),
     )
+
+
+def _outside() -> int:
+    """How many calls up the first line outside of xpnet is, for a warning to point at."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == "xpnet":
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _get_cupy() -> Backend:

@@ -1,9 +1,9 @@
 """The arguments of the command line, and its help."""
 
 import argparse
-from collections.abc import Callable
 from typing import Any
 
+from xpnet import __version__
 from xpnet.cli.defaults import DEFAULTS, LEARNING_RATE_SGD, TABLE
 
 __all__ = ["parser"]
@@ -32,8 +32,9 @@ with the mean and standard deviation of the training rows, and so are values to 
 errors are reported in the units of the file. Images are not standardised: pixels lie in [0, 1],
 and their split is always the same.
 
-The test rows are measured after every epoch (val_loss, val_accuracy): good for watching, but
-choosing settings by these numbers makes them too good.
+Loss and accuracy of the training rows are means over the epoch, while the network learns. The
+test rows are measured after each epoch (val_loss, val_accuracy): good for watching, but settings
+that are chosen by these numbers look better than they are.
 
 defaults (activation relu, optimizer adam, dtype float32, seed 0):
   digits     {DEFAULTS["digits"]}
@@ -51,16 +52,6 @@ examples:
 """
 
 
-class _Version(argparse.Action):
-    """Print the version. Reads it late, since the package imports its rooms first."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from xpnet import __version__
-
-        print(f"xpnet {__version__}")
-        parser.exit()
-
-
 def parser() -> argparse.ArgumentParser:
     """Build the parser; the parsed arguments hold the command's function as ``run``."""
     top = argparse.ArgumentParser(
@@ -69,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=_TOP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    top.add_argument("--version", action="version", version=f"xpnet {__version__}", help="print it")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     _add_train(commands)
     info = commands.add_parser(
@@ -89,17 +80,23 @@ def _add_train(commands: Any) -> None:
         epilog=_TRAIN,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add: Callable[..., Any] = train.add_argument
+    add = train.add_argument
     add("data", metavar="DATA", help="digits, mnist, fashion, FILE.csv or FILE.npz")
     add("--target", metavar="COLUMN", help="column of FILE.csv to predict (default: the last)")
     network = train.add_argument_group("network")
     add = network.add_argument
-    add("--hidden", type=int, nargs="*", metavar="UNITS", help="hidden layers; none: linear")
+    add(
+        "--hidden",
+        type=_count,
+        nargs="*",
+        metavar="UNITS",
+        help="units of each hidden layer; none: linear",
+    )
     add("--activation", default="relu", metavar="NAME", help="relu, tanh, sigmoid, identity, ...")
     training = train.add_argument_group("training")
     add = training.add_argument
-    add("--epochs", type=int, metavar="N", help="passes over the training data")
-    add("--batch-size", type=int, metavar="B", help="samples in one step")
+    add("--epochs", type=_count, metavar="N", help="passes over the training data")
+    add("--batch-size", type=_count, metavar="B", help="samples in one step")
     add("--learning-rate", type=float, metavar="R", help="size of a step")
     add("--optimizer", default="adam", metavar="NAME", help="adam or sgd")
     add("--seed", type=int, default=0, metavar="S", help="of weights, shuffles, a file's split")
@@ -112,6 +109,13 @@ def _add_train(commands: Any) -> None:
     add("--plot", metavar="FILE", help="draw loss and accuracy (.png, .pdf, .svg; xpnet[plot])")
     add("--json", action="store_true", help="only one JSON object on stdout, all text on stderr")
     train.set_defaults(run=_train)
+
+
+def _count(text: str) -> int:
+    """A whole number of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
 
 
 # A command's own imports wait until it is chosen.

@@ -1,37 +1,21 @@
 """`xpnet train`."""
 
 import argparse
-import json
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, TextIO
 
-from xpnet import backends
+from xpnet.backends import resolve
+from xpnet.backends.base import check_float
 from xpnet.cli import plot
 from xpnet.cli.defaults import LEARNING_RATE_SGD
-from xpnet.cli.report import Rows, Units, as_json, results
+from xpnet.cli.report import Rows, Units, as_json, describe, results
 from xpnet.cli.source import Source, load
 from xpnet.nn import activation
 from xpnet.optim import get_optimizer
 from xpnet.train import MLP, Model
 
 __all__ = ["train"]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The flags, with the data set's defaults where none was given."""
-
-    hidden: Sequence[int]
-    activation: str
-    optimizer: str
-    learning_rate: float
-    epochs: int
-    batch_size: int
-    dtype: str
-    seed: int
 
 
 def train(arguments: argparse.Namespace) -> None:
@@ -45,17 +29,17 @@ def train(arguments: argparse.Namespace) -> None:
     out = sys.stderr if arguments.json else sys.stdout
     _check(arguments)
     source = load(arguments.data, arguments.target, arguments.seed)
-    settings = _settings(arguments, source)
-    model = _model(arguments, settings, source)
-    _introduce(arguments.data, model, settings, source, out)
+    _fill_in(arguments, source)
+    model = _model(arguments, source)
+    _introduce(arguments, model, source, out)
     units = Units(source)
     rows = Rows(units, out)
     start = perf_counter()
     model.fit(
         source.X,
         source.y,
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
+        epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
         validation_data=(source.X_test, source.y_test),
         callbacks=[rows],
     )
@@ -63,8 +47,9 @@ def train(arguments: argparse.Namespace) -> None:
     found = units.results(model.evaluate(source.X_test, source.y_test))
     print(results(found, seconds), file=out)
     if arguments.json:
-        run = _described(arguments.data, model, settings, source)
-        print(as_json({**run, "seconds": seconds, **found, "history": rows.history.to_dict()}))
+        run = {**describe(arguments, model, source), "seconds": seconds, **found}
+        print(as_json({**run, "history": rows.history.to_dict()}))
+    # Last, so that a disk that is full by now takes no result with it.
     if arguments.plot:
         plot.draw(arguments.plot, rows.history, arguments.data)
         print(f"curves: {arguments.plot}", file=out)
@@ -72,29 +57,46 @@ def train(arguments: argparse.Namespace) -> None:
 
 def _check(arguments: argparse.Namespace) -> None:
     """Refuse what can be refused before data are read or downloaded."""
-    if arguments.plot:
+    if arguments.plot is not None:
         plot.check(arguments.plot)
-    if arguments.backend is not None:
-        backends.get(arguments.backend)
+    resolve(arguments.backend)
+    check_float(arguments.dtype)
     activation(arguments.activation)
     get_optimizer(arguments.optimizer, arguments.learning_rate)
 
 
-def _settings(arguments: argparse.Namespace, source: Source) -> Settings:
-    default = source.defaults
-    rate = LEARNING_RATE_SGD if arguments.optimizer == "sgd" else default.learning_rate
+def _fill_in(arguments: argparse.Namespace, source: Source) -> None:
+    """Set the flags that were not given to the data set's defaults."""
+    defaults: dict[str, Any] = vars(source.defaults).copy()
+    if arguments.optimizer == "sgd":
+        defaults["learning_rate"] = LEARNING_RATE_SGD
+    for name, value in defaults.items():
+        if getattr(arguments, name) is None:
+            setattr(arguments, name, value)
 
-    def given(name: str, otherwise: Any) -> Any:
-        value = getattr(arguments, name)
-        return otherwise if value is None else value
 
-    return Settings(
-        hidden=tuple(given("hidden", default.hidden)),
-        activation=arguments.activation,
-        optimizer=arguments.optimizer,
-        learning_rate=given("learning_rate", rate),
-        epochs=given("epochs", default.epochs),
-        batch_size=given("batch_size", default.batch_size),
+def _model(arguments: argparse.Namespace, source: Source) -> Model:
+    model = MLP(
+        [source.X.shape[1], *arguments.hidden, source.outputs],
+        arguments.activation,
+        loss="mean_squared_error" if source.classes is None else "softmax_cross_entropy",
+        optimizer=get_optimizer(arguments.optimizer, arguments.learning_rate),
+        backend=arguments.backend,
         dtype=arguments.dtype,
         seed=arguments.seed,
+    )
+    return model.build()
+
+
+def _introduce(arguments: argparse.Namespace, model: Model, source: Source, out: TextIO) -> None:
+    """Say what is going to happen."""
+    rows = f"{len(source.X):,} rows to train, {len(source.X_test):,} to test"
+    print(f"{arguments.data}: {rows}, {source.X.shape[1]:,} features", file=out)
+    for note in source.notes:
+        print(f"  {note}", file=out)
+    print(f"\n{model.summary()}", file=out)
+    print(
+        f"{arguments.optimizer}, learning rate {arguments.learning_rate:g}, batch size "
+        f"{arguments.batch_size}, seed {arguments.seed}; backend {model.network.backend.name}\n",
+        file=out,
     )

@@ -105,7 +105,7 @@ def lay_out(
 
 def _overwritable(node: Node, dying: set[Value], positions: tuple[int, ...]) -> Value | None:
     """An input that dies here, whose memory the output fits exactly and may take."""
-    for position in positions[: len(node.inputs)]:
+    for position in (p for p in positions if p < len(node.inputs)):
         value = node.inputs[position]
         same = value.shape == node.output.shape and value.dtype == node.output.dtype
         if same and value in dying and node.inputs.count(value) == 1:

@@ -78,7 +78,13 @@ class Plan:
         arena = arena or Arena(backend)
         memory = arena.reserve(self._layout.size)
         for value, offset in self._layout.offsets.items():
-            self._arrays[value] = backend.view(memory, offset, value.shape, value.dtype)
+            # The very same array, since CuPy takes a second view of `out` for a danger and copies.
+            over = self._layout.shared.get(value)
+            self._arrays[value] = (
+                backend.view(memory, offset, value.shape, value.dtype)
+                if over is None
+                else self._arrays[over]
+            )
         recorder = Recorder(backend, arena.scratch)
         for node, kernel in self._kernels.items():
             self._bind(recorder, node, kernel)

@@ -100,7 +100,8 @@ class ValueAndGrad:
             feeds[symbol] = backend.asarray((parameters or {})[name], symbol.dtype)
         wrt = self._symbols(graph)
         wanted = [value, *gradients(graph, value, wrt)]
-        result, *grads = interpret(graph, backend.xp, feeds, wanted, backend.device)
+        found = interpret(graph, backend.xp, feeds, wanted, backend.device)
+        result, *grads = map(backend.copy, found)  # some are views, or the arguments themselves
         if self._wrt == "parameters":
             return result, dict(zip(graph.parameters, grads, strict=True))
         return result, grads[0] if isinstance(self._wrt, int) else tuple(grads)

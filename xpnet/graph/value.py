@@ -281,6 +281,8 @@ class Graph:
             )
         kind = data.dtype if isinstance(data, Value) else dtype_name(data.dtype)
         wanted = "an integer" if integer else "a floating"
+        floating = dtype if dtype.startswith("float") else "float32"
+        target = "int64" if integer else floating
         symbolic = isinstance(data, Value)
         if (
             op.integers is not None
@@ -289,7 +291,7 @@ class Graph:
         ):
             raise DTypeError(
                 f"{op.name} needs {wanted} type for {name}, got {kind}: convert it first "
-                f"(such as y.astype('{'int64' if integer else dtype}'))."
+                f"(such as y.astype('{target}'))."
             )
         return (
             data

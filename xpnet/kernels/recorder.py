@@ -139,17 +139,27 @@ def find(record: Op | Vjp | Update, families: tuple[str, ...]) -> Kernel:
         if (family, record.name) in KERNELS:
             return KERNELS[family, record.name]
 
-    def definition(k: Recorder, out: Any, *inputs: Any, **static: Any) -> None:
-        """Compute by the definition, which allocates, and copy the result into place."""
-        residual = isinstance(record, Op) and record.residual
-        arrays = inputs[residual:]
+    return Kernel("definition", _definition(record))
+
+
+def _definition(record: Op | Vjp | Update) -> Callable[..., None]:
+    """A kernel that computes by the definition, which allocates, and copies the results."""
+    update = isinstance(record, Update)
+
+    def function(k: Recorder, *arrays: Any, **static: Any) -> None:
+        if isinstance(record, Update):
+            outputs, inputs = arrays[: 2 + len(record.slots)], arrays
+        else:
+            count = 1 + (isinstance(record, Op) and record.residual)
+            outputs, inputs = arrays[:count], arrays[count:]
 
         def compute() -> None:
-            result = record.fn(k.backend.xp, *arrays, **static)
-            k.raw.copyto(out, result[0] if residual else result)
-            if residual:
-                k.raw.copyto(inputs[0], result[1])
+            results = record.fn(k.backend.xp, *inputs, **static)
+            if len(outputs) == 1 and not update:
+                results = (results,)
+            for out, result in zip(outputs, results, strict=True):
+                k.raw.copyto(out, result)
 
         k(compute)
 
-    return Kernel("definition", definition)
+    return function

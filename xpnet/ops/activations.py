@@ -14,7 +14,7 @@ def relu(xp: Namespace, x: Any) -> Any:
 
 
 def relu_vjp(xp: Namespace, gy: Any, y: Any) -> Any:
-    """gx = gy where y > 0, else 0 (the subgradient at 0 is 0)."""
+    """gx = gy [y > 0]: the subgradient at 0 is 0."""
     return xp.multiply(gy, xp.astype(y > 0, gy.dtype))
 
 

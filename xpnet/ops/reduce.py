@@ -16,7 +16,10 @@ def normal_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     axes = range(ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
     if any(not -ndim <= a < ndim for a in axes):
         raise ShapeError(f"axis {axis} does not exist in an array of {ndim} dimensions.")
-    return tuple(sorted({a % ndim for a in axes}))
+    distinct = {a % ndim for a in axes}
+    if len(distinct) < len(axes):
+        raise ShapeError(f"axis {axis} names a dimension twice.")
+    return tuple(sorted(distinct))
 
 
 def reduced_shape(shapes: list[Shape], *, axis: Axis = None, keepdims: bool = False) -> Shape:
@@ -55,6 +58,15 @@ def sum_to_axes(have: Shape, want: Shape) -> tuple[int, ...]:
     return tuple(i for i, n in enumerate(have) if i < lead or (want[i - lead] == 1 and n != 1))
 
 
+def sum_to_shape(shapes: list[Shape], *, shape: Shape) -> Shape:
+    """The shape asked for, which must be one that broadcasts to what there is."""
+    have = shapes[0]
+    lead = len(have) - len(shape)
+    if lead < 0 or any(n not in (1, m) for n, m in zip(shape, have[lead:], strict=True)):
+        raise ShapeError(f"sum_to: shape {shape} does not broadcast to {have}.")
+    return shape
+
+
 def sum_to(xp: Namespace, x: Any, *, shape: Shape) -> Any:
     """y = x summed over the axes along which `shape` was broadcast."""
     axes = sum_to_axes(x.shape, shape)
@@ -81,5 +93,5 @@ def weighted_mean_vjp_x(xp: Namespace, gy: Any, w: Any) -> Any:
 
 SUM = Op("sum", "(...)->(...)", sum_, [sum_vjp], infer=reduced_shape)
 MEAN = Op("mean", "(...)->(...)", mean, [mean_vjp], infer=reduced_shape)
-SUM_TO = Op("sum_to", "(...)->(...)", sum_to, [sum_to_vjp], infer=lambda shapes, *, shape: shape)
+SUM_TO = Op("sum_to", "(...)->(...)", sum_to, [sum_to_vjp], infer=sum_to_shape)
 WEIGHTED_MEAN = Op("weighted_mean", "(n),(n)->()", weighted_mean, [weighted_mean_vjp_x, None])

@@ -12,10 +12,10 @@ __all__ = ["CONCAT", "RESHAPE"]
 def reshaped(shapes: list[Shape], *, shape: Shape) -> Shape:
     """The new shape, with one -1 worked out from the number of elements."""
     size, known = size_of(shapes[0]), size_of([n for n in shape if n != -1])
-    free = shape.count(-1)
-    if free > 1 or (size % known if free and known else size != known):
+    free, wrong = shape.count(-1), any(n < -1 for n in shape)
+    if wrong or free > 1 or (free and not known) or (size % known if free else size != known):
         raise ShapeError(f"reshape cannot turn shape {shapes[0]} ({size} elements) into {shape}.")
-    return tuple(size // known if n == -1 and known else n for n in shape)
+    return tuple(size // known if n == -1 else n for n in shape)
 
 
 def reshape(xp: Namespace, x: Any, *, shape: Shape) -> Any:

@@ -33,7 +33,9 @@ class Signature:
         self.name, self.text, self.broadcast = name, text, broadcast
         left, _, right = text.partition("->")
         output, _, residual = right.partition(";")
-        self.inputs = [self._core(part) for part in re.findall(r"\(([^)]*)\)", left)]
+        parts = re.findall(r"\(([^)]*)\)", left)
+        self.inputs = [self._core(part) for part in parts]
+        self._loops = [part.startswith("...") for part in parts]
         self.output = self._core(output)
         self.residual = self._core(residual) if residual else None
 
@@ -56,6 +58,9 @@ class Signature:
                 rank = f"needs at least {len(core)} dimensions, has {len(shape)}"
                 raise self._fail(shapes, f"input {position} {rank}")
             cut = len(shape) - len(core)
+            if cut and not self._loops[position]:
+                rank = f"must have {len(core)} dimensions, has {len(shape)}"
+                raise self._fail(shapes, f"input {position} {rank}")
             loops.append(shape[:cut])
             for name, length in zip(core, shape[cut:], strict=True):
                 if lengths.setdefault(name, length) != length:

@@ -47,8 +47,8 @@ def measure(network: Network, data: Data, batch_size: int) -> dict[str, float]:
         program.load(data.arrays, part)
         with network.backend.quiet():
             program.run()
-        rows.append(network.backend.to_numpy(network.backend.copy(program.results)))
-    results = get("numpy").xp.stack(rows).astype("float64")
+        rows.append(network.backend.copy(program.results))
+    results = network.backend.to_numpy(network.backend.xp.stack(rows)).astype("float64")
     sizes = [part.stop - part.start for part in parts]
     return _average(results, sizes, ["loss", *network.metrics], data.w is not None)
 

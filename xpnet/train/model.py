@@ -7,17 +7,17 @@ from typing import Any
 from xpnet.arguments import count
 from xpnet.backends import Backend, resolve
 from xpnet.backends.base import check_float
-from xpnet.errors import ArgumentError, DataError, GraphError, ShapeError
+from xpnet.errors import ArgumentError, GraphError
 from xpnet.graph import Plan
 from xpnet.nn import LayerLike, get_loss, get_metrics
 from xpnet.optim import Optimizer, get_optimizer
-from xpnet.train.arrays import check_features, result_like
+from xpnet.train.arrays import result_like
 from xpnet.train.callbacks import Callbacks
-from xpnet.train.door import Data, Door
 from xpnet.train.history import History
 from xpnet.train.loop import Epoch, measure, measure_programs, run_epochs
 from xpnet.train.network import Network, PlannedProgram, Spec
 from xpnet.train.progress import Progress
+from xpnet.train.setup import Setup
 from xpnet.train.summary import summary
 from xpnet.train.trainer import Trainer
 from xpnet.train.updater import Updater
@@ -92,13 +92,19 @@ class Model:
     ) -> None:
         if isinstance(net, type) or not callable(net):
             raise ArgumentError(f"net must be a layer or a function, got {net!r}.")
-        self.net, self.loss, self._optimizer = net, get_loss(loss), get_optimizer(optimizer)
-        self.metrics = get_metrics(metrics, self.loss)
-        self.dtype, self.check_finite = check_float(dtype), check_finite
-        self.seed = count("seed", seed, 0, 2**32)
-        self._wanted_backend = None if backend is None else resolve(backend)
+        chosen = get_loss(loss)
+        self._optimizer = get_optimizer(optimizer)
+        self._setup = Setup(
+            net,
+            chosen,
+            get_metrics(metrics, chosen),
+            None if backend is None else resolve(backend),
+            check_float(dtype),
+            count("seed", seed, 0, 2**32),
+            _sample_shape(input_shape),
+            bool(check_finite),
+        )
         self._trainer: Trainer | None = None
-        self._input_shape = _sample_shape(input_shape)
 
     # --- building -----------------------------------------------------------------------------
 
@@ -110,7 +116,17 @@ class Model:
     @property
     def backend(self) -> Backend | None:
         """Where the model computes; None while it is open."""
-        return self._wanted_backend if self._trainer is None else self._trainer.network.backend
+        return self._setup.backend
+
+    @property
+    def dtype(self) -> str:
+        """Type of the parameters: ``"float32"`` or ``"float64"``."""
+        return self._setup.dtype
+
+    @property
+    def seed(self) -> int:
+        """The seed that the model was made with."""
+        return self._setup.seed
 
     @property
     def epoch(self) -> int:
@@ -148,15 +164,13 @@ class Model:
         ShapeError
             If it is not the shape that the model was made or built for.
         """
-        shape = _sample_shape(input_shape) or self._input_shape
-        if shape is None and self._trainer is None:
+        shape = _sample_shape(input_shape) or self._setup.features
+        if shape is None:
             raise ArgumentError(
                 "the shape of one sample is not known yet: train first, or call "
                 "model.build((n_features,))."
             )
-        if shape is not None:
-            backend = self.backend or resolve(None)
-            self._settle(self._network_for(backend, shape))
+        self._settle(self._setup.network_for(self._setup.backend_for(), shape))
         return self
 
     def _built(self) -> Trainer:
@@ -165,52 +179,12 @@ class Model:
         assert self._trainer is not None
         return self._trainer
 
-    def _network_for(self, backend: Backend, features: Shape) -> Network:
-        """The network for samples of this shape: the model's, or a new one to be settled on."""
-        known = self._input_shape if self._trainer is None else self._trainer.network.features
-        if known not in (None, features):
-            raise ShapeError(f"the model is for samples of shape {known}, got {features}.")
-        if self._trainer is not None:
-            return self._trainer.network
-        return Network(self.net, self.loss, self.metrics, backend, self.dtype, self.seed, features)
-
     def _settle(self, network: Network) -> Trainer:
         """Make a network the model's own, once everything that was given has been checked."""
         if self._trainer is None:
-            self._trainer = Trainer(network, self._optimizer, self.seed)
+            self._trainer = Trainer(network, self._optimizer, self._setup.seed)
+            self._setup.network = network
         return self._trainer
-
-    # --- data at the door ---------------------------------------------------------------------
-
-    def _backend_for(self, *arrays: Any) -> Backend:
-        found = resolve(self._wanted_backend, *arrays)
-        own = self.backend
-        if own is None or found.name == own.name:
-            return found
-        if all(a is None or isinstance(a, list | tuple) for a in arrays):
-            return own
-        raise DataError(
-            f"this model's parameters live in {own.name}, the data in {found.name}: convert the "
-            f"data, or make the model with backend={own.name!r} to have it done."
-        )
-
-    def _features(self, X: Any, *others: Any, where: str = "") -> tuple[Network, Any]:
-        """X, checked, and the network for it."""
-        backend = self._backend_for(X, *others)
-        known = self._input_shape if self._trainer is None else self._trainer.network.features
-        x = check_features(f"{where}X", X, backend, self.dtype, known, self.check_finite)
-        return self._network_for(backend, tuple(x.shape[1:])), x
-
-    def _data(self, X: Any, y: Any, w: Any = None, where: str = "") -> tuple[Network, Data]:
-        """Inputs, targets and weights, checked, and the network for them."""
-        network, x = self._features(X, y, w, where=where)
-        return network, self._targets(network, x, y, w, where)
-
-    def _targets(
-        self, network: Network, x: Any, y: Any, w: Any, where: str = "", values: bool = True
-    ) -> Data:
-        door = Door(network, where, values, self.check_finite)
-        return Data(x, door.target(y, x.shape[0]), door.weights(w, x.shape[0]))
 
     # --- training and use ---------------------------------------------------------------------
 
@@ -260,23 +234,9 @@ class Model:
         """
         epochs, batch_size = count("epochs", epochs), count("batch_size", batch_size)
         listeners, progress = Callbacks(callbacks), Progress(verbose)
-        network, data = self._data(X, y, sample_weight)
-        validation = None
-        if validation_data is not None:
-            if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
-                raise ArgumentError("validation_data must be (X, y) or (X, y, sample_weight).")
-            vx, vy, *vw = validation_data
-            backend = self._backend_for(vx, vy, *vw)
-            if backend.name != network.backend.name:
-                raise DataError(
-                    f"validation_data are {backend.name} arrays, X and y {network.backend.name}: "
-                    "convert one to the other's library."
-                )
-            where = "validation_data's "
-            vx = check_features(
-                f"{where}X", vx, backend, self.dtype, network.features, self.check_finite
-            )
-            validation = self._targets(network, vx, vy, vw[0] if vw else None, where)
+        network, data = self._setup.admit(X, y, sample_weight)
+        validation = self._setup.admit_validation(network, validation_data)
+        if validation is not None:
             measure_programs(network, validation, self.chunk)
         epoch = Epoch(network, data, batch_size, shuffle)
         self._settle(network)
@@ -291,8 +251,7 @@ class Model:
             The batch's loss before the step, in the model's library. On a GPU it is not waited
             for, and therefore values (NaN, labels out of range) are not checked there.
         """
-        network, x = self._features(X, y, sample_weight)
-        data = self._targets(network, x, y, sample_weight, values=network.backend.synchronous)
+        network, data = self._setup.admit(X, y, sample_weight, wait=False)
         program = network.program(data.spec("train", data.rows))
         trainer = self._settle(network)
         rate = trainer.rate
@@ -318,7 +277,7 @@ class Model:
             In the library of `X`. For a classifier these are logits: the class is their argmax.
         """
         size = self.chunk if batch_size is None else count("batch_size", batch_size)
-        network, x = self._features(X)
+        network, x = self._setup.admit_inputs(X)
         self._settle(network)
         rows = x.shape[0]
         parts = []
@@ -337,7 +296,7 @@ class Model:
     ) -> dict[str, float]:
         """Loss and metrics of the data, each averaged over the samples."""
         size = self.chunk if batch_size is None else count("batch_size", batch_size)
-        network, data = self._data(X, y, sample_weight)
+        network, data = self._setup.admit(X, y, sample_weight)
         self._settle(network)
         return measure(network, data, size)
 
@@ -377,7 +336,7 @@ class Model:
         GraphError
             If the backend has no functions with ``out=``, so that its steps are interpreted.
         """
-        network, data = self._data(X, y, sample_weight)
+        network, data = self._setup.admit(X, y, sample_weight)
         program = network.program(data.spec("train", data.rows))
         if not isinstance(program, PlannedProgram):
             raise GraphError(
@@ -394,9 +353,13 @@ class Model:
     def __deepcopy__(self, memo: Any) -> "Model":
         """An independent model with the same parameters and optimiser state."""
         twin = copy(self)
-        twin._trainer = None if self._trainer is None else self._trainer.clone()
+        twin._setup = copy(self._setup)
+        if self._trainer is not None:
+            twin._trainer = self._trainer.clone()
+            twin._setup.network = twin._trainer.network
         return twin
 
     def __repr__(self) -> str:
         where = self.backend.name if self.backend else "backend open"
-        return f"Model({self.net!r}, loss={self.loss.name!r}, {self.optimizer!r}, {where})"
+        made = f"{self._setup.net!r}, loss={self._setup.loss.name!r}, {self.optimizer!r}"
+        return f"Model({made}, {where})"

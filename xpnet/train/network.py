@@ -30,7 +30,7 @@ from xpnet.nn import LayerLike, Loss, mean_over_samples
 from xpnet.train.arrays import check_finite, to_backend
 from xpnet.typing import Shape
 
-__all__ = ["Network", "PlannedProgram", "Program", "Spec"]
+__all__ = ["LossFunction", "Network", "PlannedProgram", "Program", "Spec"]
 
 _PROGRAMS = 32  # compiled programs that a network keeps; the oldest goes first
 _ROWS = 7  # samples in the trace that finds the parameters; any number would do

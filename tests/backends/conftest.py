@@ -1,0 +1,71 @@
+"""Every test here begins with nothing probed, nothing warned of and nothing set."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import array_api_compat
+import pytest
+
+from xpnet.backends import select
+
+
+def _clear() -> None:
+    for cached in vars(select).values():
+        clear = getattr(cached, "cache_clear", None)
+        if clear is not None and cached.__module__ == select.__name__:
+            clear()
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """No probe remembered, no XPNET_* variable set; and so again afterwards."""
+    monkeypatch.delenv("XPNET_BACKEND", raising=False)
+    monkeypatch.delenv("XPNET_FALLBACK", raising=False)
+    _clear()
+    yield
+    _clear()
+
+
+def _ours(name: str) -> bool:
+    return name.partition(".")[0] == "cupy" or name.startswith("array_api_compat.cupy")
+
+
+@pytest.fixture(scope="session")
+def standin_modules() -> dict[str, ModuleType]:
+    """The stand-in and array-api-compat's wrapper of it, made once and not left installed."""
+    path = Path(__file__).with_name("standin_cupy.py")
+    spec = importlib.util.spec_from_file_location("cupy", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    before = {name: sys.modules.pop(name) for name in list(sys.modules) if _ours(name)}
+    wrapper = vars(array_api_compat).pop("cupy", None)
+    try:
+        sys.modules.update(module.modules(module))
+        importlib.import_module("array_api_compat.cupy")
+        return {name: found for name, found in sys.modules.items() if _ours(name)}
+    finally:
+        for name in list(filter(_ours, sys.modules)):
+            del sys.modules[name]
+        sys.modules.update(before)
+        vars(array_api_compat).pop("cupy", None)
+        if wrapper is not None:
+            array_api_compat.cupy = wrapper
+
+
+@pytest.fixture
+def cupy(standin_modules: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The stand-in, installed as ``cupy`` for this test, its counters at 0."""
+    for name in list(filter(_ours, sys.modules)):
+        monkeypatch.delitem(sys.modules, name)
+    for name, module in standin_modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    wrapper = standin_modules["array_api_compat.cupy"]
+    monkeypatch.setattr(array_api_compat, "cupy", wrapper, raising=False)
+    standin = standin_modules["cupy"]
+    standin.COUNTS.update(dict.fromkeys(standin.COUNTS, 0))
+    return standin

@@ -1,0 +1,197 @@
+"""What can go wrong: one line on standard error, and the exit status."""
+
+import os
+
+import numpy as np
+import pytest
+
+from xpnet import __version__
+from xpnet.cli import main
+
+
+@pytest.fixture
+def fails(capsys):
+    """Run a command that must fail with status 2; return its one line."""
+
+    def fails(*arguments):
+        assert main([*map(str, arguments)]) == 2
+        err = capsys.readouterr().err
+        assert err.startswith("xpnet: error: ")
+        assert err.count("\n") == 1
+        assert "Traceback" not in err
+        return err
+
+    return fails
+
+
+def test_an_unknown_data_set_names_the_known_and_the_nearest(fails):
+    err = fails("train", "digts")
+    assert "Did you mean 'digits'?" in err
+    for name in ("digits", "mnist", "fashion", "FILE.csv", "FILE.npz"):
+        assert name in err
+
+
+def test_a_missing_file_names_the_nearest(fails, classes_csv, tmp_path):
+    err = fails("train", tmp_path / "kind.csv")
+    assert f"there is no file {tmp_path / 'kind.csv'}. Did you mean {classes_csv}?" in err
+
+
+def test_a_missing_file_with_none_like_it(fails, tmp_path):
+    assert fails("train", tmp_path / "kind.csv").endswith("kind.csv.\n")
+
+
+def test_a_missing_folder(fails, tmp_path):
+    assert "nowhere does not exist" in fails("train", tmp_path / "nowhere" / "a.csv")
+
+
+def test_a_folder_for_a_file(fails, tmp_path):
+    (tmp_path / "a.csv").mkdir()
+    assert "is not a file" in fails("train", tmp_path / "a.csv")
+
+
+def test_an_unknown_column(fails, classes_csv):
+    assert "Did you mean 'kind'?" in fails("train", classes_csv, "--target", "kinds")
+
+
+def test_a_target_without_columns(fails):
+    assert "digits has none" in fails("train", "digits", "--target", "kind")
+
+
+def test_a_file_that_is_no_table(fails, tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text("a,b\n1,2\n,4\n")
+    assert "line 3, column 'a'" in fails("train", file)
+
+
+def test_a_table_too_small_to_split(fails, tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text("a,b\n1,2.5\n")
+    assert "at least two rows" in fails("train", file)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--activation", "rel"], "Did you mean 'relu'?"),
+        (["--optimizer", "adm"], "Did you mean 'adam'?"),
+        (["--backend", "nump"], "Did you mean 'numpy'?"),
+        (["--dtype", "float16"], "float32"),
+        (["--learning-rate", "0"], "learning_rate"),
+        (["--learning-rate", "nan"], "learning_rate"),
+    ],
+)
+def test_settings_are_refused_before_data_are_read(fails, monkeypatch, flags, message):
+    monkeypatch.setattr("xpnet.cli.train.load", lambda *_: pytest.fail("data were loaded"))
+    assert message in fails("train", "digits", *flags)
+
+
+@pytest.mark.parametrize("data", ["digits", "classes_csv"])
+@pytest.mark.parametrize("seed", ["-1", str(2**32)])
+def test_a_seed_out_of_range(fails, request, data, seed):
+    data = data if data == "digits" else request.getfixturevalue(data)
+    assert "seed must be " in fails("train", data, "--seed", seed)
+
+
+def test_a_training_that_diverges(fails, values_csv):
+    err = fails("train", values_csv, "--optimizer", "sgd", "--learning-rate", "1e6", "--hidden")
+    assert "Try a smaller learning rate" in err
+
+
+def test_too_little_memory(fails, monkeypatch):
+    def load(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("xpnet.cli.train.load", load)
+    assert "not enough memory" in fails("train", "digits")
+
+
+def test_a_message_of_several_lines_becomes_one(fails, monkeypatch, tmp_path):
+    pooch = pytest.importorskip("pooch", reason="downloads need pooch")
+
+    def retrieve(*_, **__):
+        raise OSError("no network")
+
+    monkeypatch.setattr(pooch, "retrieve", retrieve)
+    monkeypatch.setenv("XPNET_DATA", str(tmp_path))
+    monkeypatch.setenv("XPNET_CACHE", str(tmp_path))
+    assert "no network" in fails("train", "mnist")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["trian"],
+        ["train"],
+        ["train", "digits", "--epochs", "0"],
+        ["train", "digits", "--epochs", "1.5"],
+        ["train", "digits", "--batch-size", "-3"],
+        ["train", "digits", "--hidden", "0"],
+        ["train", "digits", "--colour"],
+    ],
+)
+def test_arguments_that_cannot_be_read(capsys, arguments):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def test_the_reason_for_a_bad_count(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "digits", "--epochs", "0"])
+    err = capsys.readouterr().err
+    assert "argument --epochs: expected a whole number of at least 1, got '0'" in err
+
+
+def test_ctrl_c(capsys, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("xpnet.cli.train.load", interrupt)
+    assert main(["train", "digits"]) == 130
+    assert capsys.readouterr().err == "xpnet: interrupted\n"
+
+
+def test_a_non_finite_measurement_is_null_in_json(run_json, tmp_path):
+    # The only test row is so far away that its squared error overflows.
+    path = tmp_path / "far.npz"
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 1))
+    np.savez(path, X=X, y=X[:, 0], X_test=[[1e30]], y_test=[0.5])
+    found = run_json(path, "--epochs", "1")
+    assert found["test_loss"] is None
+    assert found["history"]["val_loss"] == [None]
+    assert found["history"]["loss"][0] > 0
+
+
+@pytest.mark.parametrize("command", [[], ["train"], ["info"]])
+def test_help(capsys, command):
+    with pytest.raises(SystemExit) as stopped:
+        main([*command, "--help"])
+    assert stopped.value.code == 0
+    out = capsys.readouterr().out
+    assert out.startswith(" ".join(["usage: xpnet", *command]))
+    if command != ["info"]:
+        assert "examples:\n  xpnet train digits" in out
+
+
+def test_help_tells_the_defaults(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    out = capsys.readouterr().out
+    assert "hidden 256 256  epochs 20  batch size 16   learning rate 0.002" in out
+    assert "standardised" in out
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"xpnet {__version__}\n"
+
+
+def test_the_environment_is_left_alone(run, classes_csv):
+    before = dict(os.environ)
+    run("train", classes_csv, "--epochs", 1)
+    assert dict(os.environ) == before

@@ -1,0 +1,66 @@
+"""The command as a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from xpnet import __version__
+
+HEAVY = ("sklearn", "matplotlib", "tqdm", "cupy", "pooch", "scipy", "numba")
+
+
+def python(*arguments, **settings):
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, check=False, **settings
+    )
+
+
+def test_version():
+    done = python("-m", "xpnet", "--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"xpnet {__version__}\n", "")
+
+
+def test_train_with_json(classes_csv):
+    done = python("-m", "xpnet", "train", classes_csv, "--epochs", "2", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["epochs"] == 2
+
+
+def test_an_error_has_no_traceback():
+    done = python("-m", "xpnet", "train", "digts")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("xpnet: error: unknown data set 'digts'.")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["info", "--help"], ["train", "--help"], ["--version"]])
+def test_nothing_heavy_is_imported_for_help(arguments):
+    code = f"""
+import sys
+from xpnet.cli import main
+try:
+    main({arguments!r})
+except SystemExit:
+    print("loaded:", [name for name in {HEAVY!r} if name in sys.modules])
+"""
+    assert python("-c", code).stdout.endswith("loaded: []\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of this kind are POSIX's")
+@pytest.mark.parametrize("arguments", [["train", "FILE", "--epochs", "1"], ["info"]])
+def test_a_reader_that_goes_away(classes_csv, arguments):
+    arguments = [classes_csv if argument == "FILE" else argument for argument in arguments]
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "xpnet", *arguments]
+    # What is left in a buffer is what Python complains of at its exit.
+    buffered = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    with os.fdopen(writing, "wb") as gone:
+        done = subprocess.run(
+            command, stdout=gone, stderr=subprocess.PIPE, env=buffered, check=False
+        )
+    assert (done.returncode, done.stderr) == (141, b"")

@@ -1,0 +1,122 @@
+"""Every kernel of the family "out" against the definition of the op that it replaces."""
+
+import math
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from xpnet.kernels import KERNELS, Kernel, find
+
+TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
+dtypes = pytest.mark.parametrize("dtype", list(TOLERANCE))
+
+# Kernels that see an input in another shape, which takes row-major memory; a plan's is.
+ROW_MAJOR = {
+    "reshape",
+    "reshape.vjp_x",
+    "sum.vjp_x",
+    "mean.vjp_x",
+    "softmax_cross_entropy.vjp_z",
+}
+
+
+def check(got, application, dtype):
+    for array, wanted in zip(got, application.outputs, strict=True):
+        assert array.dtype == wanted.dtype
+        assert_allclose(array, wanted, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+
+
+def test_every_record_has_a_kernel(every_record):
+    missing = [r.name for r in every_record if ("out", r.name) not in KERNELS]
+    assert not missing
+
+
+def test_every_kernel_belongs_to_a_record(every_record):
+    known = {record.name for record in every_record}
+    assert {name for family, name in KERNELS if family == "out"} <= known
+
+
+@dtypes
+def test_kernel_gives_what_the_definition_gives(applications, poisoned, case, dtype):
+    """Output (and residual) start as NaN between guard bands; two runs give the same bits."""
+    for n in case.rows:
+        for application in applications(case, n, dtype):
+            run = application.bind(find(application.record, ("out",)), poisoned)
+            first, second = run(), run()
+            check(first, application, dtype)
+            for a, b in zip(first, second, strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+@dtypes
+def test_every_declared_inplace_position(applications, poisoned, case, dtype):
+    for n in case.rows:
+        for application in applications(case, n, dtype):
+            kernel = find(application.record, ("out",))
+            for position in application.aliases(kernel):
+                check(application.bind(kernel, poisoned, alias=position)(), application, dtype)
+
+
+def test_every_declared_inplace_position_is_reached(cases, applications):
+    """The test above tries each position that a kernel declares, in some case."""
+    tried, declared = set(), set()
+    for case in cases.CASES:
+        for application in applications(case, 3, "float64"):
+            kernel, name = find(application.record, ("out",)), application.record.name
+            count = len(application.inputs)
+            declared |= {(name, i) for i in kernel.inplace[:count]}
+            tried |= {(name, i) for i in application.aliases(kernel)}
+    assert tried == declared
+
+
+def test_inputs_in_column_major_order(applications, poisoned, case):
+    for application in applications(case, 3, "float64"):
+        if application.record.name not in ROW_MAJOR:
+            run = application.bind(find(application.record, ("out",)), poisoned, order="F")
+            check(run(), application, "float64")
+
+
+# Values are of one sign where huge, so that no sum cancels: orders of summation may differ.
+SPECIAL = {
+    "nan": [1.0, math.nan, -2.0, 0.5],
+    "inf": [math.inf, 1.0, -0.5, 2.0, 0.25],
+    "minus-inf": [-1.0, -math.inf, 0.5, 2.0, 0.25],
+    "both-inf": [math.inf, 1.0, -math.inf],
+    "zeros": [0.0, -0.0, 1.0, 0.0, -0.0],
+    "huge": [1e30, 0.0, 2e30, 1.0],
+    "minus-huge": [-1e30, -0.0, -2e30],
+    "tiny": [1e-38, 1e-45, -1e-38],
+}
+
+
+@dtypes
+@pytest.mark.parametrize("values", SPECIAL.values(), ids=list(SPECIAL))
+def test_special_values_as_by_the_definition(applications, poisoned, case, values, dtype):
+    """NaN where the definition has NaN, infinite where it is infinite, equal elsewhere."""
+
+    def special(array):
+        return np.resize(np.asarray(values, array.dtype), array.shape)
+
+    for application in applications(case, 3, dtype, special):
+        kernel = find(application.record, ("out",))
+        for alias in (None, *application.aliases(kernel)):
+            with np.errstate(all="ignore"):
+                got = application.bind(kernel, poisoned, alias=alias)()
+            check(got, application, dtype)
+
+
+def test_fallback_is_the_definition(applications, poisoned, case):
+    """Without a kernel the plain definition is computed and copied into place."""
+    for application in applications(case, 3, "float64"):
+        kernel = find(application.record, ())
+        assert (kernel.family, kernel.inplace) == ("definition", ())
+        check(application.bind(kernel, poisoned)(), application, "float64")
+
+
+def test_find_prefers_the_first_family(monkeypatch, every_record):
+    record = every_record[0]
+    own = Kernel("own", print)
+    monkeypatch.setitem(KERNELS, ("own", record.name), own)
+    assert find(record, ("own", "out")) is own
+    assert find(record, ("out", "own")).family == "out"

@@ -1,0 +1,64 @@
+"""``import xpnet`` loads what it needs and nothing that is optional or slow."""
+
+import subprocess
+import sys
+
+import pytest
+
+OPTIONAL = [
+    "cupy",
+    "cupyx",
+    "jax",
+    "joblib",
+    "matplotlib",
+    "numba",
+    "pandas",
+    "pooch",
+    "requests",
+    "scipy",
+    "sklearn",
+    "torch",
+    "tqdm",
+]
+
+
+def loaded(statement: str) -> set[str]:
+    """Top-level names of the modules that a fresh interpreter holds after a statement."""
+    code = f"{statement}\nimport sys\nprint(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    return {name.partition(".")[0] for name in done.stdout.split()}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["import xpnet", "from xpnet import *", "import xpnet.cli", "import xpnet.datasets"],
+)
+def test_loads_nothing_optional(statement: str) -> None:
+    found = loaded(statement)
+    assert "xpnet" in found
+    assert not found & set(OPTIONAL)
+
+
+def test_data_sets_are_loaded_when_they_are_used() -> None:
+    code = "import sys, xpnet; print('xpnet.datasets' in sys.modules, xpnet.datasets.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "xpnet.datasets"]
+
+
+def test_building_and_training_load_nothing_optional() -> None:
+    found = loaded(
+        "import numpy as np, xpnet\n"
+        "X = np.ones((4, 2), dtype='float32')\n"
+        "model = xpnet.MLP([2, 3, 2])\n"
+        "model.fit(X, [0, 1, 0, 1], epochs=1, verbose=False)\n"
+        "model.predict(X)"
+    )
+    assert not found & set(OPTIONAL)
+
+
+def test_the_check_sees_what_is_loaded() -> None:
+    assert "decimal" in loaded("import decimal")
+    assert "decimal" not in loaded("import xpnet")

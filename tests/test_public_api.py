@@ -1,0 +1,253 @@
+"""What the package offers: these names and no others, each with its documentation."""
+
+import ast
+import importlib
+import inspect
+from importlib import metadata, resources
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import xpnet
+
+PUBLIC = [
+    "MLP",
+    "SGD",
+    "Adam",
+    "Add",
+    "Callback",
+    "Concat",
+    "Dense",
+    "History",
+    "Identity",
+    "Layer",
+    "LogSoftmax",
+    "Model",
+    "Multiply",
+    "ReLU",
+    "Residual",
+    "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "StepDecay",
+    "Tanh",
+    "backends",
+    "datasets",
+    "errors",
+    "init",
+    "ops",
+    "value_and_grad",
+]
+
+SUBMODULES = {
+    "backends": ["Backend", "Status", "backend_of", "dtype_name", "get", "resolve", "status"],
+    "errors": [
+        "ArgumentError",
+        "BackendFallbackWarning",
+        "BackendUnavailableError",
+        "DTypeError",
+        "DataError",
+        "DatasetError",
+        "DivergedError",
+        "GraphError",
+        "MissingDependencyError",
+        "ShapeError",
+        "UnknownNameError",
+        "XpnetError",
+    ],
+    "init": [
+        "Initializer",
+        "constant",
+        "get",
+        "glorot_normal",
+        "glorot_uniform",
+        "he_normal",
+        "he_uniform",
+        "normal",
+        "ones",
+        "uniform",
+        "zeros",
+    ],
+    "ops": [
+        "PASS",
+        "REGISTRY",
+        "UPDATES",
+        "Op",
+        "Update",
+        "Vjp",
+        "accuracy",
+        "add",
+        "affine",
+        "binary_accuracy",
+        "binary_cross_entropy_with_logits",
+        "concat",
+        "divide",
+        "exp",
+        "identity",
+        "log",
+        "log_softmax",
+        "matmul",
+        "mean",
+        "mean_squared_error",
+        "multiply",
+        "negative",
+        "power",
+        "relu",
+        "reshape",
+        "sigmoid",
+        "soft_accuracy",
+        "soft_cross_entropy",
+        "softmax",
+        "softmax_cross_entropy",
+        "subtract",
+        "sum",
+        "sum_to",
+        "tanh",
+        "weighted_mean",
+    ],
+}
+
+
+def _modules() -> list[str]:
+    root = Path(inspect.getfile(xpnet)).parent
+    found = []
+    for path in sorted(root.rglob("*.py")):
+        parts = ["xpnet", *path.relative_to(root).with_suffix("").parts]
+        if parts[-1] != "__main__":
+            found.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    return found
+
+
+MODULES = _modules()
+
+
+def _documented() -> dict[str, Any]:
+    """Every public class and function, by the name under which it is reached."""
+    found = {}
+    for owner, names in {"": PUBLIC, **SUBMODULES}.items():
+        module = getattr(xpnet, owner) if owner else xpnet
+        for name in names:
+            value = getattr(module, name)
+            if inspect.isclass(value) or inspect.isfunction(value):
+                found[f"{owner}.{name}".strip(".")] = value
+    return found
+
+
+DOCUMENTED = _documented()
+
+
+def test_the_package_offers_exactly_this() -> None:
+    assert list(xpnet.__all__) == PUBLIC
+    assert all(getattr(xpnet, name) is not None for name in PUBLIC)
+
+
+def test_nothing_else_is_public_but_the_rooms() -> None:
+    rooms = {name.split(".")[1] for name in MODULES if name != "xpnet"}
+    others = {name for name in vars(xpnet) if not name.startswith("_")} - set(PUBLIC) - rooms
+    assert others <= {"TYPE_CHECKING", "Any"}
+
+
+def test_a_name_that_it_has_not() -> None:
+    with pytest.raises(AttributeError, match="module 'xpnet' has no attribute 'Dens'"):
+        _ = xpnet.Dens
+
+
+@pytest.mark.parametrize("module", SUBMODULES)
+def test_submodules_offer_exactly_this(module: str) -> None:
+    found = getattr(xpnet, module)
+    assert list(found.__all__) == SUBMODULES[module]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_says_what_it_is_and_offers_what_it_has(name: str) -> None:
+    module = importlib.import_module(name)
+    assert module.__doc__
+    assert module.__doc__.strip()
+    offered = list(getattr(module, "__all__", ()))
+    assert len(offered) == len(set(offered))
+    assert [n for n in offered if not hasattr(module, n)] == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_every_public_class_and_function_is_documented(name: str) -> None:
+    assert DOCUMENTED[name].__doc__, f"{name} has no docstring of its own"
+    summary = (inspect.getdoc(DOCUMENTED[name]) or "").partition("\n\n")[0]
+    assert summary.endswith((".", ":")), f"{name}: the summary is a sentence: {summary!r}"
+
+
+# Sections in the order in which numpydoc wants them.
+_SECTIONS = [
+    "Parameters",
+    "Attributes",
+    "Returns",
+    "Yields",
+    "Raises",
+    "Warns",
+    "See Also",
+    "Notes",
+    "References",
+    "Examples",
+]
+
+
+def _sections(doc: str) -> list[str]:
+    lines = doc.splitlines()
+    return [a for a, b in pairwise(lines) if a and b and set(b) == {"-"} and len(b) == len(a)]
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_docstrings_have_numpydoc_sections_in_order(name: str) -> None:
+    found = _sections(inspect.getdoc(DOCUMENTED[name]) or "")
+    places = [_SECTIONS.index(section) for section in found]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    "name", ["MLP", "SGD", "Adam", "StepDecay", "Dense", "Model", "value_and_grad", "backends.get"]
+)
+def test_what_takes_settings_lists_each_of_them(name: str) -> None:
+    value = DOCUMENTED[name]
+    doc = inspect.getdoc(value) or ""
+    assert "Parameters" in _sections(doc)
+    listed = doc.partition("Parameters\n----------")[2]
+    for parameter in inspect.signature(value).parameters:
+        assert parameter in listed, f"{name}: {parameter} is not described"
+
+
+def test_every_exception_is_xpnets_and_a_builtin_one() -> None:
+    base = xpnet.errors.XpnetError
+    for name in SUBMODULES["errors"]:
+        error = getattr(xpnet.errors, name)
+        if issubclass(error, Warning):
+            assert issubclass(error, UserWarning)
+        else:
+            assert issubclass(error, base)
+            builtin = [c for c in error.__mro__ if c.__module__ == "builtins"]
+            assert error is base or builtin[0] is not Exception, name
+
+
+def test_version() -> None:
+    assert xpnet.__version__ == "0.1.0"
+
+
+def test_version_is_the_installed_one() -> None:
+    try:
+        installed = metadata.version("xpnet")
+    except metadata.PackageNotFoundError:
+        pytest.skip("xpnet is not installed, it is imported from a checkout")
+    assert installed == xpnet.__version__
+
+
+def test_types_are_shipped() -> None:
+    assert resources.files("xpnet").joinpath("py.typed").is_file()
+
+
+def test_public_functions_are_annotated() -> None:
+    bare = []
+    for name in MODULES:
+        source = Path(inspect.getfile(importlib.import_module(name))).read_text("utf-8")
+        functions = (n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.FunctionDef))
+        bare += [f"{name}.{f.name}" for f in functions if f.returns is None]
+    assert bare == []

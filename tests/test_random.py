@@ -1,0 +1,153 @@
+"""Philox by its published answers, and the same numbers on every library."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import xpnet.random
+from xpnet.errors import ArgumentError
+from xpnet.random import Key, bits, normal, permutation, uniform
+
+F = 0xFFFFFFFF
+
+# Random123's kat_vectors, philox4x32-10: counter words, key words, result.
+ANSWERS = [
+    ((0, 0, 0, 0), (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
+    ((F, F, F, F), (F, F), (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
+    (
+        (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344),
+        (0xA4093822, 0x299F31D0),
+        (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1),
+    ),
+]
+
+
+def philox(counter, key):
+    """Philox4x32-10 as the paper writes it, in Python's own integers."""
+    x, k = list(counter), list(key)
+    for _ in range(10):
+        a, b = 0xD2511F53 * x[0], 0xCD9E8D57 * x[2]
+        x = [(b >> 32) ^ x[1] ^ k[0], b & F, (a >> 32) ^ x[3] ^ k[1], a & F]
+        k = [(k[0] + 0x9E3779B9) & F, (k[1] + 0xBB67AE85) & F]
+    return tuple(x)
+
+
+@pytest.mark.parametrize(("counter", "key", "answer"), ANSWERS)
+def test_published_answers(counter, key, answer):
+    """The counter is (index, step), low words first, and the key (seed, stream).
+
+    No array is long enough to reach these indices, so the index comes from a stand-in for
+    `arange` that holds one Python integer; everything behind it is the library's own code.
+    """
+    assert philox(counter, key) == answer
+    index = np.array([counter[0] | counter[1] << 32], dtype=object)
+    xp = SimpleNamespace(
+        int64=None, arange=lambda n, dtype, device: index, zeros_like=np.zeros_like
+    )
+    got = bits(xp, Key(*key, step=counter[2] | counter[3] << 32), 1)
+    assert tuple(int(word[0]) for word in got) == answer
+
+
+@pytest.mark.parametrize("seed", [0, 1, 0x80000000, F])
+@pytest.mark.parametrize("stream", [0, F])
+@pytest.mark.parametrize("step", [0, 7, F, F + 1, 2**63, 2**64 - 1])
+def test_bits_in_int64_are_exact(xp, seed, stream, step):
+    """No product leaves int64, on any library: compare with Python's integers."""
+    words = bits(xp.xp, Key(seed, stream, step), 5)
+    got = list(zip(*(xp.to_numpy(w).tolist() for w in words), strict=True))
+    assert got == [philox((i, 0, step & F, step >> 32), (seed, stream)) for i in range(5)]
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (3, 5), (2, 0, 3), (129,)])
+def test_same_numbers_on_every_library(xp, shape):
+    key = Key(3, 1, 4)
+    for draw, exact in ((uniform, True), (normal, False)):
+        wanted = draw(np, key, shape)
+        got = draw(xp.xp, key, shape)
+        assert tuple(got.shape) == shape
+        got = xp.to_numpy(got)
+        assert got.dtype == np.float64
+        if exact:
+            np.testing.assert_array_equal(got, wanted)
+        np.testing.assert_allclose(got, wanted, rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 5, 1000])
+def test_same_permutation_on_every_library(xp, n):
+    got = xp.to_numpy(permutation(xp.xp, Key(1, 2, 3), n))
+    assert got.dtype == np.int64
+    assert sorted(got.tolist()) == list(range(n))
+    np.testing.assert_array_equal(got, permutation(np, Key(1, 2, 3), n))
+
+
+@pytest.mark.parametrize("other", [Key(1, 2, 4), Key(1, 3, 3), Key(2, 2, 3)])
+def test_each_part_of_the_key_counts(other):
+    key = Key(1, 2, 3)
+    assert (permutation(np, key, 50) != permutation(np, other, 50)).sum() > 30
+    assert (uniform(np, key, (50,)) != uniform(np, other, (50,))).all()
+
+
+def test_permutations_are_fair():
+    """Each row comes to each place about equally often: chi-squared over 2000 shuffles of 6."""
+    counts = np.zeros((6, 6))
+    for step in range(2000):
+        counts[np.arange(6), permutation(np, Key(0, 2, step), 6)] += 1
+    expected = 2000 / 6
+    assert ((counts - expected) ** 2 / expected).sum() < 55  # 25 degrees of freedom, p < 0.001
+
+
+def test_uniform_fills_the_open_interval():
+    u = uniform(np, Key(7, 1), (100_000,))
+    assert 0 < u.min() < 1e-4
+    assert 1 - 1e-4 < u.max() < 1
+    assert abs(u.mean() - 0.5) < 0.004
+    assert abs(u.var() - 1 / 12) < 0.002
+
+
+def test_extreme_words_stay_inside_the_open_interval(monkeypatch):
+    """Words of all zeros and all ones are the middles of the first and the last interval."""
+    words = tuple(np.array([w], "int64") for w in (0, F, 0, F))
+    monkeypatch.setattr(xpnet.random, "bits", lambda *_: words)
+    u = uniform(np, Key(0, 0), (4,))
+    np.testing.assert_array_equal(u, [0.5**33, 1 - 0.5**33] * 2)
+    assert np.isfinite(normal(np, Key(0, 0), (4,))).all()
+
+
+def test_normal_has_the_moments_of_a_normal():
+    z = normal(np, Key(7, 1), (100_000,))
+    assert np.isfinite(z).all()
+    assert abs(z.mean()) < 0.015
+    assert abs(z.std() - 1) < 0.01
+    assert abs((z**3).mean()) < 0.04
+    assert abs((z**4).mean() - 3) < 0.1
+    assert abs(np.corrcoef(z[:50_000], z[50_000:])[0, 1]) < 0.02  # cosine and sine
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ((-1, 0), "seed"),
+        ((2**32, 0), "seed"),
+        ((1.5, 0), "seed"),
+        ((True, 0), "seed"),
+        (("1", 0), "seed"),
+        ((None, 0), "seed"),
+        ((0, 2**32), "stream"),
+        ((0, 0, -1), "step"),
+        ((0, 0, 2**64), "step"),
+    ],
+)
+def test_bad_keys(arguments, name):
+    with pytest.raises(ArgumentError, match=f"^{name} must be a"):
+        Key(*arguments)
+
+
+def test_numpy_integers_are_seeds():
+    key = Key(np.int64(5), np.uint32(6), np.int32(7))
+    assert (key.seed, key.stream, key.step) == (5, 6, 7)
+
+
+def test_too_many_rows_to_shuffle():
+    with pytest.raises(ArgumentError, match="cannot shuffle 2147483648 rows"):
+        permutation(np, Key(0, 0), 2**31)

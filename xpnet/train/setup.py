@@ -1,0 +1,94 @@
+"""What a model was made with: it makes the network, and lets data in that fit it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from xpnet.backends import Backend, resolve
+from xpnet.errors import ArgumentError, DataError, ShapeError
+from xpnet.nn import LayerLike, Loss
+from xpnet.train.arrays import check_features
+from xpnet.train.door import Data, Door
+from xpnet.train.network import LossFunction, Network
+from xpnet.typing import Shape
+
+__all__ = ["Setup"]
+
+
+@dataclass
+class Setup:
+    """The settings of a model, and its network once there is one.
+
+    A call that admits data returns the network for them too. It becomes the model's own only
+    when the caller sets `network`, after everything that was given has been checked.
+    """
+
+    net: LayerLike
+    loss: Loss
+    metrics: dict[str, LossFunction]
+    wanted_backend: Backend | None
+    dtype: str
+    seed: int
+    input_shape: Shape | None
+    check_finite: bool
+    network: Network | None = None
+
+    @property
+    def backend(self) -> Backend | None:
+        """Where the model computes; None while it is open."""
+        return self.wanted_backend if self.network is None else self.network.backend
+
+    @property
+    def features(self) -> Shape | None:
+        """Shape of one sample; None while it is open."""
+        return self.input_shape if self.network is None else self.network.features
+
+    def network_for(self, backend: Backend, features: Shape) -> Network:
+        """The network for samples of this shape: the model's, or a new one."""
+        if self.features not in (None, features):
+            raise ShapeError(f"the model is for samples of shape {self.features}, got {features}.")
+        return self.network or Network(
+            self.net, self.loss, self.metrics, backend, self.dtype, self.seed, features
+        )
+
+    def backend_for(self, *arrays: Any) -> Backend:
+        """The backend for these arrays; raises `DataError` if it is not the model's."""
+        found, own = resolve(self.wanted_backend, *arrays), self.backend
+        if own is None or found.name == own.name:
+            return found
+        if all(a is None or isinstance(a, list | tuple) for a in arrays):
+            return own
+        raise DataError(
+            f"this model's parameters live in {own.name}, the data in {found.name}: convert the "
+            f"data, or make the model with backend={own.name!r} to have it done."
+        )
+
+    def admit_inputs(self, X: Any, *others: Any, wait: bool = True) -> tuple[Network, Any]:
+        """X, checked, and the network for it. Without `wait` no value on a GPU is read."""
+        backend = self.backend_for(X, *others)
+        finite = self.check_finite and (wait or backend.synchronous)
+        x = check_features("X", X, backend, self.dtype, self.features, finite)
+        return self.network_for(backend, tuple(x.shape[1:])), x
+
+    def admit(self, X: Any, y: Any, w: Any = None, wait: bool = True) -> tuple[Network, Data]:
+        """Inputs, targets and weights, checked, and the network for them."""
+        network, x = self.admit_inputs(X, y, w, wait=wait)
+        door = Door(network, "", wait or network.backend.synchronous, self.check_finite)
+        return network, Data(x, door.target(y, x.shape[0]), door.weights(w, x.shape[0]))
+
+    def admit_validation(self, network: Network, given: Any) -> Data | None:
+        """Validation data, checked against the network that is to be trained."""
+        if given is None:
+            return None
+        if not isinstance(given, tuple | list) or len(given) not in (2, 3):
+            raise ArgumentError("validation_data must be (X, y) or (X, y, sample_weight).")
+        X, y, w = (*given, None)[:3]
+        backend, where = self.backend_for(X, y, w), "validation_data's "
+        if backend.name != network.backend.name:
+            raise DataError(
+                f"validation_data are {backend.name} arrays, X and y {network.backend.name}: "
+                "convert one to the other's library."
+            )
+        name, finite = f"{where}X", self.check_finite
+        x = check_features(name, X, backend, self.dtype, network.features, finite)
+        door = Door(network, where, True, finite)
+        return Data(x, door.target(y, x.shape[0]), door.weights(w, x.shape[0]))
