@@ -39,6 +39,7 @@ OWNERS = {
         "xpnet.backends.generic",  # hands arrays of any library to NumPy
         "xpnet.backends.select",  # its version
         "xpnet.kernels.cpu",
+        "xpnet.train.loop",  # what an epoch reports
         "xpnet.train.checkpoint",  # an .npz file
         "xpnet.datasets",
         "xpnet.estimators",

@@ -42,7 +42,18 @@ PUBLIC = [
 ]
 
 SUBMODULES = {
-    "backends": ["Backend", "Status", "backend_of", "dtype_name", "get", "resolve", "status"],
+    "backends": [
+        "Backend",
+        "PlannedBackend",
+        "Status",
+        "backend_of",
+        "check_float",
+        "dtype_name",
+        "get",
+        "is_float",
+        "resolve",
+        "status",
+    ],
     "errors": [
         "ArgumentError",
         "BackendFallbackWarning",

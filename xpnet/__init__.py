@@ -68,3 +68,7 @@ def __getattr__(name: str) -> Any:
 
         return import_module("xpnet.datasets")
     raise AttributeError(f"module 'xpnet' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -89,9 +89,9 @@ def normal(xp: Namespace, key: Key, shape: Shape, device: Any = None) -> Any:
 
 
 def permutation(xp: Namespace, key: Key, n: int, device: Any = None) -> Any:
-    """A random order of ``0 .. n-1``, int64, for n up to 2**31.
+    """A random order of ``0 .. n-1``, int64, for n below 2**31.
 
-    Each number is put behind 32 random bits and the pairs are sorted; no two are equal, so
+    Each number is put behind 31 random bits and the pairs are sorted; no two are equal, so
     that every library sorts them alike.
     """
     if n >= 2**31:

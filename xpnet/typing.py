@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias
 
-__all__ = ["Array", "Namespace", "Shape"]
+__all__ = ["Array", "Namespace", "Shape", "size_of"]
 
 Namespace: TypeAlias = Any
 """A module that follows the Python Array API standard (numpy, cupy, torch's wrapper, ...)."""

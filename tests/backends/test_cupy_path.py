@@ -195,11 +195,11 @@ class TestNoHiddenTransfers:
 
     def test_the_door_reads_only_to_check(self, cupy: Any) -> None:
         # One read says that X is finite, two give the lowest and the highest label.
-        assert _cost(cupy, 1, 80)["reads"] <= 3 + 3
+        assert _cost(cupy, 1, 80)["reads"] <= 3 + 4  # and whether the parameters are finite
 
-    def test_a_step_allocates_no_more_than_its_results(self, cupy: Any) -> None:
+    def test_a_step_allocates_nothing(self, cupy: Any) -> None:
         few, many = _cost(cupy, 1, 80), _cost(cupy, 1, 160)
-        assert many["allocations"] - few["allocations"] <= 10
+        assert many["allocations"] == few["allocations"]
 
     def test_a_step_copies_no_input_that_its_output_overwrites(self, cupy: Any) -> None:
         assert _cost(cupy, 1, 80)["alias_copies"] == 0

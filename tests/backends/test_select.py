@@ -56,7 +56,9 @@ class TestByName:
             get(name)
 
     def test_an_unknown_name_lists_the_valid_ones(self) -> None:
-        with pytest.raises(ValueError, match="Valid names: auto, cupy, numpy"):
+        with pytest.raises(
+            ValueError, match="Valid names: any Array API namespace, auto, cupy, numpy"
+        ):
             get("tensorflow")
 
     @pytest.mark.parametrize("spec", [3, 1.5, object(), ["numpy"]])

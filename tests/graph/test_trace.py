@@ -246,3 +246,17 @@ def test_a_function_can_be_traced_again_and_again():
     vg = value_and_grad(lambda x: ops.sum(layer(x)), wrt="parameters")
     x = np.ones((1, 2))
     assert list(vg.init(x)) == list(vg.init(x))
+
+
+def test_settings_given_by_position_are_refused():
+    """As inputs they would be dropped, and sum(x, 1) would sum over everything."""
+    with pytest.raises(GraphError, match=r"sum takes 1 inputs, x, got 2 .*axis"):
+        value_and_grad(lambda x: ops.sum(ops.sum(x, 1)))(np.ones((2, 3)))
+
+
+@pytest.mark.parametrize(
+    "misuse", [np.tanh, lambda x: x > 0, lambda x: x[:, :1], np.mean], ids=range(4)
+)
+def test_what_numpy_users_try_is_answered(misuse):
+    with pytest.raises(GraphError, match=r"xpnet\.ops|branch|indexed"):
+        value_and_grad(lambda x: ops.sum(misuse(x)))(np.ones((2, 3)))

@@ -138,5 +138,5 @@ def test_a_users_own_initialiser():
 
 def test_a_users_initialiser_of_the_wrong_shape_is_named():
     model = xn.Model(xn.Dense(3, kernel_init=lambda xp, key, shape: xp.zeros(2)), input_shape=4)
-    with pytest.raises(xn.errors.GraphError, match=r"'weight' returned shape \(2,\).*\(4, 3\)"):
+    with pytest.raises(xn.errors.GraphError, match=r"'weight'.*\(4, 3\).*\(2,\)"):
         model.build()

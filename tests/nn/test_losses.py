@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
-import torch.nn.functional as tf
 
 import xpnet as xn
 
@@ -19,25 +17,22 @@ def built(loss, units=3, **settings):
     return xn.Model(xn.Dense(units), loss, dtype="float64", input_shape=4, **settings).build()
 
 
-def entropy(z, t):
-    return tf.cross_entropy(z, t)
-
-
 @pytest.mark.parametrize(
     ("loss", "y", "reference"),
     [
-        ("softmax_cross_entropy", LABELS, entropy),
-        ("softmax_cross_entropy", ONE_HOT, entropy),
-        ("softmax_cross_entropy", SOFT, entropy),
-        ("binary_cross_entropy_with_logits", BITS, tf.binary_cross_entropy_with_logits),
-        ("binary_cross_entropy_with_logits", SOFT, tf.binary_cross_entropy_with_logits),
-        ("mean_squared_error", REAL, tf.mse_loss),
+        ("softmax_cross_entropy", LABELS, "cross_entropy"),
+        ("softmax_cross_entropy", ONE_HOT, "cross_entropy"),
+        ("softmax_cross_entropy", SOFT, "cross_entropy"),
+        ("binary_cross_entropy_with_logits", BITS, "binary_cross_entropy_with_logits"),
+        ("binary_cross_entropy_with_logits", SOFT, "binary_cross_entropy_with_logits"),
+        ("mean_squared_error", REAL, "mse_loss"),
     ],
 )
 def test_values_and_one_step_like_torch(loss, y, reference):
     model = built(loss, optimizer=xn.SGD(0.1))
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     w = torch.tensor(model.parameters["weight"].copy(), requires_grad=True)
-    expected = reference(torch.tensor(X) @ w, torch.tensor(y))
+    expected = getattr(torch.nn.functional, reference)(torch.tensor(X) @ w, torch.tensor(y))
     expected.backward()
     assert model.evaluate(X, y)["loss"] == pytest.approx(expected.item(), rel=1e-12)
     assert model.train_on_batch(X, y) == pytest.approx(expected.item(), rel=1e-12)

@@ -3,9 +3,10 @@
 import array_api_strict
 import numpy as np
 import pytest
-import torch
 
 import xpnet as xn
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 RNG = np.random.default_rng(0)
 X, Y, W = RNG.normal(size=(12, 4)).astype("float32"), RNG.integers(0, 3, 12), np.ones(12)

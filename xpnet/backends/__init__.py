@@ -5,7 +5,18 @@
 ['numpy', 'cupy']
 """
 
-from xpnet.backends.base import Backend, dtype_name
+from xpnet.backends.base import Backend, PlannedBackend, check_float, dtype_name, is_float
 from xpnet.backends.select import Status, backend_of, get, resolve, status
 
-__all__ = ["Backend", "Status", "backend_of", "dtype_name", "get", "resolve", "status"]
+__all__ = [
+    "Backend",
+    "PlannedBackend",
+    "Status",
+    "backend_of",
+    "check_float",
+    "dtype_name",
+    "get",
+    "is_float",
+    "resolve",
+    "status",
+]

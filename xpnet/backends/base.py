@@ -6,9 +6,9 @@ from functools import cache
 from typing import Any, ClassVar
 
 from xpnet.errors import DTypeError
-from xpnet.typing import Namespace, Shape
+from xpnet.typing import Namespace, Shape, size_of
 
-__all__ = ["FLOATS", "Backend", "dtype_name"]
+__all__ = ["FLOATS", "Backend", "PlannedBackend", "check_float", "dtype_name", "is_float"]
 
 FLOATS = ("float32", "float64")
 
@@ -23,6 +23,11 @@ def _name(library: str, dtype: Any) -> str:
     # The library goes first, so that types of two libraries are never compared: some warn of it.
     # NumPy's types have a name that leaves out the byte order.
     return str(getattr(dtype, "name", dtype)).rpartition(".")[2]
+
+
+def is_float(name: str) -> bool:
+    """Whether a data type of this name is a floating type."""
+    return name.startswith(("float", "bfloat"))
 
 
 class Backend(ABC):
@@ -41,6 +46,8 @@ class Backend(ABC):
         Which kernels the planner may choose, best first.
     block : int or None
         Elements that an update handles at a time, so that its operands stay in cache.
+    denormals_cost : bool
+        Whether arithmetic on numbers below the smallest normal one is slow.
     synchronous : bool
         Whether reading one number costs nothing because results are ready when a call returns.
     """
@@ -50,6 +57,7 @@ class Backend(ABC):
     raw: Any = None
     families: ClassVar[tuple[str, ...]] = ()
     block: int | None = None
+    denormals_cost: bool = False
     synchronous: bool = True
     device: Any = None
 
@@ -101,9 +109,7 @@ class PlannedBackend(Backend):
 
     def view(self, arena: Any, offset: int, shape: Shape, dtype: str) -> Any:
         """The bytes of `arena` from `offset` as an array of this shape and type."""
-        count = 1
-        for length in shape:
-            count *= length
+        count = size_of(shape)
         size = self.raw.dtype(dtype).itemsize
         flat = arena[offset : offset + count * size].view(dtype)
         return flat.reshape(shape)

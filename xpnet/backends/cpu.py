@@ -23,8 +23,8 @@ RAW = SimpleNamespace(
     **{
         name: getattr(np, name)
         for name in """abs add arange argmax concatenate copyto divide
-       dtype empty equal exp expand_dims greater log log1p matmul maximum
-       minimum multiply negative not_equal ones power sqrt subtract swapaxes tanh zeros""".split()
+       dtype empty equal exp expand_dims greater greater_equal log log1p matmul maximum
+       minimum multiply negative  ones power sqrt subtract swapaxes tanh zeros""".split()
     },
     max=np.maximum.reduce,
     sum=np.add.reduce,
@@ -42,6 +42,7 @@ class NumpyBackend(PlannedBackend):
     families = ("out",)
     block = 16384
     device = "cpu"
+    denormals_cost = True
 
     def owns(self, x: Any) -> bool:
         return isinstance(x, np.ndarray | np.generic)

@@ -11,10 +11,14 @@ __all__ = ["GenericBackend"]
 class GenericBackend(Backend):
     """An Array API namespace: array-api-strict, torch through array-api-compat, JAX, ..."""
 
-    def __init__(self, xp: Namespace) -> None:
-        self.xp = xp
+    def __init__(self, xp: Namespace, device: Any = None) -> None:
+        self.xp, self.device = xp, device
         self.name = xp.__name__.removeprefix("array_api_compat.")
-        self._array_type = type(xp.zeros(1))
+        if device is not None:
+            self.name += f" on {device}"
+        sample = xp.zeros(1, device=device)
+        self._array_type = type(sample)
+        self.synchronous = "cpu" in str(getattr(sample, "device", "cpu")).lower()
 
     def owns(self, x: Any) -> bool:
         return isinstance(x, self._array_type)
@@ -28,12 +32,17 @@ class GenericBackend(Backend):
         if getattr(x, "requires_grad", False):
             x = x.detach()  # torch's own gradients end at the door
         if dtype is None:
-            return self.xp.asarray(x)
+            return self.xp.asarray(x, device=self.device)
         if self.owns(x):
             return x if dtype_name(x.dtype) == dtype else self.xp.astype(x, self.dtype(dtype))
-        return self.xp.asarray(x, dtype=self.dtype(dtype))
+        return self.xp.asarray(x, dtype=self.dtype(dtype), device=self.device)
 
     def to_numpy(self, x: Any) -> Any:
         import numpy as np
 
-        return np.from_dlpack(self.asarray(x))
+        host = self.asarray(x)
+        if self.device is not None:
+            from array_api_compat import device, to_device
+
+            host = to_device(host, device(self.xp.zeros(1)))
+        return np.from_dlpack(host)

@@ -115,18 +115,18 @@ _BY_NAME: dict[str, Callable[[], Backend]] = {
 }
 
 
-def _by_namespace(xp: ModuleType) -> Backend:
+def _by_namespace(xp: ModuleType, device: Any = None) -> Backend:
     name = xp.__name__.removeprefix("array_api_compat.")
-    return _BY_NAME[name]() if name in ("numpy", "cupy") else _generic(xp, name)
+    return _BY_NAME[name]() if name in ("numpy", "cupy") else _generic(xp, name, device)
 
 
 @cache
-def _generic(xp: ModuleType, name: str) -> Backend:
+def _generic(xp: ModuleType, name: str, device: Any) -> Backend:
     if not hasattr(xp, "asarray"):
         raise UnknownNameError("backend", name, [*_BY_NAME, "any Array API namespace"])
-    if not hasattr(xp, "__array_api_version__") and name in ("torch", "dask.array"):
+    if not hasattr(xp, "__array_api_version__") and name == "torch":
         xp = __import__(f"array_api_compat.{name}", fromlist=["asarray"])
-    return GenericBackend(xp)
+    return GenericBackend(xp, device)
 
 
 def get(spec: Any) -> Backend:
@@ -148,7 +148,7 @@ def get(spec: Any) -> Backend:
         return spec
     if isinstance(spec, str):
         if spec not in _BY_NAME:
-            raise UnknownNameError("backend", spec, _BY_NAME)
+            raise UnknownNameError("backend", spec, [*_BY_NAME, "any Array API namespace"])
         return _BY_NAME[spec]()
     if isinstance(spec, ModuleType):
         return _by_namespace(spec)
@@ -163,12 +163,14 @@ def backend_of(x: Any) -> Backend | None:
         return get("cupy")
     if not hasattr(x, "dtype") or not hasattr(x, "shape"):
         return None
-    from array_api_compat import array_namespace
+    from array_api_compat import array_namespace, device
 
     try:
-        return _by_namespace(array_namespace(x))
+        xp = array_namespace(x)
     except TypeError:
         return None
+    here, usual = device(x), device(xp.zeros(1))
+    return _by_namespace(xp, None if here == usual else here)
 
 
 def resolve(spec: Any, *arrays: Any) -> Backend:
@@ -180,18 +182,20 @@ def resolve(spec: Any, *arrays: Any) -> Backend:
     Raises
     ------
     DataError
-        If the arrays are of different libraries.
+        If the arrays are of different libraries, or on different devices.
     """
     found = {b.name: b for b in map(backend_of, arrays) if b is not None}
     if len(found) > 1:
         raise DataError(
-            f"arrays of different libraries were given together ({', '.join(sorted(found))}); "
-            "convert them to one library first."
+            f"arrays of different libraries or devices were given together "
+            f"({', '.join(sorted(found))}); convert them to one first."
         )
     if spec is None:
         spec = os.environ.get("XPNET_BACKEND") or None
     if spec is not None:
-        return get(spec)
+        wanted = get(spec)
+        same = (b for b in found.values() if b.xp is wanted.xp)
+        return next(same, wanted)  # on the device of the data
     return found.popitem()[1] if found else _numpy()
 
 

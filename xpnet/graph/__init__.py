@@ -3,8 +3,8 @@
 from xpnet.graph.autodiff import gradients
 from xpnet.graph.interpret import interpret
 from xpnet.graph.parameters import ParameterTable
-from xpnet.graph.plan import Arena, Plan
-from xpnet.graph.trace import checked, distinct
+from xpnet.graph.plan import Arena, Plan, distinct
+from xpnet.graph.trace import checked, trace
 from xpnet.graph.transform import initialise, value_and_grad
 from xpnet.graph.value import Graph, Node, ParameterSpec, Value
 
@@ -21,5 +21,6 @@ __all__ = [
     "gradients",
     "initialise",
     "interpret",
+    "trace",
     "value_and_grad",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from xpnet.errors import ShapeError
 from xpnet.graph.value import Graph, ParameterSpec
-from xpnet.typing import Namespace, size_of
+from xpnet.typing import Namespace, Shape, size_of
 
 __all__ = ["ParameterTable"]
 
@@ -43,6 +43,11 @@ class ParameterTable:
                     offsets[name], size = size, size + size_of(spec.shape)
             decayed = size if wanted else decayed
         return cls(dict(graph.specs), offsets, size, decayed)
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """Each parameter's shape."""
+        return {name: spec.shape for name, spec in self.specs.items()}
 
     def view(self, xp: Namespace, flat: Any, name: str) -> Any:
         """One parameter's part of a flat vector, in its shape."""

@@ -14,13 +14,26 @@ once for a graph, it
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from xpnet import ops
 from xpnet.backends.base import PlannedBackend
 from xpnet.graph.interpret import constant, evaluate
 from xpnet.graph.memory import lay_out
 from xpnet.graph.value import Graph, Node, Value
 from xpnet.kernels import Kernel, Recorder, Scratch, find
 
-__all__ = ["Arena", "Plan"]
+__all__ = ["Arena", "Plan", "distinct"]
+
+
+def distinct(values: Sequence[Value]) -> list[Value]:
+    """The same values, with a copy where one is repeated or is not computed by a node.
+
+    Each can then be given memory of its own to be computed into.
+    """
+    result: list[Value] = []
+    for value in values:
+        fresh = value.kind == "node" and value not in result
+        result.append(value if fresh else ops.identity(value))
+    return result
 
 
 class Arena:
@@ -64,7 +77,7 @@ class Plan:
         outputs: Sequence[Value],
         arena: Arena | None = None,
     ) -> None:
-        self._backend = backend
+        self._backend, self._inputs = backend, graph.inputs
         self._arrays: dict[Value, Any] = dict(given)
         self._nodes = self._needed(graph, [*outputs, *given])
         self._fold_constants(graph, given)
@@ -133,6 +146,7 @@ class Plan:
 
     def __str__(self) -> str:
         rows: list[tuple[str, ...]] = [("op", "output", "shape", "place", "kernel")]
+        rows += [self._input_row(v) for v in self._inputs]
         rows += [self._row(node, kernel) for node, kernel in self._kernels.items()]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [
@@ -144,6 +158,10 @@ class Plan:
         )
         return "\n".join([title, *lines])
 
+    def _input_row(self, value: Value) -> tuple[str, ...]:
+        shape, place = f"{value.dtype}{list(value.shape)}", f"@{self._layout.offsets[value]}"
+        return value.kind, value.name, shape, place, ""
+
     def _row(self, node: Node, kernel: Kernel) -> tuple[str, ...]:
         value = node.output
         inputs = ", ".join(v.name for v in node.inputs)
@@ -153,4 +171,8 @@ class Plan:
         elif value in self._layout.offsets:
             place = f"@{self._layout.offsets[value]}"
         shape = f"{value.dtype}{list(value.shape)}"
-        return f"{node.record.name}({inputs})", value.name, shape, place, kernel.family
+        name = value.name
+        if node.residual is not None:
+            name += f", {node.residual.name}"
+            place += f", @{self._layout.offsets[node.residual]}"
+        return f"{node.record.name}({inputs})", name, shape, place, kernel.family

@@ -1,13 +1,30 @@
 """Trace a Python function of layers and ops into a graph."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from xpnet import ops
 from xpnet.errors import GraphError
-from xpnet.graph.value import Value
+from xpnet.graph.value import Graph, Value
+from xpnet.typing import Shape
 
-__all__ = ["checked", "distinct"]
+__all__ = ["checked", "trace"]
+
+
+def trace(
+    function: Callable[..., Any], inputs: Sequence[tuple[str, Shape, str]]
+) -> tuple[Graph, Value]:
+    """Call a function once with symbolic values; the graph that this makes, and its result.
+
+    Parameters
+    ----------
+    function : callable
+        A layer, or any function made of layers, ops and Python's operators.
+    inputs : sequence of (name, shape, dtype)
+        One symbolic input for each of the function's arguments.
+    """
+    graph = Graph()
+    values = [graph.input(*declared) for declared in inputs]
+    return graph, checked(function, graph.call(function, *values, name=""))
 
 
 def checked(function: Callable[..., Any], result: Any) -> Value:
@@ -19,17 +36,3 @@ def checked(function: Callable[..., Any], result: Any) -> Value:
         f"{name} must return one symbolic value made of xpnet's ops and layers, got "
         f"{type(result).__name__}."
     )
-
-
-def distinct(values: list[Value]) -> list[Value]:
-    """The same values, with a copy where one is repeated or is not computed by a node.
-
-    Each can then be given memory of its own to be computed into.
-    """
-    seen: set[Value] = set()
-    result = []
-    for value in values:
-        fresh = value if value.kind == "node" and value not in seen else ops.identity(value)
-        seen.add(fresh)
-        result.append(fresh)
-    return result

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from xpnet import random
-from xpnet.backends import Backend, dtype_name, get, resolve
+from xpnet.backends import Backend, dtype_name, get, is_float, resolve
 from xpnet.errors import ArgumentError, DTypeError, GraphError
 from xpnet.graph.autodiff import gradients
 from xpnet.graph.interpret import interpret
 from xpnet.graph.parameters import ParameterTable
-from xpnet.graph.trace import checked
+from xpnet.graph.trace import trace
 from xpnet.graph.value import Graph, Value
 
 __all__ = ["ValueAndGrad", "initialise", "value_and_grad"]
@@ -22,11 +22,12 @@ def initialise(graph: Graph, backend: Backend, dtype: str, seed: int) -> dict[st
     host = get("numpy")
     arrays = {}
     for position, (name, spec) in enumerate(graph.specs.items()):
-        drawn = spec.init(host.xp, random.Key(seed, _WEIGHTS, position), spec.shape)
-        if tuple(drawn.shape) != spec.shape:
+        key = random.Key(seed, _WEIGHTS, position)
+        drawn = host.asarray(spec.init(host.xp, key, spec.shape), "float64")
+        if tuple(drawn.shape) != spec.shape or not bool(host.xp.all(host.xp.isfinite(drawn))):
             raise GraphError(
-                f"initialiser of {name!r} returned shape {tuple(drawn.shape)}, "
-                f"expected {spec.shape}."
+                f"the initialiser of {name!r} must return finite numbers of shape {spec.shape}, "
+                f"it returned shape {tuple(drawn.shape)}."
             )
         arrays[name] = backend.asarray(host.xp.astype(drawn, host.dtype(dtype)), dtype)
     return arrays
@@ -36,7 +37,7 @@ class ValueAndGrad:
     """What `value_and_grad` returns: call it like the function itself."""
 
     def __init__(self, function: Callable[..., Any], wrt: Any, backend: Any) -> None:
-        positions = (wrt,) if isinstance(wrt, int) else wrt
+        positions = (wrt,) if isinstance(wrt, int) and not isinstance(wrt, bool) else wrt
         if wrt != "parameters" and (
             not isinstance(positions, Sequence)
             or isinstance(positions, str)
@@ -49,16 +50,16 @@ class ValueAndGrad:
         self._backend = backend
 
     def _trace(self, backend: Backend, args: Sequence[Any]) -> tuple[Graph, list[Any], Value]:
-        graph = Graph()
         arrays = [backend.asarray(a) for a in args]
+        floats = [dtype_name(a.dtype) for a in arrays if getattr(a, "ndim", 0)]
+        dtype = next(filter(is_float, floats), "float64")
         arrays = [
-            backend.asarray(a, "float64") if isinstance(given, float) else a
+            backend.asarray(a, dtype) if isinstance(given, float) else a
             for given, a in zip(args, arrays, strict=True)
         ]
-        for i, a in enumerate(arrays):
-            graph.input(f"x{i}", tuple(a.shape), dtype_name(a.dtype))
-        result = graph.call(self._function, *graph.inputs, name="")
-        return graph, arrays, checked(self._function, result)
+        declared = [(f"x{i}", tuple(a.shape), dtype_name(a.dtype)) for i, a in enumerate(arrays)]
+        graph, result = trace(self._function, declared)
+        return graph, arrays, result
 
     def init(self, *args: Any, seed: int = 0) -> dict[str, Any]:
         """Initial parameters of the layers inside the function, by dotted name.
@@ -117,7 +118,7 @@ class ValueAndGrad:
             )
         symbols = [graph.inputs[i] for i in self._positions]
         for symbol in symbols:
-            if not symbol.dtype.startswith("float"):
+            if not is_float(symbol.dtype):
                 raise DTypeError(
                     f"argument {symbol.name[1:]} is {symbol.dtype}: only floating-point arguments "
                     "have a gradient."

@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xpnet import ops
-from xpnet.backends import dtype_name
+from xpnet.backends import dtype_name, is_float
 from xpnet.errors import DTypeError, GraphError
 from xpnet.ops import Op, Vjp
 from xpnet.typing import Shape
 
 __all__ = ["Graph", "Node", "ParameterSpec", "Value"]
+
+_REFLECTED = {
+    op.name: op for op in (ops.add, ops.subtract, ops.multiply, ops.divide, ops.power, ops.matmul)
+}
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,10 @@ class Value:
     dtype: str
     data: Any = None  # a constant's number or array
 
-    __array_ufunc__ = None  # lets `array * value` come here instead of to NumPy
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        """Let ``array * value`` come here; NumPy's other functions do not apply."""
+        op = _REFLECTED.get(ufunc.__name__) if method == "__call__" and not kwargs else None
+        return self.__array_function__(ufunc, (), args, kwargs) if op is None else op(*args)
 
     @property
     def ndim(self) -> int:
@@ -59,6 +66,17 @@ class Value:
             "a symbolic value holds no numbers and cannot become a NumPy array; use the functions "
             "of xpnet.ops, or Python's operators."
         )
+
+    def _compare(self, other: Any) -> Any:
+        raise GraphError(
+            "symbolic values cannot be compared: a traced function cannot branch on its data. "
+            "Branch on shapes, or write the choice as arithmetic."
+        )
+
+    __lt__ = __le__ = __gt__ = __ge__ = _compare
+
+    def __getitem__(self, key: Any) -> Any:
+        raise GraphError("a symbolic value cannot be indexed; reshape it, or cut the data before.")
 
     def __bool__(self) -> bool:
         raise GraphError(
@@ -149,6 +167,7 @@ class Graph:
     _path: str = ""
     _paths: dict[int, tuple[Any, str]] = field(default_factory=dict)
     _depth: int = 0
+    _declared: set[str] = field(default_factory=set)
 
     def input(self, name: str, shape: Shape, dtype: str) -> Value:
         """Declare an input array."""
@@ -159,6 +178,9 @@ class Graph:
     def parameter(self, name: str, spec: ParameterSpec, dtype: str) -> Value:
         """Declare a parameter of the layer being called, or find it again if it is shared."""
         path = f"{self._path}.{name}" if self._path else name
+        if path in self._declared:
+            raise GraphError(f"parameter {path!r} is declared twice in one call of its layer.")
+        self._declared.add(path)
         value = self.parameters.get(path)
         if value is None:
             value = Value(self, "parameter", path, spec.shape, dtype)
@@ -186,7 +208,8 @@ class Graph:
         run = getattr(layer, "forward", None)
         if run is None and name is None:
             return layer(*xs)
-        outer = self._path
+        outer, declared = self._path, self._declared
+        self._declared = set()
         if run is None:
             self._path = ".".join(part for part in (outer, name) if part)
         else:
@@ -197,7 +220,7 @@ class Graph:
         try:
             result = (run or layer)(*xs)
         finally:
-            self._path = outer
+            self._path, self._declared = outer, declared
             self._depth -= run is not None
         if run is not None:
             entry.shape = getattr(result, "shape", ())
@@ -220,6 +243,12 @@ class Graph:
         unknown = set(static) - set(op.static)
         if unknown:
             raise GraphError(f"{op.name} has no setting {', '.join(sorted(unknown))}.")
+        if op.inputs and len(args) != len(op.inputs):
+            settings = f" (settings go by name: {', '.join(op.static)})" if op.static else ""
+            raise GraphError(
+                f"{op.name} takes {len(op.inputs)} inputs, {', '.join(op.inputs)}, got "
+                f"{len(args)}{settings}."
+            )
         inputs = self._values(op, args)
         shapes = [v.shape for v in inputs]
         output = self._result(op.output_shape(shapes, static), inputs[0].dtype)
@@ -261,18 +290,17 @@ class Graph:
                 f"{op.name} was given values of two different traces: a symbolic value must not "
                 "be kept and used in another call."
             )
-        floats = {v.dtype for v in values if v.dtype.startswith("float")}
+        floats = {v.dtype for v in values if is_float(v.dtype)}
         if len(floats) > 1:
             raise DTypeError(f"{op.name} mixes {' and '.join(sorted(floats))}: convert one first.")
         dtype = floats.pop() if floats else values[0].dtype
         names = op.inputs or ("inputs",) * len(args)
         return tuple(
-            self._typed(op, name, arg, dtype) for name, arg in zip(names, args, strict=False)
+            self._typed(op, name, arg, dtype) for name, arg in zip(names, args, strict=True)
         )
 
     def _typed(self, op: Op, name: str, data: Any, dtype: str) -> Value:
         """One argument as a value of the type that the op takes there."""
-        integer = op.integers is not None and name in op.integers
         if isinstance(data, bool | int | float):
             return self.constant(float(data), dtype)
         if not hasattr(data, "dtype"):
@@ -280,21 +308,25 @@ class Graph:
                 f"{op.name} expects symbolic values, arrays or numbers, got {type(data).__name__}."
             )
         kind = data.dtype if isinstance(data, Value) else dtype_name(data.dtype)
-        wanted = "an integer" if integer else "a floating"
-        floating = dtype if dtype.startswith("float") else "float32"
-        target = "int64" if integer else floating
-        symbolic = isinstance(data, Value)
-        if (
-            op.integers is not None
-            and kind.startswith("float") == integer
-            and (integer or symbolic)
-        ):
+        if op.integers is not None:
+            kind = self._kind(op, name, kind, dtype, isinstance(data, Value))
+        return data if isinstance(data, Value) else self.constant(data, kind)
+
+    @staticmethod
+    def _kind(op: Op, name: str, kind: str, dtype: str, symbolic: bool) -> str:
+        """The type that an input is to have; an array of numbers is converted, a value is not."""
+        integers = op.integers or ()
+        if name in integers and is_float(kind):
             raise DTypeError(
-                f"{op.name} needs {wanted} type for {name}, got {kind}: convert it first "
+                f"{op.name} needs an integer type for {name}, got {kind}: convert it first "
+                "(such as y.astype('int64'))."
+            )
+        if name in integers or is_float(kind):
+            return kind if symbolic or name in integers else dtype
+        if symbolic:
+            target = dtype if is_float(dtype) else "float32"
+            raise DTypeError(
+                f"{op.name} needs a floating type for {name}, got {kind}: convert it first "
                 f"(such as y.astype('{target}'))."
             )
-        return (
-            data
-            if symbolic
-            else self.constant(data, kind if integer or op.integers is None else dtype)
-        )
+        return dtype

@@ -21,7 +21,7 @@ __all__ = [
 class Identity(Layer):
     """y = x."""
 
-    def forward(self, x: Value) -> Any:  # type: ignore[override]
+    def forward(self, x: Value) -> Any:
         """Return the input."""
         return x
 
@@ -29,7 +29,7 @@ class Identity(Layer):
 class ReLU(Layer):
     """y = max(x, 0)."""
 
-    def forward(self, x: Value) -> Any:  # type: ignore[override]
+    def forward(self, x: Value) -> Any:
         """Apply the op."""
         return ops.relu(x)
 
@@ -37,7 +37,7 @@ class ReLU(Layer):
 class Sigmoid(Layer):
     """y = 1 / (1 + e**-x)."""
 
-    def forward(self, x: Value) -> Any:  # type: ignore[override]
+    def forward(self, x: Value) -> Any:
         """Apply the op."""
         return ops.sigmoid(x)
 
@@ -45,7 +45,7 @@ class Sigmoid(Layer):
 class Tanh(Layer):
     """y = tanh x."""
 
-    def forward(self, x: Value) -> Any:  # type: ignore[override]
+    def forward(self, x: Value) -> Any:
         """Apply the op."""
         return ops.tanh(x)
 
@@ -57,7 +57,7 @@ class Softmax(Layer):
     only to read probabilities.
     """
 
-    def forward(self, x: Value) -> Any:  # type: ignore[override]
+    def forward(self, x: Value) -> Any:
         """Apply the op."""
         return ops.softmax(x)
 
@@ -65,7 +65,7 @@ class Softmax(Layer):
 class LogSoftmax(Layer):
     """y_k = x_k - ln sum_j e**x_j over the last axis."""
 
-    def forward(self, x: Value) -> Any:  # type: ignore[override]
+    def forward(self, x: Value) -> Any:
         """Apply the op."""
         return ops.log_softmax(x)
 

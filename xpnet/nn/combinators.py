@@ -26,7 +26,7 @@ class Sequential(Layer):
     def __init__(self, *layers: LayerLike) -> None:
         self.layers = _callables("Sequential", layers)
 
-    def forward(self, x: Value) -> Any:  # type: ignore[override]
+    def forward(self, x: Value) -> Any:
         """Apply the layers in order."""
         for i, layer in enumerate(self.layers):
             x = checked(layer, call(layer, x, name=f"layers.{i}"))
@@ -48,7 +48,7 @@ class Residual(Layer):
     def __init__(self, *layers: LayerLike) -> None:
         self.inner = Sequential(*layers)
 
-    def forward(self, x: Value) -> Any:  # type: ignore[override]
+    def forward(self, x: Value) -> Any:
         """Add the input to what the layers make of it."""
         y = call(self.inner, x, name="inner")
         if y.shape != x.shape:

@@ -45,7 +45,7 @@ class Dense(Layer):
         self.activation = None if activation is None else activation_layer(activation)
         self.kernel_init, self.bias_init = init.get(kernel_init), init.get(bias_init)
 
-    def forward(self, x: Value) -> Any:  # type: ignore[override]
+    def forward(self, x: Value) -> Any:
         """Apply the affine map, then the activation."""
         if x.ndim < 2:
             raise ShapeError(

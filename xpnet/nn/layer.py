@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from xpnet.arguments import count
 from xpnet.errors import GraphError
 from xpnet.graph import ParameterSpec, Value
+from xpnet.nn.init import get as get_init
 
 __all__ = ["Layer", "LayerLike", "call"]
 
@@ -49,7 +51,7 @@ class Layer:
             raise GraphError(f"{type(self).__name__} was called without an input.")
         return call(self, *xs)
 
-    def forward(self, *xs: Value) -> Any:
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output from symbolic inputs."""
         raise GraphError(f"{type(self).__name__} must define forward(self, x).")
 
@@ -65,12 +67,13 @@ class Layer:
         name : str
             Its name within the layer, such as ``"weight"``.
         shape : tuple of int
-        init : callable
-            An initialiser from `xpnet.init`.
+        init : str or initialiser
+            A name, or the result of a function of `xpnet.init`.
         decay : bool, default True
             Whether weight decay applies; biases are left out.
         """
-        return like.graph.parameter(name, ParameterSpec(tuple(shape), init, decay), like.dtype)
+        lengths = tuple(count(f"parameter {name!r}: a length", n, 0) for n in shape)
+        return like.graph.parameter(name, ParameterSpec(lengths, get_init(init), decay), like.dtype)
 
     def __repr__(self) -> str:
         shown = {k: v for k, v in vars(self).items() if not k.startswith("_")}

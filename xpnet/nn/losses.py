@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xpnet import ops
+from xpnet.backends import is_float
 from xpnet.errors import ArgumentError, ShapeError, UnknownNameError
 from xpnet.graph import Value
 
@@ -43,7 +44,7 @@ def _by_target(hard: Any, soft: Any) -> LossFunction:
     """One op for class numbers, another for a probability of each class."""
 
     def function(output: Value, target: Value) -> Value:
-        op = hard if target.dtype.startswith("int") else soft
+        op = soft if is_float(target.dtype) else hard
         result: Value = op(output, target)
         return result
 

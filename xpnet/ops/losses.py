@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from xpnet.ops.activations import sigmoid
 from xpnet.ops.record import Op
 from xpnet.typing import Namespace
 
@@ -63,8 +64,7 @@ def binary_cross_entropy_with_logits(xp: Namespace, z: Any, t: Any) -> Any:
 
 def binary_cross_entropy_with_logits_vjp(xp: Namespace, gy: Any, z: Any, t: Any) -> Any:
     """gz = gy (sigmoid(z) - t) / k."""
-    p = xp.exp(xp.minimum(z, xp.zeros_like(z))) / (1 + xp.exp(-xp.abs(z)))
-    return (p - t) * (xp.expand_dims(gy, axis=-1) / z.shape[-1])
+    return (sigmoid(xp, z) - t) * (xp.expand_dims(gy, axis=-1) / z.shape[-1])
 
 
 def mean_squared_error(xp: Namespace, a: Any, b: Any) -> tuple[Any, Any]:

@@ -1,5 +1,6 @@
 """Reductions, and the sum that undoes a broadcast."""
 
+from operator import index
 from typing import Any
 
 from xpnet.errors import ShapeError
@@ -13,7 +14,9 @@ Axis = int | tuple[int, ...] | None
 
 def normal_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     """The axes as non-negative integers; all of them for None."""
-    axes = range(ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    if axis is None:
+        return tuple(range(ndim))
+    axes = [index(a) for a in (axis if isinstance(axis, tuple | list) else (axis,))]
     if any(not -ndim <= a < ndim for a in axes):
         raise ShapeError(f"axis {axis} does not exist in an array of {ndim} dimensions.")
     distinct = {a % ndim for a in axes}
@@ -79,7 +82,7 @@ def sum_to_vjp(xp: Namespace, gy: Any, *, x_shape: Shape) -> Any:
 
 
 def weighted_mean(xp: Namespace, x: Any, w: Any) -> Any:
-    """y = sum_n w_n x_n / sum_n w_n; terms of weight 0 do not count, and y = 0 if all are."""
+    """y = sum_n w_n x_n / sum_n w_n, where 0 x_n = 0 even for an infinite x_n; 0 if all w are."""
     total = xp.sum(w)
     terms = xp.where(w == 0, xp.zeros_like(x), w * x)
     return xp.sum(terms) / xp.where(total == 0, xp.ones_like(total), total)

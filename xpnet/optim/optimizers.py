@@ -12,6 +12,9 @@ from xpnet.optim.schedules import Schedule, schedule
 __all__ = ["SGD", "Adam", "Link", "Optimizer", "get_optimizer"]
 
 
+_SHOWN = {"_schedule": "learning_rate"}
+
+
 @dataclass(frozen=True)
 class Link:
     """One rule of an optimiser's chain, with its settings.
@@ -49,6 +52,15 @@ class Optimizer:
     def learning_rate(self, value: float | Schedule) -> None:
         self._schedule = schedule(value)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Settings are bound into the update; only the learning rate can be changed."""
+        if name in vars(self) and name != "_schedule":
+            raise ArgumentError(
+                f"{name} of an optimizer cannot be changed: assign a new one, such as "
+                f"model.optimizer = xpnet.{type(self).__name__}({name}=...)."
+            )
+        object.__setattr__(self, name, value)
+
     def rate(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 0.
 
@@ -73,7 +85,7 @@ class Optimizer:
         return (rate,)
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{k.strip('_')}={v!r}" for k, v in vars(self).items())
+        shown = ", ".join(f"{_SHOWN.get(k, k)}={v!r}" for k, v in vars(self).items())
         return f"{type(self).__name__}({shown})"
 
 

@@ -13,8 +13,10 @@ def to_backend(name: str, data: Any, backend: Backend) -> Any:
     """The data as an array of the backend, of whatever type they have."""
     if hasattr(data, "toarray") and hasattr(data, "nnz"):
         raise DataError(f"{name} is a sparse matrix; convert it with {name}.toarray().")
+    if hasattr(data, "mask") and hasattr(data, "filled"):
+        raise DataError(f"{name} is a masked array; fill it with {name}.filled(...) first.")
     if hasattr(data, "to_numpy") and not hasattr(data, "__array_namespace__"):
-        data = data.to_numpy()  # a pandas or polars table
+        data = _from_table(name, data)
     given = backend_of(data)
     if given is None:
         given = _host()
@@ -24,9 +26,24 @@ def to_backend(name: str, data: Any, backend: Backend) -> Any:
             raise DataError(f"{name} cannot be turned into an array: {error}.") from error
     if not dtype_name(data.dtype).startswith(("float", "int", "uint", "bool", "bfloat")):
         raise DTypeError(
-            f"{name} must hold real numbers, got dtype {data.dtype}: encode them first."
+            f"{name} must hold real numbers, got dtype {data.dtype}: "
+            "encode text first, labels by numpy.unique(y, return_inverse=True)[1]."
         )
     return data if given.name == backend.name else _move(given, data, backend)
+
+
+def _from_table(name: str, data: Any) -> Any:
+    """The numbers of a pandas or polars table or column."""
+    array = data.to_numpy()
+    if dtype_name(array.dtype) != "object":
+        return array
+    try:
+        return array.astype("float64")  # columns of several number types, or nullable ones
+    except (TypeError, ValueError) as error:
+        raise DTypeError(
+            f"{name} must hold real numbers, and some of its values are none ({error}): encode "
+            "text, for labels by numpy.unique(y, return_inverse=True)[1], and fill what is missing."
+        ) from error
 
 
 def _host() -> Backend:
@@ -36,6 +53,8 @@ def _host() -> Backend:
 
 
 def _move(given: Backend, data: Any, backend: Backend) -> Any:
+    if dtype_name(data.dtype) == "bfloat16":
+        data = given.asarray(data, "float32")
     return backend.asarray(given.to_numpy(data))
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from xpnet.backends import dtype_name
+from xpnet.backends import dtype_name, is_float
 from xpnet.errors import DataError, DTypeError, ShapeError
 from xpnet.train.arrays import check_finite, check_rows, to_backend
 from xpnet.train.network import Network, Spec
@@ -69,7 +69,7 @@ class Door:
         t = self._array(name, y, rows)
         if dtype_name(t.dtype) == "bool":
             t = self._backend.asarray(t, "int64")
-        integer = not dtype_name(t.dtype).startswith(("float", "bfloat"))
+        integer = not is_float(dtype_name(t.dtype))
         if loss.target in ("classes", "binary") and not output:
             raise ShapeError(f"{loss.name} needs a network whose output has shape (n, classes).")
         if loss.target == "classes" and (integer or t.ndim == 1) and tuple(t.shape[1:]) != output:
@@ -98,7 +98,7 @@ class Door:
         if t.ndim != 1:
             raise ShapeError(
                 f"labels ({name}) must have shape (samples,), or (samples, {classes}) for the "
-                f"probability of each class; got {tuple(t.shape)}."
+                f"probability of each class; got {tuple(t.shape)}. For one column use y.ravel()."
             )
         if not integer:
             raise DTypeError(
@@ -110,10 +110,25 @@ class Door:
             low, high = int(self._backend.xp.min(t)), int(self._backend.xp.max(t))
             if low < 0 or high >= classes:
                 raise DataError(
-                    f"labels ({name}) must be integers from 0 to {classes - 1} (the network has "
-                    f"{classes} outputs), got values from {low} to {high}."
+                    f"labels ({name}) must be integers from 0 to {classes - 1}, since the network "
+                    f"has {classes} output{'s' if classes > 1 else ''}, got values from {low} to "
+                    f"{high}. {self._remedy(low, high)}"
                 )
         return self._backend.asarray(t, "int64")
+
+    def _remedy(self, low: int, high: int) -> str:
+        """What to do about labels that do not fit the outputs."""
+        classes = self._output[-1]
+        if classes == 1:
+            return (
+                "With one output use loss='binary_cross_entropy_with_logits' for 0 and 1, or "
+                "loss='mean_squared_error' for values; or give the network an output a class."
+            )
+        if low >= 1 and high - low < classes:
+            return f"Count the classes from 0: y - {low}."
+        if low < 0:
+            return "Number the classes by numpy.unique(y, return_inverse=True)[1]."
+        return f"Give the last layer {high + 1} units, or number the classes without gaps."
 
     def _probabilities(self, name: str, t: Any) -> None:
         """Targets of a classification loss are probabilities."""

@@ -62,4 +62,4 @@ class History:
 def _show(name: str, value: float) -> str:
     if name == "epoch":
         return str(int(value))
-    return f"{value:.2f}" if name == "seconds" else f"{value:.4g}"
+    return f"{value:.2g}" if name == "seconds" else f"{value:.4g}"

@@ -4,8 +4,10 @@ from math import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from xpnet import random
-from xpnet.backends import get
+from xpnet.backends import PlannedBackend
 from xpnet.errors import DivergedError
 from xpnet.train.callbacks import Callbacks
 from xpnet.train.door import Data
@@ -28,7 +30,7 @@ def _batches(rows: int, batch_size: int) -> list[slice]:
 
 def _average(results: Any, sizes: list[int], names: list[str], weighted: bool) -> dict[str, float]:
     """Mean of the batches' results, by their number of samples or their total weight."""
-    shares = results[:, -1] if weighted else get("numpy").xp.asarray(sizes, dtype="float64")
+    shares = results[:, -1] if weighted else np.asarray(sizes, dtype="float64")
     means = (results[:, : len(names)] * shares[:, None]).sum(axis=0) / shares.sum()
     return dict(zip(names, means.tolist(), strict=True))
 
@@ -65,9 +67,7 @@ class Epoch:
             for size in sorted(set(self._sizes), reverse=True)
         }
         columns = network.result_count(data.spec("train", 1))
-        self._log = get("numpy").xp.empty((len(self._parts), columns))
-        # NumPy's results are ready at once; another library's are read at the epoch's end.
-        self._at_once = network.backend.name == "numpy"
+        self._log = network.backend.zeros((len(self._parts), columns), network.dtype)
 
     def run(
         self,
@@ -78,28 +78,30 @@ class Epoch:
         progress: Progress,
     ) -> dict[str, float]:
         """Train on every batch once; return the mean loss and metrics."""
-        order, pending = self._order(trainer), []
+        order, backend = self._order(trainer), self._network.backend
+        kept: list[Any] = []
         for i, (part, size) in enumerate(zip(self._parts, self._sizes, strict=True)):
             program = self._programs[size]
             program.load(self.data.arrays, part if order is None else order[part])
             program.run()
-            if i == 0 or self._at_once:
+            if i == 0 or backend.synchronous:
                 self._check(trainer, i, float(program.results[0]))
             if i == 0:
                 trainer.keep(f"the start of epoch {trainer.epoch + 1}")
-            if self._at_once:
-                self._log[i] = program.results
+            if isinstance(backend, PlannedBackend):
+                backend.write(self._log[i], program.results)
             else:
-                pending.append(self._network.backend.copy(program.results))
+                kept.append(program.results)
             trainer.updater.apply(rate)
             progress.step(size)
             for call in callbacks.step_end:
                 call(model, trainer.updater.step)
-        if pending:
-            self._collect(trainer, pending)
+        log = backend.to_numpy(backend.xp.stack(kept) if kept else self._log).astype("float64")
+        for i, loss in enumerate(log[:, 0].tolist()):
+            self._check(trainer, i, loss)
         self._check_parameters(trainer)
         names = ["loss", *self._network.metrics]
-        return _average(self._log, self._sizes, names, self.data.w is not None)
+        return _average(log, self._sizes, names, self.data.w is not None)
 
     def _order(self, trainer: Trainer) -> Any:
         """The order of the samples in this epoch, on the backend; None for as they come."""
@@ -109,14 +111,7 @@ class Epoch:
         key = random.Key(trainer.seed, _SHUFFLE, trainer.epoch)
         if backend.raw is not None:
             return random.permutation(backend.xp, key, self.data.rows)
-        return backend.asarray(random.permutation(get("numpy").xp, key, self.data.rows))
-
-    def _collect(self, trainer: Trainer, pending: list[Any]) -> None:
-        """Read what the device computed, once an epoch, and check it."""
-        backend = self._network.backend
-        self._log[...] = backend.to_numpy(backend.xp.stack(pending))
-        for i, loss in enumerate(self._log[:, 0].tolist()):
-            self._check(trainer, i, loss)
+        return backend.asarray(random.permutation(np, key, self.data.rows))
 
     def _check(self, trainer: Trainer, i: int, loss: float) -> None:
         if not isfinite(loss):
@@ -124,8 +119,7 @@ class Epoch:
 
     def _check_parameters(self, trainer: Trainer) -> None:
         """The last update of an epoch has no loss behind it that would show its harm."""
-        xp = self._network.backend.xp
-        if not bool(xp.all(xp.isfinite(self._network.params))):
+        if not trainer.finite():
             self._stop(trainer, len(self._parts) - 1, "the update made parameters NaN or infinite")
 
     def _stop(self, trainer: Trainer, i: int, what: str) -> None:
@@ -151,7 +145,8 @@ def run_epochs(
 ) -> History:
     """Train for some epochs; return what happened in each."""
     history = History()
-    trainer.keep("the start of the training")
+    if trainer.finite():  # on a GPU, steps made by hand are not checked
+        trainer.keep("the start of the training")
     progress.begin(epochs, epoch.data.rows)
     try:
         callbacks.fit_begin(model)

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from xpnet.errors import ArgumentError
-from xpnet.nn import Dense, Sequential, activation
+from xpnet.nn import Dense, Sequential
+from xpnet.nn import activation as activation_layer
 from xpnet.train.model import Model
 
 __all__ = ["MLP"]
@@ -45,8 +46,5 @@ def MLP(
     layers: list[Any] = []
     for units in sizes[1:]:
         layers.append(Dense(units, kernel_init=kernel_init, bias_init=bias_init))
-        layers.append(_activation(activation))
+        layers.append(activation_layer(activation))
     return Model(Sequential(*layers[:-1]), input_shape=sizes[0], **settings)
-
-
-_activation = activation

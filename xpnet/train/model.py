@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from copy import copy
+from math import isfinite
+from types import MappingProxyType
 from typing import Any
 
 from xpnet.arguments import count
 from xpnet.backends import Backend, resolve
 from xpnet.backends.base import check_float
-from xpnet.errors import ArgumentError, GraphError
+from xpnet.errors import ArgumentError, DivergedError, GraphError
 from xpnet.graph import Plan
 from xpnet.nn import LayerLike, get_loss, get_metrics
 from xpnet.optim import Optimizer, get_optimizer
@@ -250,6 +252,11 @@ class Model:
         0-d array
             The batch's loss before the step, in the model's library. On a GPU it is not waited
             for, and therefore values (NaN, labels out of range) are not checked there.
+
+        Raises
+        ------
+        DivergedError
+            If the loss is NaN or infinite; the step is then not made. Not on a GPU.
         """
         network, data = self._setup.admit(X, y, sample_weight, wait=False)
         program = network.program(data.spec("train", data.rows))
@@ -259,6 +266,15 @@ class Model:
             program.load(data.arrays, slice(None))
             program.run()
             loss = network.backend.copy(program.results[0:1])
+            if network.backend.synchronous and not isfinite(float(loss[0])):
+                step = trainer.updater.step + 1
+                raise DivergedError(
+                    f"the loss became {float(loss[0])} in step {step}, counted over the model's "
+                    "life. The step was not made. Try a smaller learning rate, scale the inputs, "
+                    "or go back to an earlier state_dict().",
+                    trainer.epoch + 1,
+                    step,
+                )
             trainer.updater.apply(rate)
         return network.backend.xp.reshape(loss, ())
 
@@ -303,10 +319,15 @@ class Model:
     # --- state --------------------------------------------------------------------------------
 
     @property
-    def parameters(self) -> dict[str, Any]:
-        """Each parameter by its dotted name, as a live view: writing to it changes the model."""
+    def parameters(self) -> Mapping[str, Any]:
+        """Each parameter by its dotted name.
+
+        On NumPy and CuPy these are live views: ``model.parameters[name][...] = array`` changes the
+        model. On other libraries they are the values of the moment. To set all, use
+        `load_state_dict`.
+        """
         network = self.network
-        return network.table.views(network.backend.xp, network.params)
+        return MappingProxyType(network.table.views(network.backend.xp, network.params))
 
     def state_dict(self) -> dict[str, Any]:
         """Copies of the parameters by name, in the model's library."""
@@ -353,9 +374,9 @@ class Model:
     def __deepcopy__(self, memo: Any) -> "Model":
         """An independent model with the same parameters and optimiser state."""
         twin = copy(self)
-        twin._setup = copy(self._setup)
+        twin._setup, twin._optimizer = copy(self._setup), copy(self._optimizer)
         if self._trainer is not None:
-            twin._trainer = self._trainer.clone()
+            twin._trainer = self._trainer.clone(twin._optimizer)
             twin._setup.network = twin._trainer.network
         return twin
 

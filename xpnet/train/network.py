@@ -25,6 +25,7 @@ from xpnet.graph import (
     gradients,
     initialise,
     interpret,
+    trace,
 )
 from xpnet.nn import LayerLike, Loss, mean_over_samples
 from xpnet.train.arrays import check_finite, to_backend
@@ -32,7 +33,7 @@ from xpnet.typing import Shape
 
 __all__ = ["LossFunction", "Network", "PlannedProgram", "Program", "Spec"]
 
-_PROGRAMS = 32  # compiled programs that a network keeps; the oldest goes first
+_PROGRAMS = 32  # compiled programs that a network keeps; the least used goes first
 _ROWS = 7  # samples in the trace that finds the parameters; any number would do
 LossFunction = Callable[[Value, Value], Value]
 
@@ -173,9 +174,8 @@ class Network:
     ) -> None:
         self.layer, self.loss, self.metrics = layer, loss, metrics
         self.backend, self.dtype, self.features, self.seed = backend, dtype, features, seed
-        self.graph = Graph()
-        x = self.graph.input("x", (_ROWS, *features), dtype)
-        output = checked(layer, self.graph.call(layer, x, name="")).shape
+        self.graph, made = trace(layer, [("x", (_ROWS, *features), dtype)])
+        output = made.shape
         if output[:1] != (_ROWS,):
             raise ShapeError(
                 f"the network must keep one row a sample: of {_ROWS} samples it made an output of "
@@ -196,7 +196,7 @@ class Network:
         if isinstance(self.backend, PlannedBackend):
             self.backend.write(self.params, params)
         else:
-            self.params = params
+            self.params = self.backend.copy(params)
 
     def load(self, arrays: Mapping[str, Any]) -> None:
         """Set the parameters from arrays by name, of any library, after checking all."""
@@ -229,19 +229,30 @@ class Network:
 
     def program(self, spec: Spec) -> Program:
         """The program for this kind of batch, compiled when it is first asked for."""
-        if spec not in self._programs:
-            if len(self._programs) >= _PROGRAMS:
-                self._programs.pop(next(iter(self._programs)))
-            graph, outputs = self.trace(spec)
-            kind = InterpretedProgram if self.arena is None else PlannedProgram
-            self._programs[spec] = kind(self, spec, graph, outputs)
-        return self._programs[spec]
+        program = self._programs.pop(spec, None) or self._compile(spec)
+        self._programs[spec] = program  # last in the order in which they were used
+        if len(self._programs) > _PROGRAMS:
+            self._programs.pop(next(iter(self._programs)))
+        return program
+
+    def _compile(self, spec: Spec) -> Program:
+        graph, outputs = self.trace(spec)
+        if self.arena is None:
+            return InterpretedProgram(self, spec, graph, outputs)
+        memory = self.arena.memory
+        program = PlannedProgram(self, spec, graph, outputs)
+        if self.arena.memory is not memory:
+            self._programs.clear()  # they would keep the smaller memory alive
+        return program
 
     def trace(self, spec: Spec) -> tuple[Graph, list[Value]]:
         """The graph of a program, and its outputs: results, then gradients."""
-        graph = Graph()
-        x = graph.input("x", (spec.rows, *self.features), self.dtype)
-        output = checked(self.layer, graph.call(self.layer, x, name=""))
+        graph, output = trace(self.layer, [("x", (spec.rows, *self.features), self.dtype)])
+        if {n: s.shape for n, s in graph.specs.items()} != self.table.shapes:
+            raise GraphError(
+                f"traced again, the network has the parameters {', '.join(graph.specs)}, before it "
+                f"had {', '.join(self.table.specs)}: it must make the same layers at every call."
+            )
         if spec.mode == "predict":
             return graph, [output]
         target = graph.input("y", (spec.rows, *spec.target), spec.target_dtype)

@@ -40,6 +40,11 @@ class Trainer:
         """Remember the parameters of this moment as good."""
         self._good = when, self.network.backend.copy(self.network.params)
 
+    def finite(self) -> bool:
+        """Whether every parameter is a finite number; this waits for a GPU."""
+        xp = self.network.backend.xp
+        return bool(xp.all(xp.isfinite(self.network.params)))
+
     def restore(self) -> str:
         """Put back the parameters kept last, with an empty optimiser; says from when they are."""
         when, params = self._good
@@ -53,10 +58,9 @@ class Trainer:
         self.updater.reset()
         self.keep("the state that was loaded")
 
-    def clone(self) -> "Trainer":
-        """An independent copy."""
-        network = self.network.clone()
-        copy = Trainer(network, self.optimizer, self.seed)
+    def clone(self, optimizer: Optimizer) -> "Trainer":
+        """An independent copy, with a copy of the optimiser."""
+        copy = Trainer(self.network.clone(), optimizer, self.seed)
         copy.epoch, copy._good = self.epoch, self._good
         copy.updater.resume(self.updater)
         return copy

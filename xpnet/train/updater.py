@@ -11,6 +11,19 @@ from xpnet.train.network import Network
 __all__ = ["Updater"]
 
 
+_FLUSH_STEPS = 32
+_TINY = {"float32": 1e-30, "float64": 1e-200}  # far above the denormals, far below any effect
+
+
+def _record_flush(k: Recorder, slot: Any, tiny: float) -> None:
+    """slot = slot [|slot| >= tiny]."""
+    for part, size in k.blocks(slot):
+        large = k.scratch(part, dtype="bool")
+        k(k.raw.abs, part, out=size)
+        k(k.raw.greater_equal, size, tiny, out=large)
+        k(k.raw.multiply, part, large, out=part)
+
+
 class Updater:
     """One optimiser at work on one network: its slots and its step count.
 
@@ -37,6 +50,7 @@ class Updater:
         self._coefficients = backend.zeros((count,), network.dtype)
         self._written: tuple[float, ...] = ()
         self._calls = self._bind() if isinstance(backend, PlannedBackend) else None
+        self._flushes = self._bind_flushes() if backend.denormals_cost else []
 
     def resume(self, other: "Updater") -> None:
         """Take over the state of another updater of the same optimiser."""
@@ -68,6 +82,20 @@ class Updater:
             )
         return recorder.calls
 
+    def _bind_flushes(self) -> list[Callable[[], Any]]:
+        """Record the calls that set to 0 what is too small to matter in the slots.
+
+        The slot of a unit without gradient decays by beta a step until it is denormal, and a CPU
+        computes with denormal numbers some forty times slower.
+        """
+        network, backend = self._network, self._network.backend
+        assert isinstance(backend, PlannedBackend)
+        assert network.arena is not None
+        recorder = Recorder(backend, network.arena.scratch)
+        for slot in self.slots.values():
+            recorder.bind(_record_flush, slot, _TINY[network.dtype])
+        return recorder.calls
+
     def _numbers(self, link: Link) -> list[Any]:
         """The coefficients of a rule, as 0-d arrays."""
         reshape = self._network.backend.xp.reshape
@@ -90,6 +118,9 @@ class Updater:
             self._write(values)
         for call in self._calls:
             call()
+        if self.step % _FLUSH_STEPS == 0:
+            for call in self._flushes:
+                call()
 
     def _write(self, values: tuple[float, ...]) -> None:
         for i, value in enumerate(values):

@@ -9,12 +9,12 @@ from xpnet.ops.shape import concat_vjp as concat_part
 __all__: list[str] = []
 
 
-@kernel(ops.reshape, inplace=(0,))
+@kernel(ops.reshape)
 def reshape(k: Recorder, out: Any, x: Any, *, shape: Any) -> None:
     k(k.raw.copyto, out, x.reshape(out.shape))
 
 
-@kernel(ops.reshape, vjp=0, inplace=(0,))
+@kernel(ops.reshape, vjp=0)
 def reshape_vjp(k: Recorder, out: Any, gy: Any, *, x_shape: Any) -> None:
     k(k.raw.copyto, out, gy.reshape(x_shape))
 
