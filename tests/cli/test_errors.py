@@ -1,12 +1,14 @@
-"""What can go wrong: one line on standard error, and the exit status."""
+"""What can go wrong: the message on standard error, and the exit status."""
 
 import os
+import warnings
 
 import numpy as np
 import pytest
 
 from xpnet import __version__
 from xpnet.cli import main
+from xpnet.errors import BackendFallbackWarning
 
 
 @pytest.fixture
@@ -44,6 +46,12 @@ def test_a_missing_folder(fails, tmp_path):
     assert "nowhere does not exist" in fails("train", tmp_path / "nowhere" / "a.csv")
 
 
+def test_a_file_of_another_kind(fails, tmp_path):
+    file = tmp_path / "wine.txt"
+    file.write_text("a,b\n1,2\n")
+    assert f"{file}: the name of a file must end in .csv or .npz" in fails("train", file)
+
+
 def test_a_folder_for_a_file(fails, tmp_path):
     (tmp_path / "a.csv").mkdir()
     assert "is not a file" in fails("train", tmp_path / "a.csv")
@@ -55,6 +63,11 @@ def test_an_unknown_column(fails, classes_csv):
 
 def test_a_target_without_columns(fails):
     assert "digits has none" in fails("train", "digits", "--target", "kind")
+
+
+def test_a_task_for_images(fails):
+    err = fails("train", "digits", "--task", "regression")
+    assert "--task says what the target of a file is; digits has classes" in err
 
 
 def test_a_file_that_is_no_table(fails, tmp_path):
@@ -105,7 +118,7 @@ def test_too_little_memory(fails, monkeypatch):
     assert "not enough memory" in fails("train", "digits")
 
 
-def test_a_message_of_several_lines_becomes_one(fails, monkeypatch, tmp_path):
+def test_a_message_of_several_lines_keeps_them(capsys, monkeypatch, tmp_path):
     pooch = pytest.importorskip("pooch", reason="downloads need pooch")
 
     def retrieve(*_, **__):
@@ -114,13 +127,15 @@ def test_a_message_of_several_lines_becomes_one(fails, monkeypatch, tmp_path):
     monkeypatch.setattr(pooch, "retrieve", retrieve)
     monkeypatch.setenv("XPNET_DATA", str(tmp_path))
     monkeypatch.setenv("XPNET_CACHE", str(tmp_path))
-    assert "no network" in fails("train", "mnist")
+    assert main(["train", "mnist"]) == 2
+    first, *rest = capsys.readouterr().err.splitlines()
+    assert first.startswith("xpnet: error: MNIST could not be had. Connect to the internet")
+    assert sum("no network" in line for line in rest) == 2
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["trian"],
         ["train"],
         ["train", "digits", "--epochs", "0"],
@@ -135,6 +150,41 @@ def test_arguments_that_cannot_be_read(capsys, arguments):
         main(arguments)
     assert stopped.value.code == 2
     assert "error: " in capsys.readouterr().err
+
+
+def test_without_a_command_there_is_help(capsys):
+    assert main([]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("usage: xpnet ")
+    assert "examples:\n  xpnet train digits" in err
+    assert "error" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "usage"),
+    [
+        (["train", "digits", "--lr", "0.1"], "usage: xpnet train DATA [options]\n"),
+        (["info", "--lr"], "usage: xpnet info "),
+        (["--lr"], "usage: xpnet [-h] "),
+    ],
+)
+def test_an_unknown_option_shows_the_usage_of_its_command(capsys, arguments, usage):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    err = capsys.readouterr().err
+    assert err.startswith(usage)
+    assert "unrecognized arguments: --lr" in err
+
+
+@pytest.mark.parametrize(("data", "told"), [("digits", True), ("a.csv", True), ("1.5", False)])
+def test_a_data_set_behind_hidden(capsys, data, told):
+    with pytest.raises(SystemExit):
+        main(["train", "--hidden", "64", data])
+    err = capsys.readouterr().err
+    assert f"got {data!r}" in err
+    assert ("put DATA before --hidden: xpnet train" in err) is told
 
 
 def test_the_reason_for_a_bad_count(capsys):
@@ -182,6 +232,27 @@ def test_help_tells_the_defaults(capsys):
     out = capsys.readouterr().out
     assert "hidden 256 256  epochs 20  batch size 16   learning rate 0.002" in out
     assert "standardised" in out
+
+
+def test_help_tells_the_rules_for_files(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    out = capsys.readouterr().out
+    assert out.startswith("usage: xpnet train DATA [options]\n")
+    assert "every column is numeric" in out
+    assert "exactly two different values, or with at most 100 and none negative" in out
+
+
+def test_the_fallback_is_told_in_a_plain_sentence(capsys, monkeypatch, classes_csv):
+    def check(_):
+        warnings.warn("cupy\n cannot run", BackendFallbackWarning, stacklevel=2)
+        warnings.warn("other", UserWarning, stacklevel=2)
+
+    monkeypatch.setattr("xpnet.cli.train._check", check)
+    with pytest.warns(UserWarning, match="other") as others:
+        assert main(["train", classes_csv, "--epochs", "1"]) == 0
+    assert capsys.readouterr().err == "xpnet: warning: cupy cannot run\n"
+    assert [str(other.message) for other in others] == ["other"]
 
 
 def test_version(capsys):

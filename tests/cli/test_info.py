@@ -8,6 +8,7 @@ import pytest
 
 from xpnet import __version__, backends
 from xpnet.cli import info
+from xpnet.datasets.images import MNIST
 
 
 @pytest.fixture
@@ -68,13 +69,35 @@ def test_packages_and_extras(sections, monkeypatch):
 
 
 def test_settings_and_folders(sections, monkeypatch, tmp_path):
+    (tmp_path / "fashion-mnist").mkdir()
     (tmp_path / "mnist").mkdir()
+    for file in MNIST.sha256:
+        (tmp_path / "mnist" / file).touch()
     monkeypatch.setenv("XPNET_DATA", str(tmp_path))
     monkeypatch.setenv("XPNET_CACHE", str(tmp_path / "cache"))
     found = sections()
     assert row(found["Environment"], "XPNET_DATA").endswith(f"  {tmp_path}")
     assert row(found["Data folders"], "given").endswith(f"{tmp_path} (has mnist)")
     assert row(found["Data folders"], "cache").endswith(f"{tmp_path / 'cache'} (does not exist)")
+
+
+def test_a_data_set_that_is_not_whole(sections, monkeypatch, tmp_path):
+    monkeypatch.setenv("XPNET_DATA", str(tmp_path))
+    (tmp_path / "mnist").mkdir()
+    end = f"{tmp_path} (has none of mnist, fashion-mnist)"
+    assert row(sections()["Data folders"], "given").endswith(end)
+    (tmp_path / "mnist" / next(iter(MNIST.sha256))).touch()
+    end = f"{tmp_path} (has mnist (1 of its 4 files))"
+    assert row(sections()["Data folders"], "given").endswith(end)
+
+
+def test_unknown_settings_are_marked(sections, monkeypatch):
+    for name in ("XPNET_BACKND", "XPNET_COLOUR", "XPNET_CACHE"):
+        monkeypatch.setenv(name, "x")
+    lines = sections()["Environment"]
+    assert row(lines, "XPNET_BACKND").endswith("x (unknown, ignored; did you mean XPNET_BACKEND?)")
+    assert "x (unknown, ignored; not a setting" in row(lines, "XPNET_COLOUR")
+    assert row(lines, "XPNET_CACHE").endswith(" x")
 
 
 def test_without_settings(sections, monkeypatch):

@@ -61,8 +61,8 @@ def test_ticks_are_whole_epochs(run_json, values_csv, tmp_path, drawn, epochs):
     ("name", "message"),
     [
         ("nowhere/a.png", "the folder .*nowhere does not exist"),
-        ("a.xyz", r"must end in one of .*\.png"),
-        ("a", r"must end in one of .*\.png"),
+        ("a.xyz", r"must end in \.png, \.pdf or \.svg\.$"),
+        ("a", r"must end in \.png, \.pdf or \.svg\.$"),
         ("folder.png", "cannot be written"),
     ],
 )

@@ -172,6 +172,39 @@ def test_standardisation_and_split_are_told(run, values_csv):
     assert "test: R2 " in out
 
 
+def write_counts(path, numbers):
+    path.write_text("a,count\n" + "".join(f"{i % 7},{n}\n" for i, n in enumerate(numbers)))
+    return path
+
+
+def test_whole_numbers_can_be_classes_or_values(run, run_json, tmp_path):
+    path = write_counts(tmp_path / "a.csv", [3, 4, 5] * 20)
+    hint = "3 classes (3, 4, 5) (--task regression to predict the number)"
+    assert hint in run("train", path, "--epochs", 1).out
+    chosen = run("train", path, "--epochs", 1, "--task", "classification").out
+    assert "3 classes (3, 4, 5)\n" in chosen
+    assert run_json(path, "--epochs", 1, "--task", "regression")["task"] == "regression"
+
+
+def test_classes_of_text_are_not_taken_for_numbers(run, classes_csv):
+    assert "--task" not in run("train", classes_csv, "--epochs", 1).out
+
+
+@pytest.mark.parametrize(("rows", "told"), [(45, True), (50, False)])
+def test_few_test_rows_are_told(run, tmp_path, rows, told):
+    path = write_counts(tmp_path / "a.csv", [i + 0.5 for i in range(rows)])
+    out = run("train", path, "--epochs", 1).out
+    assert ("only 9 to test: the test figures mean little" in out) is told
+
+
+@pytest.mark.parametrize(("header", "told"), [("5.1,3.5,kind", True), ("0,1,kind", False)])
+def test_a_header_that_looks_like_data_is_told(run, tmp_path, header, told):
+    path = tmp_path / "a.csv"
+    path.write_text(f"{header}\n" + "4.9,3.0,a\n4.7,3.2,b\n" * 5)
+    out = run("train", path, "--epochs", 1).out
+    assert ("Line 1 looks like data, with names such as '5.1' and '3.5'" in out) is told
+
+
 def test_the_seed_chooses_the_test_rows_of_a_file(values_csv):
     first, again, other = (load(values_csv, None, seed).y_test for seed in (0, 0, 1))
     assert first.tolist() == again.tolist()

@@ -78,12 +78,17 @@ REFUSED = {
     "blank first line": ("\na,b\n1,2\n", "line 1: expected a header .* found 0"),
     "one column": ("a\n1\n", "line 1: expected a header .* found 1"),
     "no header": ("1,2.5\n3,4.5\n", "line 1: .* found only numbers. Add a first line"),
-    "unnamed column": (",b,c\n1,2,3\n", "line 1: column 1 has no name"),
+    "unnamed column": (
+        ",b,c\n1,2,3\n",
+        r"line 1: column 1 has no name\..* to_csv\(path, index=False",
+    ),
+    "unnamed later": ("a,,c\n1,2,3\n", r"line 1: column 2 has no name\. Name or remove it\.$"),
     "duplicate header": ("a,b,a\n1,2,3\n", "line 1: two columns are named 'a'"),
     "no rows": ("a,b\n\n", "no rows of data"),
-    "text": ("a,b,c\n1,2,3\n\n1,two,3\n", "line 4, column 'b': expected a number .* found 'two'"),
+    "text": ("a,b,c\n1,2,3\n\n1,two,3\n", "line 4, column 'b': expected a number, found 'two'"),
     "decimal comma": ("a;b\n1,5;2\n", "line 2, column 'a': .* decimal point, found '1,5'"),
-    "digit groups": ("a,b\n1_000,2\n", "line 2, column 'a': expected a number .* '1_000'"),
+    "two commas": ("a;b\n1,5,2;2\n", "column 'a': expected a number, found '1,5,2'"),
+    "digit groups": ("a,b\n1_000,2\n", "line 2, column 'a': expected a number, found '1_000'"),
     "empty cell": ("a,b\n1,2\n ,2\n", "line 3, column 'a': expected a number, found an empty cell"),
     "NaN": ("a,b\n1,2\nnan,2\n", "line 3, column 'a': expected a finite number .* 'nan'"),
     "infinite": ("a,b\n-inf,2\n", "line 2, column 'a': expected a finite number .* '-inf'"),
@@ -103,6 +108,25 @@ def test_bad_files_are_refused_by_place(tmp_path, content, message):
     with pytest.raises(DataError, match=message) as caught:
         read_table(path)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        ("39,State-gov,77516,no\n50,Self-emp,83311,no\n", "'39' and '77516'"),
+        ("5.1,0.2,0.2,setosa\n4.9,0.2,0.2,setosa\n", "'5.1' and '0.2'"),
+    ],
+    ids=["text", "duplicate"],
+)
+def test_a_missing_header_is_suspected(tmp_path, content, names):
+    with pytest.raises(DataError, match=f"names such as {names}: if the header is missing"):
+        read_table(write(tmp_path / "a.csv", content))
+
+
+@pytest.mark.parametrize("header", ["a,b,kind", "1,b,kind", "2,1,kind", "1990,1991,kind"])
+def test_names_that_count_on_are_no_missing_header(tmp_path, header):
+    with pytest.raises(DataError, match=r"numbers\.$"):
+        read_table(write(tmp_path / "a.csv", f"{header}\n1,two,3\n"))
 
 
 def test_lines_are_counted_across_quoted_line_breaks(tmp_path):

@@ -87,7 +87,7 @@ def test_a_corrupt_download_is_refused_and_not_kept(server, cache):
     with pytest.raises(DatasetError, match="does not match the known hash") as caught:
         locate(source(f"{server.url}/bad/"), LABELS)
     assert f"{server.url}/bad/{LABELS}" in str(caught.value)
-    assert list(cache.iterdir()) == []
+    assert not cache.parent.exists()
 
 
 def test_a_corrupt_mirror_is_passed_over(server, cache):
@@ -120,6 +120,38 @@ def test_offline_every_url_and_the_mend_are_named(cache, dead_url):
         assert part in message
     assert "XPNET_DATA is not set" in message
     assert "set XPNET_DATA=DIR" in message
+
+
+def test_a_failure_leaves_the_folders_that_were_there(cache, dead_url):
+    cache.parent.mkdir()
+    with pytest.raises(DatasetError):
+        locate(source(dead_url), LABELS)
+    assert list(cache.parent.iterdir()) == []
+
+
+def test_offline_the_message_is_short_and_the_mend_comes_first(cache, dead_url):
+    try:
+        raise KeyError("of the caller")
+    except KeyError:
+        with pytest.raises(DatasetError) as caught:
+            locate(source(f"{dead_url}a/", f"{dead_url}b/"), LABELS)
+    first, files, _, *tried = str(caught.value).splitlines()
+    assert first.startswith("Toy could not be had. Connect to the internet, or put the files into")
+    assert files.split(", ")[-1] == "t10k-labels-idx1-ubyte.gz"
+    assert len(tried) == 4
+    for line in tried[2:]:
+        assert line.endswith("refused")
+        assert "Max retries" not in line
+
+
+def test_a_long_reason_is_cut(monkeypatch, cache):
+    def retrieve(*_, **__):
+        raise OSError("word " * 1000)
+
+    monkeypatch.setattr("pooch.retrieve", retrieve)
+    with pytest.raises(DatasetError, match=r"word word \.\.\.$") as caught:
+        locate(source("http://127.0.0.1/"), LABELS)
+    assert len(str(caught.value)) < 600
 
 
 def test_a_cache_that_cannot_be_written_is_reported(server, cache):
@@ -168,8 +200,12 @@ def test_the_local_path_looked_at_is_named(monkeypatch, tmp_path, cache, dead_ur
 def test_without_pooch_the_extra_is_named(monkeypatch):
     monkeypatch.delenv("XPNET_DATA", raising=False)
     monkeypatch.setitem(sys.modules, "pooch", None)
-    with pytest.raises(MissingDependencyError, match=r"Downloading Toy .*xpnet\[datasets\]"):
+    with pytest.raises(
+        MissingDependencyError, match=r"Downloading Toy .*xpnet\[datasets\]"
+    ) as caught:
         locate(source("http://127.0.0.1/"), LABELS)
+    for part in ("DIR/toy and set XPNET_DATA=DIR", *FILES):
+        assert part in str(caught.value)
 
 
 @pytest.mark.parametrize("terminal", [False, True])

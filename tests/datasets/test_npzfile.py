@@ -69,6 +69,13 @@ def test_test_values_of_a_regression_are_values(tmp_path):
     assert table.y_test.dtype == np.float32
 
 
+def test_columns_of_targets_are_accepted(tmp_path):
+    path = save(tmp_path, X=X, y=Y[:, None], X_test=X[:2], y_test=np.array([[9], [5]]))
+    table = read_table(path)
+    assert table.y.tolist() == [0, 1, 0, 2]
+    assert table.y_test.tolist() == [2, 0]
+
+
 BAD_X = np.where(X == 5, np.nan, X)
 REFUSED = {
     "no y": ({"X": X}, "expected arrays X, y, but y is missing; found X"),
@@ -82,7 +89,19 @@ REFUSED = {
     "no rows": ({"X": X[:0], "y": Y[:0]}, r"array 'X': .* found shape \(0, 3\)"),
     "no features": ({"X": X[:, :0], "y": Y}, r"array 'X': .* found shape \(4, 0\)"),
     "y short": ({"X": X, "y": Y[:3]}, r"array 'y': .* shape \(4,\), found shape \(3,\)"),
-    "y two-dimensional": ({"X": X, "y": Y[:, None]}, r"array 'y': .* found shape \(4, 1\)"),
+    "y of two columns": (
+        {"X": X, "y": np.stack([Y, Y], axis=1)},
+        r"array 'y': .* found shape \(4, 2\)\.$",
+    ),
+    "two labels a row": ({"X": X, "y": np.ones((4, 2))}, r"found shape \(4, 2\)\.$"),
+    "y one-hot": (
+        {"X": X, "y": np.eye(4)},
+        r"array 'y': .* found shape \(4, 4\)\. It is one-hot: use y\.argmax\(axis=1\)\.",
+    ),
+    "y_test one-hot": (
+        {"X": X, "y": Y, "X_test": X, "y_test": np.eye(4, dtype=bool)},
+        r"use y_test\.argmax\(axis=1\)",
+    ),
     "NaN in X": ({"X": BAD_X, "y": Y}, r"array 'X', index \(1, 2\): expected a finite .* nan"),
     "X too large": ({"X": X * 1e40, "y": Y}, r"array 'X', index \(0, 1\): .* 1e\+40"),
     "inf in y": ({"X": X, "y": np.array([1, 1, np.inf, 1])}, r"array 'y', index \(2,\): .* inf"),

@@ -1,11 +1,14 @@
-"""`main`: run a command; turn what can go wrong into one line and an exit status."""
+"""`main`: run a command; turn what can go wrong into a message and an exit status."""
 
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from xpnet.cli.parser import parser
-from xpnet.errors import XpnetError
+from xpnet.errors import BackendFallbackWarning, XpnetError
 
 __all__ = ["main"]
 
@@ -24,17 +27,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 if all went well, 2 after an error (one line on standard error says which), 130 after
-        Ctrl-C, 141 if the reader of the output has gone.
+        0 if all went well, 2 after an error (standard error says which) or without a command,
+        130 after Ctrl-C, 141 if the reader of the output has gone.
 
     Raises
     ------
     SystemExit
         From argparse: 0 after ``--help`` and ``--version``, 2 for arguments it cannot read.
     """
-    arguments = parser().parse_args(argv)
+    arguments, unknown = parser().parse_known_args(argv)
+    if unknown:
+        # The command's own parser shows the command's usage, the top's would show its own.
+        arguments.parser.error(
+            f"unrecognized arguments: {' '.join(unknown)} (-h lists the options)"
+        )
+    if arguments.run is None:
+        arguments.parser.print_help(sys.stderr)
+        return 2
     try:
-        arguments.run(arguments)
+        with _plain_warnings():
+            arguments.run(arguments)
         sys.stdout.flush()
     except (XpnetError, MemoryError) as error:
         return _fail(error)
@@ -48,10 +60,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(error: Exception) -> int:
-    """Say it in one line, however many the message has."""
-    text = " ".join(line.strip() for line in str(error).splitlines())
-    print(f"xpnet: error: {text or 'not enough memory'}", file=sys.stderr)
+    print(f"xpnet: error: {str(error) or 'not enough memory'}", file=sys.stderr)
     return 2
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Print the library's warning as a sentence, without the source line that raised it."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def plain(message: Any, category: type[Warning], *args: Any, **kwargs: Any) -> None:
+            if issubclass(category, BackendFallbackWarning):
+                print(f"xpnet: warning: {' '.join(str(message).split())}", file=sys.stderr)
+            else:
+                show(message, category, *args, **kwargs)
+
+        warnings.showwarning = plain
+        yield
 
 
 def _silence() -> None:

@@ -3,10 +3,13 @@
 import os
 import platform
 import sys
+from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from xpnet import __version__, backends
+from xpnet.datasets.fetch import Source
+from xpnet.datasets.images import FASHION_MNIST, MNIST
 
 __all__ = ["info"]
 
@@ -17,7 +20,8 @@ _OPTIONAL = {
     "pooch": (("pooch",), "xpnet[datasets]"),
     "matplotlib": (("matplotlib",), "xpnet[plot]"),
 }
-_FOLDERS = ("mnist", "fashion-mnist")
+_SETTINGS = ("XPNET_BACKEND", "XPNET_CACHE", "XPNET_DATA", "XPNET_FALLBACK")
+_SOURCES = (MNIST, FASHION_MNIST)
 
 
 def info() -> None:
@@ -60,7 +64,16 @@ def _package(name: str) -> tuple[str, str]:
 
 def _environment() -> list[tuple[str, str]]:
     found = sorted((k, v) for k, v in os.environ.items() if k.startswith("XPNET_"))
-    return found or [("XPNET_*", "none is set")]
+    return [(k, v + _unknown(k)) for k, v in found] or [("XPNET_*", "none is set")]
+
+
+def _unknown(name: str) -> str:
+    if name in _SETTINGS:
+        return ""
+    near = get_close_matches(name, _SETTINGS, n=1, cutoff=0.8)
+    return (
+        f" (unknown, ignored; {f'did you mean {near[0]}?' if near else 'not a setting of xpnet'})"
+    )
 
 
 def _data_folders() -> list[tuple[str, str]]:
@@ -83,5 +96,13 @@ def _cache() -> str:
 def _contents(folder: Path) -> str:
     if not folder.is_dir():
         return f"{folder} (does not exist)"
-    held = [name for name in _FOLDERS if (folder / name).is_dir()]
-    return f"{folder} (has {', '.join(held) or 'none of ' + ', '.join(_FOLDERS)})"
+    held = ", ".join(filter(None, (_held(folder, source) for source in _SOURCES)))
+    return f"{folder} (has {held or 'none of ' + ', '.join(s.folder for s in _SOURCES)})"
+
+
+def _held(folder: Path, source: Source) -> str:
+    """Name the data set if its files are there, and say so if only some are."""
+    files = list(source.sha256)
+    found = sum((folder / source.folder / file).is_file() for file in files)
+    partly = f" ({found} of its {len(files)} files)" if found < len(files) else ""
+    return f"{source.folder}{partly}" if found else ""

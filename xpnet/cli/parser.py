@@ -22,15 +22,19 @@ data:
   mnist      70,000 handwritten digits, 28 x 28 pixels
   fashion    70,000 articles of clothing, 28 x 28 pixels (Fashion-MNIST)
              both are read from $XPNET_DATA or the cache, else downloaded (xpnet[datasets])
-  FILE.csv   numbers with a header line; --target names the column to predict, else the last
+  FILE.csv   a header line, then numbers: every column is numeric, but that to predict may be
+             text; --target names it, else it is the last
   FILE.npz   arrays X (rows, features) and y (rows,), perhaps X_test and y_test
 
-Files: text and whole numbers as targets are classes (softmax cross-entropy), other numbers are
-values (mean squared error). A fifth of the rows is held out for the test, of each class a fifth,
-chosen by --seed; an archive with X_test and y_test is taken as it is. Features are standardised
-with the mean and standard deviation of the training rows, and so are values to predict; their
-errors are reported in the units of the file. Images are not standardised: pixels lie in [0, 1],
-and their split is always the same.
+Files: the target is classes (softmax cross-entropy) if it is text or booleans, or whole numbers
+with exactly two different values, or with at most 100 and none negative. Other numbers are values
+(mean squared error). --task classification and --task regression choose against this rule.
+
+A fifth of a file's rows is held out for the test, of each class a fifth, chosen by --seed; an
+archive with X_test and y_test is taken as it is. Features are standardised with the mean and
+standard deviation of the training rows, and so are values to predict; their errors are reported in
+the units of the file. Images are not standardised: pixels lie in [0, 1], and their split is always
+the same.
 
 Loss and accuracy of the training rows are means over the epoch, while the network learns. The
 test rows are measured after each epoch (val_loss, val_accuracy): good for watching, but settings
@@ -48,6 +52,7 @@ examples:
   xpnet train digits --hidden 64 32 --activation tanh --optimizer sgd --learning-rate 0.05
   xpnet train mnist --epochs 1 --backend auto
   xpnet train wine.csv --target quality --plot wine.png
+  xpnet train wine.csv --target quality --task regression
   xpnet train table.npz --json | jq .test_accuracy
 """
 
@@ -61,20 +66,22 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"xpnet {__version__}", help="print it")
-    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    top.set_defaults(run=None, parser=top)
+    commands = top.add_subparsers(metavar="COMMAND")
     _add_train(commands)
     info = commands.add_parser(
         "info",
         help="show what is installed and works here",
         description="Show versions, backends, optional packages, settings and data folders.",
     )
-    info.set_defaults(run=_info)
+    info.set_defaults(run=_info, parser=info)
     return top
 
 
 def _add_train(commands: Any) -> None:
     train = commands.add_parser(
         "train",
+        usage="xpnet train DATA [options]",
         help="train a network on a data set or a file",
         description="Train a multilayer perceptron and measure it on held-out test data.",
         epilog=_TRAIN,
@@ -83,14 +90,20 @@ def _add_train(commands: Any) -> None:
     add = train.add_argument
     add("data", metavar="DATA", help="digits, mnist, fashion, FILE.csv or FILE.npz")
     add("--target", metavar="COLUMN", help="column of FILE.csv to predict (default: the last)")
+    add(
+        "--task",
+        choices=("auto", "classification", "regression"),
+        default="auto",
+        help="what the target of a file is (default: auto, by the rule below)",
+    )
     network = train.add_argument_group("network")
     add = network.add_argument
     add(
         "--hidden",
-        type=_count,
+        type=_units,
         nargs="*",
         metavar="UNITS",
-        help="units of each hidden layer; none: linear",
+        help="units of each hidden layer; none: linear (after DATA, for it takes what follows)",
     )
     add("--activation", default="relu", metavar="NAME", help="relu, tanh, sigmoid, identity, ...")
     training = train.add_argument_group("training")
@@ -108,7 +121,7 @@ def _add_train(commands: Any) -> None:
     add = output.add_argument
     add("--plot", metavar="FILE", help="draw loss and accuracy (.png, .pdf, .svg; xpnet[plot])")
     add("--json", action="store_true", help="only one JSON object on stdout, all text on stderr")
-    train.set_defaults(run=_train)
+    train.set_defaults(run=_train, parser=train)
 
 
 def _count(text: str) -> int:
@@ -116,6 +129,19 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
     return int(text)
+
+
+def _units(text: str) -> int:
+    """One of the numbers of ``--hidden``, which takes the data set too where that follows."""
+    try:
+        return _count(text)
+    except argparse.ArgumentTypeError as error:
+        if any(character.isalpha() for character in text):
+            raise argparse.ArgumentTypeError(
+                f"{error}. If that is the data set, put DATA before --hidden: "
+                f"xpnet train {text} --hidden ..."
+            ) from None
+        raise
 
 
 # A command's own imports wait until it is chosen.

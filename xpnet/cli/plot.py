@@ -24,10 +24,10 @@ def check(path: str) -> None:
         If the folder is not there or not writable, or the name ends in no known format.
     """
     base = require("matplotlib.backend_bases", "plot", "--plot")
-    formats = sorted(base.FigureCanvasBase.get_supported_filetypes())
+    formats = base.FigureCanvasBase.get_supported_filetypes()
     file = Path(path)
     if file.suffix.lower().removeprefix(".") not in formats:
-        raise ArgumentError(f"--plot {path}: the name must end in one of .{', .'.join(formats)}.")
+        raise ArgumentError(f"--plot {path}: the name must end in .png, .pdf or .svg.")
     if not file.parent.is_dir():
         raise ArgumentError(f"--plot {path}: the folder {file.parent} does not exist. Create it.")
     if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):

@@ -13,6 +13,8 @@ from xpnet import datasets
 from xpnet.cli.defaults import DEFAULTS, TABLE, Defaults
 from xpnet.cli.split import Scale, split
 from xpnet.datasets import Dataset, Table
+from xpnet.datasets.csvfile import header_doubt, is_number
+from xpnet.datasets.target import Task
 from xpnet.errors import ArgumentError, DataError, UnknownNameError
 
 __all__ = ["Source", "load"]
@@ -23,6 +25,7 @@ _LOADERS: dict[str, Callable[[], Dataset]] = {
     "fashion": datasets.fashion_mnist,
 }
 _SUFFIXES = (".csv", ".npz")
+_FEW = 10  # fewer test rows are too few
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +64,7 @@ class Source:
         return 1 if self.classes is None else len(self.classes)
 
 
-def load(data: str, target: str | None, seed: int) -> Source:
+def load(data: str, target: str | None, seed: int, task: Task = "auto") -> Source:
     """Load a data set by name, or a table from a file.
 
     Raises
@@ -69,22 +72,30 @@ def load(data: str, target: str | None, seed: int) -> Source:
     UnknownNameError
         If it is neither.
     ArgumentError
-        If a target is named for what has no columns.
+        If a target is named for what has no columns, or a task for what are classes anyway.
     DataError, DatasetError, MissingDependencyError
         If the data cannot be had or used.
     """
     if data in _LOADERS:
         if target is not None:
             raise ArgumentError(f"--target names a column of a CSV file; {data} has none.")
+        if task != "auto":
+            raise ArgumentError(
+                f"--task says what the target of a file is; {data} has classes. Leave it out."
+            )
         loaded = _LOADERS[data]()
         classes = tuple(map(str, range(int(loaded.y.max()) + 1)))
         return Source(*loaded, classes=classes, defaults=DEFAULTS[data])
     path = Path(data)
     if path.suffix.lower() not in _SUFFIXES:
+        if path.is_file():
+            raise DataError(
+                f"{path}: the name of a file must end in .csv or .npz. Rename or convert it."
+            )
         raise UnknownNameError("data set", data, [*_LOADERS, *(f"FILE{s}" for s in _SUFFIXES)])
     if not path.is_file():
         raise DataError(_missing(path))
-    return _from_table(datasets.read_table(path, target), seed)
+    return _from_table(datasets.read_table(path, target, task), seed, task)
 
 
 def _missing(path: Path) -> str:
@@ -99,17 +110,21 @@ def _missing(path: Path) -> str:
     return f"there is no file {path}." + (f" Did you mean {folder / near[0]}?" if near else "")
 
 
-def _from_table(table: Table, seed: int) -> Source:
+def _from_table(table: Table, seed: int, task: Task) -> Source:
     X, y, X_test, y_test, how = _parts(table, seed)
     scale = Scale.of(X)
     target, unit = f"target {table.target_name!r}: ", 1.0
     if table.classes is not None:
         target += f"{len(table.classes)} classes ({_listed(table.classes)})"
+        if task == "auto" and all(map(is_number, table.classes)):
+            target += " (--task regression to predict the number)"
     else:
         values = Scale.of(y)
         y, y_test, unit = values.apply(y), values.apply(y_test), float(values.std)
         target += f"values, standardised (mean {values.mean:.6g}, standard deviation {unit:.6g})"
     features = "features: standardised with the mean and standard deviation of the training rows"
+    few = f"only {len(X_test)} to test: the test figures mean little" if len(X_test) < _FEW else ""
+    doubt = header_doubt([*table.feature_names, table.target_name])
     return Source(
         scale.apply(X),
         y,
@@ -119,7 +134,7 @@ def _from_table(table: Table, seed: int) -> Source:
         defaults=TABLE,
         target=table.target_name,
         unit=unit,
-        notes=(how, target, features),
+        notes=tuple(filter(None, (how, few, target, features, doubt))),
     )
 
 

@@ -28,7 +28,7 @@ def train(arguments: argparse.Namespace) -> None:
     """
     out = sys.stderr if arguments.json else sys.stdout
     _check(arguments)
-    source = load(arguments.data, arguments.target, arguments.seed)
+    source = load(arguments.data, arguments.target, arguments.seed, arguments.task)
     _fill_in(arguments, source)
     model = _model(arguments, source)
     _introduce(arguments, model, source, out)

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from difflib import get_close_matches
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from xpnet.errors import DataError
 
-__all__ = ["Columns", "is_number", "parse_numbers", "read_csv"]
+__all__ = ["Columns", "header_doubt", "is_number", "parse_numbers", "read_csv"]
 
 _DELIMITERS = ",;\t"
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -67,7 +67,13 @@ def read_csv(path: Path, target: str | None) -> Columns:
         with closing(_rows(path)) as rows:
             _, names = next(rows, (1, []))
             _check_header(path, names)
-            return _parse(path, rows, names, _target_index(path, names, target))
+            try:
+                _check_names(path, names)
+                return _parse(path, rows, names, _target_index(path, names, target))
+            except DataError as error:
+                if doubt := header_doubt(names):
+                    raise DataError(f"{error} {doubt}") from error
+                raise
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}") from error
 
@@ -92,15 +98,34 @@ def is_number(cell: str) -> bool:
     return "_" not in cell  # float() takes "1_000", as Python's own literals do
 
 
+def header_doubt(names: Sequence[str]) -> str:
+    """Say that the header may be missing, where several names are numbers; else nothing.
+
+    Numbers that leave no gap are taken for names: pandas counts unnamed columns, and years are so.
+    """
+    numbers = [name for name in names if is_number(name)]
+    if all(right - left == 1 for left, right in pairwise(sorted(map(float, numbers)))):
+        return ""
+    return (
+        f"Line 1 looks like data, with names such as {numbers[0]!r} and {numbers[1]!r}: if the "
+        "header is missing, add a first line that names the columns."
+    )
+
+
 def _finite(cell: str) -> float:
     if not cell:
         raise ValueError(
             "expected a number, found an empty cell. Fill it in, or remove its row or its column."
         )
+    if cell.count(",") == 1 and is_number(cell.replace(",", ".")):
+        raise ValueError(
+            f"expected a number with a decimal point, found {cell!r}. Write decimal points for "
+            "the decimal commas."
+        )
     if not is_number(cell):
         raise ValueError(
-            f"expected a number with a decimal point, found {cell!r}. Correct it, or remove the "
-            "column or replace its categories by numbers."
+            f"expected a number, found {cell!r}. Correct it, or remove the column or replace its "
+            "categories by numbers."
         )
     number = float(cell)
     if not math.fabs(number) <= _FLOAT32_MAX:
@@ -161,9 +186,16 @@ def _check_header(path: Path, names: Sequence[str]) -> None:
             f"{path}, line 1: expected a header that names the columns, found only numbers. "
             "Add a first line with the names."
         )
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
     for number, name in enumerate(names, start=1):
         if not name:
-            raise DataError(f"{path}, line 1: column {number} has no name. Name or remove it.")
+            pandas = " Where pandas wrote the file: to_csv(path, index=False)."
+            raise DataError(
+                f"{path}, line 1: column {number} has no name. Name or remove it."
+                f"{pandas if number == 1 else ''}"
+            )
         if name in names[: number - 1]:
             raise DataError(f"{path}, line 1: two columns are named {name!r}. Rename one of them.")
 

@@ -3,17 +3,20 @@
 import hashlib
 import os
 import sys
+import textwrap
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from xpnet.errors import DatasetError
+from xpnet.errors import DatasetError, MissingDependencyError
 from xpnet.optional import require
 
 __all__ = ["Source", "locate"]
 
 _TIMEOUT_S = 15
+_LONGEST_REASON = 120
 
 
 @dataclass(frozen=True)
@@ -82,22 +85,51 @@ def _verify(path: Path, expected: str) -> None:
 
 
 def _fetch(source: Source, file: str, no_local: str) -> Path:
-    pooch = require(
-        "pooch", extra="datasets", purpose=f"Downloading {source.name} ({file}; {no_local})"
-    )
+    pooch = _pooch(source, file, no_local)
     folder = Path(os.environ.get("XPNET_CACHE") or pooch.os_cache("xpnet")) / source.folder
+    made = [path for path in (folder, folder.parent) if not os.path.exists(path)]
+    outer = sys.exception()
     failures = []
-    for mirror in source.mirrors:
-        try:
-            return _download(pooch, mirror + file, folder, source.sha256[file])
-        # Pooch reports network and disk trouble as OSError, a wrong hash as ValueError.
-        except (OSError, ValueError) as error:
-            failures.append(f"\n  {mirror}{file}: {error}")
+    try:
+        for mirror in source.mirrors:
+            try:
+                return _download(pooch, mirror + file, folder, source.sha256[file])
+            # Pooch reports network and disk trouble as OSError, a wrong hash as ValueError.
+            except (OSError, ValueError) as error:
+                failures.append(f"{mirror}{file}: {_reason(error, outer)}")
+    finally:
+        # Pooch makes the folders before it downloads; what is not empty stays.
+        for path in made:
+            with suppress(OSError):
+                path.rmdir()
+    looked = "\n  ".join([no_local, f"not in the cache {folder}", *failures])
     raise DatasetError(
-        f"{file} of {source.name} could not be had: {no_local}; it is not in the cache {folder}; "
-        f"and no mirror gave it:{''.join(failures)}\nConnect to the internet, or put "
-        f"{', '.join(source.sha256)} into a folder DIR/{source.folder} and set XPNET_DATA=DIR."
+        f"{source.name} could not be had. Connect to the internet, or {_by_hand(source)}\n"
+        f"What was tried for {file}:\n  {looked}"
     )
+
+
+def _pooch(source: Source, file: str, no_local: str) -> ModuleType:
+    purpose = f"Downloading {source.name} ({file}; {no_local})"
+    try:
+        return require("pooch", extra="datasets", purpose=purpose)
+    except MissingDependencyError as error:
+        raise MissingDependencyError(f"{error}\nOr {_by_hand(source)}") from error
+
+
+def _by_hand(source: Source) -> str:
+    return (
+        f"put the files into a folder DIR/{source.folder} and set XPNET_DATA=DIR:\n  "
+        f"{', '.join(source.sha256)}"
+    )
+
+
+def _reason(error: BaseException, outer: BaseException | None) -> str:
+    """Return the innermost reason, shortened; `outer` was being handled before there was any."""
+    while (inner := error.__cause__ or error.__context__) not in (None, outer):
+        error = inner
+    text = str(error) or type(error).__name__
+    return textwrap.shorten(text, _LONGEST_REASON, placeholder=" ...")
 
 
 def _download(pooch: ModuleType, url: str, folder: Path, sha256: str) -> Path:

@@ -29,7 +29,8 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     Returns
     -------
     dict of str to ndarray
-        Inputs as float32 of shape (n, d), targets as they are, of shape (n,).
+        Inputs as float32 of shape (n, d), targets as they are, of shape (n,); in the file they
+        may also be a column, of shape (n, 1).
 
     Raises
     ------
@@ -40,7 +41,7 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     for inputs, target in (_REQUIRED, _TEST):
         if inputs in arrays:
             arrays[inputs] = _inputs(f"{path}, array {inputs!r}", arrays[inputs])
-            _check_target(f"{path}, array {target!r}", arrays[target], len(arrays[inputs]))
+            arrays[target] = _target(path, target, arrays[target], len(arrays[inputs]))
     if "X_test" in arrays and arrays["X_test"].shape[1] != arrays["X"].shape[1]:
         raise DataError(
             f"{path}: expected X and X_test with as many columns, found "
@@ -104,15 +105,27 @@ def _inputs(where: str, values: NDArray[Any]) -> NDArray[np.float32]:
     return to_float32(where, values)
 
 
-def _check_target(where: str, values: NDArray[Any], rows: int) -> None:
+def _target(path: Path, name: str, values: NDArray[Any], rows: int) -> NDArray[Any]:
+    where = f"{path}, array {name!r}"
+    if values.shape == (rows, 1):
+        values = values[:, 0]
     if values.shape != (rows,):
+        mend = f" It is one-hot: use {name}.argmax(axis=1)." if _one_hot(values) else ""
         raise DataError(
             f"{where}: expected one target for each of {rows} rows, shape ({rows},), found shape "
-            f"{values.shape}."
+            f"{values.shape}.{mend}"
         )
     _check_kind(where, values, "biufU", "numbers or strings")
     if values.dtype.kind == "f":
         to_float32(where, values)
+    return values
+
+
+def _one_hot(values: NDArray[Any]) -> bool:
+    """Whether every row is zeros and a single one."""
+    if values.ndim != 2 or values.dtype.kind not in "biuf" or values.size == 0:
+        return False
+    return bool(((values == 0) | (values == 1)).all() and (values.sum(axis=1) == 1).all())
 
 
 def _check_kind(where: str, values: NDArray[Any], kinds: str, expected: str) -> None:

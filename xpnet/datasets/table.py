@@ -54,7 +54,7 @@ def read_table(
 
     A CSV file is UTF-8 and begins with a header; commas, semicolons or tabs separate its fields,
     which may be quoted. A NumPy archive holds the arrays ``X`` (rows, features) and ``y``
-    (rows,), and may hold ``X_test`` and ``y_test``; it is read without unpickling.
+    (rows,) or (rows, 1), and may hold ``X_test`` and ``y_test``; it is read without unpickling.
 
     Parameters
     ----------

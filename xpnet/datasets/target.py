@@ -57,7 +57,8 @@ def find_classes(where: str, values: NDArray[Any], task: Task) -> NDArray[Any] |
     """
     if values.dtype.kind == "U" and task == "regression":
         raise DataError(
-            f"{where}: regression needs numbers, found text such as {str(values[0])!r}."
+            f"{where}: regression needs numbers, found text such as {str(values[0])!r}. "
+            "Store them as numbers."
         )
     if task == "regression":
         return None
