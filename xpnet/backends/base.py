@@ -65,6 +65,10 @@ class Backend(ABC):
     def owns(self, x: Any) -> bool:
         """Whether `x` is an array of this library."""
 
+    def plain(self, x: Any) -> bool:
+        """Whether `x` is an array of this library and nothing else besides."""
+        return self.owns(x)
+
     @abstractmethod
     def asarray(self, x: Any, dtype: str | None = None) -> Any:
         """An array of this library with the values of `x`; a copy only where needed."""

@@ -47,6 +47,9 @@ class NumpyBackend(PlannedBackend):
     def owns(self, x: Any) -> bool:
         return isinstance(x, np.ndarray | np.generic)
 
+    def plain(self, x: Any) -> bool:
+        return type(x) is np.ndarray  # no matrix, no masked array
+
     def asarray(self, x: Any, dtype: str | None = None) -> Any:
         return np.asarray(x, dtype=dtype, order="C")  # rows of other orders gather slowly
 

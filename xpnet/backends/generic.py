@@ -23,6 +23,9 @@ class GenericBackend(Backend):
     def owns(self, x: Any) -> bool:
         return isinstance(x, self._array_type)
 
+    def plain(self, x: Any) -> bool:
+        return False  # it may be on another device
+
     def quiet(self) -> Any:
         import numpy as np  # under which many of these libraries compute
 

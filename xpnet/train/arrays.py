@@ -2,15 +2,26 @@
 
 from typing import Any
 
-from xpnet.backends import Backend, backend_of, dtype_name
+from xpnet.backends import Backend, backend_of, dtype_name, get
 from xpnet.errors import DataError, DTypeError, ShapeError
 from xpnet.typing import Shape
 
-__all__ = ["check_features", "check_finite", "check_rows", "result_like", "to_backend"]
+__all__ = ["cast", "check_features", "check_finite", "check_rows", "result_like", "to_backend"]
 
 
 def to_backend(name: str, data: Any, backend: Backend) -> Any:
     """The data as an array of the backend, of whatever type they have."""
+    given, array = (backend, data) if backend.plain(data) else _admit(name, data)
+    if not dtype_name(array.dtype).startswith(("float", "int", "uint", "bool", "bfloat")):
+        raise DTypeError(
+            f"{name} must hold real numbers, got dtype {array.dtype}: "
+            "encode text first, labels by numpy.unique(y, return_inverse=True)[1]."
+        )
+    return array if given.name == backend.name else _move(given, array, backend)
+
+
+def _admit(name: str, data: Any) -> tuple[Backend, Any]:
+    """An array of whatever the user gave, and its backend."""
     if hasattr(data, "toarray") and hasattr(data, "nnz"):
         raise DataError(f"{name} is a sparse matrix; convert it with {name}.toarray().")
     if hasattr(data, "mask") and hasattr(data, "filled"):
@@ -18,18 +29,12 @@ def to_backend(name: str, data: Any, backend: Backend) -> Any:
     if hasattr(data, "to_numpy") and not hasattr(data, "__array_namespace__"):
         data = _from_table(name, data)
     given = backend_of(data)
-    if given is None:
-        given = _host()
-        try:
-            data = given.asarray(data)
-        except (ValueError, TypeError) as error:
-            raise DataError(f"{name} cannot be turned into an array: {error}.") from error
-    if not dtype_name(data.dtype).startswith(("float", "int", "uint", "bool", "bfloat")):
-        raise DTypeError(
-            f"{name} must hold real numbers, got dtype {data.dtype}: "
-            "encode text first, labels by numpy.unique(y, return_inverse=True)[1]."
-        )
-    return data if given.name == backend.name else _move(given, data, backend)
+    if given is not None:
+        return given, data
+    try:
+        return get("numpy"), get("numpy").asarray(data)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{name} cannot be turned into an array: {error}.") from error
 
 
 def _from_table(name: str, data: Any) -> Any:
@@ -46,19 +51,22 @@ def _from_table(name: str, data: Any) -> Any:
         ) from error
 
 
-def _host() -> Backend:
-    from xpnet.backends import get
-
-    return get("numpy")
-
-
 def _move(given: Backend, data: Any, backend: Backend) -> Any:
     if dtype_name(data.dtype) == "bfloat16":
         data = given.asarray(data, "float32")
     return backend.asarray(given.to_numpy(data))
 
 
+def cast(x: Any, backend: Backend, dtype: str) -> Any:
+    """The backend's array in this type and in row-major order."""
+    if dtype_name(x.dtype) == dtype:
+        return backend.asarray(x, dtype)
+    with backend.quiet():  # what does not fit becomes infinite, and is then refused
+        return backend.asarray(x, dtype)
+
+
 def check_finite(name: str, x: Any, backend: Backend) -> None:
+    """Raise `DataError` for NaN and infinity."""
     if not bool(backend.xp.all(backend.xp.isfinite(x))):
         raise DataError(
             f"{name} contains NaN or infinity (or numbers too large for {dtype_name(x.dtype)}). "
@@ -92,8 +100,7 @@ def check_features(
             f"each sample must have shape {features} as in training, {name} has shape "
             f"{tuple(x.shape)}, so samples of shape {tuple(x.shape[1:])}."
         )
-    with backend.quiet():
-        x = backend.asarray(x, dtype)
+    x = cast(x, backend, dtype)
     if finite:
         check_finite(name, x, backend)
     return x
@@ -101,7 +108,7 @@ def check_features(
 
 def result_like(result: Any, backend: Backend, X: Any) -> Any:
     """The result in the library of the data that came in (NumPy for lists)."""
-    wanted = backend_of(X) or _host()
+    wanted = backend_of(X) or get("numpy")
     if wanted.name == backend.name:
         return result
     return wanted.asarray(backend.to_numpy(result))

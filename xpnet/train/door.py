@@ -5,7 +5,7 @@ from typing import Any
 
 from xpnet.backends import dtype_name, is_float
 from xpnet.errors import DataError, DTypeError, ShapeError
-from xpnet.train.arrays import check_finite, check_rows, to_backend
+from xpnet.train.arrays import cast, check_finite, check_rows, to_backend
 from xpnet.train.network import Network, Spec
 
 __all__ = ["Data", "Door"]
@@ -84,8 +84,7 @@ class Door:
                 f"{loss.name} expects {name} of shape {(rows, *output)}{short} for this network, "
                 f"got {tuple(t.shape)}."
             )
-        with self._backend.quiet():
-            t = self._backend.asarray(t, self._dtype)
+        t = cast(t, self._backend, self._dtype)
         if self._finite:
             check_finite(name, t, self._backend)
         if self._values and loss.target in ("classes", "binary"):
@@ -152,8 +151,7 @@ class Door:
             return None
         name, xp = f"{self._where}sample_weight", self._backend.xp
         w = to_backend(name, w, self._backend)
-        with self._backend.quiet():
-            w = self._backend.asarray(w, self._dtype)
+        w = cast(w, self._backend, self._dtype)
         if tuple(w.shape) != (rows,):
             raise DataError(f"{name} must have shape ({rows},), got {tuple(w.shape)}.")
         if self._values:

@@ -28,7 +28,7 @@ from xpnet.graph import (
     trace,
 )
 from xpnet.nn import LayerLike, Loss, mean_over_samples
-from xpnet.train.arrays import check_finite, to_backend
+from xpnet.train.arrays import cast, check_finite, to_backend
 from xpnet.typing import Shape
 
 __all__ = ["LossFunction", "Network", "PlannedProgram", "Program", "Spec"]
@@ -203,8 +203,7 @@ class Network:
         names = {name: f"parameter {name!r}" for name in arrays}
         found = {name: to_backend(names[name], a, self.backend) for name, a in arrays.items()}
         self.table.check(found, {name: a.shape for name, a in found.items()})
-        with self.backend.quiet():
-            typed = {name: self.backend.asarray(a, self.dtype) for name, a in found.items()}
+        typed = {name: cast(a, self.backend, self.dtype) for name, a in found.items()}
         for name, a in typed.items():
             check_finite(names[name], a, self.backend)
         self.set_params(self.table.flatten(self.backend.xp, typed))
