@@ -18,7 +18,7 @@ def training_step(dtype="float32", rows=ROWS):
     backend, graph = get("numpy"), Graph()
     x, t = graph.input("x", (rows, FEATURES), dtype), graph.input("t", (rows,), "int64")
     net = Sequential(Dense(FEATURES, "relu"), Residual(Dense(FEATURES, "tanh")), Dense(10))
-    loss = ops.mean(ops.softmax_cross_entropy(graph.call(net, x, name=""), t))
+    loss = ops.mean(ops.softmax_cross_entropy(graph.scope.call(net, x, name=""), t))
     outputs = distinct([loss, *gradients(graph, loss, list(graph.parameters.values()))])
     table = ParameterTable.of(graph)
     params = table.flatten(np, initialise(graph, backend, dtype, 0))

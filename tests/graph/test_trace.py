@@ -172,7 +172,7 @@ def test_errors_of_the_type_say_what_to_convert_to():
 
 def names(layer, shape=(2, 3)):
     graph = Graph()
-    graph.call(layer, graph.input("x", shape, "float32"), name="")
+    graph.scope.call(layer, graph.input("x", shape, "float32"), name="")
     return list(graph.parameters)
 
 
@@ -226,7 +226,7 @@ def test_a_shared_layer_needs_one_shape():
 
 def test_weights_come_first_in_the_flat_vector():
     graph = Graph()
-    graph.call(Sequential(Dense(4), Dense(2)), graph.input("x", (1, 3), "float64"), name="")
+    graph.scope.call(Sequential(Dense(4), Dense(2)), graph.input("x", (1, 3), "float64"), name="")
     table = ParameterTable.of(graph)
     assert (table.size, table.decayed) == (3 * 4 + 4 + 4 * 2 + 2, 3 * 4 + 4 * 2)
     assert table.offsets == {

@@ -53,7 +53,7 @@ def ours(loss, target, weights, planned):
     if weights is not None:
         w = graph.input("w", weights.shape, "float64")
         feeds[w] = weights
-    values = get_loss(loss).function(graph.call(network(), x, name=""), t)
+    values = get_loss(loss).function(graph.scope.call(network(), x, name=""), t)
     total = mean_over_samples(loss, values, N, w)
     wanted = distinct([total, *gradients(graph, total, list(graph.parameters.values()))])
     start = initialise(graph, backend, "float64", 3)

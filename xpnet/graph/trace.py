@@ -24,7 +24,7 @@ def trace(
     """
     graph = Graph()
     values = [graph.input(*declared) for declared in inputs]
-    return graph, checked(function, graph.call(function, *values, name=""))
+    return graph, checked(function, graph.scope.call(function, *values, name=""))
 
 
 def checked(function: Callable[..., Any], result: Any) -> Value:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from xpnet import ops
 from xpnet.backends import dtype_name, is_float
 from xpnet.errors import DTypeError, GraphError
+from xpnet.graph.scope import Scope
 from xpnet.ops import Op, Vjp
 from xpnet.typing import Shape
 
@@ -142,16 +143,6 @@ class Node:
 
 
 @dataclass(eq=False)
-class LayerCall:
-    """A layer's turn in a trace, for summaries: its path, its kind and what it gave."""
-
-    path: str
-    kind: str
-    depth: int
-    shape: Shape = ()
-
-
-@dataclass(eq=False)
 class Graph:
     """Values and nodes in an order in which they can be computed.
 
@@ -163,11 +154,7 @@ class Graph:
     specs: dict[str, ParameterSpec] = field(default_factory=dict)
     constants: list[Value] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
-    layers: list[LayerCall] = field(default_factory=list)
-    _path: str = ""
-    _paths: dict[int, tuple[Any, str]] = field(default_factory=dict)
-    _depth: int = 0
-    _declared: set[str] = field(default_factory=set)
+    scope: Scope = field(default_factory=Scope)
 
     def input(self, name: str, shape: Shape, dtype: str) -> Value:
         """Declare an input array."""
@@ -177,10 +164,7 @@ class Graph:
 
     def parameter(self, name: str, spec: ParameterSpec, dtype: str) -> Value:
         """Declare a parameter of the layer being called, or find it again if it is shared."""
-        path = f"{self._path}.{name}" if self._path else name
-        if path in self._declared:
-            raise GraphError(f"parameter {path!r} is declared twice in one call of its layer.")
-        self._declared.add(path)
+        path = self.scope.declare(name)
         value = self.parameters.get(path)
         if value is None:
             value = Value(self, "parameter", path, spec.shape, dtype)
@@ -198,45 +182,6 @@ class Graph:
         value = Value(self, "constant", f"c{len(self.constants)}", shape, dtype, data)
         self.constants.append(value)
         return value
-
-    def call(self, layer: Callable[..., Any], *xs: Any, name: str | None = None) -> Any:
-        """Call a layer, or a plain function, inside its own name scope.
-
-        A layer keeps the path under which it was first called, so that a shared layer's
-        parameters are the same ones.
-        """
-        run = getattr(layer, "forward", None)
-        if run is None and name is None:
-            return layer(*xs)
-        outer, declared = self._path, self._declared
-        self._declared = set()
-        if run is None:
-            self._path = ".".join(part for part in (outer, name) if part)
-        else:
-            self._path = self._path_of(layer, name)
-            entry = LayerCall(self._path, type(layer).__name__, self._depth)
-            self.layers.append(entry)
-            self._depth += 1
-        try:
-            result = (run or layer)(*xs)
-        finally:
-            self._path, self._declared = outer, declared
-            self._depth -= run is not None
-        if run is not None:
-            entry.shape = getattr(result, "shape", ())
-        return result
-
-    def _path_of(self, layer: Any, name: str | None) -> str:
-        """The dotted path of a layer: where it was first called."""
-        if id(layer) not in self._paths:
-            taken = {path for _, path in self._paths.values()}
-            base = type(layer).__name__.lower() if name is None else name
-            path = candidate = ".".join(part for part in (self._path, base) if part)
-            count = 1
-            while candidate in taken:
-                candidate, count = f"{path}_{count}", count + 1
-            self._paths[id(layer)] = (layer, candidate)
-        return self._paths[id(layer)][1]
 
     def append(self, op: Op, args: Sequence[Any], static: dict[str, Any]) -> Value:
         """Apply an op: check its shapes and append its node."""

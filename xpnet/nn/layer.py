@@ -29,7 +29,7 @@ def call(layer: LayerLike, *xs: Any, name: str | None = None) -> Any:
                 "values, inside a function that is being traced. To compute with arrays, put the "
                 "layer into xpnet.Model, or into a function for xpnet.value_and_grad."
             )
-    return xs[0].graph.call(layer, *xs, name=name)
+    return xs[0].graph.scope.call(layer, *xs, name=name)
 
 
 class Layer:

@@ -8,7 +8,7 @@ both are loaded with a batch, run, and read alike.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from xpnet import ops
 from xpnet.backends import Backend
@@ -53,7 +53,7 @@ class Spec:
     weighted: bool = False
 
 
-class Program:
+class Program(Protocol):
     """A graph that can be loaded with a batch and run.
 
     Attributes
@@ -66,18 +66,15 @@ class Program:
 
     def load(self, arrays: Sequence[Any], index: Any) -> None:
         """Take the rows that `index` (an array, a slice) names as the batch."""
-        raise NotImplementedError
 
     def run(self) -> None:
         """Compute."""
-        raise NotImplementedError
 
     def output(self) -> Any:
         """The network's output of the last run, which the next run overwrites."""
-        raise NotImplementedError
 
 
-class PlannedProgram(Program):
+class PlannedProgram:
     """A program run by its plan: no allocation, no decision."""
 
     def __init__(self, network: "Network", spec: Spec, graph: Graph, outputs: list[Value]) -> None:
@@ -98,7 +95,6 @@ class PlannedProgram(Program):
         self.plan = Plan(graph, backend, given, kept, network.arena)
         self._places = [self.plan.array(value) for value in graph.inputs]
         self._output = self.plan.array(outputs[0])
-        self.run = self.plan.run  # type: ignore[method-assign]
 
     def load(self, arrays: Sequence[Any], index: Any) -> None:
         if isinstance(index, slice):
@@ -108,16 +104,20 @@ class PlannedProgram(Program):
             for array, place in zip(arrays, self._places, strict=True):
                 self._backend.gather(array, index, place)
 
+    def run(self) -> None:
+        self.plan.run()
+
     def output(self) -> Any:
         return self._output
 
 
-class InterpretedProgram(Program):
+class InterpretedProgram:
     """A program run by the plain definitions, on any Array API library."""
 
     def __init__(self, network: "Network", spec: Spec, graph: Graph, outputs: list[Value]) -> None:
         self._network, self._spec = network, spec
         self._graph, self._outputs = graph, outputs
+        self.results: Any = None
         self._batch: list[Any] = []
 
     def load(self, arrays: Sequence[Any], index: Any) -> None:

@@ -16,7 +16,7 @@ def summary(network: Network) -> str:
         own[path] = own.get(path, 0) + size_of(spec.shape)
     rows: list[Any] = [("layer", "kind", "output", "parameters")]
     seen: set[str] = set()
-    for layer in network.graph.layers:
+    for layer in network.graph.scope.calls:
         again = layer.path in seen
         seen.add(layer.path)
         count = "shared" if again and layer.path in own else f"{own.get(layer.path, 0):,}"

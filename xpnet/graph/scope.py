@@ -1,0 +1,89 @@
+"""Name scopes: the dotted path of each layer in a trace, such as ``layers.0``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from xpnet.errors import GraphError
+from xpnet.typing import Shape
+
+__all__ = ["LayerCall", "Scope"]
+
+
+@dataclass(eq=False)
+class LayerCall:
+    """A layer's turn in a trace, for summaries: its path, its kind and what it gave."""
+
+    path: str
+    kind: str
+    depth: int
+    shape: Shape = ()
+
+
+class Scope:
+    """Where a trace is: the path of the layer being called, and of all layers before it."""
+
+    def __init__(self) -> None:
+        self.calls: list[LayerCall] = []
+        self._path, self._depth = "", 0
+        self._declared: set[str] = set()  # in the present call
+        self._paths: dict[
+            int, tuple[Any, str]
+        ] = {}  # holds the layer, so that its id stays its own
+
+    def declare(self, name: str) -> str:
+        """The dotted path of a parameter of the layer being called."""
+        path = _join(self._path, name)
+        if path in self._declared:
+            raise GraphError(f"parameter {path!r} is declared twice in one call of its layer.")
+        self._declared.add(path)
+        return path
+
+    def call(self, layer: Callable[..., Any], *xs: Any, name: str | None = None) -> Any:
+        """Call a layer, or a plain function, inside its own name scope.
+
+        A layer keeps the path under which it was first called, so that a shared layer's
+        parameters are the same ones.
+        """
+        forward = getattr(layer, "forward", None)
+        if forward is None and name is None:
+            return layer(*xs)
+        outer, declared = self._path, self._declared
+        self._declared = set()
+        try:
+            if forward is None:
+                self._path = _join(outer, name)
+                return layer(*xs)
+            self._path = self._path_of(layer, name)
+            return self._record(layer, forward, xs)
+        finally:
+            self._path, self._declared = outer, declared
+
+    def _record(self, layer: Any, forward: Callable[..., Any], xs: tuple[Any, ...]) -> Any:
+        """Run a layer, and note that it was its turn."""
+        entry = LayerCall(self._path, type(layer).__name__, self._depth)
+        self.calls.append(entry)
+        self._depth += 1
+        try:
+            result = forward(*xs)
+        finally:
+            self._depth -= 1
+        entry.shape = getattr(result, "shape", ())
+        return result
+
+    def _path_of(self, layer: Any, name: str | None) -> str:
+        """The dotted path of a layer: where it was first called."""
+        if id(layer) not in self._paths:
+            taken = {path for _, path in self._paths.values()}
+            path = candidate = _join(
+                self._path, type(layer).__name__.lower() if name is None else name
+            )
+            count = 1
+            while candidate in taken:
+                candidate, count = f"{path}_{count}", count + 1
+            self._paths[id(layer)] = (layer, candidate)
+        return self._paths[id(layer)][1]
+
+
+def _join(*parts: str | None) -> str:
+    return ".".join(part for part in parts if part)
