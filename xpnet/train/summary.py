@@ -8,7 +8,16 @@ from xpnet.typing import size_of
 __all__ = ["summary"]
 
 
-def summary(network: Network) -> str:
+class Summary(str):
+    """Text that a Python prompt shows as it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def summary(network: Network) -> Summary:
     """One line a layer: path, kind, output shape (n samples), own parameters."""
     own: dict[str, int] = {}
     for name, spec in network.table.specs.items():
@@ -35,4 +44,4 @@ def summary(network: Network) -> str:
     lines.append(
         f"{total:,} parameters, {size / 2**20:.2f} MiB, {network.dtype} on {network.backend.name}"
     )
-    return "\n".join(lines)
+    return Summary("\n".join(lines))
