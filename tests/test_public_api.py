@@ -96,6 +96,7 @@ SUBMODULES = {
         "concat",
         "divide",
         "exp",
+        "flush_to_zero",
         "identity",
         "log",
         "log_softmax",

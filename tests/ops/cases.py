@@ -119,6 +119,12 @@ def _pair(shapes: Any, signed: bool) -> Callable[[int], Sequence[np.ndarray]]:
 CASES = [
     *(Case(op, lambda n: [reals(n, 5)], f) for op, f in _UNARY.items()),
     *(Case(op, lambda n: [reals(2, n, 3)], f, note="batch") for op, f in _UNARY.items()),
+    Case(
+        "flush_to_zero",
+        lambda n: [reals(n, 5)],
+        lambda x, below: np.where(np.abs(x) < below, 0, x),
+        lambda n: {"below": 0.7},
+    ),
     Case("log", lambda n: [reals(n, 5, signed=False)], lambda x: np.log2(x) * math.log(2)),
     *(
         Case(op, _pair(shapes, op != "power"), f, note=note)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import xpnet as xn
+from xpnet.backends.generic import GenericBackend
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(40, 4)).astype("float32"), RNG.integers(0, 3, 40)
@@ -71,10 +72,13 @@ def test_programs_of_growing_batches_do_not_hold_old_memory():
         assert base is arena
 
 
-def test_slots_of_units_without_gradient_do_not_become_denormal():
+@pytest.mark.parametrize("backend", ["numpy", GenericBackend(np)], ids=["plan", "interpreter"])
+def test_slots_of_units_without_gradient_do_not_become_denormal(backend):
     """0.9 a step takes them there after some 800 steps, and a CPU is slow with such numbers."""
-    model = make(optimizer=xn.Adam())
-    model.parameters["layers.0.bias"][...] = -100  # no unit is active: no gradient behind them
+    model = make(optimizer=xn.Adam(), backend=backend)
+    model.build().parameters["layers.0.bias"][
+        ...
+    ] = -100  # no unit is active: no gradient behind them
     model.updater.slots["gradient_sum"][...] = 1e-3
     model.updater.slots["square_sum"][...] = 1e-3
     tiny, smallest = np.finfo("float32").tiny, []

@@ -8,7 +8,7 @@ from xpnet.backends.base import PlannedBackend
 __all__ = ["CupyBackend", "load", "probe"]
 
 _NAMES = """abs add arange argmax concatenate copyto divide dtype empty equal exp expand_dims
-    greater log log1p matmul max maximum minimum multiply negative  ones power sqrt
+    greater greater_equal log log1p matmul max maximum minimum multiply negative  ones power sqrt
     subtract sum swapaxes tanh zeros""".split()
 
 

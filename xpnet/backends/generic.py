@@ -18,7 +18,8 @@ class GenericBackend(Backend):
             self.name += f" on {device}"
         sample = xp.zeros(1, device=device)
         self._array_type = type(sample)
-        self.synchronous = "cpu" in str(getattr(sample, "device", "cpu")).lower()
+        on_cpu = "cpu" in str(getattr(sample, "device", "cpu")).lower()
+        self.synchronous = self.denormals_cost = on_cpu
 
     def owns(self, x: Any) -> bool:
         return isinstance(x, self._array_type)

@@ -17,6 +17,7 @@ divide = arithmetic.DIVIDE
 power = arithmetic.POWER
 exp = arithmetic.EXP
 log = arithmetic.LOG
+flush_to_zero = arithmetic.FLUSH_TO_ZERO
 relu = activations.RELU
 sigmoid = activations.SIGMOID
 tanh = activations.TANH

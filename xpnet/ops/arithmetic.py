@@ -5,7 +5,18 @@ from typing import Any
 from xpnet.ops.record import PASS, Op
 from xpnet.typing import Namespace
 
-__all__ = ["ADD", "DIVIDE", "EXP", "IDENTITY", "LOG", "MULTIPLY", "NEGATIVE", "POWER", "SUBTRACT"]
+__all__ = [
+    "ADD",
+    "DIVIDE",
+    "EXP",
+    "FLUSH_TO_ZERO",
+    "IDENTITY",
+    "LOG",
+    "MULTIPLY",
+    "NEGATIVE",
+    "POWER",
+    "SUBTRACT",
+]
 
 _UNARY = "(...)->(...)"
 _BINARY = "(...),(...)->(...)"
@@ -105,6 +116,11 @@ def log_vjp(xp: Namespace, gy: Any, x: Any) -> Any:
     return xp.divide(gy, x)
 
 
+def flush_to_zero(xp: Namespace, x: Any, *, below: float) -> Any:
+    """y = x [|x| >= below]: numbers too small to matter become 0."""
+    return xp.multiply(x, xp.astype(xp.abs(x) >= below, x.dtype))
+
+
 IDENTITY = Op("identity", _UNARY, identity, [PASS], integers=None)
 NEGATIVE = Op("negative", _UNARY, negative, [negative_vjp])
 ADD = Op("add", _BINARY, add, [PASS, PASS], broadcast=True)
@@ -114,3 +130,4 @@ DIVIDE = Op("divide", _BINARY, divide, [divide_vjp_a, divide_vjp_b], broadcast=T
 POWER = Op("power", _BINARY, power, [power_vjp_a, power_vjp_b], broadcast=True)
 EXP = Op("exp", _UNARY, exp, [exp_vjp])
 LOG = Op("log", _UNARY, log, [log_vjp])
+FLUSH_TO_ZERO = Op("flush_to_zero", _UNARY, flush_to_zero, [None])

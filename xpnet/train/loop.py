@@ -83,6 +83,7 @@ class Epoch:
     ) -> dict[str, float]:
         """Train on every batch once; return the mean loss and metrics."""
         order, backend = self._order(trainer), self._network.backend
+        planned = backend if isinstance(backend, PlannedBackend) else None
         kept: list[Any] = []
         for i, (part, size) in enumerate(zip(self._parts, self._sizes, strict=True)):
             program = self._programs[size]
@@ -92,8 +93,8 @@ class Epoch:
                 self._check(trainer, i, float(program.results[0]))
             if i == 0:
                 trainer.keep(f"the start of epoch {trainer.epoch + 1}")
-            if isinstance(backend, PlannedBackend):
-                backend.write(self._log[i], program.results)
+            if planned is not None:
+                planned.write(self._log[i], program.results)
             else:
                 kept.append(program.results)
             trainer.updater.apply(rate)
@@ -112,7 +113,7 @@ class Epoch:
             return None
         backend = self._network.backend
         key = random.Key(trainer.seed, _SHUFFLE, trainer.epoch)
-        if backend.raw is not None:
+        if self._network.arena is not None:
             return random.permutation(backend.xp, key, self.data.rows)
         return backend.asarray(random.permutation(np, key, self.data.rows))
 

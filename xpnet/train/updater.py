@@ -3,25 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-from xpnet.backends.base import PlannedBackend
+from xpnet import ops
+from xpnet.backends import PlannedBackend
 from xpnet.kernels import Recorder, find
 from xpnet.optim import Link, Optimizer
 from xpnet.train.network import Network
 
 __all__ = ["Updater"]
 
-
 _FLUSH_STEPS = 32
 _TINY = {"float32": 1e-30, "float64": 1e-200}  # far above the denormals, far below any effect
-
-
-def _record_flush(k: Recorder, slot: Any, tiny: float) -> None:
-    """slot = slot [|slot| >= tiny]."""
-    for part, size in k.blocks(slot):
-        large = k.scratch(part, dtype="bool")
-        k(k.raw.abs, part, out=size)
-        k(k.raw.greater_equal, size, tiny, out=large)
-        k(k.raw.multiply, part, large, out=part)
 
 
 class Updater:
@@ -50,7 +41,8 @@ class Updater:
         self._coefficients = backend.zeros((count,), network.dtype)
         self._written: tuple[float, ...] = ()
         self._calls = self._bind() if isinstance(backend, PlannedBackend) else None
-        self._flushes = self._bind_flushes() if backend.denormals_cost else []
+        flushing = backend.denormals_cost and self._calls is not None
+        self._flushes = self._bind_flushes() if flushing else []
 
     def resume(self, other: "Updater") -> None:
         """Take over the state of another updater of the same optimiser."""
@@ -83,18 +75,29 @@ class Updater:
         return recorder.calls
 
     def _bind_flushes(self) -> list[Callable[[], Any]]:
-        """Record the calls that set to 0 what is too small to matter in the slots.
-
-        The slot of a unit without gradient decays by beta a step until it is denormal, and a CPU
-        computes with denormal numbers some forty times slower.
-        """
+        """Record the calls of `_flush`, in pieces that stay in cache."""
         network, backend = self._network, self._network.backend
         assert isinstance(backend, PlannedBackend)
         assert network.arena is not None
         recorder = Recorder(backend, network.arena.scratch)
+        kernel, below = find(ops.flush_to_zero, backend.families), _TINY[network.dtype]
         for slot in self.slots.values():
-            recorder.bind(_record_flush, slot, _TINY[network.dtype])
+            for part, _ in recorder.blocks(slot):
+                recorder.bind(kernel.function, part, part, below=below)
         return recorder.calls
+
+    def _flush(self) -> None:
+        """Set to 0 what is too small to matter in the slots.
+
+        The slot of a unit without gradient decays by beta a step until it is denormal, and a CPU
+        computes with denormal numbers some forty times slower.
+        """
+        if self._calls is None:
+            xp, below = self._network.backend.xp, _TINY[self._network.dtype]
+            flush = ops.flush_to_zero.fn
+            self.slots = {n: flush(xp, v, below=below) for n, v in self.slots.items()}
+        for call in self._flushes:
+            call()
 
     def _numbers(self, link: Link) -> list[Any]:
         """The coefficients of a rule, as 0-d arrays."""
@@ -113,14 +116,13 @@ class Updater:
         if self._calls is None:
             self._coefficients = backend.asarray(list(values), self._network.dtype)
             self._interpret()
-            return
-        if values != self._written:
-            self._write(values)
-        for call in self._calls:
-            call()
-        if self.step % _FLUSH_STEPS == 0:
-            for call in self._flushes:
+        else:
+            if values != self._written:
+                self._write(values)
+            for call in self._calls:
                 call()
+        if backend.denormals_cost and self.step % _FLUSH_STEPS == 0:
+            self._flush()
 
     def _write(self, values: tuple[float, ...]) -> None:
         for i, value in enumerate(values):

@@ -66,3 +66,11 @@ def power_vjp_b(k: Recorder, out: Any, gy: Any, y: Any, a: Any) -> None:
     k(k.raw.log, log_a, out=log_a)
     k(k.raw.multiply, gy, y, out=out)
     k(k.raw.multiply, out, log_a, out=out)
+
+
+@kernel(ops.flush_to_zero, inplace=(0,))
+def flush_to_zero(k: Recorder, out: Any, x: Any, *, below: float) -> None:
+    size, large = k.scratch(x), k.scratch(x, dtype="bool")
+    k(k.raw.abs, x, out=size)
+    k(k.raw.greater_equal, size, below, out=large)
+    k(k.raw.multiply, x, large, out=out)
