@@ -7,7 +7,7 @@ import pytest
 
 import xpnet.random
 from xpnet.errors import ArgumentError
-from xpnet.random import Key, bits, normal, permutation, uniform
+from xpnet.random import Key, bits, normal, permutation, uniform, words
 
 F = 0xFFFFFFFF
 
@@ -23,24 +23,14 @@ ANSWERS = [
 ]
 
 
-def philox(counter, key):
-    """Philox4x32-10 as the paper writes it, in Python's own integers."""
-    x, k = list(counter), list(key)
-    for _ in range(10):
-        a, b = 0xD2511F53 * x[0], 0xCD9E8D57 * x[2]
-        x = [(b >> 32) ^ x[1] ^ k[0], b & F, (a >> 32) ^ x[3] ^ k[1], a & F]
-        k = [(k[0] + 0x9E3779B9) & F, (k[1] + 0xBB67AE85) & F]
-    return tuple(x)
-
-
 @pytest.mark.parametrize(("counter", "key", "answer"), ANSWERS)
-def test_published_answers(counter, key, answer):
+def test_published_answers(cases, counter, key, answer):
     """The counter is (index, step), low words first, and the key (seed, stream).
 
     No array is long enough to reach these indices, so the index comes from a stand-in for
     `arange` that holds one Python integer; everything behind it is the library's own code.
     """
-    assert philox(counter, key) == answer
+    assert cases.philox(counter, key) == answer
     index = np.array([counter[0] | counter[1] << 32], dtype=object)
     xp = SimpleNamespace(
         int64=None, arange=lambda n, dtype, device: index, zeros_like=np.zeros_like
@@ -52,11 +42,34 @@ def test_published_answers(counter, key, answer):
 @pytest.mark.parametrize("seed", [0, 1, 0x80000000, F])
 @pytest.mark.parametrize("stream", [0, F])
 @pytest.mark.parametrize("step", [0, 7, F, F + 1, 2**63, 2**64 - 1])
-def test_bits_in_int64_are_exact(xp, seed, stream, step):
+def test_bits_in_int64_are_exact(xp, cases, seed, stream, step):
     """No product leaves int64, on any library: compare with Python's integers."""
     words = bits(xp.xp, Key(seed, stream, step), 5)
     got = list(zip(*(xp.to_numpy(w).tolist() for w in words), strict=True))
-    assert got == [philox((i, 0, step & F, step >> 32), (seed, stream)) for i in range(5)]
+    at = step & F, step >> 32
+    assert got == [cases.philox((i, 0, *at), (seed, stream)) for i in range(5)]
+
+
+@pytest.mark.parametrize("step", [0, 7, F, F + 1, 2**62 + 3])
+def test_a_step_may_be_an_array(xp, step):
+    """The step of a network that runs on a device; the bits are the same."""
+    found = bits(xp.xp, Key(5, 6, xp.asarray(np.array(step))), 5)
+    for got, wanted in zip(found, bits(np, Key(5, 6, step), 5), strict=True):
+        np.testing.assert_array_equal(xp.to_numpy(got), wanted)
+
+
+def test_a_negative_step_of_an_array_counts_from_the_end():
+    """It is the unsigned number of the same 64 bits."""
+    got = bits(np, Key(5, 6, np.array(-2)), 3)
+    np.testing.assert_array_equal(got, bits(np, Key(5, 6, 2**64 - 2), 3))
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3, 5), (129,)])
+def test_words_are_the_four_arrays_of_bits(shape):
+    key = Key(3, 1, 4)
+    size = int(np.prod(shape))
+    wanted = np.concatenate(bits(np, key, -(-size // 4)))[:size].reshape(shape)
+    np.testing.assert_array_equal(words(np, key, shape), wanted)
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (3, 5), (2, 0, 3), (129,)])
@@ -136,6 +149,10 @@ def test_normal_has_the_moments_of_a_normal():
         ((0, 2**32), "stream"),
         ((0, 0, -1), "step"),
         ((0, 0, 2**64), "step"),
+        ((0, 0, np.array([1])), "step"),
+        ((0, 0, np.array(1.0)), "step"),
+        ((0, 0, np.array(1, "int32")), "step"),
+        ((0, 0, np.float64(1.0)), "step"),
     ],
 )
 def test_bad_keys(arguments, name):

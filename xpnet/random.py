@@ -7,16 +7,17 @@ on a laptop and on a GPU draws the same bits.
 """
 
 from math import pi
+from numbers import Integral
 from typing import Any
 
 from xpnet.arguments import count
 from xpnet.errors import ArgumentError
 from xpnet.typing import Namespace, Shape, size_of
 
-__all__ = ["Key", "bits", "normal", "permutation", "uniform"]
+__all__ = ["MULTIPLIERS", "Key", "bits", "normal", "permutation", "round_keys", "uniform", "words"]
 
+MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _MASK = 0xFFFFFFFF
-_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 
 
@@ -29,18 +30,32 @@ class Key:
         The user's seed, in [0, 2**32).
     stream : int
         What the numbers are for (initial weights, shuffles, ...), in [0, 2**32).
-    step : int
-        Which draw of that stream, in [0, 2**64): the parameter's index, the epoch, ...
+    step : int or int64 array
+        Which draw of that stream, in [0, 2**64): the parameter's index, the epoch, ... A step
+        of a network that draws numbers is known on the device alone: an array of shape ().
     """
 
     __slots__ = ("seed", "step", "stream")
     seed: int
     stream: int
-    step: int
+    step: Any
 
-    def __init__(self, seed: int, stream: int, step: int = 0) -> None:
-        for name, value, bound in (("seed", seed, 32), ("stream", stream, 32), ("step", step, 64)):
-            setattr(self, name, count(name, value, 0, 2**bound))
+    def __init__(self, seed: int, stream: int, step: Any = 0) -> None:
+        self.seed = count("seed", seed, 0, 2**32)
+        self.stream = count("stream", stream, 0, 2**32)
+        self.step = step if _is_counter(step) else count("step", step, 0, 2**64)
+
+
+def _is_counter(step: Any) -> bool:
+    """Whether this is an int64 array, of any library, that holds one number."""
+    kind = str(getattr(step, "dtype", "")).rpartition(".")[2]
+    return kind == "int64" and step.shape == () and not isinstance(step, Integral)
+
+
+def round_keys(key: Key) -> list[tuple[int, int]]:
+    """The two words of the key in each of the ten rounds."""
+    first, second = _WEYL
+    return [((key.seed + i * first) & _MASK, (key.stream + i * second) & _MASK) for i in range(10)]
 
 
 def _multiply(a: Any, constant: int) -> tuple[Any, Any]:
@@ -59,21 +74,23 @@ def bits(xp: Namespace, key: Key, blocks: int, device: Any = None) -> tuple[Any,
     index = xp.arange(blocks, dtype=xp.int64, device=device)
     c0, c1 = index & _MASK, index >> 32
     c2 = xp.zeros_like(index) + (key.step & _MASK)
-    c3 = xp.zeros_like(index) + (key.step >> 32)
-    k0, k1 = key.seed, key.stream
-    for _ in range(10):
-        high0, low0 = _multiply(c0, _MULTIPLIERS[0])
-        high1, low1 = _multiply(c2, _MULTIPLIERS[1])
+    c3 = xp.zeros_like(index) + ((key.step >> 32) & _MASK)
+    for k0, k1 in round_keys(key):
+        high0, low0 = _multiply(c0, MULTIPLIERS[0])
+        high1, low1 = _multiply(c2, MULTIPLIERS[1])
         c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
-        k0, k1 = (k0 + _WEYL[0]) & _MASK, (k1 + _WEYL[1]) & _MASK
     return c0, c1, c2, c3
+
+
+def words(xp: Namespace, key: Key, shape: Shape, device: Any = None) -> Any:
+    """Int64 numbers, uniform on [0, 2**32), of the given shape: the four arrays of `bits`."""
+    count = size_of(shape)
+    return xp.reshape(xp.concat(bits(xp, key, -(-count // 4), device))[:count], shape)
 
 
 def uniform(xp: Namespace, key: Key, shape: Shape, device: Any = None) -> Any:
     """Float64 numbers, uniform on the open interval (0, 1), of the given shape."""
-    count = size_of(shape)
-    words = xp.concat(bits(xp, key, -(-count // 4), device))[:count]
-    return xp.reshape((xp.astype(words, xp.float64) + 0.5) * 2.0**-32, shape)
+    return (xp.astype(words(xp, key, shape, device), xp.float64) + 0.5) * 2.0**-32
 
 
 def normal(xp: Namespace, key: Key, shape: Shape, device: Any = None) -> Any:
@@ -96,6 +113,6 @@ def permutation(xp: Namespace, key: Key, n: int, device: Any = None) -> Any:
     """
     if n >= 2**31:
         raise ArgumentError(f"cannot shuffle {n} rows: at most 2**31 - 1 are supported.")
-    words = xp.concat(bits(xp, key, -(-n // 4), device))[:n]
-    pairs = ((words >> 1) << 32) | xp.arange(n, dtype=xp.int64, device=device)
+    rows = xp.arange(n, dtype=xp.int64, device=device)
+    pairs = ((words(xp, key, (n,), device) >> 1) << 32) | rows
     return xp.sort(pairs) & _MASK

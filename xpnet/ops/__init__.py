@@ -5,7 +5,23 @@ on arrays it computes. ``xpnet.ops.REGISTRY`` maps names to ops, ``xpnet.ops.UPD
 names to the optimisers' update rules.
 """
 
-from xpnet.ops import activations, arithmetic, linear, losses, metrics, reduce, shape, updates
+from xpnet.ops import (
+    activations,
+    arithmetic,
+    constraints,
+    gates,
+    gather,
+    losses,
+    metrics,
+    noise,
+    normalise,
+    reduce,
+    residuals,
+    shape,
+    special,
+    updates,
+)
+from xpnet.ops.linear import AFFINE, MATMUL, TRANSPOSE
 from xpnet.ops.record import PASS, Op, Update, Vjp
 
 identity = arithmetic.IDENTITY
@@ -17,31 +33,75 @@ divide = arithmetic.DIVIDE
 power = arithmetic.POWER
 exp = arithmetic.EXP
 log = arithmetic.LOG
+abs = arithmetic.ABS
+sqrt = arithmetic.SQRT
+log1p = arithmetic.LOG1P
+expm1 = arithmetic.EXPM1
+sin = arithmetic.SIN
+cos = arithmetic.COS
+maximum = arithmetic.MAXIMUM
+minimum = arithmetic.MINIMUM
 flush_to_zero = arithmetic.FLUSH_TO_ZERO
+linear = activations.LINEAR
+step = activations.STEP
 relu = activations.RELU
+leaky_relu = activations.LEAKY_RELU
+prelu = activations.PRELU
+elu = activations.ELU
+selu = activations.SELU
 sigmoid = activations.SIGMOID
+log_sigmoid = activations.LOG_SIGMOID
+hard_sigmoid = activations.HARD_SIGMOID
 tanh = activations.TANH
+hard_tanh = activations.HARD_TANH
+softplus = activations.SOFTPLUS
+softsign = activations.SOFTSIGN
 softmax = activations.SOFTMAX
 log_softmax = activations.LOG_SOFTMAX
-matmul = linear.MATMUL
-affine = linear.AFFINE
+silu = gates.SILU
+gelu = gates.GELU
+gelu_tanh = gates.GELU_TANH
+mish = gates.MISH
+erf = special.ERF
+matmul = MATMUL
+affine = AFFINE
+transpose = TRANSPOSE
 sum = reduce.SUM
 mean = reduce.MEAN
+max = reduce.MAX
 sum_to = reduce.SUM_TO
 weighted_mean = reduce.WEIGHTED_MEAN
 reshape = shape.RESHAPE
 concat = shape.CONCAT
+slice = shape.SLICE
+one_hot = gather.ONE_HOT
+as_index = gather.AS_INDEX
+embedding = gather.EMBEDDING
+standardize_features = normalise.STANDARDIZE_FEATURES
+standardize_batch = normalise.STANDARDIZE_BATCH
+dropout = noise.DROPOUT
+gaussian_noise = noise.GAUSSIAN_NOISE
+max_norm = constraints.MAX_NORM
+unit_norm = constraints.UNIT_NORM
 softmax_cross_entropy = losses.SOFTMAX_CROSS_ENTROPY
 soft_cross_entropy = losses.SOFT_CROSS_ENTROPY
 binary_cross_entropy_with_logits = losses.BINARY_CROSS_ENTROPY_WITH_LOGITS
+binary_cross_entropy = losses.BINARY_CROSS_ENTROPY
+cross_entropy = losses.CROSS_ENTROPY
 mean_squared_error = losses.MEAN_SQUARED_ERROR
+huber = residuals.HUBER
+log_cosh = residuals.LOG_COSH
+pinball = residuals.PINBALL
+focal = residuals.FOCAL
 accuracy = metrics.ACCURACY
 soft_accuracy = metrics.SOFT_ACCURACY
 binary_accuracy = metrics.BINARY_ACCURACY
+top_k_accuracy = metrics.TOP_K_ACCURACY
+soft_top_k_accuracy = metrics.SOFT_TOP_K_ACCURACY
 
 REGISTRY: dict[str, Op] = {op.name: op for op in list(globals().values()) if isinstance(op, Op)}
 UPDATES: dict[str, Update] = {
-    rule.name: rule for rule in (updates.DECAY, updates.SGD, updates.MOMENTUM, updates.ADAM)
+    rule.name: rule for rule in vars(updates).values() if isinstance(rule, Update)
 }
 
 __all__ = ["PASS", "REGISTRY", "UPDATES", "Op", "Update", "Vjp", *sorted(REGISTRY)]

@@ -1,11 +1,60 @@
-"""Activation functions, stable over the whole float range."""
+"""Activation functions, stable over the whole float range.
+
+Those that are their input times a gate (silu, gelu, mish) are in `gates`.
+"""
 
 from typing import Any
 
 from xpnet.ops.record import Op
 from xpnet.typing import Namespace
 
-__all__ = ["LOG_SOFTMAX", "RELU", "SIGMOID", "SOFTMAX", "TANH"]
+__all__ = [
+    "ELU",
+    "HARD_SIGMOID",
+    "HARD_TANH",
+    "LEAKY_RELU",
+    "LINEAR",
+    "LOG_SIGMOID",
+    "LOG_SOFTMAX",
+    "PRELU",
+    "RELU",
+    "SELU",
+    "SELU_ALPHA",
+    "SELU_SCALE",
+    "SIGMOID",
+    "SOFTMAX",
+    "SOFTPLUS",
+    "SOFTSIGN",
+    "STEP",
+    "TANH",
+]
+
+# Klambauer, Unterthiner, Mayr and Hochreiter, "Self-normalizing neural networks", NeurIPS 2017.
+SELU_ALPHA = 1.6732632423543772
+SELU_SCALE = 1.0507009873554805
+
+# Finite, and 1 + x is x here in float64 too.
+_HUGE = 1e18
+
+
+def linear(xp: Namespace, x: Any, *, slope: float = 1.0) -> Any:
+    """y = slope x."""
+    return slope * x
+
+
+def linear_vjp(xp: Namespace, gy: Any, *, slope: float) -> Any:
+    """gx = slope gy."""
+    return slope * gy
+
+
+def step(xp: Namespace, x: Any, *, threshold: float = 0.0) -> Any:
+    """y = [x >= threshold]: 1 or 0, and NaN for NaN."""
+    return xp.where(x == x, xp.astype(x >= threshold, x.dtype), x)
+
+
+def step_vjp(xp: Namespace, gy: Any) -> Any:
+    """gx = 0: a step is flat, so nothing in front of it learns through it."""
+    return xp.zeros_like(gy)
 
 
 def relu(xp: Namespace, x: Any) -> Any:
@@ -18,6 +67,59 @@ def relu_vjp(xp: Namespace, gy: Any, y: Any) -> Any:
     return xp.multiply(gy, xp.astype(y > 0, gy.dtype))
 
 
+def leaky_relu(xp: Namespace, x: Any, *, slope: float = 0.01) -> Any:
+    """y = max(x, 0) + slope min(x, 0)."""
+    return xp.maximum(x, 0.0) + slope * xp.minimum(x, 0.0)
+
+
+def leaky_relu_vjp(xp: Namespace, gy: Any, x: Any, *, slope: float) -> Any:
+    """gx = gy ([x > 0] + slope [x <= 0])."""
+    positive = xp.astype(x > 0, gy.dtype)
+    return gy * (positive + slope * (1 - positive))
+
+
+def prelu(xp: Namespace, x: Any, a: Any) -> Any:
+    """y = max(x, 0) + a min(x, 0)."""
+    return xp.maximum(x, 0.0) + a * xp.minimum(x, 0.0)
+
+
+def prelu_vjp_x(xp: Namespace, gy: Any, x: Any, a: Any) -> Any:
+    """gx = gy ([x > 0] + a [x <= 0])."""
+    positive = xp.astype(x > 0, gy.dtype)
+    return gy * (positive + a * (1 - positive))
+
+
+def prelu_vjp_a(xp: Namespace, gy: Any, x: Any) -> Any:
+    """ga = gy min(x, 0)."""
+    return gy * xp.minimum(x, 0.0)
+
+
+def _elu_slope(xp: Namespace, x: Any, alpha: float) -> Any:
+    """[x > 0] + alpha e**x [x <= 0]: from x and not from y + alpha, which cancels far below 0."""
+    positive = xp.astype(x > 0, x.dtype)
+    return positive + alpha * (xp.exp(xp.minimum(x, 0.0)) - positive)
+
+
+def elu(xp: Namespace, x: Any, *, alpha: float = 1.0) -> Any:
+    """y = max(x, 0) + alpha (e**min(x, 0) - 1)."""
+    return xp.maximum(x, 0.0) + alpha * xp.expm1(xp.minimum(x, 0.0))
+
+
+def elu_vjp(xp: Namespace, gy: Any, x: Any, *, alpha: float) -> Any:
+    """gx = gy ([x > 0] + alpha e**x [x <= 0])."""
+    return gy * _elu_slope(xp, x, alpha)
+
+
+def selu(xp: Namespace, x: Any) -> Any:
+    """y = 1.0507 (max(x, 0) + 1.6733 (e**min(x, 0) - 1))."""
+    return SELU_SCALE * elu(xp, x, alpha=SELU_ALPHA)
+
+
+def selu_vjp(xp: Namespace, gy: Any, x: Any) -> Any:
+    """gx = 1.0507 gy ([x > 0] + 1.6733 e**x [x <= 0])."""
+    return gy * (SELU_SCALE * _elu_slope(xp, x, SELU_ALPHA))
+
+
 def sigmoid(xp: Namespace, x: Any) -> Any:
     """y = 1 / (1 + e**-x), as e**min(x, 0) / (1 + e**-|x|), which cannot overflow."""
     return xp.exp(xp.minimum(x, xp.zeros_like(x))) / (1 + xp.exp(-xp.abs(x)))
@@ -28,6 +130,26 @@ def sigmoid_vjp(xp: Namespace, gy: Any, y: Any) -> Any:
     return gy * y * (1 - y)
 
 
+def log_sigmoid(xp: Namespace, x: Any) -> Any:
+    """y = -ln(1 + e**-x), as min(x, 0) - ln(1 + e**-|x|)."""
+    return xp.minimum(x, 0.0) - xp.log1p(xp.exp(-xp.abs(x)))
+
+
+def log_sigmoid_vjp(xp: Namespace, gy: Any, y: Any) -> Any:
+    """gx = gy (1 - e**y)."""
+    return -gy * xp.expm1(y)
+
+
+def hard_sigmoid(xp: Namespace, x: Any) -> Any:
+    """y = min(max(x / 6 + 1/2, 0), 1)."""
+    return xp.minimum(xp.maximum(x / 6 + 0.5, 0.0), 1.0)
+
+
+def hard_sigmoid_vjp(xp: Namespace, gy: Any, y: Any) -> Any:
+    """gx = gy / 6 [0 < y < 1]."""
+    return gy * (xp.astype(xp.abs(y - 0.5) < 0.5, gy.dtype) / 6)
+
+
 def tanh(xp: Namespace, x: Any) -> Any:
     """y = tanh x."""
     return xp.tanh(x)
@@ -36,6 +158,38 @@ def tanh(xp: Namespace, x: Any) -> Any:
 def tanh_vjp(xp: Namespace, gy: Any, y: Any) -> Any:
     """gx = gy (1 - y**2)."""
     return gy * (1 - y * y)
+
+
+def hard_tanh(xp: Namespace, x: Any) -> Any:
+    """y = min(max(x, -1), 1)."""
+    return xp.minimum(xp.maximum(x, -1.0), 1.0)
+
+
+def hard_tanh_vjp(xp: Namespace, gy: Any, y: Any) -> Any:
+    """gx = gy [-1 < y < 1]."""
+    return gy * xp.astype(xp.abs(y) < 1, gy.dtype)
+
+
+def softplus(xp: Namespace, x: Any) -> Any:
+    """y = ln(1 + e**x), as max(x, 0) + ln(1 + e**-|x|)."""
+    return xp.maximum(x, 0.0) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+def softplus_vjp(xp: Namespace, gy: Any, y: Any) -> Any:
+    """gx = gy (1 - e**-y), which is gy / (1 + e**-x)."""
+    return -gy * xp.expm1(-y)
+
+
+def softsign(xp: Namespace, x: Any) -> Any:
+    """y = x / (1 + |x|)."""
+    bounded = xp.minimum(xp.maximum(x, -_HUGE), _HUGE)
+    return bounded / (1 + xp.abs(bounded))
+
+
+def softsign_vjp(xp: Namespace, gy: Any, x: Any) -> Any:
+    """gx = gy / (1 + |x|)**2."""
+    share = 1 / (1 + xp.abs(x))
+    return gy * share * share
 
 
 def softmax(xp: Namespace, x: Any) -> Any:
@@ -60,8 +214,20 @@ def log_softmax_vjp(xp: Namespace, gy: Any, y: Any) -> Any:
     return gy - xp.exp(y) * xp.sum(gy, axis=-1, keepdims=True)
 
 
-RELU = Op("relu", "(...)->(...)", relu, [relu_vjp])
-SIGMOID = Op("sigmoid", "(...)->(...)", sigmoid, [sigmoid_vjp])
-TANH = Op("tanh", "(...)->(...)", tanh, [tanh_vjp])
+_UNARY = "(...)->(...)"
+LINEAR = Op("linear", _UNARY, linear, [linear_vjp])
+STEP = Op("step", _UNARY, step, [step_vjp])
+RELU = Op("relu", _UNARY, relu, [relu_vjp])
+LEAKY_RELU = Op("leaky_relu", _UNARY, leaky_relu, [leaky_relu_vjp])
+PRELU = Op("prelu", "(...),(...)->(...)", prelu, [prelu_vjp_x, prelu_vjp_a], broadcast=True)
+ELU = Op("elu", _UNARY, elu, [elu_vjp])
+SELU = Op("selu", _UNARY, selu, [selu_vjp])
+SIGMOID = Op("sigmoid", _UNARY, sigmoid, [sigmoid_vjp])
+LOG_SIGMOID = Op("log_sigmoid", _UNARY, log_sigmoid, [log_sigmoid_vjp])
+HARD_SIGMOID = Op("hard_sigmoid", _UNARY, hard_sigmoid, [hard_sigmoid_vjp])
+TANH = Op("tanh", _UNARY, tanh, [tanh_vjp])
+HARD_TANH = Op("hard_tanh", _UNARY, hard_tanh, [hard_tanh_vjp])
+SOFTPLUS = Op("softplus", _UNARY, softplus, [softplus_vjp])
+SOFTSIGN = Op("softsign", _UNARY, softsign, [softsign_vjp])
 SOFTMAX = Op("softmax", "(...,k)->(...,k)", softmax, [softmax_vjp])
 LOG_SOFTMAX = Op("log_softmax", "(...,k)->(...,k)", log_softmax, [log_softmax_vjp])

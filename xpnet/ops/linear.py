@@ -8,7 +8,7 @@ from typing import Any
 from xpnet.ops.record import Op
 from xpnet.typing import Namespace
 
-__all__ = ["AFFINE", "MATMUL"]
+__all__ = ["AFFINE", "MATMUL", "TRANSPOSE"]
 
 
 def matmul(xp: Namespace, a: Any, b: Any) -> Any:
@@ -24,6 +24,16 @@ def matmul_vjp_a(xp: Namespace, gy: Any, b: Any) -> Any:
 def matmul_vjp_b(xp: Namespace, gy: Any, a: Any) -> Any:
     """gb = a^T gy."""
     return xp.matmul(xp.matrix_transpose(a), gy)
+
+
+def transpose(xp: Namespace, x: Any) -> Any:
+    """y_mn = x_nm."""
+    return xp.matrix_transpose(x)
+
+
+def transpose_vjp(xp: Namespace, gy: Any) -> Any:
+    """gx_nm = gy_mn."""
+    return xp.matrix_transpose(gy)
 
 
 def affine(xp: Namespace, x: Any, w: Any, b: Any) -> Any:
@@ -53,6 +63,7 @@ MATMUL = Op(
     [matmul_vjp_a, matmul_vjp_b],
     broadcast=True,
 )
+TRANSPOSE = Op("transpose", "(...,n,m)->(...,m,n)", transpose, [transpose_vjp], integers=None)
 AFFINE = Op(
     "affine",
     "(...,n,i),(...,i,o),(...,o)->(...,n,o)",

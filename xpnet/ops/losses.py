@@ -1,24 +1,23 @@
-"""Losses joined with what comes before them: one value a sample, stable for any logits."""
+"""Losses of one value a sample: on logits, stable for any of them, and on probabilities."""
 
 from typing import Any
 
 from xpnet.ops.activations import sigmoid
+from xpnet.ops.gather import is_row
 from xpnet.ops.record import Op
 from xpnet.typing import Namespace
 
 __all__ = [
+    "BINARY_CROSS_ENTROPY",
     "BINARY_CROSS_ENTROPY_WITH_LOGITS",
+    "CROSS_ENTROPY",
     "MEAN_SQUARED_ERROR",
     "SOFTMAX_CROSS_ENTROPY",
     "SOFT_CROSS_ENTROPY",
 ]
 
-
-def _one_hot(xp: Namespace, labels: Any, like: Any) -> Any:
-    """True where the class is the label: shape (..., k)."""
-    device = getattr(like, "device", None)
-    classes = xp.arange(like.shape[-1], dtype=labels.dtype, device=device)
-    return xp.expand_dims(labels, axis=-1) == classes
+_LEAST_LOG = -100.0  # of a probability: 0 gets a loss of 100, not an infinite one
+_LEAST = 1e-12  # what a gradient is divided by at least
 
 
 def _shifted_softmax(xp: Namespace, z: Any) -> tuple[Any, Any, Any]:
@@ -32,13 +31,13 @@ def _shifted_softmax(xp: Namespace, z: Any) -> tuple[Any, Any, Any]:
 def softmax_cross_entropy(xp: Namespace, z: Any, labels: Any) -> tuple[Any, Any]:
     """y = -ln softmax(z)[label] = ln sum_j e**s_j - s[label]; residual p = softmax z."""
     s, p, log_total = _shifted_softmax(xp, z)
-    picked = xp.where(_one_hot(xp, labels, z), s, xp.zeros_like(s))
+    picked = xp.where(is_row(xp, labels, z.shape[-1]), s, xp.zeros_like(s))
     return log_total[..., 0] - xp.sum(picked, axis=-1), p
 
 
 def softmax_cross_entropy_vjp(xp: Namespace, gy: Any, r: Any, labels: Any) -> Any:
     """gz = gy (p - one_hot(label))."""
-    one_hot = xp.astype(_one_hot(xp, labels, r), r.dtype)
+    one_hot = xp.astype(is_row(xp, labels, r.shape[-1]), r.dtype)
     return (r - one_hot) * xp.expand_dims(gy, axis=-1)
 
 
@@ -65,6 +64,28 @@ def binary_cross_entropy_with_logits(xp: Namespace, z: Any, t: Any) -> Any:
 def binary_cross_entropy_with_logits_vjp(xp: Namespace, gy: Any, z: Any, t: Any) -> Any:
     """gz = gy (sigmoid(z) - t) / k."""
     return (sigmoid(xp, z) - t) * (xp.expand_dims(gy, axis=-1) / z.shape[-1])
+
+
+def binary_cross_entropy(xp: Namespace, p: Any, t: Any) -> Any:
+    """y = mean_k of -t ln p - (1 - t) ln(1 - p), each logarithm at least -100."""
+    yes, no = xp.maximum(xp.log(p), _LEAST_LOG), xp.maximum(xp.log1p(-p), _LEAST_LOG)
+    return -xp.mean(t * yes + (1 - t) * no, axis=-1)
+
+
+def binary_cross_entropy_vjp(xp: Namespace, gy: Any, p: Any, t: Any) -> Any:
+    """gp = gy (p - t) / max(p (1 - p), 1e-12) / k."""
+    share = xp.expand_dims(gy, axis=-1) / p.shape[-1]
+    return (p - t) / xp.maximum(p * (1 - p), _LEAST) * share
+
+
+def cross_entropy(xp: Namespace, p: Any, t: Any) -> Any:
+    """y = -sum_k t_k ln p_k, each logarithm at least -100."""
+    return -xp.sum(t * xp.maximum(xp.log(p), _LEAST_LOG), axis=-1)
+
+
+def cross_entropy_vjp(xp: Namespace, gy: Any, p: Any, t: Any) -> Any:
+    """gp = -gy t / max(p, 1e-12)."""
+    return -t / xp.maximum(p, _LEAST) * xp.expand_dims(gy, axis=-1)
 
 
 def mean_squared_error(xp: Namespace, a: Any, b: Any) -> tuple[Any, Any]:
@@ -101,6 +122,15 @@ BINARY_CROSS_ENTROPY_WITH_LOGITS = Op(
     "(...,k),(...,k)->(...)",
     binary_cross_entropy_with_logits,
     [binary_cross_entropy_with_logits_vjp, None],
+)
+BINARY_CROSS_ENTROPY = Op(
+    "binary_cross_entropy",
+    "(...,k),(...,k)->(...)",
+    binary_cross_entropy,
+    [binary_cross_entropy_vjp, None],
+)
+CROSS_ENTROPY = Op(
+    "cross_entropy", "(...,k),(...,k)->(...)", cross_entropy, [cross_entropy_vjp, None]
 )
 MEAN_SQUARED_ERROR = Op(
     "mean_squared_error",

@@ -3,7 +3,8 @@
 Everything is read off the functions themselves:
 
 - a **forward** is ``f(xp, *inputs, *, **static)``: positional parameters are arrays and give
-  the inputs their names; keyword-only parameters are static settings such as ``axis``;
+  the inputs their names; keyword-only parameters are static settings such as ``axis``; one
+  called ``dtype`` names the type of the output, which else is that of the first input;
 - a **vjp** (vector-Jacobian product) is ``f(xp, gy, *reads, *, **static)``: given the gradient
   of the loss with respect to the output, it returns the gradient with respect to one input.
   The parameters after ``gy`` say what the backward reads: an input by its name, the output as
@@ -133,6 +134,12 @@ class Op:
             shape: Shape = self.infer(shapes, **static)
             return shape
         return self.shapes.output_shape(shapes)
+
+    def output_dtype(self, dtypes: Sequence[str], static: dict[str, Any]) -> str:
+        """Type of the output: that of the first input, or the setting `dtype` of an op with one."""
+        if "dtype" not in self.static:
+            return dtypes[0]
+        return str({**(self.fn.__kwdefaults__ or {}), **static}["dtype"])
 
     def __call__(self, *args: Any, **static: Any) -> Any:
         """Apply the op to symbolic values (appends a node) or to arrays (computes)."""

@@ -7,7 +7,7 @@ from xpnet.errors import ShapeError
 from xpnet.ops.record import Op
 from xpnet.typing import Namespace, Shape, size_of
 
-__all__ = ["MEAN", "SUM", "SUM_TO", "WEIGHTED_MEAN", "normal_axes", "sum_to_axes"]
+__all__ = ["MAX", "MEAN", "SUM", "SUM_TO", "WEIGHTED_MEAN", "normal_axes", "sum_to_axes"]
 
 Axis = int | tuple[int, ...] | None
 
@@ -55,6 +55,19 @@ def mean_vjp(xp: Namespace, gy: Any, *, axis: Axis, keepdims: bool, x_shape: Sha
     return sum_vjp(xp, gy / n, axis=axis, keepdims=keepdims, x_shape=x_shape)
 
 
+def max_(xp: Namespace, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
+    """y = the largest x over the axes."""
+    return xp.max(x, axis=axis, keepdims=keepdims)
+
+
+def max_vjp(xp: Namespace, gy: Any, y: Any, x: Any, *, axis: Axis) -> Any:
+    """gx = gy / n for the n elements that are the largest, 0 for the others."""
+    kept = reduced_shape([x.shape], axis=axis, keepdims=True)
+    largest = xp.astype(x == xp.reshape(y, kept), gy.dtype)
+    number = xp.sum(largest, axis=axis, keepdims=True)
+    return largest * (xp.reshape(gy, kept) / number)
+
+
 def sum_to_axes(have: Shape, want: Shape) -> tuple[int, ...]:
     """The axes along which an array of shape `want` was repeated to give shape `have`."""
     lead = len(have) - len(want)
@@ -96,5 +109,6 @@ def weighted_mean_vjp_x(xp: Namespace, gy: Any, w: Any) -> Any:
 
 SUM = Op("sum", "(...)->(...)", sum_, [sum_vjp], infer=reduced_shape)
 MEAN = Op("mean", "(...)->(...)", mean, [mean_vjp], infer=reduced_shape)
+MAX = Op("max", "(...)->(...)", max_, [max_vjp], infer=reduced_shape)
 SUM_TO = Op("sum_to", "(...)->(...)", sum_to, [sum_to_vjp], infer=sum_to_shape)
 WEIGHTED_MEAN = Op("weighted_mean", "(n),(n)->()", weighted_mean, [weighted_mean_vjp_x, None])

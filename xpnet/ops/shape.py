@@ -2,11 +2,18 @@
 
 from typing import Any
 
-from xpnet.errors import ShapeError
+from xpnet.errors import GraphError, ShapeError
 from xpnet.ops.record import Op
+from xpnet.ops.reduce import normal_axes
 from xpnet.typing import Namespace, Shape, size_of
 
-__all__ = ["CONCAT", "RESHAPE"]
+__all__ = ["CONCAT", "RESHAPE", "SLICE", "cuts", "part"]
+
+
+def part(ndim: int, axis: int, start: int, stop: int) -> tuple[slice, ...]:
+    """The index of ``start .. stop - 1`` along one axis, and of everything along the others."""
+    at = axis % ndim
+    return (slice(None),) * at + (slice(start, stop),) + (slice(None),) * (ndim - at - 1)
 
 
 def reshaped(shapes: list[Shape], *, shape: Shape) -> Shape:
@@ -55,9 +62,69 @@ def concat_vjp(xp: Namespace, gy: Any, *, axis: int, index: int, shapes: list[Sh
     """gx_i = the part of gy that x_i filled."""
     at = axis % gy.ndim
     start = sum(s[at] for s in shapes[:index])
-    part = slice(start, start + shapes[index][at])
-    return gy[(slice(None),) * at + (part,) + (slice(None),) * (gy.ndim - at - 1)]
+    return gy[part(gy.ndim, at, start, start + shapes[index][at])]
+
+
+def bounds(length: int, start: int | None, stop: int | None) -> tuple[int, int]:
+    """Start and stop as Python counts them (-1 is the last), within an axis of this length."""
+    first, last, _ = slice(start, stop).indices(length)
+    return first, max(first, last)
+
+
+def sliced_shape(
+    shapes: list[Shape], *, axis: int, start: int | None = None, stop: int | None = None
+) -> Shape:
+    """Shorter along the axis."""
+    (at,) = normal_axes(axis, len(shapes[0]))
+    first, last = bounds(shapes[0][at], start, stop)
+    return tuple(last - first if i == at else n for i, n in enumerate(shapes[0]))
+
+
+def slice_(
+    xp: Namespace, x: Any, *, axis: int, start: int | None = None, stop: int | None = None
+) -> Any:
+    """y = the part of x from start to before stop along the axis."""
+    return x[part(x.ndim, axis, *bounds(x.shape[axis], start, stop))]
+
+
+def slice_vjp(
+    xp: Namespace, gy: Any, *, axis: int, start: int | None, stop: int | None, x_shape: Shape
+) -> Any:
+    """gx = gy in its place, with zeros around it."""
+    first, last = bounds(x_shape[axis], start, stop)
+    at, device = axis % len(x_shape), getattr(gy, "device", None)
+
+    def zeros(length: int) -> Any:
+        shape = tuple(length if i == at else n for i, n in enumerate(x_shape))
+        return xp.zeros(shape, dtype=gy.dtype, device=device)
+
+    return xp.concat([zeros(first), gy, zeros(x_shape[axis] - last)], axis=at)
+
+
+def cuts(key: Any, ndim: int) -> list[tuple[int, slice]]:
+    """The axes that an index such as ``[:, 2:5]`` cuts, each with its slice."""
+    keys = key if isinstance(key, tuple) else (key,)
+    dots = [i for i, k in enumerate(keys) if k is ...]
+    good = all(
+        k is ... or (isinstance(k, slice) and k.step in (None, 1) and _plain(k)) for k in keys
+    )
+    if not good or len(dots) > 1 or len(keys) - len(dots) > ndim:
+        raise GraphError(
+            f"a symbolic value of {ndim} dimensions can be indexed by up to {ndim} slices without "
+            "a step, such as [:, 2:5] or [..., :3]; use ops.reshape to remove an axis, and "
+            "ops.embedding to pick rows."
+        )
+    at = dots[0] if dots else len(keys)
+    axes = [*range(at), *range(ndim - len(keys) + at + 1, ndim)]
+    parts = [k for k in keys if k is not ...]
+    return [(i, k) for i, k in zip(axes, parts, strict=False) if k != slice(None)]
+
+
+def _plain(key: slice) -> bool:
+    """Whether a slice's ends are whole numbers, or left out."""
+    return all(end is None or hasattr(end, "__index__") for end in (key.start, key.stop))
 
 
 RESHAPE = Op("reshape", "(...)->(...)", reshape, [reshape_vjp], integers=None, infer=reshaped)
+SLICE = Op("slice", "(...)->(...)", slice_, [slice_vjp], integers=None, infer=sliced_shape)
 CONCAT = Op("concat", "(...)->(...)", concat, [concat_vjp], integers=None, infer=concat_shape)

@@ -1,0 +1,57 @@
+"""Noise for training. What falls in a step depends on (seed, stream, step) alone."""
+
+from math import ceil
+from typing import Any
+
+from xpnet import random
+from xpnet.ops.record import PASS, Op
+from xpnet.typing import Namespace
+
+__all__ = ["DROPOUT", "GAUSSIAN_NOISE", "least_kept"]
+
+
+def least_kept(rate: float) -> int:
+    """The least of the numbers 0 .. 2**32 - 1 that is kept: a share `rate` lies below it."""
+    return min(ceil(rate * 2**32), 2**32 - 1)
+
+
+def dropout(
+    xp: Namespace, x: Any, step: Any, *, rate: float, seed: int, stream: int
+) -> tuple[Any, Any]:
+    """y = x r, and 0 (even for an infinite x) where r is; residual r = keep / (1 - rate).
+
+    keep = 1 where the element's 32 random bits are at least rate 2**32, else 0.
+    """
+    key, device = random.Key(seed, stream, step), getattr(x, "device", None)
+    keep = random.words(xp, key, x.shape, device) >= least_kept(rate)
+    r = xp.astype(keep, x.dtype) * (1 / (1 - rate))
+    return xp.where(keep, x * r, xp.zeros_like(x)), r
+
+
+def dropout_vjp(xp: Namespace, gy: Any, r: Any) -> Any:
+    """gx = gy r."""
+    return xp.multiply(gy, r)
+
+
+def gaussian_noise(xp: Namespace, x: Any, step: Any, *, std: float, seed: int, stream: int) -> Any:
+    """y = x + std z, with z from N(0, 1)."""
+    key, device = random.Key(seed, stream, step), getattr(x, "device", None)
+    return x + xp.astype(std * random.normal(xp, key, x.shape, device), x.dtype)
+
+
+DROPOUT = Op(
+    "dropout",
+    "(...),()->(...);(...)",
+    dropout,
+    [dropout_vjp, None],
+    broadcast=True,
+    integers=("step",),
+)
+GAUSSIAN_NOISE = Op(
+    "gaussian_noise",
+    "(...),()->(...)",
+    gaussian_noise,
+    [PASS, None],
+    broadcast=True,
+    integers=("step",),
+)
