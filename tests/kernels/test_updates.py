@@ -53,15 +53,84 @@ def check(cases, poisoned, rule, size, dtype, families):
         assert (memory[-GUARD:] == 77).all()
 
 
-def test_decay_hands_on_the_gradient(cases, poisoned):
-    """The one rule whose gradient the next rule reads: g + rate p, with p as it was."""
-    p, g = np.array([1.0, -2.0]), np.array([0.5, 0.25])
+GRADIENTS = ["decay", "clip_value", "clip_norm", "rms", "centred_rms"]
+
+
+@pytest.mark.parametrize("size", [0, 7, 129])
+def test_gradients_that_are_handed_on(cases, poisoned, rule, size):
+    """What the next rule reads: the gradient is the definition's, the parameters are as they were.
+
+    The other rules change the parameters and are the last of a chain.
+    """
+    if rule.name not in GRADIENTS:
+        assert rule.coefficients or rule.name == "average"
+        return
+    poisoned.block = 64
+    record = ops.UPDATES[rule.name]
+    vectors = cases.vectors(rule, size, "float64")
+    wanted = record.fn(np, *vectors, **rule.static)
+    start = vectors[0].copy()
     recorder = Recorder(poisoned)
-    recorder.bind(find(ops.UPDATES["decay"], ("out",)).function, p, g, rate=0.1)
+    recorder.bind(find(record, ("out",)).function, *vectors, **rule.static)
+    poisoned.poison()
     for call in recorder.calls:
         call()
-    assert_allclose(g, [0.6, 0.05])
-    assert_allclose(p, [1.0, -2.0])
+    assert_allclose(vectors[1], wanted[1], rtol=1e-15)
+    np.testing.assert_array_equal(vectors[0], start)
+
+
+@pytest.mark.parametrize("name", ["decoupled_decay", "average"])
+def test_rules_that_leave_the_gradient_alone(cases, poisoned, name):
+    """They stand in front of and behind rules that read it."""
+    rule = next(rule for rule in cases.RULES if rule.name == name)
+    vectors = cases.vectors(rule, 7, "float64")
+    gradient = vectors[1].copy()
+    recorder = Recorder(poisoned)
+    function = find(ops.UPDATES[name], ("out",)).function
+    recorder.bind(function, *vectors, *map(np.array, rule.coefficients), **rule.static)
+    for call in recorder.calls:
+        call()
+    np.testing.assert_array_equal(vectors[1], gradient)
+
+
+@pytest.mark.parametrize("families", [("out",), ()], ids=["kernel", "definition"])
+class TestSpecialGradients:
+    """Zeros, hardly any variance, and what no gradient should be."""
+
+    def after(self, poisoned, families, name, vectors, numbers=(), **static):
+        recorder = Recorder(poisoned)
+        function = find(ops.UPDATES[name], families).function
+        recorder.bind(function, *vectors, *map(np.array, numbers), **static)
+        with np.errstate(all="ignore"):
+            for call in recorder.calls:
+                call()
+        return vectors
+
+    def test_sign_of_zero(self, poisoned, families):
+        vectors = [np.ones(3), np.array([0.0, -0.0, 1e-30]), np.zeros(3)]
+        p, *_ = self.after(poisoned, families, "lion", vectors, [0.5], beta2=0.9, share=1.0)
+        assert p.tolist() == [1.0, 1.0, 0.5]
+
+    def test_norm_of_zero(self, poisoned, families):
+        _, g = self.after(poisoned, families, "clip_norm", [np.ones(3), np.zeros(3)], limit=1.0)
+        assert g.tolist() == [0, 0, 0]
+
+    def test_a_constant_gradient_has_no_variance(self, poisoned, families):
+        """Rounding makes the running variance negative, whose root would be NaN."""
+        gradient = np.linspace(0.1, 2, 500)
+        vectors = [np.zeros(500) for _ in range(4)]
+        for _ in range(200):
+            vectors[1][...] = gradient
+            static = {"rho": 0.5, "epsilon": 1e-3}
+            self.after(poisoned, families, "centred_rms", vectors, **static)
+            assert np.isfinite(vectors[1]).all()
+        assert (vectors[3] - 0.5 * vectors[2] ** 2).min() < 0
+
+    @pytest.mark.parametrize("name", ["clip_value", "clip_norm"])
+    def test_clipping_does_not_hide_nan(self, poisoned, families, name):
+        vectors = [np.ones(2), np.array([1.0, np.nan])]
+        _, g = self.after(poisoned, families, name, vectors, limit=0.5)
+        assert np.isnan(g[1])
 
 
 def test_coefficients_are_read_in_each_run(poisoned):

@@ -1,6 +1,7 @@
 """In-place and fused versions of ops, registered onto the records that they replace."""
 
 from xpnet.kernels import out
-from xpnet.kernels.recorder import KERNELS, Kernel, Recorder, Scratch, find, kernel
+from xpnet.kernels.choice import derived, find
+from xpnet.kernels.recorder import KERNELS, Kernel, Recorder, Scratch, kernel
 
-__all__ = ["KERNELS", "Kernel", "Recorder", "Scratch", "find", "kernel", "out"]
+__all__ = ["KERNELS", "Kernel", "Recorder", "Scratch", "derived", "find", "kernel", "out"]

@@ -13,10 +13,10 @@ from typing import Any, cast
 
 from xpnet.backends.base import PlannedBackend
 from xpnet.errors import GraphError
-from xpnet.ops import Op, Update, Vjp
+from xpnet.ops import Op, Update
 from xpnet.typing import Shape, size_of
 
-__all__ = ["KERNELS", "Kernel", "Recorder", "Scratch", "find", "kernel"]
+__all__ = ["KERNELS", "Kernel", "Recorder", "Scratch", "kernel"]
 
 Call = Callable[[], Any]
 
@@ -89,7 +89,8 @@ class Kernel:
     Attributes
     ----------
     family : str
-        ``"out"`` (NumPy and CuPy functions with ``out=``), ``"numba"``, ``"cuda"``.
+        ``"out"`` (NumPy and CuPy functions with ``out=``), ``"numba"``, ``"cuda"``;
+        ``"derived"`` or ``"definition"`` where none is registered, see `xpnet.kernels.find`.
     function : callable
         ``f(k, out, *inputs, **static)``; with a residual ``f(k, out, residual, *inputs)``; for
         an update ``f(k, p, g, *slots, *coefficients)``, which changes ``p`` and the slots and
@@ -131,35 +132,3 @@ def kernel(
         return function
 
     return register
-
-
-def find(record: Op | Vjp | Update, families: tuple[str, ...]) -> Kernel:
-    """The best kernel of these families; the plain definition, copied, where there is none."""
-    for family in families:
-        if (family, record.name) in KERNELS:
-            return KERNELS[family, record.name]
-
-    return Kernel("definition", _definition(record))
-
-
-def _definition(record: Op | Vjp | Update) -> Callable[..., None]:
-    """A kernel that computes by the definition, which allocates, and copies the results."""
-    update = isinstance(record, Update)
-
-    def function(k: Recorder, *arrays: Any, **static: Any) -> None:
-        if isinstance(record, Update):
-            outputs, inputs = arrays[: 2 + len(record.slots)], arrays
-        else:
-            count = 1 + (isinstance(record, Op) and record.residual)
-            outputs, inputs = arrays[:count], arrays[count:]
-
-        def compute() -> None:
-            results = record.fn(k.backend.xp, *inputs, **static)
-            if len(outputs) == 1 and not update:
-                results = (results,)
-            for out, result in zip(outputs, results, strict=True):
-                k.raw.copyto(out, result)
-
-        k(compute)
-
-    return function

@@ -1,22 +1,26 @@
-"""Kernels made of NumPy's and CuPy's own functions with ``out=``; one file a file of `ops`."""
+"""Kernels by hand, of NumPy's and CuPy's functions with ``out=``; one file a file of `ops`.
+
+Here stands what is faster, or takes less memory, than the kernel that `xpnet.kernels.derive`
+makes of the definition. Every other op goes without.
+"""
 
 from xpnet.kernels.out import (
-    activations,
     arithmetic,
+    gather,
     linear,
     losses,
-    metrics,
+    noise,
     reduce,
     shape,
     updates,
 )
 
 __all__ = [
-    "activations",
     "arithmetic",
+    "gather",
     "linear",
     "losses",
-    "metrics",
+    "noise",
     "reduce",
     "shape",
     "updates",

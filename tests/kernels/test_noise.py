@@ -1,0 +1,51 @@
+"""The kernels that draw random numbers: the very bits of the definition, piece by piece."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from xpnet import ops
+from xpnet.backends.cpu import NumpyBackend
+from xpnet.kernels import Recorder, find
+
+KEY = {"seed": 0xFFFFFFFF, "stream": 0x80000001}
+SHAPES = [(0,), (), (1,), (3, 5), (4, 16), (129,), (7, 11, 3)]
+
+
+@pytest.fixture(params=[1, 8, 16384, None])
+def backend(request, monkeypatch):
+    """NumPy with pieces so small that there are many, and with none at all."""
+    monkeypatch.setattr(NumpyBackend, "block", request.param)
+    return NumpyBackend()
+
+
+def bound(backend, op, x, step, **settings):
+    """Run the kernel: its outputs and the definition's."""
+    wanted = op.fn(np, x, np.array(step), **settings, **KEY)
+    wanted = [np.asarray(w) for w in (wanted if op.residual else [wanted])]
+    places, at = [np.full_like(w, np.nan) for w in wanted], np.array(0)
+    recorder = Recorder(backend)
+    recorder.bind(find(op, ("out",)).function, *places, x, at, **settings, **KEY)
+    at[...] = step  # known only when the step runs
+    for call in recorder.calls:
+        call()
+    return zip(places, wanted, strict=True)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rate", [0.0, 0.3, 1 - 2**-40])
+def test_dropout_to_the_bit(backend, shape, dtype, rate):
+    x = np.random.default_rng(1).normal(size=shape).astype(dtype)
+    for step in (0, 0xFFFFFFFF, 2**62 + 12345):
+        for got, wanted in bound(backend, ops.dropout, x, step, rate=rate):
+            assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gaussian_noise_to_rounding(backend, shape, dtype):
+    x = np.zeros(shape, dtype)
+    for step in (0, 2**62 + 12345):
+        for got, wanted in bound(backend, ops.gaussian_noise, x, step, std=1.5):
+            assert_allclose(got, wanted, rtol={"float32": 1e-6, "float64": 1e-14}[dtype])

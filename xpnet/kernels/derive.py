@@ -1,0 +1,151 @@
+"""Kernels derived from definitions: a definition's steps, each given memory, as calls.
+
+A definition is run once, with a `Listing` in place of the library and terms in place of its
+inputs. The steps that it writes down are recorded in order. What a step computes goes into the
+memory of a result where that is free, else into scratch memory, which is free again after the
+last step that reads it.
+
+A result may share its memory with an input: an output over an input that dies, an update over
+what it changes. Such memory is free once that input has been read for the last time; where a
+result cannot wait for that, it is copied there at the end.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from xpnet.kernels.listing import Listing
+from xpnet.kernels.recorder import Recorder
+from xpnet.kernels.terms import Given, Step, Term, View
+
+__all__ = ["emit", "results_of"]
+
+
+def results_of(
+    k: Recorder, fn: Callable[..., Any], inputs: Sequence[Any], static: dict[str, Any]
+) -> list[Term]:
+    """The terms that a definition returns; raises `Underivable`."""
+    xp = Listing(k.backend)
+    results = fn(xp, *(Given(xp, array) for array in inputs), **static)
+    return [*results] if isinstance(results, tuple) else [results]
+
+
+class _Spare:
+    """Scratch memory of one kernel, lent again when it is free."""
+
+    def __init__(self, k: Recorder) -> None:
+        self._k = k
+        self._free: dict[tuple[Any, str], list[Any]] = defaultdict(list)
+
+    def take(self, like: Any) -> Any:
+        """Memory of the shape and type of a term."""
+        free = self._free[like.shape, str(like.dtype)]
+        return free.pop() if free else self._k.scratch(like)
+
+    def give(self, array: Any) -> None:
+        """Take memory back."""
+        self._free[tuple(array.shape), str(array.dtype)].append(array)
+
+
+def emit(k: Recorder, results: Sequence[Term], places: Sequence[Any]) -> None:
+    """Record the calls that leave each result in its place."""
+    claims: dict[Step, Any] = {}
+    for result, place in zip(results, places, strict=True):
+        if isinstance(result, Given) and result.array is place:
+            continue
+        if not isinstance(result, Step) or result in claims or not _alike(result, place):
+            result = result.xp.copied(result, tuple(place.shape), place.dtype)
+        claims[result] = place
+    if claims:
+        _Emission(k, _in_order([*claims]), claims).record()
+
+
+def _alike(a: Any, b: Any) -> bool:
+    return tuple(a.shape) == tuple(b.shape) and bool(a.dtype == b.dtype)
+
+
+def _in_order(results: list[Step]) -> list[Step]:
+    """The steps on which the results depend, the first result's last if none depends on it."""
+    needed: set[Term] = set(results)
+    found: list[Step] = []
+    for step in reversed(results[0].xp.steps):
+        if step in needed:
+            needed |= step.roots
+            found.append(step)
+    found.reverse()
+    if not any(results[0] in step.roots for step in found):
+        found.sort(key=lambda step: step is results[0])  # lists compare by ==, which terms record
+    return found
+
+
+class _Emission:
+    """Steps on their way into a recorder: which memory holds what, and until when."""
+
+    def __init__(self, k: Recorder, steps: list[Step], claims: dict[Step, Any]) -> None:
+        self._k, self._claims, self._spare = k, claims, _Spare(k)
+        self._at = {step: i for i, step in enumerate(steps)}
+        self._last: dict[Term, float] = {t: i for step, i in self._at.items() for t in step.roots}
+        self._inputs = [t for t in self._last if isinstance(t, Given)]
+        self._last |= dict.fromkeys(claims, math.inf)
+        self._held: dict[Term, Any] = {}  # the memory of each step that is still needed
+
+    def record(self) -> None:
+        """Record every step, then the copies of results that could not wait for their place."""
+        for step, now in self._at.items():
+            dying = [t for t in self._held if self._last[t] == now]
+            arrays = [self._array(a) for a in step.args]
+            self._release([t for t in dying if t in step.overwritable])
+            target = self._target(step)
+            self._call(step, arrays, target)
+            self._release([t for t in dying if t not in step.overwritable])
+            self._held[step] = target
+        for step, place in self._claims.items():
+            if self._held[step] is not place:
+                self._k(self._k.raw.copyto, place, self._held[step])
+
+    def _array(self, x: Any) -> Any:
+        """The array of a term; numbers stay."""
+        if isinstance(x, View):
+            return x.look(self._array(x.base))
+        if isinstance(x, Given):
+            return x.array
+        return self._held[x] if isinstance(x, Term) else x
+
+    def _release(self, terms: list[Term]) -> None:
+        for term in terms:
+            memory = self._held.pop(term)
+            if not any(memory is place for place in self._claims.values()):
+                self._spare.give(memory)
+
+    def _target(self, step: Step) -> Any:
+        """Memory for what a step computes: its own place, another result's, or scratch."""
+        if step in self._claims:
+            place = self._claims[step]
+            return place if self._free(place, step) else self._spare.take(step)
+        for writer, place in self._claims.items():
+            if _alike(step, place) and self._gone(step, writer) and self._free(place, step):
+                return place
+        return self._spare.take(step)
+
+    def _gone(self, term: Term, step: Step) -> bool:
+        """Whether a step may write over a term."""
+        last, now = self._last[term], self._at[step]
+        return last < now or (last == now and term in step.overwritable)
+
+    def _free(self, place: Any, step: Step) -> bool:
+        """Whether a step may write into the place of a result: nobody needs what is there."""
+        if any(memory is place for memory in self._held.values()):
+            return False
+        return all(self._gone(t, step) for t in self._inputs if t.array is place)
+
+    def _call(self, step: Step, arrays: list[Any], target: Any) -> None:
+        """Record the calls of one step."""
+        k, start = self._k, arrays[-1]
+        if step.name not in ("copyto", "where"):
+            k(step.xp.function(step.name), *arrays, out=target, **step.settings)
+            return
+        if start is not target:
+            k(k.raw.copyto, target, start, **step.settings)
+        if step.name == "where":
+            k(k.raw.copyto, target, arrays[1], where=arrays[0])

@@ -1,0 +1,303 @@
+"""A namespace that computes nothing: run with it, a definition writes down its own steps.
+
+It has the part of the Array API standard in which every step is one call with ``out=``, a view,
+or a constant. Where a definition leaves it, `Underivable` is raised.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from xpnet.backends.base import PlannedBackend
+from xpnet.kernels.terms import Cast, Filled, Given, Step, Term, Underivable, View
+from xpnet.ops.reduce import normal_axes, reduced_shape
+from xpnet.ops.shape import reshaped
+from xpnet.ops.signature import broadcast_shapes
+from xpnet.typing import Shape, size_of
+
+__all__ = ["Listing"]
+
+# Elementwise functions by the kinds of types that they take: floats, integers, booleans.
+_KINDS = {
+    "f": """acos acosh asin asinh atan atan2 atanh ceil cos cosh divide exp expm1 floor hypot log
+        log10 log1p log2 logaddexp pow sign sin sinh sqrt tan tanh trunc""",
+    "fi": "abs add floor_divide maximum minimum multiply negative remainder subtract",
+    "ib": "bitwise_and bitwise_invert bitwise_or bitwise_xor",
+    "b": "logical_and logical_not logical_or logical_xor",
+}
+_TESTS = "isfinite isinf isnan less less_equal greater greater_equal equal not_equal".split()
+_ELEMENTWISE = {name: kinds for kinds, names in _KINDS.items() for name in names.split()}
+_ELEMENTWISE |= dict.fromkeys(_TESTS, "fib")
+_MAKERS = ("arange", "eye", "full", "linspace", "ones", "zeros")
+_FACTS = """bool e finfo float32 float64 iinfo inf int32 int64 isdtype nan newaxis pi
+    result_type""".split()
+_NUMBERS = (bool, int, float)
+
+
+class Listing:
+    """The namespace, for one run of a definition on arrays of a backend."""
+
+    def __init__(self, backend: PlannedBackend) -> None:
+        self.backend = backend
+        self.steps: list[Step] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _ELEMENTWISE:
+            return partial(self._elementwise, name)
+        if name in _MAKERS:
+            return partial(self._made, name)
+        if name in _FACTS:
+            return getattr(self.backend.xp, name)
+        raise Underivable(f"xp.{name}")
+
+    def function(self, name: str) -> Any:
+        """The library's function with ``out=``."""
+        return getattr(self.backend.raw, name, None) or getattr(self.backend.xp, name)
+
+    # What terms are made of
+
+    def _step(self, name: str, args: Sequence[Any], shape: Shape, dtype: Any, **how: Any) -> Step:
+        self.steps.append(Step(self, name, args, shape, dtype, **how))
+        return self.steps[-1]
+
+    def _term(self, x: Any) -> Any:
+        """A term for a single number of the library's; terms and numbers stay what they are.
+
+        A whole array may have been drawn at random for this run, and another one for the next.
+        """
+        if isinstance(x, Term) or type(x) in _NUMBERS:
+            return x
+        if self.backend.owns(x) and x.ndim == 0:
+            return Given(self, self.backend.xp.asarray(x))
+        raise Underivable(f"an argument of type {type(x).__name__}")
+
+    def _array(self, x: Any) -> Term:
+        """A term with memory of its own."""
+        x = self._term(x)
+        if not isinstance(x, Term):
+            raise Underivable("a number in place of an array")
+        return self.copied(x, x.shape, x.dtype) if isinstance(x, Filled | Cast) else x
+
+    def copied(self, x: Term, shape: Shape, dtype: Any, **settings: Any) -> Step:
+        """A copy, broadcast and converted."""
+        return self._step("copyto", [_handed_on(x)], shape, dtype, **settings)
+
+    def _made(self, name: str, *args: Any, **settings: Any) -> Given:
+        if any(isinstance(a, Term) for a in (*args, *settings.values())):
+            raise Underivable(f"xp.{name} of an array")
+        return Given(self, getattr(self.backend.xp, name)(*args, **settings))
+
+    # Element by element
+
+    def _promoted(self, xs: Sequence[Any], kinds: str) -> Any:
+        """The type to which terms and numbers are promoted, by the standard's rules."""
+        dtypes = {x.dtype for x in xs if isinstance(x, Term)}
+        if len({d.kind for d in dtypes}) != 1:
+            raise Underivable("no array, or types of several kinds")
+        dtype = max(dtypes, key=lambda d: d.itemsize)
+        wider = [x for x in xs if type(x) is float and dtype.kind != "f"]
+        wider += [x for x in xs if type(x) is int and dtype.kind == "b"]
+        if dtype.kind not in kinds or wider:
+            raise Underivable(f"type {dtype} here")
+        return dtype
+
+    def _broadcast(self, xs: Sequence[Any]) -> Shape:
+        shapes = {x.shape for x in xs if isinstance(x, Term)}
+        shape = shapes.pop() if len(shapes) == 1 else broadcast_shapes([*shapes])
+        if shape is None:
+            raise Underivable("shapes that do not broadcast")
+        return shape
+
+    def _elementwise(self, name: str, *args: Any) -> Step:
+        if not self._own(self.function(name)):
+            raise Underivable(f"xp.{name}, which has no out=")
+        xs = [self._term(x) for x in args]
+        dtype, shape = self._promoted(xs, _ELEMENTWISE[name]), self._broadcast(xs)
+        # A number, or booleans, will do beside an array that settles the type and the shape.
+        arrays = [x for x in xs if isinstance(x, Term) and not isinstance(x, Filled | Cast)]
+        settled = any(x.dtype == dtype for x in arrays)
+        spread = [x for x in xs if not isinstance(x, Filled)]
+        if not settled or self._broadcast(spread) != shape:
+            xs = [x if type(x) in _NUMBERS else self._array(x) for x in xs]
+        if name in _TESTS:
+            dtype = self.backend.raw.dtype("bool")
+        return self._step(name, [_handed_on(x) for x in xs], shape, dtype)
+
+    def _own(self, function: Any) -> bool:
+        """Whether it is the library's own, with ``out=``, and not a wrapper around it."""
+        return isinstance(function, type(self.backend.raw.add))
+
+    def sign(self, x: Any) -> Step:
+        """-1, 0 or 1; NaN of NaN, of which CuPy's own function makes 0."""
+        if self._own(self.backend.xp.sign):
+            return self._elementwise("sign", x)
+        return self.where(x > 0, 1.0, self.where(x < 0, -1.0, x))
+
+    def pow(self, a: Any, b: Any) -> Step:
+        """A ** b; a square is a product, as NumPy's operator has it."""
+        if type(b) in _NUMBERS and b == 2:
+            return self._elementwise("multiply", a, a)
+        return self._elementwise("pow", a, b)
+
+    def square(self, x: Any) -> Step:
+        """X * x."""
+        return self._elementwise("multiply", x, x)
+
+    def clip(self, x: Any, min: Any = None, max: Any = None) -> Any:
+        """The nearest of the numbers from min to max."""
+        raised = x if min is None else self._elementwise("maximum", x, min)
+        return raised if max is None else self._elementwise("minimum", raised, max)
+
+    def where(self, condition: Any, a: Any, b: Any) -> Step:
+        """A where the condition holds, else b."""
+        mask, a, b = self._array(condition), self._term(a), self._term(b)
+        self._promoted([mask], "b")
+        dtype, shape = self._promoted([a, b], "fib"), self._broadcast([mask, a, b])
+        return self._step("where", [mask, _handed_on(a), _handed_on(b)], shape, dtype)
+
+    def astype(self, x: Any, dtype: Any, *, copy: bool = True, device: Any = None) -> Term:
+        """X in another type. Nothing is copied: no definition writes into an array."""
+        dtype, x = self.backend.raw.dtype(dtype), self._term(x)
+        if x.dtype == dtype:
+            return x  # type: ignore[no-any-return]
+        if dtype.kind == "b":
+            return self._elementwise("not_equal", x, 0)
+        if x.dtype.kind == "b" and not isinstance(x, Filled):
+            return Cast(x, dtype)
+        unsafe = {} if dtype.kind == "f" else {"casting": "unsafe"}
+        return self.copied(x, x.shape, dtype, **unsafe)
+
+    def asarray(self, x: Any, *, dtype: Any = None, copy: Any = None, device: Any = None) -> Term:
+        """X as it is, or in another type."""
+        if type(x) in _NUMBERS:
+            return self._made("asarray", x, dtype=dtype, device=device)
+        x = self._term(x)
+        return x if dtype is None else self.astype(x, dtype)
+
+    def full_like(self, x: Term, number: float, *, dtype: Any = None, device: Any = None) -> Term:
+        """One number, in the shape of x."""
+        if type(number) not in _NUMBERS:
+            raise Underivable("xp.full_like of an array")
+        return Filled(self, x.shape, self.backend.raw.dtype(dtype or x.dtype), number)
+
+    def zeros_like(self, x: Term, **like: Any) -> Term:
+        """Zeros in the shape of x."""
+        return self.full_like(x, 0, **like)
+
+    def ones_like(self, x: Term, **like: Any) -> Term:
+        """Ones in the shape of x."""
+        return self.full_like(x, 1, **like)
+
+    # Reductions and products
+
+    def _reduced(self, name: str, kinds: str, x: Any, axis: Any, keepdims: bool) -> Step:
+        x = self._array(x)
+        dtype, axes = self._promoted([x], kinds), normal_axes(axis, x.ndim)
+        shape = reduced_shape([x.shape], axis=axes, keepdims=keepdims)
+        only = axes[0] if len(axes) == 1 else axes
+        how = {"axis": only, "keepdims": keepdims}
+        return self._step(name, [x], shape, dtype, elementwise=False, **how)
+
+    def sum(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> Step:
+        """Sum over axes."""
+        return self._reduced("sum", "f", x, axis, keepdims)
+
+    def max(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> Step:
+        """Maximum over axes."""
+        return self._reduced("max", "fi", x, axis, keepdims)
+
+    def min(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> Step:
+        """Minimum over axes."""
+        return self._reduced("min", "fi", x, axis, keepdims)
+
+    def mean(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> Step:
+        """Sum over axes, divided by the number of elements."""
+        count = size_of([x.shape[i] for i in normal_axes(axis, x.ndim)])
+        return self._elementwise("divide", self.sum(x, axis=axis, keepdims=keepdims), count)
+
+    def argmax(self, x: Any, *, axis: int) -> Step:
+        """Where along the axis the first of the largest elements stands."""
+        x, dtype = self._array(x), self.backend.raw.dtype("int64")
+        shape = reduced_shape([x.shape], axis=axis)
+        return self._step("argmax", [x], shape, dtype, elementwise=False, axis=axis)
+
+    def matmul(self, a: Any, b: Any) -> Step:
+        """The matrix product."""
+        a, b = self._array(a), self._array(b)
+        if min(a.ndim, b.ndim) < 2 or a.shape[-1] != b.shape[-2]:
+            raise Underivable("a product of vectors, or shapes that do not fit")
+        loop = broadcast_shapes([a.shape[:-2], b.shape[:-2]])
+        if loop is None:
+            raise Underivable("shapes that do not broadcast")
+        shape = (*loop, a.shape[-2], b.shape[-1])
+        return self._step("matmul", [a, b], shape, self._promoted([a, b], "f"), elementwise=False)
+
+    # Views
+
+    def _view(self, x: Any, shape: Shape, look: Callable[[Any], Any], dense: bool = False) -> Term:
+        x = self._term(x)
+        if isinstance(x, Filled):
+            return Filled(self, shape, x.dtype, x.number)
+        if isinstance(x, Cast):
+            return Cast(self._view(x.mask, shape, look, dense), x.dtype)
+        return View(x, shape, look, dense)
+
+    def index(self, x: Term, key: Any, dense: bool = False) -> Term:
+        """A part of x, by integers, slices, None and an ellipsis."""
+        keys = list(key) if isinstance(key, tuple) else [key]
+        if not all(k is None or k is ... or type(k) in (int, slice) for k in keys):
+            raise Underivable("an index made of arrays")
+        at = keys.index(...) if ... in keys else len(keys)
+        rest = x.ndim - sum(k is not None and k is not ... for k in keys)
+        keys[at : at + 1] = [slice(None)] * rest
+        lengths, shape = iter(x.shape), []
+        for k in keys:
+            length = 1 if k is None else next(lengths)
+            if isinstance(k, slice):
+                shape.append(len(range(*k.indices(length))))
+            elif k is None:
+                shape.append(1)
+        # With an ellipsis even a single element is a view, not a number.
+        return self._view(x, tuple(shape), lambda array: array[(*keys, ...)], dense)
+
+    def expand_dims(self, x: Term, *, axis: int = 0) -> Term:
+        """A new axis of length 1."""
+        at = axis % (x.ndim + 1)
+        return self.index(x, (*[slice(None)] * at, None), dense=True)
+
+    def reshape(self, x: Term, shape: Shape, *, copy: Any = None) -> Term:
+        """The same elements, row by row, in another shape."""
+        shape = reshaped([x.shape], shape=tuple(shape))
+        if shape == x.shape:
+            return x
+        if [n for n in shape if n != 1] == [n for n in x.shape if n != 1]:
+            old = tuple(0 if n == 1 else slice(None) for n in x.shape)
+            new = tuple(None if n == 1 else slice(None) for n in shape)
+            return self.index(self.index(x, old, dense=True), new, dense=True)
+        if not x.dense:
+            x = self.copied(x, x.shape, x.dtype)
+        return self._view(x, shape, lambda array: array.reshape(shape), dense=True)
+
+    def broadcast_to(self, x: Term, shape: Shape) -> Term:
+        """Repeated along axes until it has this shape."""
+        broadcast = self.backend.xp.broadcast_to
+        return self._view(x, tuple(shape), lambda array: broadcast(array, tuple(shape)))
+
+    def permute_dims(self, x: Term, axes: tuple[int, ...]) -> Term:
+        """The axes in another order."""
+        permute = self.backend.xp.permute_dims
+        shape = tuple(x.shape[i] for i in axes)
+        return self._view(x, shape, lambda array: permute(array, axes))
+
+    def matrix_transpose(self, x: Term) -> Term:
+        """The last two axes exchanged."""
+        swap = self.backend.raw.swapaxes
+        shape = (*x.shape[:-2], x.shape[-1], x.shape[-2])
+        return self._view(x, shape, lambda array: swap(array, -1, -2))
+
+
+def _handed_on(x: Any) -> Any:
+    """What a call is given for a term."""
+    if isinstance(x, Filled):
+        return x.number
+    return x.mask if isinstance(x, Cast) else x

@@ -1,0 +1,121 @@
+"""Noise into given memory: the bits of `xpnet.random`, in pieces that stay in cache."""
+
+from collections.abc import Iterator
+from math import pi
+from sys import byteorder
+from typing import Any
+
+from xpnet import ops
+from xpnet.kernels.recorder import Recorder, kernel
+from xpnet.ops.noise import least_kept
+from xpnet.random import MULTIPLIERS, Key, round_keys
+
+__all__: list[str] = []
+
+_LOW, _HIGH = (0, 1) if byteorder == "little" else (1, 0)  # 32-bit halves of a 64-bit number
+
+
+def _halves(x: Any, which: int) -> Any:
+    """The low or the high halves of 64-bit numbers, as a view."""
+    return x.view("uint32")[..., which::2]
+
+
+def _philox(k: Recorder, step: Any, key: Key, blocks: int) -> Iterator[tuple[int, list[Any]]]:
+    """Record `random.bits`, piece by piece: where each piece begins, and its four words.
+
+    Of the generator's counter (c0, c1, c2, c3), `x` holds (c0, c2) in 64 bits. Their products
+    stay as they are: the high halves go into the next `x`, the low halves are the next (c1, c3).
+    """
+    size = min(k.backend.block or blocks, blocks)
+    multipliers = k.backend.asarray([[m] for m in MULTIPLIERS], "uint64")
+    keys = [k.backend.asarray([[a], [b]], "uint64") for a, b in round_keys(key)]
+    index = k.raw.arange(0, size, dtype="uint64")
+    x_full = k.scratch(step, (2, size), "uint64")
+    products_full = [k.scratch(step, (2, size), "uint64") for _ in range(2)]
+    counter = k.scratch(step, (1,), "int64")
+    k(k.raw.copyto, counter, step)
+    for start in range(0, blocks, max(size, 1)):
+        n = min(size, blocks - start)
+        x, x_low = x_full[:, :n], _halves(x_full, _LOW)[:, :n]
+        products = [p[:, :n] for p in products_full]
+        low, high = ([_halves(p, h)[::-1, :n] for p in products_full] for h in (_LOW, _HIGH))
+        rest = low[1]
+        k(k.raw.add, index[:n], start, out=x[0])
+        k(k.raw.copyto, x[1], _halves(counter, _LOW))
+        k(k.raw.copyto, rest[0], 0)
+        k(k.raw.copyto, rest[1], _halves(counter, _HIGH))
+        for number, round_key in enumerate(keys):
+            now = number % 2
+            k(k.raw.multiply, x, multipliers, out=products[now])
+            k(k.backend.xp.bitwise_xor, high[now], rest, out=x_low)
+            k(k.backend.xp.bitwise_xor, x, round_key, out=x)
+            rest = low[now]
+        yield start, [x[0], rest[0], x[1], rest[1]]
+
+
+@kernel(ops.dropout, inplace=(0,))
+def dropout(
+    k: Recorder,
+    out: Any,
+    r: Any,
+    x: Any,
+    step: Any,
+    *,
+    rate: float,
+    seed: int,
+    stream: int,
+) -> None:
+    keep = k.scratch(r, (r.size,), "bool")
+    blocks, least = -(-r.size // 4), least_kept(rate)
+    for start, words in _philox(k, step, Key(seed, stream), blocks):
+        for i, word in enumerate(words):
+            part = keep[i * blocks + start :][: word.shape[0]]
+            k(k.raw.greater_equal, word[: part.shape[0]], least, out=part)
+    k(k.raw.copyto, r, keep.reshape(r.shape))
+    k(k.raw.multiply, r, 1 / (1 - rate), out=r)
+    k(k.raw.multiply, x, r, out=out)
+    _clear(k, out.reshape(-1), keep)
+
+
+def _clear(k: Recorder, out: Any, keep: Any) -> None:
+    """Record that all bits become 0 where not `keep`: also those of NaN, which 0 NaN keeps.
+
+    A masked copy is the same, and for a random mask several times slower.
+    """
+    kind = "int32" if out.dtype.itemsize == 4 else "int64"
+    mask, whole = k.scratch(out, dtype=kind), out.view(kind)
+    k(k.raw.copyto, mask, keep)
+    k(k.raw.negative, mask, out=mask)
+    k(k.backend.xp.bitwise_and, whole, mask, out=whole)
+
+
+@kernel(ops.gaussian_noise, inplace=(0,))
+def gaussian_noise(
+    k: Recorder, out: Any, x: Any, step: Any, *, std: float, seed: int, stream: int
+) -> None:
+    pairs = -(-out.size // 2)
+    blocks = -(-pairs // 2)
+    z = k.scratch(out, (4 * blocks,), "float64")
+    for start, words in _philox(k, step, Key(seed, stream), blocks):
+        for i, word in enumerate(words):
+            k(k.raw.copyto, z[i * blocks + start :][: word.shape[0]], word)
+    k(k.raw.add, z, 0.5, out=z)
+    k(k.raw.multiply, z, 2.0**-32, out=z)
+    _record_box_muller(k, z[:pairs], z[pairs : 2 * pairs])
+    noise = k.scratch(out)
+    k(k.raw.multiply, z, std, out=z)
+    k(k.raw.copyto, noise, z[: out.size].reshape(out.shape))
+    k(k.raw.add, x, noise, out=out)
+
+
+def _record_box_muller(k: Recorder, a: Any, b: Any) -> None:
+    """sqrt(-2 ln a) cos(2 pi b) over a, and the same with the sine over b."""
+    cosine = k.scratch(b)
+    k(k.raw.log, a, out=a)
+    k(k.raw.multiply, a, -2.0, out=a)
+    k(k.raw.sqrt, a, out=a)
+    k(k.raw.multiply, b, 2.0 * pi, out=b)
+    k(k.backend.xp.cos, b, out=cosine)
+    k(k.backend.xp.sin, b, out=b)
+    k(k.raw.multiply, b, a, out=b)
+    k(k.raw.multiply, a, cosine, out=a)
