@@ -82,7 +82,7 @@ def test_print_lists_every_node():
     assert any(" given " in row for row in rows)
     assert f"{len(rows)} nodes" in title
     assert f"{len(plan.calls)} calls" in title
-    assert all(row.endswith("out") for row in rows)
+    assert all(row.endswith(("out", "derived")) for row in rows)
 
 
 def test_constants_are_folded():

@@ -31,6 +31,20 @@ UNARY = [
     lambda x: x / 3,
     lambda x: np.full((2, 1), 0.5) * x,
     lambda x: np.full((3, 3), 0.25) @ x,
+    *(ops.silu, ops.gelu, ops.gelu_tanh, ops.mish, ops.softplus, ops.softsign, ops.log_sigmoid),
+    *(ops.erf, ops.elu, ops.log_cosh, ops.sin, ops.cos),
+    lambda x: ops.linear(x, slope=-0.5),
+    lambda x: ops.sqrt(1 + ops.sigmoid(x)),
+    lambda x: ops.log1p(ops.sigmoid(x)),
+    lambda x: ops.expm1(ops.tanh(x)),
+    lambda x: ops.focal(ops.softplus(x), gamma=2.0),
+    lambda x: ops.transpose(x),
+    lambda x: ops.slice(x, axis=0, start=0, stop=1),
+    lambda x: ops.standardize_features(x, epsilon=0.5),
+    lambda x: ops.standardize_batch(x, epsilon=0.5),
+    lambda x: ops.dropout(x, np.array(3), rate=0.4, seed=1, stream=17),
+    lambda x: ops.gaussian_noise(x, np.array(3), std=0.1, seed=1, stream=17),
+    lambda x: ops.embedding(x, np.array([[0, 1], [1, 1]])),
 ]
 BINARY = [
     lambda a, b: (a + b) / 2,
@@ -47,8 +61,20 @@ BINARY = [
     lambda a, b: ops.binary_cross_entropy_with_logits(a, np.full(a.shape, 0.25)) * ops.mean(b),
     lambda a, b: ops.softmax_cross_entropy(a, np.zeros(a.shape[:-1], int)) - ops.mean(b),
     lambda a, b: ops.weighted_mean(ops.sum(a, axis=-1), np.ones(a.shape[:-1])) + b,
+    lambda a, b: ops.binary_cross_entropy(ops.sigmoid(a), np.full(a.shape, 0.25)) * ops.mean(b),
+    lambda a, b: ops.cross_entropy(ops.softmax(a), np.full(a.shape, 0.25)) * ops.mean(b),
 ]
-KINKED = [lambda a, b: ops.relu(a), lambda a, b: ops.relu(a) * ops.relu(ops.tanh(b))]
+KINKED = [
+    lambda a, b: ops.relu(a),
+    lambda a, b: ops.relu(a) * ops.relu(ops.tanh(b)),
+    lambda a, b: ops.leaky_relu(a) + ops.selu(b),
+    lambda a, b: ops.prelu(a, b),
+    lambda a, b: ops.hard_sigmoid(a) * ops.hard_tanh(b),
+    lambda a, b: ops.abs(a) - ops.huber(b, delta=0.5),
+    lambda a, b: ops.maximum(a, b) * ops.minimum(a, b),
+    lambda a, b: ops.max(a, axis=-1) * ops.mean(b),
+    lambda a, b: ops.pinball(a, quantile=0.3) + ops.step(b, threshold=0.1),
+]
 
 steps = st.lists(st.tuples(*[st.integers(0, 2**16)] * 3), min_size=1, max_size=12)
 many = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

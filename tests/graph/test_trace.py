@@ -255,8 +255,8 @@ def test_settings_given_by_position_are_refused():
 
 
 @pytest.mark.parametrize(
-    "misuse", [np.tanh, lambda x: x > 0, lambda x: x[:, :1], np.mean], ids=range(4)
+    "misuse", [np.tanh, lambda x: x > 0, lambda x: x[:, ::2], np.mean], ids=range(4)
 )
 def test_what_numpy_users_try_is_answered(misuse):
-    with pytest.raises(GraphError, match=r"xpnet\.ops|branch|indexed"):
+    with pytest.raises(GraphError, match=r"xpnet\.ops|branch|slice"):
         value_and_grad(lambda x: ops.sum(misuse(x)))(np.ones((2, 3)))

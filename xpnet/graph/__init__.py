@@ -4,6 +4,7 @@ from xpnet.graph.autodiff import gradients
 from xpnet.graph.interpret import interpret
 from xpnet.graph.parameters import ParameterTable
 from xpnet.graph.plan import Arena, Plan, distinct
+from xpnet.graph.scope import under
 from xpnet.graph.trace import checked, trace
 from xpnet.graph.transform import initialise, value_and_grad
 from xpnet.graph.value import Graph, Node, ParameterSpec, Value
@@ -22,5 +23,6 @@ __all__ = [
     "initialise",
     "interpret",
     "trace",
+    "under",
     "value_and_grad",
 ]

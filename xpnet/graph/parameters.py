@@ -1,6 +1,7 @@
 """All parameters as one flat vector; names are views of it.
 
-Weights come first, then biases, so that weight decay applies to one slice.
+Weights come first, then biases, so that weight decay applies to one slice; behind them what
+is not trained, so that gradients and the optimiser's vectors cover one slice too.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,25 +25,35 @@ class ParameterTable:
         In the order in which the layers declared them.
     offsets : dict of str to int
         First element of each parameter.
-    size, decayed : int
-        Length of the vector, and of its leading part to which weight decay applies.
+    size, trainable, decayed : int
+        Length of the vector, of its leading part that is trained, and of the part of that to
+        which weight decay applies.
     """
 
     specs: dict[str, ParameterSpec]
     offsets: dict[str, int]
     size: int
+    trainable: int
     decayed: int
 
     @classmethod
     def of(cls, graph: Graph) -> "ParameterTable":
         """The table of a traced graph's parameters."""
-        offsets, size, decayed = {}, 0, 0
-        for wanted in (True, False):
-            for name, spec in graph.specs.items():
-                if spec.decay is wanted:
-                    offsets[name], size = size, size + size_of(spec.shape)
-            decayed = size if wanted else decayed
-        return cls(dict(graph.specs), offsets, size, decayed)
+        groups: list[list[str]] = [[], [], []]
+        for name, spec in graph.specs.items():
+            groups[2 if not spec.trainable else 0 if spec.decay else 1].append(name)
+        offsets, ends = {}, [0, 0, 0]
+        size = 0
+        for group, names in enumerate(groups):
+            for name in names:
+                offsets[name], size = size, size + size_of(graph.specs[name].shape)
+            ends[group] = size
+        return cls(dict(graph.specs), offsets, size, trainable=ends[1], decayed=ends[0])
+
+    @property
+    def trained(self) -> list[str]:
+        """Names of the parameters that are trained, in the order of their declaration."""
+        return [name for name, spec in self.specs.items() if spec.trainable]
 
     @property
     def shapes(self) -> dict[str, Shape]:
@@ -59,8 +70,8 @@ class ParameterTable:
         return {name: self.view(xp, flat, name) for name in self.specs}
 
     def flatten(self, xp: Namespace, arrays: Mapping[str, Any]) -> Any:
-        """One new flat vector of these arrays."""
-        ordered = sorted(self.offsets, key=self.offsets.__getitem__)
+        """One new flat vector of these arrays: of all parameters, or of those that are trained."""
+        ordered = sorted(arrays, key=self.offsets.__getitem__)
         return xp.concat([xp.reshape(arrays[name], (-1,)) for name in ordered])
 
     def check(self, names: Iterable[str], shapes: Mapping[str, Any]) -> None:

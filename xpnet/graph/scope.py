@@ -7,7 +7,7 @@ from typing import Any
 from xpnet.errors import GraphError
 from xpnet.typing import Shape
 
-__all__ = ["LayerCall", "Scope"]
+__all__ = ["LayerCall", "Scope", "under"]
 
 
 @dataclass(eq=False)
@@ -31,9 +31,13 @@ class Scope:
             int, tuple[Any, str]
         ] = {}  # holds the layer, so that its id stays its own
 
+    def path(self, name: str = "") -> str:
+        """The dotted path of the layer being called, or of its parameter of this name."""
+        return _join(self._path, name)
+
     def declare(self, name: str) -> str:
         """The dotted path of a parameter of the layer being called."""
-        path = _join(self._path, name)
+        path = self.path(name)
         if path in self._declared:
             raise GraphError(f"parameter {path!r} is declared twice in one call of its layer.")
         self._declared.add(path)
@@ -83,6 +87,11 @@ class Scope:
                 candidate, count = f"{path}_{count}", count + 1
             self._paths[id(layer)] = (layer, candidate)
         return self._paths[id(layer)][1]
+
+
+def under(name: str, path: str) -> bool:
+    """Whether a dotted path is this name, or lies below it."""
+    return path == name or path.startswith(f"{name}.")
 
 
 def _join(*parts: str | None) -> str:

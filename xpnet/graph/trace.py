@@ -11,7 +11,7 @@ __all__ = ["checked", "trace"]
 
 
 def trace(
-    function: Callable[..., Any], inputs: Sequence[tuple[str, Shape, str]]
+    function: Callable[..., Any], inputs: Sequence[tuple[str, Shape, str]], **settings: Any
 ) -> tuple[Graph, Value]:
     """Call a function once with symbolic values; the graph that this makes, and its result.
 
@@ -21,8 +21,10 @@ def trace(
         A layer, or any function made of layers, ops and Python's operators.
     inputs : sequence of (name, shape, dtype)
         One symbolic input for each of the function's arguments.
+    **settings
+        ``training``, ``seed`` and ``frozen`` of the `Graph`.
     """
-    graph = Graph()
+    graph = Graph(**settings)
     values = [graph.input(*declared) for declared in inputs]
     return graph, checked(function, graph.scope.call(function, *values, name=""))
 

@@ -36,7 +36,9 @@ def initialise(graph: Graph, backend: Backend, dtype: str, seed: int) -> dict[st
 class ValueAndGrad:
     """What `value_and_grad` returns: call it like the function itself."""
 
-    def __init__(self, function: Callable[..., Any], wrt: Any, backend: Any) -> None:
+    def __init__(
+        self, function: Callable[..., Any], wrt: Any, backend: Any, training: bool, seed: int
+    ) -> None:
         positions = (wrt,) if isinstance(wrt, int) and not isinstance(wrt, bool) else wrt
         if wrt != "parameters" and (
             not isinstance(positions, Sequence)
@@ -47,7 +49,7 @@ class ValueAndGrad:
                 f"wrt must be an argument's position, a tuple of them or 'parameters', got {wrt!r}."
             )
         self._function, self._wrt, self._positions = function, wrt, positions
-        self._backend = backend
+        self._backend, self._training, self._seed = backend, training, seed
 
     def _trace(self, backend: Backend, args: Sequence[Any]) -> tuple[Graph, list[Any], Value]:
         arrays = [backend.asarray(a) for a in args]
@@ -58,7 +60,7 @@ class ValueAndGrad:
             for given, a in zip(args, arrays, strict=True)
         ]
         declared = [(f"x{i}", tuple(a.shape), dtype_name(a.dtype)) for i, a in enumerate(arrays)]
-        graph, result = trace(self._function, declared)
+        graph, result = trace(self._function, declared, training=self._training, seed=self._seed)
         return graph, arrays, result
 
     def init(self, *args: Any, seed: int = 0) -> dict[str, Any]:
@@ -75,8 +77,19 @@ class ValueAndGrad:
         graph, _, value = self._trace(backend, args)
         return initialise(graph, backend, value.dtype, seed)
 
-    def __call__(self, *args: Any, parameters: Mapping[str, Any] | None = None) -> Any:
+    def __call__(
+        self, *args: Any, parameters: Mapping[str, Any] | None = None, step: int = 0
+    ) -> Any:
         """Compute the function's value and its gradient.
+
+        Parameters
+        ----------
+        *args
+            Arrays or numbers, one for each of the function's arguments.
+        parameters : mapping of str to array, optional
+            Those of the layers inside, by dotted name.
+        step : int, default 0
+            Which of the seed's random numbers `Dropout` and the like draw.
 
         Returns
         -------
@@ -99,18 +112,20 @@ class ValueAndGrad:
         )
         for name, symbol in graph.parameters.items():
             feeds[symbol] = backend.asarray((parameters or {})[name], symbol.dtype)
+        if graph.step is not None:
+            feeds[graph.step] = backend.asarray(step, "int64")
         wrt = self._symbols(graph)
         wanted = [value, *gradients(graph, value, wrt)]
         found = interpret(graph, backend.xp, feeds, wanted, backend.device)
         result, *grads = map(backend.copy, found)  # some are views, or the arguments themselves
         if self._wrt == "parameters":
-            return result, dict(zip(graph.parameters, grads, strict=True))
+            return result, {v.name: g for v, g in zip(wrt, grads, strict=True)}
         return result, grads[0] if isinstance(self._wrt, int) else tuple(grads)
 
     def _symbols(self, graph: Graph) -> list[Value]:
         """The values to differentiate by."""
         if self._wrt == "parameters":
-            return list(graph.parameters.values())
+            return [v for n, v in graph.parameters.items() if graph.specs[n].trainable]
         if any(i >= len(graph.inputs) for i in self._positions):
             raise ArgumentError(
                 f"wrt={self._wrt!r} names an argument that was not given: there are "
@@ -130,6 +145,9 @@ def value_and_grad(
     function: Callable[..., Any],
     wrt: int | tuple[int, ...] | str = 0,
     backend: Any = None,
+    *,
+    training: bool = True,
+    seed: int = 0,
 ) -> ValueAndGrad:
     """Turn a scalar function of ops and layers into one that also returns its gradient.
 
@@ -145,6 +163,11 @@ def value_and_grad(
         layers inside.
     backend : optional
         As everywhere; None follows the arrays.
+    training : bool, default True
+        Whether layers behave as in training: dropout drops, batches are normalised by their own
+        statistics. (The running statistics are not changed: a function changes nothing.)
+    seed : int, default 0
+        Of what dropout and noise draw.
 
     Returns
     -------
@@ -165,4 +188,4 @@ def value_and_grad(
     >>> float(value), gradient.tolist()
     (5.0, [2.0, 4.0])
     """
-    return ValueAndGrad(function, wrt, backend)
+    return ValueAndGrad(function, wrt, backend, training, seed)

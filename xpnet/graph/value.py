@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xpnet import ops
 from xpnet.backends import dtype_name, is_float
 from xpnet.errors import DTypeError, GraphError
-from xpnet.graph.scope import Scope
+from xpnet.graph.scope import Scope, under
 from xpnet.ops import Op, Vjp
+from xpnet.ops.shape import cuts
 from xpnet.typing import Shape
 
 __all__ = ["Graph", "Node", "ParameterSpec", "Value"]
+
+_NOISE = 16  # streams of random numbers above this one are drawn from in each step
 
 _REFLECTED = {
     op.name: op for op in (ops.add, ops.subtract, ops.multiply, ops.divide, ops.power, ops.matmul)
@@ -22,16 +25,34 @@ _REFLECTED = {
 
 @dataclass(frozen=True)
 class ParameterSpec:
-    """What a layer asks for: a shape, how it starts, and whether weight decay applies."""
+    """What a layer asks for.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    init : callable
+        How it starts; see `xpnet.init`.
+    decay : bool
+        Whether weight decay applies.
+    trainable : bool
+        Whether it has a gradient. What has none is state, such as a running mean.
+    penalty : callable or None
+        ``penalty(value)`` is a number that training adds to the loss.
+    constraint : callable or None
+        ``constraint(array)``, an op with its settings, is applied after every update.
+    """
 
     shape: Shape
     init: Any
     decay: bool
+    trainable: bool = True
+    penalty: Any = None
+    constraint: Any = None
 
 
 @dataclass(eq=False, repr=False)
 class Value:
-    """A symbolic array: an input, a parameter, a constant, or what a node computes.
+    """A symbolic array: an input, a parameter, a constant, the step, or what a node computes.
 
     Python's operators and the functions of `xpnet.ops` append nodes to its graph.
     """
@@ -52,6 +73,11 @@ class Value:
     def ndim(self) -> int:
         """Number of dimensions."""
         return len(self.shape)
+
+    @property
+    def mT(self) -> Value:
+        """The matrix transpose: the last two axes exchanged."""
+        return self.graph.append(ops.transpose, (self,), {})
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name}: {self.dtype}{list(self.shape)}>"
@@ -76,8 +102,12 @@ class Value:
 
     __lt__ = __le__ = __gt__ = __ge__ = _compare
 
-    def __getitem__(self, key: Any) -> Any:
-        raise GraphError("a symbolic value cannot be indexed; reshape it, or cut the data before.")
+    def __getitem__(self, key: Any) -> Value:
+        """A part of it, by slices: ``x[:, 2:5]``, ``x[..., :3]``."""
+        value = self
+        for axis, part in cuts(key, self.ndim):
+            value = ops.slice(value, axis=axis, start=part.start, stop=part.stop)
+        return value
 
     def __bool__(self) -> bool:
         raise GraphError(
@@ -146,7 +176,22 @@ class Node:
 class Graph:
     """Values and nodes in an order in which they can be computed.
 
-    ``parameters`` maps dotted names to parameter values, ``specs`` to what was asked for.
+    Attributes
+    ----------
+    parameters, specs : dict
+        Dotted names to parameter values, and to what was asked for.
+    assignments : dict
+        Names of parameters that are not trained to the values that they take after the step.
+    training : bool
+        Whether the graph is of a training step: only then does noise fall and state change.
+    seed : int
+        Of the random numbers that are drawn in each step.
+    frozen : tuple of str
+        Dotted names of parameters, or of layers, that are not to be trained.
+    step : Value or None
+        The number of the step, where random numbers are drawn.
+    ids : list of (Value, int)
+        Values that name the rows of a table, and how many rows it has.
     """
 
     inputs: list[Value] = field(default_factory=list)
@@ -155,6 +200,13 @@ class Graph:
     constants: list[Value] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
     scope: Scope = field(default_factory=Scope)
+    assignments: dict[str, Value] = field(default_factory=dict)
+    training: bool = False
+    seed: int = 0
+    frozen: tuple[str, ...] = ()
+    step: Value | None = None
+    ids: list[tuple[Value, int]] = field(default_factory=list)
+    _streams: int = 0
 
     def input(self, name: str, shape: Shape, dtype: str) -> Value:
         """Declare an input array."""
@@ -165,16 +217,48 @@ class Graph:
     def parameter(self, name: str, spec: ParameterSpec, dtype: str) -> Value:
         """Declare a parameter of the layer being called, or find it again if it is shared."""
         path = self.scope.declare(name)
-        value = self.parameters.get(path)
+        value = self.assignments.get(path, self.parameters.get(path))
         if value is None:
             value = Value(self, "parameter", path, spec.shape, dtype)
-            self.parameters[path], self.specs[path] = value, spec
+            free = spec.trainable and not self.is_frozen(path)
+            self.parameters[path], self.specs[path] = value, replace(spec, trainable=free)
         elif value.shape != spec.shape:
             raise GraphError(
                 f"parameter {path!r} has shape {value.shape} where the layer was first called and "
                 f"would need {spec.shape} here: a shared layer needs inputs of the same shape."
             )
         return value
+
+    def is_frozen(self, path: str) -> bool:
+        """Whether this parameter, or a layer around it, is not to be trained."""
+        return any(under(name, path) for name in self.frozen)
+
+    def assign(self, state: Value, value: Value) -> None:
+        """Let a parameter that is not trained have this value after the step.
+
+        It may have been assigned to before: a shared layer goes on from there.
+        """
+        names = [n for n, v in (self.parameters | self.assignments).items() if v is state]
+        if not names or self.specs[names[0]].trainable:
+            raise GraphError(
+                f"{state!r} is not state: only what the layer declared by self.state(...) can be "
+                "assigned to."
+            )
+        if value.shape != state.shape:
+            raise GraphError(
+                f"state {names[0]!r} has shape {state.shape}, it was assigned shape {value.shape}."
+            )
+        self.assignments[names[0]] = value
+
+    def noise(self) -> tuple[Value, dict[str, int]]:
+        """The number of the step, and settings that name a stream of random numbers of its own.
+
+        The same layers draw the same numbers in each trace of a network.
+        """
+        if self.step is None:
+            self.step = Value(self, "step", "step", (), "int64")
+        self._streams += 1
+        return self.step, {"seed": self.seed, "stream": _NOISE + self._streams}
 
     def constant(self, data: Any, dtype: str) -> Value:
         """A number, or an array, that does not change."""
@@ -196,7 +280,8 @@ class Graph:
             )
         inputs = self._values(op, args)
         shapes = [v.shape for v in inputs]
-        output = self._result(op.output_shape(shapes, static), inputs[0].dtype)
+        dtype = op.output_dtype([v.dtype for v in inputs], static)
+        output = self._result(op.output_shape(shapes, static), dtype)
         node = Node(op, inputs, static, output)
         if op.residual:
             node.residual = self._result(op.shapes.residual_shape(shapes), inputs[0].dtype, "r")
@@ -238,7 +323,9 @@ class Graph:
         floats = {v.dtype for v in values if is_float(v.dtype)}
         if len(floats) > 1:
             raise DTypeError(f"{op.name} mixes {' and '.join(sorted(floats))}: convert one first.")
-        dtype = floats.pop() if floats else values[0].dtype
+        # Without a symbolic one, such as for a fixed table and symbolic ids, an array's own type.
+        kinds = [dtype_name(a.dtype) for a in args if hasattr(a, "dtype")]
+        dtype = floats.pop() if floats else next(filter(is_float, kinds), values[0].dtype)
         names = op.inputs or ("inputs",) * len(args)
         return tuple(
             self._typed(op, name, arg, dtype) for name, arg in zip(names, args, strict=True)
@@ -247,7 +334,10 @@ class Graph:
     def _typed(self, op: Op, name: str, data: Any, dtype: str) -> Value:
         """One argument as a value of the type that the op takes there."""
         if isinstance(data, bool | int | float):
-            return self.constant(float(data), dtype)
+            if name not in (op.integers or ()):
+                return self.constant(float(data), dtype)
+            kind = "int64" if isinstance(data, int) else "float64"
+            return self.constant(data, self._kind(op, name, kind, dtype, symbolic=False))
         if not hasattr(data, "dtype"):
             raise GraphError(
                 f"{op.name} expects symbolic values, arrays or numbers, got {type(data).__name__}."
