@@ -1,4 +1,4 @@
-"""The layer that an MLP is made of."""
+"""The layers that an MLP is made of."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from xpnet.nn import init
 from xpnet.nn.activations import activation as activation_layer
 from xpnet.nn.layer import Layer, LayerLike, call
 
-__all__ = ["Dense"]
+__all__ = ["Dense", "Maxout"]
 
 
 class Dense(Layer):
@@ -22,8 +22,14 @@ class Dense(Layer):
         Number of outputs, at least 1.
     activation : str or callable, optional
         Applied to the result, such as ``"relu"``; none by default.
+    bias : bool, default True
+        Whether there are biases b.
     kernel_init, bias_init : str or initialiser
         How the weights (in, out) and the biases (out,) start; Glorot uniform and zeros.
+    kernel_penalty, bias_penalty : callable, optional
+        ``penalty(w)``, a number made of ops, is added to the loss: `L1`, `L2` or a function.
+    kernel_constraint : MaxNorm or UnitNorm, optional
+        Applied to the weights after every update.
 
     Raises
     ------
@@ -38,12 +44,18 @@ class Dense(Layer):
         units: int,
         activation: str | LayerLike | None = None,
         *,
+        bias: bool = True,
         kernel_init: Any = "glorot_uniform",
         bias_init: Any = "zeros",
+        kernel_penalty: Any = None,
+        bias_penalty: Any = None,
+        kernel_constraint: Any = None,
     ) -> None:
-        self.units = count("Dense: units", units)
+        self.units, self.bias = count("Dense: units", units), bool(bias)
         self.activation = None if activation is None else activation_layer(activation)
         self.kernel_init, self.bias_init = init.get(kernel_init), init.get(bias_init)
+        self.kernel_penalty, self.bias_penalty = kernel_penalty, bias_penalty
+        self.kernel_constraint = kernel_constraint
 
     def forward(self, x: Value) -> Any:
         """Apply the affine map, then the activation."""
@@ -52,8 +64,55 @@ class Dense(Layer):
                 f"Dense expects an input of shape (samples, features), got {x.shape}: reshape one "
                 "sample to (1, features), or one feature to (samples, 1)."
             )
-        shape = (x.shape[-1], self.units)
-        w = self.parameter(x, "weight", shape, self.kernel_init)
-        b = self.parameter(x, "bias", shape[1:], self.bias_init, decay=False)
-        y = ops.affine(x, w, b)
+        y = self._product(x)
         return y if self.activation is None else call(self.activation, y)
+
+    def _product(self, x: Value) -> Any:
+        """The affine map, or the linear one without biases."""
+        shape = (x.shape[-1], self.units)
+        w = self.parameter(
+            x,
+            "weight",
+            shape,
+            self.kernel_init,
+            penalty=self.kernel_penalty,
+            constraint=self.kernel_constraint,
+        )
+        if not self.bias:
+            return ops.matmul(x, w)
+        b = self.parameter(
+            x, "bias", shape[1:], self.bias_init, decay=False, penalty=self.bias_penalty
+        )
+        return ops.affine(x, w, b)
+
+
+class Maxout(Layer):
+    """y_o = max_p (x w_op + b_op): each unit is the largest of several affine maps.
+
+    Parameters
+    ----------
+    units : int
+        Number of outputs, at least 1.
+    pieces : int, default 2
+        Affine maps for each output, at least 1.
+    **dense
+        Further settings of the `Dense` layer of ``units pieces`` outputs that computes them.
+
+    Raises
+    ------
+    ArgumentError
+        If `units` or `pieces` is not a whole number of at least 1.
+
+    Notes
+    -----
+    Source: Goodfellow, Warde-Farley, Mirza, Courville and Bengio, "Maxout networks", ICML 2013.
+    """
+
+    def __init__(self, units: int, pieces: int = 2, **dense: Any) -> None:
+        self.units, self.pieces = count("Maxout: units", units), count("Maxout: pieces", pieces)
+        self.maps = Dense(self.units * self.pieces, **dense)
+
+    def forward(self, x: Value) -> Any:
+        """The largest of each unit's pieces."""
+        y = call(self.maps, x, name="maps")
+        return ops.max(ops.reshape(y, shape=(*y.shape[:-1], self.units, self.pieces)), axis=-1)

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from xpnet.arguments import count
-from xpnet.errors import GraphError
+from xpnet.errors import ArgumentError, GraphError
 from xpnet.graph import ParameterSpec, Value
+from xpnet.nn.constraints import MaxNorm, UnitNorm
 from xpnet.nn.init import get as get_init
 
 __all__ = ["Layer", "LayerLike", "call"]
@@ -56,7 +57,16 @@ class Layer:
         raise GraphError(f"{type(self).__name__} must define forward(self, x).")
 
     def parameter(
-        self, like: Value, name: str, shape: tuple[int, ...], init: Any, decay: bool = True
+        self,
+        like: Value,
+        name: str,
+        shape: tuple[int, ...],
+        init: Any,
+        decay: bool = True,
+        *,
+        trainable: bool = True,
+        penalty: Any = None,
+        constraint: Any = None,
     ) -> Value:
         """Declare a parameter, in the type of the value `like`.
 
@@ -71,9 +81,41 @@ class Layer:
             A name, or the result of a function of `xpnet.init`.
         decay : bool, default True
             Whether weight decay applies; biases are left out.
+        trainable : bool, default True
+            Whether it has a gradient.
+        penalty : callable, optional
+            ``penalty(value)``, a number made of ops, is added to the loss; see `L1` and `L2`.
+        constraint : MaxNorm or UnitNorm, optional
+            Applied after every update.
         """
         lengths = tuple(count(f"parameter {name!r}: a length", n, 0) for n in shape)
-        return like.graph.parameter(name, ParameterSpec(lengths, get_init(init), decay), like.dtype)
+        if penalty is not None and (isinstance(penalty, type) or not callable(penalty)):
+            raise ArgumentError(
+                f"the penalty on {name!r} must be a function of it, such as xpnet.L2(1e-4), got "
+                f"{penalty!r}."
+            )
+        if constraint is not None and not isinstance(constraint, MaxNorm | UnitNorm):
+            raise ArgumentError(
+                f"the constraint on {name!r} must be xpnet.MaxNorm(...) or xpnet.UnitNorm(), got "
+                f"{constraint!r}."
+            )
+        spec = ParameterSpec(lengths, get_init(init), decay, trainable, penalty, constraint)
+        return like.graph.parameter(name, spec, like.dtype)
+
+    def state(self, like: Value, name: str, shape: tuple[int, ...], init: Any) -> Value:
+        """Declare numbers that the network keeps but does not train, such as a running mean.
+
+        They are saved and restored with the parameters, and changed by `assign` alone.
+        """
+        return self.parameter(like, name, shape, init, decay=False, trainable=False)
+
+    def assign(self, state: Value, value: Value) -> None:
+        """Let a state that this layer declared have this value after the training step."""
+        state.graph.assign(state, value)
+
+    def training(self, x: Value) -> bool:
+        """Whether this is a training step and the layer is not frozen."""
+        return x.graph.training and not x.graph.is_frozen(x.graph.scope.path())
 
     def __repr__(self) -> str:
         shown = {k: v for k, v in vars(self).items() if not k.startswith("_")}

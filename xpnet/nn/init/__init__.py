@@ -1,0 +1,36 @@
+"""How parameters start. Each function returns an initialiser ``init(xp, key, shape)``.
+
+The fan-in and fan-out of a weight of shape (in, out) are its two lengths. A vector, such as a
+layer's biases, has none: constants, `normal`, `uniform` and `truncated_normal` start it.
+"""
+
+from xpnet.nn.init.distributions import constant, normal, ones, truncated_normal, uniform, zeros
+from xpnet.nn.init.initializer import Initializer
+from xpnet.nn.init.names import get
+from xpnet.nn.init.orthogonal import orthogonal
+from xpnet.nn.init.scaled import (
+    glorot_normal,
+    glorot_uniform,
+    he_normal,
+    he_uniform,
+    lecun_normal,
+    lecun_uniform,
+)
+
+__all__ = [
+    "Initializer",
+    "constant",
+    "get",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "normal",
+    "ones",
+    "orthogonal",
+    "truncated_normal",
+    "uniform",
+    "zeros",
+]

@@ -1,0 +1,49 @@
+"""Initialisers by name."""
+
+from typing import Any
+
+from xpnet.errors import ArgumentError, UnknownNameError
+from xpnet.nn.init.distributions import normal, ones, truncated_normal, uniform, zeros
+from xpnet.nn.init.orthogonal import orthogonal
+from xpnet.nn.init.scaled import (
+    glorot_normal,
+    glorot_uniform,
+    he_normal,
+    he_uniform,
+    lecun_normal,
+    lecun_uniform,
+)
+
+__all__ = ["get"]
+
+_BY_NAME = {
+    make.__name__: make
+    for make in (
+        zeros,
+        ones,
+        normal,
+        uniform,
+        truncated_normal,
+        glorot_uniform,
+        glorot_normal,
+        he_uniform,
+        he_normal,
+        lecun_uniform,
+        lecun_normal,
+        orthogonal,
+    )
+}
+
+
+def get(spec: Any) -> Any:
+    """The initialiser of this name, or `spec` itself if it is one already."""
+    if isinstance(spec, str):
+        if spec not in _BY_NAME:
+            raise UnknownNameError("initialiser", spec, _BY_NAME)
+        return _BY_NAME[spec]()
+    if not callable(spec) or spec in _BY_NAME.values():
+        raise ArgumentError(
+            f"an initialiser is a name or the result of a function of xpnet.init, such as "
+            f"xpnet.init.normal(0.01); got {spec!r}."
+        )
+    return spec

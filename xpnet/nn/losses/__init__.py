@@ -1,0 +1,110 @@
+"""Losses by name. Each function returns a `Loss`; its name alone gives the one by default.
+
+``loss="huber"`` is ``loss=xpnet.losses.huber()``; ``xpnet.losses.huber(delta=2.0)`` is one with
+another setting. A loss of one's own is a plain function of two symbolic values, output and
+target, made of ops. The short names ``"mse"``, ``"mae"``, ``"rss"`` and ``"bce"`` are understood
+too: mean_squared_error, mean_absolute_error, residual_sum_of_squares, binary_cross_entropy.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from xpnet.errors import ArgumentError, UnknownNameError
+from xpnet.nn.losses.classification import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    binary_focal,
+    cross_entropy,
+    focal,
+    hinge,
+    multiclass_hinge,
+    softmax_cross_entropy,
+)
+from xpnet.nn.losses.loss import Loss
+from xpnet.nn.losses.regression import (
+    gaussian_nll,
+    half_mean_squared_error,
+    huber,
+    log_cosh,
+    mean_absolute_error,
+    mean_squared_error,
+    poisson,
+    quantile,
+    residual_sum_of_squares,
+)
+
+__all__ = [
+    "Loss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "binary_focal",
+    "cross_entropy",
+    "focal",
+    "gaussian_nll",
+    "get",
+    "half_mean_squared_error",
+    "hinge",
+    "huber",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "multiclass_hinge",
+    "names",
+    "poisson",
+    "quantile",
+    "residual_sum_of_squares",
+    "softmax_cross_entropy",
+]
+
+_MAKERS: tuple[Callable[[], Loss], ...] = (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    binary_focal,
+    cross_entropy,
+    focal,
+    gaussian_nll,
+    half_mean_squared_error,
+    hinge,
+    huber,
+    log_cosh,
+    mean_absolute_error,
+    mean_squared_error,
+    multiclass_hinge,
+    poisson,
+    quantile,
+    residual_sum_of_squares,
+    softmax_cross_entropy,
+)
+_BY_NAME = {make.__name__: make for make in _MAKERS} | {
+    "bce": binary_cross_entropy,
+    "mae": mean_absolute_error,
+    "mse": mean_squared_error,
+    "rss": residual_sum_of_squares,
+}
+
+
+def names() -> list[str]:
+    """The names of all losses, the short ones among them."""
+    return sorted(_BY_NAME)
+
+
+def get(spec: Any) -> Loss:
+    """The loss of this name, `spec` itself if it is one, or one made of the user's function.
+
+    Raises
+    ------
+    UnknownNameError, ArgumentError
+        If there is no such loss, or `spec` is none.
+    """
+    if isinstance(spec, Loss):
+        return spec
+    if isinstance(spec, str):
+        if spec not in _BY_NAME:
+            raise UnknownNameError("loss", spec, _BY_NAME)
+        return _BY_NAME[spec]()
+    if not callable(spec) or spec in _MAKERS:
+        raise ArgumentError(
+            f"a loss is a name or a function of output and target, or the result of a function of "
+            f"xpnet.losses, such as xpnet.losses.huber(delta=2.0); got {spec!r}."
+        )
+    return Loss(getattr(spec, "__name__", "loss"), spec, "any")

@@ -1,0 +1,104 @@
+"""What a loss is: a function of output and target, and what it expects of both."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from xpnet.backends import is_float
+from xpnet.errors import ShapeError
+from xpnet.graph import Value
+from xpnet.typing import Shape
+
+__all__ = ["Loss", "LossFunction", "by_target"]
+
+LossFunction = Callable[[Value, Value], Value]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss and what it expects. Call it with an output and a target, symbolic values.
+
+    Attributes
+    ----------
+    name : str
+    function : callable
+        ``function(output, target)`` returns one value a sample, shape (n,), or one number.
+    target : {"classes", "binary", "real", "counts", "any"}
+        Class numbers or the probability of each class; 0, 1 or a probability; any number;
+        numbers of at least 0; whatever there is.
+    metrics : tuple of str
+        What is reported beside the loss unless the user says otherwise.
+    reduction : {"mean", "sum"}
+        Whether the loss of a batch is the mean of its samples' losses l, with sample weights
+        sum(w l) / sum(w), or their sum, sum(w l).
+    columns : callable or None
+        The number of columns of the target, from that of the output; None for the same.
+    hard : bool
+        Whether probabilities other than 0 and 1 are refused as targets.
+    threshold : float
+        Where an output of a binary loss becomes a yes.
+    prediction : callable or None
+        What the output predicts of the target, for metrics; None for the output itself.
+    """
+
+    name: str
+    function: LossFunction
+    target: str
+    metrics: tuple[str, ...] = ()
+    reduction: str = "mean"
+    columns: Callable[[int], int] | None = None
+    hard: bool = False
+    threshold: float = 0.0
+    prediction: Callable[[Value], Value] | None = None
+
+    def __repr__(self) -> str:
+        return f"Loss({self.name!r})"
+
+    def __call__(self, output: Value, target: Value) -> Value:
+        """One value a sample.
+
+        Raises
+        ------
+        ShapeError
+            If the target's shape does not go with the output's.
+        """
+        if self.target != "any":
+            self._check(output, target)
+        return self.function(output, target)
+
+    def target_shape(self, output: Shape) -> Shape:
+        """Shape of one sample's target (of its probabilities for labels), from its output's.
+
+        Raises
+        ------
+        ShapeError
+            If the loss cannot be taken of such an output.
+        """
+        if self.columns is None:
+            return output
+        if not output:
+            raise ShapeError(f"{self.name} needs a network whose output has shape (n, columns).")
+        return (*output[:-1], self.columns(output[-1]))
+
+    def _check(self, output: Value, target: Value) -> None:
+        """The target must have its own shape; broadcasting would compare unlike things."""
+        if self.target == "classes" and not is_float(target.dtype):
+            wanted = output.shape[:-1]
+        else:
+            wanted = (*output.shape[:1], *self.target_shape(output.shape[1:]))
+        if target.shape != wanted:
+            raise ShapeError(
+                f"{self.name} expects a target of shape {wanted} for an output of shape "
+                f"{output.shape}, got {target.shape}."
+            )
+
+
+def by_target(hard: Any, soft: Any) -> Callable[..., Value]:
+    """One function for class numbers, another for a probability of each class."""
+
+    def function(output: Value, target: Value, **settings: Any) -> Value:
+        chosen = soft if is_float(target.dtype) else hard
+        result: Value = chosen(output, target, **settings)
+        return result
+
+    return function

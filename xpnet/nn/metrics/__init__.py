@@ -1,0 +1,125 @@
+"""What is reported of a model and some data, by name.
+
+- ``"accuracy"``: the share of right answers of a classification loss;
+- ``"top_<k>_accuracy"``: the share of samples whose label is among the k largest outputs;
+- ``"r2"``: the coefficient of determination, for regression;
+- the name of a loss that compares numbers (``"mean_absolute_error"``), or a `Loss`;
+- a function of output and target like a loss of one's own, which is averaged over the samples;
+- a `Metric`.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from xpnet import ops
+from xpnet.errors import ArgumentError, UnknownNameError
+from xpnet.graph import Value
+from xpnet.nn import losses
+from xpnet.nn.losses import Loss
+from xpnet.nn.losses.loss import by_target
+from xpnet.nn.metrics.metric import Metric, mean_over_samples, of_samples, sum_over_samples
+from xpnet.nn.metrics.r2 import r2
+
+__all__ = ["Metric", "get_metrics", "loss_metric", "mean_over_samples", "sum_over_samples"]
+
+_COLUMNS = ("epoch", "loss", "learning_rate", "seconds")  # of a history
+
+
+def loss_metric(loss: Loss) -> Metric:
+    """The loss as a metric: its one part is what a training step differentiates."""
+    return of_samples(loss.name, loss, loss.reduction)
+
+
+def get_metrics(specs: Any, loss: Loss) -> dict[str, Metric]:
+    """Metrics by name, from names, metrics, losses and functions; the loss's own for None.
+
+    Raises
+    ------
+    ArgumentError, UnknownNameError
+        If there is no such metric, it does not go with the loss, or two have the same name.
+    """
+    if specs is None:
+        specs = loss.metrics
+    if isinstance(specs, str) or not isinstance(specs, Iterable):
+        raise ArgumentError(f"metrics must be a list, such as ['accuracy'], got {specs!r}.")
+    metrics: dict[str, Metric] = {}
+    for spec in specs:
+        metric = _get_metric(spec, loss)
+        name = metric.name
+        if name in metrics or name in _COLUMNS or name.startswith("val_"):
+            raise ArgumentError(
+                f"the name {name!r} of a metric is taken: each needs one of its own, other than "
+                f"{', '.join(_COLUMNS)} and those that begin with val_. Set function.__name__."
+            )
+        metrics[name] = metric
+    return metrics
+
+
+def _get_metric(spec: Any, loss: Loss) -> Metric:
+    """A metric by name, or one made of a loss or of the user's function."""
+    if isinstance(spec, Metric):
+        return spec
+    if isinstance(spec, Loss):
+        return _of_loss(spec.name, spec, loss)
+    if callable(spec):
+        return of_samples(getattr(spec, "__name__", type(spec).__name__), spec)
+    top = re.fullmatch(r"top_([1-9]\d*)_accuracy", str(spec))
+    if spec == "accuracy":
+        return _accuracy(loss)
+    if top:
+        return _top_accuracy(str(spec), int(top[1]), loss)
+    if spec == "r2":
+        return r2(loss)
+    errors = _errors(loss)
+    if not isinstance(spec, str) or spec not in errors:
+        more = {"classes": ["accuracy", "top_5_accuracy"], "binary": ["accuracy"]}
+        raise UnknownNameError("metric", spec, [*errors, *more.get(loss.target, ["r2"])])
+    return _of_loss(spec, errors[spec], loss)
+
+
+def _errors(loss: Loss) -> dict[str, Loss]:
+    """The losses whose names are metrics too: those that compare numbers, and the model's own."""
+    known = {name: losses.get(name) for name in losses.names()}
+    plain = {n: f for n, f in known.items() if f.target == "real" and f.columns is None}
+    return plain if loss.target == "any" else {**plain, loss.name: loss}
+
+
+def _of_loss(name: str, found: Loss, loss: Loss) -> Metric:
+    """A loss as a metric of a model that is trained on another one."""
+    read = None if found.name == loss.name else loss.prediction
+    if read is None:
+        return of_samples(name, found, found.reduction)
+    return of_samples(name, lambda z, t: found(read(z), t), found.reduction)
+
+
+def _accuracy(loss: Loss) -> Metric:
+    """The share of right answers."""
+    if loss.target == "classes":
+        return of_samples("accuracy", by_target(ops.accuracy, ops.soft_accuracy))
+    if loss.target == "binary":
+        return of_samples(
+            "accuracy", lambda z, t: ops.binary_accuracy(z, t, threshold=loss.threshold)
+        )
+    raise ArgumentError(
+        f"accuracy needs a classification loss (such as softmax_cross_entropy or "
+        f"binary_cross_entropy_with_logits), not {loss.name!r}."
+    )
+
+
+def _top_accuracy(name: str, k: int, loss: Loss) -> Metric:
+    """The share of samples whose label is among the k classes with the largest outputs."""
+    if loss.target != "classes":
+        raise ArgumentError(
+            f"{name} needs a loss of classes (such as softmax_cross_entropy), not {loss.name!r}."
+        )
+    counted = by_target(ops.top_k_accuracy, ops.soft_top_k_accuracy)
+
+    def function(output: Value, target: Value) -> Value:
+        if k >= output.shape[-1]:
+            raise ArgumentError(
+                f"{name} is always 1 for {output.shape[-1]} classes: k must be smaller."
+            )
+        return counted(output, target, top=k)
+
+    return of_samples(name, function)

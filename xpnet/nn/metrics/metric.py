@@ -1,0 +1,97 @@
+"""What a metric is: numbers of each batch, computed where it is, and how they are put together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from xpnet import ops
+from xpnet.errors import ShapeError
+from xpnet.graph import Value, checked
+from xpnet.nn.losses.loss import LossFunction
+
+__all__ = ["Metric", "mean_over_samples", "of_samples", "sum_over_samples"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number about a model and some data, put together from those of the batches.
+
+    Attributes
+    ----------
+    name : str
+    parts : callable
+        ``parts(output, target, samples, weights)`` appends to the graph what is computed for a
+        batch, and returns a list of symbolic values, each one number or a vector. `samples` is
+        the number of samples, `weights` their weights or None.
+    combine : callable
+        ``combine(rows, shares)`` returns the metric. `rows` has the parts' numbers, one batch a
+        row; `shares` has each batch's number of samples, or their total weight.
+    """
+
+    name: str
+    parts: Callable[[Value, Value, int, Value | None], list[Value]]
+    combine: Callable[[Any, Any], float]
+
+
+def mean_over_samples(name: str, values: Value, samples: int, weights: Value | None) -> Value:
+    """The mean of one value a sample, by weights where given.
+
+    Raises
+    ------
+    ShapeError
+        If there is not one value a sample (one number will do without weights).
+    """
+    if _is_number(name, values, samples, weights):
+        return values
+    mean: Value = ops.mean(values) if weights is None else ops.weighted_mean(values, weights)
+    return mean
+
+
+def sum_over_samples(name: str, values: Value, samples: int, weights: Value | None) -> Value:
+    """The sum of one value a sample, times its weight where there are weights.
+
+    Raises
+    ------
+    ShapeError
+        See `mean_over_samples`.
+    """
+    if _is_number(name, values, samples, weights):
+        return values
+    total: Value
+    if weights is None:
+        total = ops.sum(values)
+    else:
+        total = ops.weighted_mean(values, weights) * ops.sum(weights)  # 0 times infinity is 0
+    return total
+
+
+def _is_number(name: str, values: Value, samples: int, weights: Value | None) -> bool:
+    """Whether there is one number already, not one a sample; raise if there is neither."""
+    if values.shape == (samples,):
+        return False
+    if values.shape == () and weights is None:
+        return True
+    more = " so that sample weights can be applied" if values.shape == () else " or one number"
+    raise ShapeError(
+        f"{name} must return one value a sample, shape ({samples},){more}; it returned shape "
+        f"{values.shape}."
+    )
+
+
+def _average(rows: Any, shares: Any) -> float:
+    return float((rows[:, 0] * shares).sum() / shares.sum())
+
+
+def _total(rows: Any, shares: Any) -> float:
+    return float(rows[:, 0].sum())
+
+
+def of_samples(name: str, function: LossFunction, reduction: str = "mean") -> Metric:
+    """The mean, or the sum, of one value a sample."""
+    reduced = sum_over_samples if reduction == "sum" else mean_over_samples
+
+    def parts(output: Value, target: Value, samples: int, weights: Value | None) -> list[Value]:
+        values = checked(function, function(output, target))
+        return [reduced(name, values, samples, weights)]
+
+    return Metric(name, parts, _total if reduction == "sum" else _average)

@@ -1,0 +1,73 @@
+"""Layers that disturb their input while training, and only then."""
+
+from typing import Any
+
+from xpnet import ops
+from xpnet.arguments import number
+from xpnet.graph import Value
+from xpnet.nn.layer import Layer
+
+__all__ = ["Dropout", "GaussianNoise"]
+
+
+class Dropout(Layer):
+    """In training, each number becomes 0 with probability `rate` and is else divided by 1 - rate.
+
+    So the mean stays, and outside of training the input passes unchanged. Which numbers fall is
+    drawn from the model's seed and the number of the step: the same on every backend.
+
+    Parameters
+    ----------
+    rate : float, default 0.5
+        In [0, 1).
+
+    Raises
+    ------
+    ArgumentError
+        If `rate` is not in [0, 1).
+
+    Notes
+    -----
+    Source: Srivastava and others, "Dropout: a simple way to prevent neural networks from
+    overfitting", JMLR 15 (2014).
+    """
+
+    def __init__(self, rate: float = 0.5) -> None:
+        self.rate = number("Dropout: rate", rate, 0, 1)
+
+    def forward(self, x: Value) -> Any:
+        """Drop, if this is training."""
+        if not x.graph.training or not self.rate:
+            return x
+        step, stream = x.graph.noise()
+        return ops.dropout(x, step, rate=self.rate, **stream)
+
+
+class GaussianNoise(Layer):
+    """In training, adds numbers from N(0, std**2) to the input.
+
+    Parameters
+    ----------
+    std : float, default 0.1
+        At least 0.
+
+    Raises
+    ------
+    ArgumentError
+        If `std` is negative or not a finite number.
+
+    Notes
+    -----
+    Source: Bishop, "Training with noise is equivalent to Tikhonov regularization", Neural
+    Computation 7 (1995).
+    """
+
+    def __init__(self, std: float = 0.1) -> None:
+        self.std = number("GaussianNoise: std", std, 0)
+
+    def forward(self, x: Value) -> Any:
+        """Add noise, if this is training."""
+        if not x.graph.training or not self.std:
+            return x
+        step, stream = x.graph.noise()
+        return ops.gaussian_noise(x, step, std=self.std, **stream)

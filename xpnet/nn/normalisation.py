@@ -1,0 +1,111 @@
+"""Layers that put their input on a common scale."""
+
+from typing import Any
+
+from xpnet import ops
+from xpnet.arguments import number, positive
+from xpnet.errors import ArgumentError, ShapeError
+from xpnet.graph import Value
+from xpnet.nn.layer import Layer
+
+__all__ = ["BatchNorm", "LayerNorm"]
+
+
+class _Normalised(Layer):
+    """What both have: a learned scale and shift for each feature."""
+
+    def __init__(self, epsilon: float, affine: bool) -> None:
+        self.epsilon, self.affine = positive("epsilon", epsilon), bool(affine)
+
+    def scaled(self, x: Value, y: Value) -> Value:
+        """y weight + bias, declared after the type of x."""
+        if not self.affine:
+            return y
+        shape = x.shape[-1:]
+        weight = self.parameter(x, "weight", shape, "ones", decay=False)
+        bias = self.parameter(x, "bias", shape, "zeros", decay=False)
+        return y * weight + bias
+
+
+class LayerNorm(_Normalised):
+    """y = (x - mean) / sqrt(variance + epsilon) weight + bias, over each sample's features.
+
+    Parameters
+    ----------
+    epsilon : float, default 1e-5
+        Greater than 0.
+    affine : bool, default True
+        Whether there are a learned weight and bias for each feature.
+
+    Notes
+    -----
+    Source: Ba, Kiros and Hinton, "Layer normalization", 2016.
+    """
+
+    def __init__(self, epsilon: float = 1e-5, affine: bool = True) -> None:
+        super().__init__(epsilon, affine)
+
+    def forward(self, x: Value) -> Any:
+        """Standardize the last axis."""
+        if x.ndim < 2:
+            raise ShapeError(f"LayerNorm expects shape (samples, ..., features), got {x.shape}.")
+        return self.scaled(x, ops.standardize_features(x, epsilon=self.epsilon))
+
+
+class BatchNorm(_Normalised):
+    """y = (x - mean) / sqrt(variance + epsilon) weight + bias, over the samples of a batch.
+
+    In training, mean and variance are the batch's own, and running means of them (the variance
+    with n - 1 in the denominator) are kept as the states ``running_mean`` and ``running_var``:
+    r = (1 - momentum) r + momentum value. Elsewhere, when frozen, and for a batch of one row, which
+    has no variance, the running ones are used; one row does not change them.
+
+    Parameters
+    ----------
+    momentum : float, default 0.1
+        In (0, 1]: the weight of a new batch.
+    epsilon : float, default 1e-5
+        Greater than 0.
+    affine : bool, default True
+        Whether there are a learned weight and bias for each feature.
+
+    Raises
+    ------
+    ArgumentError
+        For settings outside of their ranges.
+
+    Notes
+    -----
+    Source: Ioffe and Szegedy, "Batch normalization", ICML 2015. Axes between the first and the
+    last count as samples.
+    """
+
+    def __init__(self, momentum: float = 0.1, epsilon: float = 1e-5, affine: bool = True) -> None:
+        super().__init__(epsilon, affine)
+        self.momentum = number("BatchNorm: momentum", momentum, 0)
+        if not 0 < self.momentum <= 1:
+            raise ArgumentError(f"BatchNorm: momentum must be in (0, 1], got {momentum!r}.")
+
+    def forward(self, x: Value) -> Any:
+        """Standardize each feature."""
+        if x.ndim < 2:
+            raise ShapeError(f"BatchNorm expects shape (samples, ..., features), got {x.shape}.")
+        flat = x if x.ndim == 2 else ops.reshape(x, shape=(-1, x.shape[-1]))
+        mean = self.state(x, "running_mean", x.shape[-1:], "zeros")
+        variance = self.state(x, "running_var", x.shape[-1:], "ones")
+        if self.training(x) and flat.shape[0] > 1:
+            y = ops.standardize_batch(flat, epsilon=self.epsilon)
+            self._follow(flat, mean, variance)
+        else:
+            y = (flat - mean) / ops.sqrt(variance + self.epsilon)
+        y = self.scaled(x, y)
+        return y if x.ndim == 2 else ops.reshape(y, shape=x.shape)
+
+    def _follow(self, x: Value, mean: Value, variance: Value) -> None:
+        """Let the running statistics follow those of the batch."""
+        centre = ops.mean(x, axis=0)
+        spread = x - centre
+        found = ops.sum(spread * spread, axis=0) / (x.shape[0] - 1)
+        old, new = 1 - self.momentum, self.momentum
+        self.assign(mean, old * mean + new * centre)
+        self.assign(variance, old * variance + new * found)

@@ -1,0 +1,61 @@
+"""Penalties on parameters: each is a number that training adds to the loss, one more fork."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from xpnet import ops
+from xpnet.arguments import number
+from xpnet.graph import Value
+
+__all__ = ["L1", "L2"]
+
+
+@dataclass(frozen=True)
+class L1:
+    """rate sum |w|, which draws small weights to 0 (the lasso; Tibshirani 1996).
+
+    Parameters
+    ----------
+    rate : float, default 0.01
+        At least 0.
+
+    Raises
+    ------
+    ArgumentError
+        If `rate` is negative or not a finite number.
+    """
+
+    rate: float = 0.01
+
+    def __post_init__(self) -> None:
+        number("L1: rate", self.rate, 0)
+
+    def __call__(self, w: Value) -> Any:
+        return self.rate * ops.sum(ops.abs(w))
+
+
+@dataclass(frozen=True)
+class L2:
+    """rate / 2 sum w**2, whose gradient is rate w (ridge regression, weight decay).
+
+    An optimiser's ``weight_decay=rate`` has the same effect on all weights without adding to the
+    loss that is reported.
+
+    Parameters
+    ----------
+    rate : float, default 0.01
+        At least 0.
+
+    Raises
+    ------
+    ArgumentError
+        If `rate` is negative or not a finite number.
+    """
+
+    rate: float = 0.01
+
+    def __post_init__(self) -> None:
+        number("L2: rate", self.rate, 0)
+
+    def __call__(self, w: Value) -> Any:
+        return (self.rate / 2) * ops.sum(w * w)
