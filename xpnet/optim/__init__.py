@@ -1,16 +1,50 @@
 """Optimisers and learning-rate schedules."""
 
-from xpnet.optim.optimizers import SGD, Adam, Link, Optimizer, get_optimizer
-from xpnet.optim.schedules import Constant, Schedule, StepDecay, schedule
+from xpnet.optim.adam import Adam, AdamW, Nadam, RAdam
+from xpnet.optim.adaptive import Adadelta, Adagrad, RMSprop
+from xpnet.optim.base import Link, Optimizer
+from xpnet.optim.cosine import CosineDecay, CosineRestarts, OneCycle
+from xpnet.optim.lbfgs import LBFGS
+from xpnet.optim.schedules import (
+    Constant,
+    ExponentialDecay,
+    InverseScaling,
+    InverseTimeDecay,
+    PolynomialDecay,
+    Scaled,
+    Schedule,
+    StepDecay,
+    Warmup,
+    schedule,
+)
+from xpnet.optim.select import get_optimizer
+from xpnet.optim.sgd import SGD, Lion
 
 __all__ = [
+    "LBFGS",
     "SGD",
+    "Adadelta",
+    "Adagrad",
     "Adam",
+    "AdamW",
     "Constant",
+    "CosineDecay",
+    "CosineRestarts",
+    "ExponentialDecay",
+    "InverseScaling",
+    "InverseTimeDecay",
     "Link",
+    "Lion",
+    "Nadam",
+    "OneCycle",
     "Optimizer",
+    "PolynomialDecay",
+    "RAdam",
+    "RMSprop",
+    "Scaled",
     "Schedule",
     "StepDecay",
+    "Warmup",
     "get_optimizer",
     "schedule",
 ]

@@ -1,30 +1,60 @@
-"""Learning-rate schedules: functions of the epoch, counted from 0."""
+"""Learning-rate schedules: functions of the time in epochs, counted from 0.
+
+The time is the number of epochs that are finished and the finished share of the present one.
+"""
 
 from dataclasses import dataclass
-from typing import Protocol
+from math import pow
+from typing import ClassVar, Protocol
 
-from xpnet.arguments import count, positive
+from xpnet.arguments import count, number, positive
 from xpnet.errors import ArgumentError
 
-__all__ = ["Constant", "Schedule", "StepDecay", "schedule"]
+__all__ = [
+    "Constant",
+    "ExponentialDecay",
+    "InverseScaling",
+    "InverseTimeDecay",
+    "PolynomialDecay",
+    "Scaled",
+    "Schedule",
+    "StepDecay",
+    "Warmup",
+    "schedule",
+]
 
 
 class Schedule(Protocol):
-    """``schedule(epoch)`` is the learning rate of that epoch, the first being 0."""
+    """``schedule(epoch)`` is the learning rate at that time, the start being 0.
 
-    def __call__(self, epoch: int) -> float: ...
+    It is asked at the start of each epoch, and in every step if it has an attribute ``varies``
+    that is true.
+    """
+
+    def __call__(self, epoch: float) -> float: ...
+
+
+def schedule(spec: float | Schedule) -> Schedule:
+    """A schedule from a number or from any function of the epoch."""
+    return spec if callable(spec) else Constant(spec)
+
+
+def _check_decay(rate: float, factor: float) -> None:
+    positive("learning_rate", rate)
+    if positive("factor", factor) > 1:
+        raise ArgumentError(f"factor must be in (0, 1], got {factor!r}.")
 
 
 @dataclass(frozen=True)
 class Constant:
-    """The same learning rate in every epoch."""
+    """The same learning rate at all times."""
 
     rate: float
 
     def __post_init__(self) -> None:
         positive("learning_rate", self.rate)
 
-    def __call__(self, epoch: int) -> float:
+    def __call__(self, epoch: float) -> float:
         return self.rate
 
 
@@ -47,15 +77,188 @@ class StepDecay:
     every: int = 10
 
     def __post_init__(self) -> None:
-        positive("learning_rate", self.rate)
-        if positive("factor", self.factor) > 1:
-            raise ArgumentError(f"factor must be in (0, 1], got {self.factor!r}.")
+        _check_decay(self.rate, self.factor)
         count("every", self.every)
 
-    def __call__(self, epoch: int) -> float:
-        return self.rate * self.factor ** (epoch // self.every)
+    def __call__(self, epoch: float) -> float:
+        return self.rate * pow(self.factor, epoch // self.every)
 
 
-def schedule(spec: float | Schedule) -> Schedule:
-    """A schedule from a number or from any function of the epoch."""
-    return spec if callable(spec) else Constant(spec)
+@dataclass(frozen=True)
+class ExponentialDecay:
+    """rate * factor ** (epoch / every).
+
+    Parameters
+    ----------
+    rate : float
+        First learning rate, greater than 0.
+    factor : float
+        In (0, 1].
+    every : float, default 1
+        Epochs in which the rate is multiplied by `factor`, greater than 0.
+    """
+
+    rate: float
+    factor: float
+    every: float = 1
+
+    varies: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        _check_decay(self.rate, self.factor)
+        positive("every", self.every)
+
+    def __call__(self, epoch: float) -> float:
+        return self.rate * pow(self.factor, epoch / self.every)
+
+
+@dataclass(frozen=True)
+class InverseTimeDecay:
+    """rate / (1 + decay * epoch / every).
+
+    Parameters
+    ----------
+    rate : float
+        First learning rate, greater than 0.
+    decay : float
+        At least 0.
+    every : float, default 1
+        Epochs, greater than 0.
+    """
+
+    rate: float
+    decay: float
+    every: float = 1
+
+    varies: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        positive("learning_rate", self.rate)
+        number("decay", self.decay, 0)
+        positive("every", self.every)
+
+    def __call__(self, epoch: float) -> float:
+        return self.rate / (1 + self.decay * epoch / self.every)
+
+
+@dataclass(frozen=True)
+class InverseScaling:
+    """rate / (1 + epoch) ** power.
+
+    Parameters
+    ----------
+    rate : float
+        First learning rate, greater than 0.
+    power : float, default 0.5
+        At least 0.
+
+    Notes
+    -----
+    Source: the schedule ``"invscaling"`` of scikit-learn's MLPClassifier, there a function of
+    the samples seen.
+    """
+
+    rate: float
+    power: float = 0.5
+
+    varies: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        positive("learning_rate", self.rate)
+        number("power", self.power, 0)
+
+    def __call__(self, epoch: float) -> float:
+        return self.rate / pow(1 + epoch, self.power)
+
+
+@dataclass(frozen=True)
+class PolynomialDecay:
+    """final + (rate - final) * (1 - min(epoch / epochs, 1)) ** power.
+
+    Parameters
+    ----------
+    rate : float
+        First learning rate, greater than 0.
+    final : float
+        The rate after `epochs`, and from then on; at least 0.
+    epochs : float
+        Greater than 0.
+    power : float, default 1
+        Greater than 0; 1 is a straight line.
+    """
+
+    rate: float
+    final: float
+    epochs: float
+    power: float = 1
+
+    varies: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        positive("learning_rate", self.rate)
+        number("final", self.final, 0)
+        positive("epochs", self.epochs)
+        positive("power", self.power)
+
+    def __call__(self, epoch: float) -> float:
+        left = 1 - min(epoch / self.epochs, 1.0)
+        return self.final + (self.rate - self.final) * pow(left, self.power)
+
+
+@dataclass(frozen=True)
+class Warmup:
+    """A straight line up to another schedule's first rate, and then that schedule.
+
+    then(0) * (start + (1 - start) * epoch / epochs) at first, and then(epoch - epochs) behind.
+
+    Parameters
+    ----------
+    then : float or callable
+        A learning rate or a schedule.
+    epochs : float
+        Length of the line, greater than 0.
+    start : float, default 0
+        Where the line begins, as a share of then(0), in [0, 1).
+
+    Notes
+    -----
+    Source: Goyal et al., "Accurate, large minibatch SGD: training ImageNet in 1 hour",
+    arXiv:1706.02677, 2017.
+    """
+
+    then: float | Schedule
+    epochs: float
+    start: float = 0.0
+
+    varies: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "then", schedule(self.then))
+        positive("epochs", self.epochs)
+        number("start", self.start, 0, 1)
+
+    def __call__(self, epoch: float) -> float:
+        then = schedule(self.then)
+        if epoch >= self.epochs:
+            return then(epoch - self.epochs)
+        return then(0.0) * (self.start + (1 - self.start) * epoch / self.epochs)
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """Another schedule's rate, times a factor greater than 0."""
+
+    schedule: float | Schedule
+    factor: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "schedule", schedule(self.schedule))
+        positive("factor", self.factor)
+
+    @property
+    def varies(self) -> bool:
+        """Whether the other schedule is to be asked in every step."""
+        return bool(getattr(self.schedule, "varies", False))
+
+    def __call__(self, epoch: float) -> float:
+        return self.factor * schedule(self.schedule)(epoch)

@@ -1,13 +1,15 @@
-"""Applies an optimiser's chain of rules to a network's flat vectors."""
+"""Applies an optimiser's chain of rules to the trained part of a network's flat vectors."""
 
 from collections.abc import Callable
 from typing import Any
 
 from xpnet import ops
 from xpnet.backends import PlannedBackend
+from xpnet.errors import ArgumentError
 from xpnet.kernels import Recorder, find
 from xpnet.optim import Link, Optimizer
 from xpnet.train.network import Network
+from xpnet.typing import Namespace, size_of
 
 __all__ = ["Updater"]
 
@@ -18,28 +20,37 @@ _TINY = {"float32": 1e-30, "float64": 1e-200}  # far above the denormals, far be
 class Updater:
     """One optimiser at work on one network: its slots and its step count.
 
+    A step applies the chain's rules, then the parameters' constraints, and takes the average.
+
     Attributes
     ----------
     slots : dict of str to array
-        The optimiser's running vectors, as long as the parameters.
+        The optimiser's running vectors, as long as the trained parameters.
     step : int
         Updates made so far.
     """
 
     def __init__(self, network: Network, optimizer: Optimizer) -> None:
         self._network, self._optimizer = network, optimizer
-        self._chain = optimizer.chain()
+        self._chain, self._averaging = optimizer.chain(), optimizer.averaging()
+        self._constrained = {
+            name: network.table.specs[name].constraint
+            for name in network.table.trained
+            if network.table.specs[name].constraint is not None
+        }
         self.reset()
 
     def reset(self) -> None:
         """Start again: empty slots, step 0."""
         network, backend = self._network, self._network.backend
-        names = [n for link in self._chain for n in link.update.slots]
-        self.slots = {n: backend.zeros((network.table.size,), network.dtype) for n in names}
+        updates = [link.update for link in (*self._chain, *self._averaging)]
+        length = (network.table.trainable,)
+        self.slots = {n: backend.zeros(length, network.dtype) for u in updates for n in u.slots}
         self.step = 0
-        count = max(len(link.update.coefficients) for link in self._chain)
-        self._coefficients = backend.zeros((count,), network.dtype)
-        self._written: tuple[float, ...] = ()
+        names = dict.fromkeys(name for u in updates for name in u.coefficients)
+        self._places = {name: i for i, name in enumerate(names)}
+        self._coefficients = backend.zeros((len(names),), network.dtype)
+        self._written: dict[str, float] = {}
         self._calls = self._bind() if isinstance(backend, PlannedBackend) else None
         flushing = backend.denormals_cost and self._calls is not None
         self._flushes = self._bind_flushes() if flushing else []
@@ -54,33 +65,118 @@ class Updater:
                 self.slots[name] = vector
         self.step = other.step
 
-    def _part(self, link: Link, vector: Any) -> Any:
-        return vector[: self._network.table.decayed] if link.weights_only else vector
+    def average(self) -> Any:
+        """The running average of the trained parameters, as a new flat vector.
+
+        Raises
+        ------
+        ArgumentError
+            If the optimiser keeps none.
+        """
+        decay = self._optimizer.average_decay
+        if decay is None:
+            raise ArgumentError(
+                "the optimizer keeps no average of the parameters: give it one, such as "
+                f"xpnet.{type(self._optimizer).__name__}(average_decay=0.99)."
+            )
+        network = self._network
+        if self.step == 0:
+            return network.backend.copy(network.params[: network.table.trainable])
+        return self.slots["average"] / (1 - decay**self.step)
+
+    def apply(self, rate: float) -> None:
+        """Change the parameters by the gradients, with this learning rate.
+
+        The gradient vector is the update's to overwrite.
+        """
+        self.step += 1
+        values = self._optimizer.coefficients(rate, self.step)
+        if values != self._written:
+            self._write(values)
+        if self._calls is None:
+            self._interpret()
+        else:
+            for call in self._calls:
+                call()
+        if self._network.backend.denormals_cost and self.step % _FLUSH_STEPS == 0:
+            self._flush()
+
+    # --- parts of the vectors -----------------------------------------------------------------
+
+    def _parts(self, link: Link) -> list[slice]:
+        """The pieces of the flat vectors that a rule is applied to, one after the other."""
+        table = self._network.table
+        end = table.decayed if link.weights_only else table.trainable
+        if not link.per_parameter:
+            return [slice(0, end)]
+        parts = [self._slice(name) for name in table.trained]
+        return [part for part in parts if part.stop <= end]
+
+    def _slice(self, name: str) -> slice:
+        table = self._network.table
+        start = table.offsets[name]
+        return slice(start, start + size_of(table.specs[name].shape))
+
+    def _vectors(self, link: Link) -> list[Any]:
+        """What a rule reads and changes: parameters, gradients, its slots."""
+        slots = [self.slots[name] for name in link.update.slots]
+        return [self._network.params, self._network.grads, *slots]
+
+    # --- coefficients -------------------------------------------------------------------------
+
+    def _numbers(self, link: Link) -> list[Any]:
+        """The coefficients of a rule, as 0-d arrays."""
+        reshape = self._network.backend.xp.reshape
+        places = [self._places[name] for name in link.update.coefficients]
+        return [reshape(self._coefficients[i : i + 1], ()) for i in places]
+
+    def _write(self, values: dict[str, float]) -> None:
+        if self._calls is None:
+            ordered = [values[name] for name in self._places]
+            self._coefficients = self._network.backend.asarray(ordered, self._network.dtype)
+        else:
+            for name, place in self._places.items():
+                self._coefficients[place] = values[name]
+        self._written = values
+
+    # --- by kernels ---------------------------------------------------------------------------
+
+    def _recorder(self) -> Recorder:
+        backend, arena = self._network.backend, self._network.arena
+        assert isinstance(backend, PlannedBackend)
+        assert arena is not None
+        return Recorder(backend, arena.scratch)
 
     def _bind(self) -> list[Callable[[], Any]]:
-        """Record the calls of the whole chain."""
-        network, backend = self._network, self._network.backend
-        assert isinstance(backend, PlannedBackend)
-        assert network.arena is not None
-        recorder = Recorder(backend, network.arena.scratch)
+        """Record the calls of a whole step."""
+        recorder = self._recorder()
         for link in self._chain:
-            vectors = [network.params, network.grads, *(self.slots[n] for n in link.update.slots)]
-            kernel = find(link.update, backend.families)
-            recorder.bind(
-                kernel.function,
-                *(self._part(link, v) for v in vectors),
-                *self._numbers(link),
-                **link.static,
-            )
+            self._bind_link(recorder, link)
+        for name, constraint in self._constrained.items():
+            self._bind_constraint(recorder, name, constraint)
+        for link in self._averaging:
+            self._bind_link(recorder, link)
         return recorder.calls
+
+    def _bind_link(self, recorder: Recorder, link: Link) -> None:
+        kernel = find(link.update, recorder.backend.families)
+        for part in self._parts(link):
+            vectors = [vector[part] for vector in self._vectors(link)]
+            recorder.bind(kernel.function, *vectors, *self._numbers(link), **link.static)
+
+    def _bind_constraint(self, recorder: Recorder, name: str, constraint: Any) -> None:
+        network, raw = self._network, recorder.raw
+        kernel = find(constraint.op, recorder.backend.families)
+        view = network.table.view(network.backend.xp, network.params, name)
+        out = view if 0 in kernel.inplace else raw.empty(view.shape, dtype=network.dtype)
+        recorder.bind(kernel.function, out, view, **constraint.static)
+        if out is not view:
+            recorder(raw.copyto, view, out)
 
     def _bind_flushes(self) -> list[Callable[[], Any]]:
         """Record the calls of `_flush`, in pieces that stay in cache."""
-        network, backend = self._network, self._network.backend
-        assert isinstance(backend, PlannedBackend)
-        assert network.arena is not None
-        recorder = Recorder(backend, network.arena.scratch)
-        kernel, below = find(ops.flush_to_zero, backend.families), _TINY[network.dtype]
+        recorder, below = self._recorder(), _TINY[self._network.dtype]
+        kernel = find(ops.flush_to_zero, recorder.backend.families)
         for slot in self.slots.values():
             for part, _ in recorder.blocks(slot):
                 recorder.bind(kernel.function, part, part, below=below)
@@ -99,46 +195,35 @@ class Updater:
         for call in self._flushes:
             call()
 
-    def _numbers(self, link: Link) -> list[Any]:
-        """The coefficients of a rule, as 0-d arrays."""
-        reshape = self._network.backend.xp.reshape
-        count = len(link.update.coefficients)
-        return [reshape(self._coefficients[i : i + 1], ()) for i in range(count)]
-
-    def apply(self, rate: float) -> None:
-        """Change the parameters by the gradients, with this learning rate.
-
-        The gradient vector is the update's to overwrite.
-        """
-        self.step += 1
-        values = self._optimizer.coefficients(rate, self.step)
-        backend = self._network.backend
-        if self._calls is None:
-            self._coefficients = backend.asarray(list(values), self._network.dtype)
-            self._interpret()
-        else:
-            if values != self._written:
-                self._write(values)
-            for call in self._calls:
-                call()
-        if backend.denormals_cost and self.step % _FLUSH_STEPS == 0:
-            self._flush()
-
-    def _write(self, values: tuple[float, ...]) -> None:
-        for i, value in enumerate(values):
-            self._coefficients[i] = value
-        self._written = values
+    # --- by definitions -----------------------------------------------------------------------
 
     def _interpret(self) -> None:
-        """Apply the rules by their plain definitions."""
-        network, xp = self._network, self._network.backend.xp
+        """Make a step by the plain definitions."""
         for link in self._chain:
-            names = link.update.slots
-            vectors = [network.params, network.grads, *(self.slots[n] for n in names)]
-            parts = [self._part(link, v) for v in vectors]
-            new = link.update.fn(xp, *parts, *self._numbers(link), **link.static)
-            if link.weights_only:
-                cut = network.table.decayed
-                new = [xp.concat([a, v[cut:]]) for a, v in zip(new, vectors, strict=True)]
-            network.params, network.grads, *slots = new
-            self.slots.update(zip(names, slots, strict=True))
+            self._interpret_link(link)
+        network, xp = self._network, self._network.backend.xp
+        for name, constraint in self._constrained.items():
+            view = network.table.view(xp, network.params, name)
+            new = xp.reshape(constraint.op.fn(xp, view, **constraint.static), (-1,))
+            network.params = _replaced(xp, network.params, self._slice(name), new)
+        for link in self._averaging:
+            self._interpret_link(link)
+
+    def _interpret_link(self, link: Link) -> None:
+        network, xp = self._network, self._network.backend.xp
+        for part in self._parts(link):
+            vectors = self._vectors(link)
+            pieces = [vector[part] for vector in vectors]
+            new = link.update.fn(xp, *pieces, *self._numbers(link), **link.static)
+            network.params, network.grads, *slots = [
+                _replaced(xp, vector, part, values)
+                for vector, values in zip(vectors, new, strict=True)
+            ]
+            self.slots.update(zip(link.update.slots, slots, strict=True))
+
+
+def _replaced(xp: Namespace, vector: Any, part: slice, values: Any) -> Any:
+    """The vector with other values in this part."""
+    if values.shape == vector.shape:
+        return values
+    return xp.concat([vector[: part.start], values, vector[part.stop :]])

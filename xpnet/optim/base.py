@@ -1,0 +1,190 @@
+"""What an optimiser is: a learning rate, and a chain of update rules on flat vectors."""
+
+from dataclasses import dataclass, field
+from typing import Any, TypedDict
+
+from xpnet.arguments import number, positive
+from xpnet.errors import ArgumentError
+from xpnet.ops import UPDATES, Update
+from xpnet.optim.schedules import Schedule, schedule
+
+__all__ = ["DecoupledDecay", "Link", "Optimizer", "Options"]
+
+
+_SHOWN = {"_schedule": "learning_rate"}
+
+
+@dataclass(frozen=True)
+class Link:
+    """One rule of an optimiser's chain, with its settings.
+
+    ``weights_only`` applies it to the leading part of the vectors, without the biases;
+    ``per_parameter`` to each parameter's part of them alone.
+    """
+
+    update: Update
+    static: dict[str, Any] = field(default_factory=dict)
+    weights_only: bool = False
+    per_parameter: bool = False
+
+
+class Options(TypedDict, total=False):
+    """What every optimiser takes by keyword; `Optimizer` says what each does."""
+
+    weight_decay: float
+    clip_value: float | None
+    clip_norm: float | None
+    clip_global_norm: float | None
+    average_decay: float | None
+
+
+class Optimizer:
+    """Base class: a learning-rate schedule, and a chain of update rules.
+
+    The gradient is clipped, then the weights' decay is added to it, then the optimiser's own
+    rules change the parameters by it.
+
+    Parameters
+    ----------
+    learning_rate : float or callable
+        A number greater than 0, or a function of the epoch, counted from 0. xpnet's schedules
+        are asked in every step, with the share of the epoch that is done; so is any other that
+        has an attribute ``varies`` that is true.
+    weight_decay : float, default 0
+        Adds ``weight_decay`` times the weights to their gradient, the gradient of an L2 penalty
+        of ``weight_decay / 2`` times the sum of squares; biases are left out.
+    clip_value : float, optional
+        Greater than 0. Each element of the gradient is moved into [-clip_value, clip_value].
+    clip_norm : float, optional
+        Greater than 0. Each parameter's gradient g is multiplied by
+        min(1, clip_norm / (|g| + 1e-6)).
+    clip_global_norm : float, optional
+        The same for the gradient of all parameters as one vector; instead of `clip_norm`.
+    average_decay : float, optional
+        d in [0, 1). Keeps a running average of the parameters, a = d a + (1 - d) p after each
+        step, which is read as a / (1 - d**t).
+
+    Raises
+    ------
+    ArgumentError
+        For numbers out of range, and if both norms are to be clipped.
+
+    Notes
+    -----
+    Sources: clipping by the norm, Pascanu, Mikolov and Bengio, "On the difficulty of training
+    recurrent neural networks", ICML 2013; averages, Polyak and Juditsky, "Acceleration of
+    stochastic approximation by averaging", 1992, with exponential weights.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule,
+        *,
+        weight_decay: float = 0.0,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
+        clip_global_norm: float | None = None,
+        average_decay: float | None = None,
+    ) -> None:
+        if clip_norm is not None and clip_global_norm is not None:
+            raise ArgumentError(
+                "give clip_norm (each parameter's gradient) or clip_global_norm (the whole "
+                f"gradient), not both; got {clip_norm!r} and {clip_global_norm!r}."
+            )
+        self.learning_rate = learning_rate
+        self.weight_decay = number("weight_decay", weight_decay, 0)
+        self.clip_value = _limit("clip_value", clip_value)
+        self.clip_norm = _limit("clip_norm", clip_norm)
+        self.clip_global_norm = _limit("clip_global_norm", clip_global_norm)
+        self.average_decay = (
+            None if average_decay is None else number("average_decay", average_decay, 0, 1)
+        )
+
+    @property
+    def learning_rate(self) -> Schedule:
+        """The schedule; a number may be assigned."""
+        return self._schedule
+
+    @learning_rate.setter
+    def learning_rate(self, value: float | Schedule) -> None:
+        self._schedule = schedule(value)
+
+    @property
+    def varies(self) -> bool:
+        """Whether the learning rate is to be asked for in every step, not once an epoch."""
+        return bool(getattr(self._schedule, "varies", False))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Settings are bound into the update; only the learning rate can be changed."""
+        if name in vars(self) and name != "_schedule":
+            raise ArgumentError(
+                f"{name} of an optimizer cannot be changed: assign a new one, such as "
+                f"model.optimizer = xpnet.{type(self).__name__}({name}=...)."
+            )
+        object.__setattr__(self, name, value)
+
+    def rate(self, epoch: float) -> float:
+        """The learning rate at a time in epochs, counted from 0.
+
+        Raises
+        ------
+        ArgumentError
+            If the schedule does not return a finite number of at least 0.
+        """
+        return number("learning_rate (from the schedule)", self._schedule(epoch), 0)
+
+    def rules(self) -> list[Link]:
+        """The rules that change the parameters by the gradient."""
+        raise ArgumentError(f"{type(self).__name__} must define rules(self).")
+
+    def decay(self) -> Link:
+        """The rule of the weight decay."""
+        return Link(UPDATES["decay"], {"rate": self.weight_decay}, weights_only=True)
+
+    def clipping(self) -> list[Link]:
+        """The rules that limit the gradient."""
+        value, norm, whole = self.clip_value, self.clip_norm, self.clip_global_norm
+        links = []
+        if value is not None:
+            links.append(Link(UPDATES["clip_value"], {"limit": value}))
+        if norm is not None:
+            links.append(Link(UPDATES["clip_norm"], {"limit": norm}, per_parameter=True))
+        if whole is not None:
+            links.append(Link(UPDATES["clip_norm"], {"limit": whole}))
+        return links
+
+    def chain(self) -> list[Link]:
+        """The rules in the order in which they are applied."""
+        return [*self.clipping(), *([self.decay()] if self.weight_decay else []), *self.rules()]
+
+    def averaging(self) -> list[Link]:
+        """The rules that are applied last, to parameters that keep their constraints."""
+        if self.average_decay is None:
+            return []
+        return [Link(UPDATES["average"], {"decay": self.average_decay})]
+
+    def coefficients(self, rate: float, step: int) -> dict[str, float]:
+        """The numbers that the rules read in this step (counted from 1), by name."""
+        return {"lr": rate}
+
+    def __repr__(self) -> str:
+        shown = [
+            f"{_SHOWN.get(name, name)}={value!r}"
+            for name, value in vars(self).items()
+            if value is not None and (name in _SHOWN or not name.startswith("_"))
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _limit(name: str, value: float | None) -> float | None:
+    return None if value is None else positive(name, value)
+
+
+class DecoupledDecay(Optimizer):
+    """Weight decay beside the gradient's step: w = w - learning_rate weight_decay w comes first."""
+
+    def decay(self) -> Link:
+        return Link(UPDATES["decoupled_decay"], weights_only=True)
+
+    def coefficients(self, rate: float, step: int) -> dict[str, float]:
+        return {**super().coefficients(rate, step), "decay": rate * self.weight_decay}

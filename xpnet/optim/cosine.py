@@ -1,0 +1,142 @@
+"""Learning-rate schedules that go along a cosine."""
+
+from dataclasses import dataclass
+from math import cos, pi
+from typing import ClassVar
+
+from xpnet.arguments import number, positive
+from xpnet.errors import ArgumentError
+
+__all__ = ["CosineDecay", "CosineRestarts", "OneCycle"]
+
+
+def _between(first: float, last: float, share: float) -> float:
+    """From `first` to `last` along half a cosine, of which this share is done."""
+    return last + (first - last) * (1 + cos(pi * min(share, 1.0))) / 2
+
+
+@dataclass(frozen=True)
+class CosineDecay:
+    """final + (rate - final) * (1 + cos(pi * min(epoch / epochs, 1))) / 2.
+
+    Parameters
+    ----------
+    rate : float
+        First learning rate, greater than 0.
+    epochs : float
+        Greater than 0.
+    final : float, default 0
+        The rate after `epochs`, and from then on; at least 0.
+
+    Notes
+    -----
+    Source: Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR
+    2017, without the restarts.
+    """
+
+    rate: float
+    epochs: float
+    final: float = 0.0
+
+    varies: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        positive("learning_rate", self.rate)
+        positive("epochs", self.epochs)
+        number("final", self.final, 0)
+
+    def __call__(self, epoch: float) -> float:
+        return _between(self.rate, self.final, epoch / self.epochs)
+
+
+@dataclass(frozen=True)
+class CosineRestarts:
+    """A `CosineDecay` that starts again when it is done, each time for `factor` times as long.
+
+    Parameters
+    ----------
+    rate : float
+        Learning rate at each start, greater than 0.
+    epochs : float
+        Length of the first cycle, greater than 0.
+    factor : float, default 2
+        At least 1.
+    final : float, default 0
+        The rate towards which each cycle goes, at least 0.
+
+    Notes
+    -----
+    Source: Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR
+    2017.
+    """
+
+    rate: float
+    epochs: float
+    factor: float = 2
+    final: float = 0.0
+
+    varies: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        positive("learning_rate", self.rate)
+        positive("epochs", self.epochs)
+        number("factor", self.factor, 1)
+        number("final", self.final, 0)
+
+    def __call__(self, epoch: float) -> float:
+        time, length = epoch, self.epochs
+        if self.factor == 1:
+            time %= length
+        while time >= length:
+            time, length = time - length, length * self.factor
+        return _between(self.rate, self.final, time / length)
+
+
+@dataclass(frozen=True)
+class OneCycle:
+    """Half a cosine up to the peak, and half a cosine down to almost nothing.
+
+    From peak * start_factor to peak in the first warmup * epochs, and from there to
+    peak * start_factor * final_factor at `epochs`, where it stays.
+
+    Parameters
+    ----------
+    peak : float
+        Largest learning rate, greater than 0.
+    epochs : float
+        Length of the whole cycle, greater than 0.
+    start_factor : float, default 1/25
+        Greater than 0.
+    final_factor : float, default 1e-4
+        The last rate as a share of the first, greater than 0.
+    warmup : float, default 0.3
+        Share of the cycle that goes up, between 0 and 1.
+
+    Notes
+    -----
+    Source: Smith and Topin, "Super-convergence: very fast training of neural networks using
+    large learning rates", arXiv:1708.07120, 2017, with the two phases of torch's OneCycleLR.
+    """
+
+    peak: float
+    epochs: float
+    start_factor: float = 1 / 25
+    final_factor: float = 1e-4
+    warmup: float = 0.3
+
+    varies: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        positive("learning_rate", self.peak)
+        positive("epochs", self.epochs)
+        positive("start_factor", self.start_factor)
+        positive("final_factor", self.final_factor)
+        if positive("warmup", self.warmup) >= 1:
+            raise ArgumentError(f"warmup must be between 0 and 1, got {self.warmup!r}.")
+
+    def __call__(self, epoch: float) -> float:
+        start, top = self.peak * self.start_factor, self.warmup * self.epochs
+        if epoch < top:
+            return _between(start, self.peak, epoch / top)
+        down = (epoch - top) / (self.epochs - top)
+        return _between(self.peak, start * self.final_factor, down)

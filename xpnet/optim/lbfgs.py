@@ -1,0 +1,71 @@
+"""L-BFGS: steps from the curvature that the last gradients show, on all samples at once."""
+
+from xpnet.arguments import count, number, positive
+from xpnet.optim.base import Link, Optimizer
+
+__all__ = ["LBFGS"]
+
+
+class LBFGS(Optimizer):
+    """Limited-memory BFGS, as SciPy computes it (extra ``scipy``).
+
+    ``fit`` then takes all samples as one batch, and an epoch is one iteration: a direction from
+    the last `history` steps and a line search. It suits small data and small networks, where it
+    finds much lower losses than stochastic methods. SciPy works on the host in float64, so that on
+    a GPU the parameters and gradients are moved in every evaluation.
+
+    Parameters
+    ----------
+    history : int, default 10
+        How many steps the curvature is estimated from.
+    gradient_tolerance : float, default 1e-5
+        Stop when no element of the gradient is larger.
+    loss_tolerance : float, default 2.2e-9
+        Stop when an iteration lowers the loss by less than this share of it.
+    max_evaluations : int, default 15000
+        Evaluations of the loss in one ``fit``.
+    weight_decay : float, default 0
+        Adds ``weight_decay / 2`` times the sum of the squared weights to what is minimised; biases
+        are left out.
+
+    Raises
+    ------
+    ArgumentError
+        For settings outside of their ranges.
+
+    Notes
+    -----
+    Source: Liu and Nocedal, "On the limited memory BFGS method for large scale optimization",
+    Mathematical Programming 45 (1989); Byrd, Lu, Nocedal and Zhu (1995) for the code in SciPy.
+    Dropout and noise are drawn once for a ``fit``, since the loss must not change between two
+    evaluations.
+    """
+
+    def __init__(
+        self,
+        history: int = 10,
+        gradient_tolerance: float = 1e-5,
+        loss_tolerance: float = 2.2e-9,
+        max_evaluations: int = 15000,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(1.0, weight_decay=weight_decay)
+        self.history = count("history", history)
+        self.gradient_tolerance = positive("gradient_tolerance", gradient_tolerance)
+        self.loss_tolerance = number("loss_tolerance", loss_tolerance, 0)
+        self.max_evaluations = count("max_evaluations", max_evaluations)
+
+    def chain(self) -> list[Link]:
+        """No rule of its own: SciPy changes the parameters."""
+        return []
+
+    def options(self, iterations: int) -> dict[str, float]:
+        """The settings by SciPy's names."""
+        return {
+            "maxiter": iterations,
+            "maxfun": self.max_evaluations,
+            "maxcor": self.history,
+            "gtol": self.gradient_tolerance,
+            "ftol": self.loss_tolerance,
+            "maxls": 50,
+        }

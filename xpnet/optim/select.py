@@ -1,0 +1,34 @@
+"""Optimisers by name."""
+
+from collections.abc import Callable
+
+from xpnet.errors import ArgumentError, UnknownNameError
+from xpnet.optim.adam import Adam, AdamW, Nadam, RAdam
+from xpnet.optim.adaptive import Adadelta, Adagrad, RMSprop
+from xpnet.optim.base import Optimizer
+from xpnet.optim.lbfgs import LBFGS
+from xpnet.optim.sgd import SGD, Lion
+
+__all__ = ["get_optimizer"]
+
+_BY_NAME: dict[str, Callable[..., Optimizer]] = {
+    kind.__name__.lower(): kind
+    for kind in (SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW, Nadam, RAdam, Lion, LBFGS)
+}
+
+
+def get_optimizer(spec: str | Optimizer, learning_rate: float | None = None) -> Optimizer:
+    """The optimiser of this name, or `spec` itself if it is one already."""
+    if isinstance(spec, Optimizer):
+        return spec
+    if not isinstance(spec, str):
+        raise ArgumentError(
+            f"an optimizer is a name or an object such as xpnet.SGD(0.1), got {spec!r}."
+        )
+    if spec not in _BY_NAME:
+        raise UnknownNameError("optimizer", spec, _BY_NAME)
+    if learning_rate is None:
+        return _BY_NAME[spec]()
+    if _BY_NAME[spec] is LBFGS:
+        raise ArgumentError("lbfgs searches its step lengths itself: it has no learning rate.")
+    return _BY_NAME[spec](learning_rate)
