@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import xpnet as xn
+from xpnet.train.callbacks import Callbacks
 
 X, Y = np.random.default_rng(0).normal(size=(12, 4)), np.arange(12) % 3
 
@@ -29,6 +30,9 @@ class Log(xn.Callback):
     def on_epoch_begin(self, model, epoch):
         self.note("epoch_begin", epoch)
 
+    def on_gradient(self, model, step):
+        self.note("gradient", step)
+
     def on_step_end(self, model, step):
         self.note("step_end", step)
 
@@ -46,18 +50,21 @@ def test_the_order_of_the_calls_over_two_fits():
     model.fit(X, Y, epochs=1, batch_size=8, callbacks=[Log(log)])
     assert log == [
         ("fit_begin", 0),
-        ("epoch_begin", 1), ("step_end", 1), ("step_end", 2), ("epoch_end", 1),
-        ("epoch_begin", 2), ("step_end", 3), ("step_end", 4), ("epoch_end", 2),
-        ("fit_end", 2),
-        ("fit_begin", 2), ("epoch_begin", 3), ("step_end", 5), ("step_end", 6), ("epoch_end", 3),
-        ("fit_end", 3),
+        ("epoch_begin", 1),
+        ("gradient", 1), ("step_end", 1), ("gradient", 2), ("step_end", 2),
+        ("epoch_end", 1), ("epoch_begin", 2),
+        ("gradient", 3), ("step_end", 3), ("gradient", 4), ("step_end", 4),
+        ("epoch_end", 2), ("fit_end", 2),
+        ("fit_begin", 2), ("epoch_begin", 3),
+        ("gradient", 5), ("step_end", 5), ("gradient", 6), ("step_end", 6),
+        ("epoch_end", 3), ("fit_end", 3),
     ]  # fmt: skip
 
 
 def test_several_callbacks_are_called_in_turn():
     log = []
     make().fit(X, Y, epochs=1, batch_size=100, callbacks=[Log(log, "a "), Log(log, "b ")])
-    events = ("fit_begin", "epoch_begin", "step_end", "epoch_end", "fit_end")
+    events = ("fit_begin", "epoch_begin", "gradient", "step_end", "epoch_end", "fit_end")
     assert [entry[0] for entry in log] == [f"{n} {e}" for e in events for n in "ab"]
 
 
@@ -113,7 +120,7 @@ def test_one_callback_outside_of_a_list_is_refused_with_a_hint(callbacks):
         make().fit(X, Y, callbacks=callbacks)
 
 
-EVENTS = {"epoch_begin": (0, 0), "step_end": (0, 1), "epoch_end": (1, 2)}
+EVENTS = {"epoch_begin": (0, 0), "gradient": (0, 0), "step_end": (0, 1), "epoch_end": (1, 2)}
 
 
 @pytest.mark.parametrize("event", EVENTS)
@@ -155,6 +162,30 @@ def test_an_error_of_a_callback_leaves_a_model_that_goes_on_as_if_nothing_was():
         np.testing.assert_array_equal(model.parameters[name], value)
     a, b = (m.train_on_batch(X, Y) for m in (model, twin))
     assert a == b
+
+
+def test_gradients_are_read_before_the_update_that_uses_them():
+    seen = []
+
+    class See(xn.Callback):
+        def on_gradient(self, model, step):
+            before = model.state_dict()
+            change = {name: 0.1 * np.asarray(g) for name, g in model.gradients.items()}
+            seen.append({name: before[name] - change[name] for name in change})
+
+    model = xn.Model(xn.Dense(3), optimizer=xn.SGD(0.1), dtype="float64")
+    model.fit(X, Y, epochs=1, batch_size=12, callbacks=[See()])
+    assert len(seen) == 1
+    for name, value in model.parameters.items():
+        np.testing.assert_allclose(value, seen[0][name], rtol=1e-14)
+
+
+def test_only_callbacks_that_have_them_are_called_at_every_step():
+    found = Callbacks([Log([]), xn.Callback(), lambda model, epoch, logs: None])
+    assert [call.__name__ for call in found.gradient + found.step_end] == [
+        "on_gradient",
+        "on_step_end",
+    ]
 
 
 def test_a_callback_may_use_the_model():

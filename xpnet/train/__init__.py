@@ -1,8 +1,29 @@
 """Training: the model, the loop, data at the door, callbacks, history."""
 
-from xpnet.train.callbacks import Callback
+from xpnet.train.callbacks import (
+    Callback,
+    CSVLog,
+    EarlyStopping,
+    GradientMonitor,
+    JSONLinesLog,
+    KeepBest,
+    ReduceOnPlateau,
+    TensorBoard,
+)
 from xpnet.train.history import History
 from xpnet.train.mlp import MLP
 from xpnet.train.model import Model
 
-__all__ = ["MLP", "Callback", "History", "Model"]
+__all__ = [
+    "MLP",
+    "CSVLog",
+    "Callback",
+    "EarlyStopping",
+    "GradientMonitor",
+    "History",
+    "JSONLinesLog",
+    "KeepBest",
+    "Model",
+    "ReduceOnPlateau",
+    "TensorBoard",
+]

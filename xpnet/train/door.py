@@ -6,7 +6,8 @@ from typing import Any
 from xpnet.backends import dtype_name, is_float
 from xpnet.errors import DataError, DTypeError, ShapeError
 from xpnet.train.arrays import cast, check_finite, check_rows, to_backend
-from xpnet.train.network import Network, Spec
+from xpnet.train.computation import Spec
+from xpnet.train.network import Network
 
 __all__ = ["Data", "Door"]
 
@@ -76,19 +77,20 @@ class Door:
             return self._labels(name, t, integer)
         if loss.target == "any" and integer:
             return self._backend.asarray(t, "int64")
-        if t.ndim == 1 and output == (1,):
+        shape = loss.target_shape(output)
+        if t.ndim == 1 and shape == (1,):
             t = self._backend.xp.reshape(t, (-1, 1))
-        if tuple(t.shape[1:]) != output and loss.target != "any":
-            short = f" or {(rows,)}" if output == (1,) else ""
+        if tuple(t.shape[1:]) != shape and loss.target != "any":
+            short = f" or {(rows,)}" if shape == (1,) else ""
             raise ShapeError(
-                f"{loss.name} expects {name} of shape {(rows, *output)}{short} for this network, "
+                f"{loss.name} expects {name} of shape {(rows, *shape)}{short} for this network, "
                 f"got {tuple(t.shape)}."
             )
         t = cast(t, self._backend, self._dtype)
         if self._finite:
             check_finite(name, t, self._backend)
-        if self._values and loss.target in ("classes", "binary"):
-            self._probabilities(name, t)
+        if self._values and loss.target in ("classes", "binary", "counts"):
+            self._range(name, t)
         return t
 
     def _labels(self, name: str, t: Any, integer: bool) -> Any:
@@ -129,15 +131,21 @@ class Door:
             return "Number the classes by numpy.unique(y, return_inverse=True)[1]."
         return f"Give the last layer {high + 1} units, or number the classes without gaps."
 
-    def _probabilities(self, name: str, t: Any) -> None:
-        """Targets of a classification loss are probabilities."""
-        xp = self._backend.xp
+    def _range(self, name: str, t: Any) -> None:
+        """Counts are at least 0; targets of a classification loss are probabilities."""
+        xp, loss = self._backend.xp, self._loss
         low, high = float(xp.min(t)), float(xp.max(t))
+        if loss.target == "counts":
+            if low < 0:
+                raise DataError(f"{loss.name} expects {name} of at least 0, got {low:g}.")
+            return
         if low < 0 or high > 1:
             raise DataError(
-                f"{self._loss.name} expects {name} from 0 to 1, got from {low:g} to {high:g}."
+                f"{loss.name} expects {name} from 0 to 1, got from {low:g} to {high:g}."
             )
-        if self._loss.target == "classes":
+        if loss.hard and bool(xp.any((t > 0) & (t < 1))):
+            raise DataError(f"{loss.name} expects {name} of 0 and 1, not probabilities between.")
+        if loss.target == "classes":
             worst = float(xp.max(xp.abs(xp.sum(t, axis=-1) - 1)))
             if worst > 1e-3:
                 raise DataError(

@@ -10,16 +10,18 @@ from xpnet import random
 from xpnet.backends import PlannedBackend
 from xpnet.errors import DivergedError
 from xpnet.train.callbacks import Callbacks
+from xpnet.train.computation import WEIGHT, Computation
 from xpnet.train.door import Data
 from xpnet.train.history import History
-from xpnet.train.network import Network, Program
+from xpnet.train.network import Network
+from xpnet.train.programs import Program
 from xpnet.train.progress import Progress
 from xpnet.train.trainer import Trainer
 
 if TYPE_CHECKING:
     from xpnet.train.model import Model
 
-__all__ = ["Epoch", "measure", "measure_programs", "run_epochs"]
+__all__ = ["Epoch", "combine", "measure", "measure_programs", "run_epochs"]
 
 _SHUFFLE = 2  # the stream of random numbers that orders the samples
 
@@ -28,15 +30,18 @@ def _batches(rows: int, batch_size: int) -> list[slice]:
     return [slice(i, min(i + batch_size, rows)) for i in range(0, rows, batch_size)]
 
 
-def _average(network: Network, data: Data, log: Any, sizes: list[int]) -> dict[str, float]:
-    """Mean of the batches' results, by their number of samples or their total weight.
+def combine(
+    network: Network, computation: Computation, log: Any, sizes: list[int]
+) -> dict[str, float]:
+    """Loss and metrics of all batches, from each one's results and its samples or their weight.
 
     Given with the digits that the model's type has: 0.975, not 0.9750000238418579.
     """
-    names = ["loss", *network.metrics]
-    shares = np.asarray(sizes, dtype="float64") if data.w is None else log[:, -1]
-    means = (log[:, : len(names)] * shares[:, None]).sum(axis=0) / shares.sum()
-    return {n: float(str(m)) for n, m in zip(names, means.astype(network.dtype), strict=True)}
+    layout, kind = computation.layout, np.dtype(network.dtype).type
+    weights = log[:, layout[WEIGHT]][:, 0] if WEIGHT in layout else sizes
+    shares = np.asarray(weights, dtype="float64")
+    found = {n: m.combine(log[:, layout[n]], shares) for n, m in network.measures.items()}
+    return {name: float(str(kind(value))) for name, value in found.items()}
 
 
 def measure_programs(network: Network, data: Data, batch_size: int) -> list[Program]:
@@ -56,7 +61,7 @@ def measure(network: Network, data: Data, batch_size: int) -> dict[str, float]:
         rows.append(network.backend.copy(program.results))
     results = network.backend.to_numpy(network.backend.xp.stack(rows)).astype("float64")
     sizes = [part.stop - part.start for part in parts]
-    return _average(network, data, results, sizes)
+    return combine(network, programs[0].computation, results, sizes)
 
 
 class Epoch:
@@ -70,8 +75,9 @@ class Epoch:
             size: network.program(data.spec("train", size))
             for size in sorted(set(self._sizes), reverse=True)
         }
-        columns = network.result_count(data.spec("train", 1))
-        self._log = network.backend.zeros((len(self._parts), columns), network.dtype)
+        self._computation = self._programs[self._sizes[0]].computation
+        shape = len(self._parts), self._computation.size
+        self._log = network.backend.zeros(shape, network.dtype)
 
     def run(
         self,
@@ -85,10 +91,11 @@ class Epoch:
         order, backend = self._order(trainer), self._network.backend
         planned = backend if isinstance(backend, PlannedBackend) else None
         kept: list[Any] = []
+        varies = trainer.optimizer.varies
         for i, (part, size) in enumerate(zip(self._parts, self._sizes, strict=True)):
             program = self._programs[size]
             program.load(self.data.arrays, part if order is None else order[part])
-            program.run()
+            trainer.run(program)
             if i == 0 or backend.synchronous:
                 self._check(trainer, i, float(program.results[0]))
             if i == 0:
@@ -97,15 +104,19 @@ class Epoch:
                 planned.write(self._log[i], program.results)
             else:
                 kept.append(program.results)
-            trainer.updater.apply(rate)
+            for call in callbacks.gradient:
+                call(model, trainer.step + 1)
+            if varies and i:
+                rate = trainer.rate(i / len(self._parts))
+            trainer.apply(program, rate)
             progress.step(size)
             for call in callbacks.step_end:
-                call(model, trainer.updater.step)
+                call(model, trainer.step)
         log = backend.to_numpy(backend.xp.stack(kept) if kept else self._log).astype("float64")
         for i, loss in enumerate(log[:, 0].tolist()):
             self._check(trainer, i, loss)
         self._check_parameters(trainer)
-        return _average(self._network, self.data, log, self._sizes)
+        return combine(self._network, self._computation, log, self._sizes)
 
     def _order(self, trainer: Trainer) -> Any:
         """The order of the samples in this epoch, on the backend; None for as they come."""
@@ -158,7 +169,7 @@ def run_epochs(
             progress.epoch()
             callbacks.epoch_begin(model, trainer.epoch + 1)
             row: dict[str, float] = {"epoch": trainer.epoch + 1}
-            start, rate = perf_counter(), trainer.rate
+            start, rate = perf_counter(), trainer.rate()
             with trainer.network.backend.quiet():
                 row.update(epoch.run(model, trainer, rate, callbacks, progress))
             seconds = perf_counter() - start

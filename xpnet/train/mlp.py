@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from xpnet.errors import ArgumentError
-from xpnet.nn import Dense, Sequential
+from xpnet.nn import Dense, Dropout, Sequential
 from xpnet.nn import activation as activation_layer
 from xpnet.train.model import Model
 
@@ -15,6 +15,7 @@ def MLP(
     sizes: Sequence[int],
     activation: Any = "relu",
     *,
+    dropout: float = 0.0,
     kernel_init: Any = "glorot_uniform",
     bias_init: Any = "zeros",
     **settings: Any,
@@ -27,6 +28,8 @@ def MLP(
         Features, units of each hidden layer, outputs: ``[784, 128, 10]``.
     activation : str or callable, default "relu"
         Behind every layer but the last.
+    dropout : float, default 0
+        Rate of a `Dropout` behind every activation.
     kernel_init, bias_init : str or initialiser
         See `Dense`.
     **settings
@@ -47,4 +50,7 @@ def MLP(
     for units in sizes[1:]:
         layers.append(Dense(units, kernel_init=kernel_init, bias_init=bias_init))
         layers.append(activation_layer(activation))
-    return Model(Sequential(*layers[:-1]), input_shape=sizes[0], **settings)
+        if dropout:
+            layers.append(Dropout(dropout))
+    hidden = layers[: -2 if dropout else -1]
+    return Model(Sequential(*hidden), input_shape=sizes[0], **settings)

@@ -2,148 +2,25 @@
 
     batch -> forward -> loss -> backward -> gradient vector -> update -> parameter vector
 
-A program is planned where the backend has kernels with ``out=``, and interpreted elsewhere;
-both are loaded with a batch, run, and read alike.
+What is computed for a kind of batch is in `computation`, how it is run in `programs`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from xpnet import ops
-from xpnet.backends import Backend
-from xpnet.backends.base import PlannedBackend
-from xpnet.errors import GraphError, ShapeError
-from xpnet.graph import (
-    Arena,
-    Graph,
-    ParameterTable,
-    Plan,
-    Value,
-    checked,
-    distinct,
-    gradients,
-    initialise,
-    interpret,
-    trace,
-)
-from xpnet.nn import LayerLike, Loss, mean_over_samples
+from xpnet.backends import Backend, PlannedBackend
+from xpnet.errors import ArgumentError, GraphError, ShapeError
+from xpnet.graph import Arena, Graph, ParameterTable, Value, initialise, trace, under
+from xpnet.nn import LayerLike, Loss, Metric, loss_metric
 from xpnet.train.arrays import cast, check_finite, to_backend
+from xpnet.train.computation import Computation, Spec
+from xpnet.train.programs import InterpretedProgram, PlannedProgram, Program
 from xpnet.typing import Shape
 
-__all__ = ["LossFunction", "Network", "PlannedProgram", "Program", "Spec"]
+__all__ = ["Network"]
 
 _PROGRAMS = 32  # compiled programs that a network keeps; the least used goes first
 _ROWS = 7  # samples in the trace that finds the parameters; any number would do
-LossFunction = Callable[[Value, Value], Value]
-
-
-@dataclass(frozen=True)
-class Spec:
-    """What a program computes, and on what: its key among a network's programs.
-
-    ``mode`` is ``"predict"`` (the output), ``"evaluate"`` (loss and metrics) or ``"train"``
-    (these and the gradient). ``target`` is the shape of one sample's target.
-    """
-
-    mode: str
-    rows: int
-    target: Shape = ()
-    target_dtype: str = ""
-    weighted: bool = False
-
-
-class Program(Protocol):
-    """A graph that can be loaded with a batch and run.
-
-    Attributes
-    ----------
-    results : array
-        After a run: loss, metrics and, with sample weights, the batch's total weight.
-    """
-
-    results: Any
-
-    def load(self, arrays: Sequence[Any], index: Any) -> None:
-        """Take the rows that `index` (an array, a slice) names as the batch."""
-
-    def run(self) -> None:
-        """Compute."""
-
-    def output(self) -> Any:
-        """The network's output of the last run, which the next run overwrites."""
-
-
-class PlannedProgram:
-    """A program run by its plan: no allocation, no decision."""
-
-    def __init__(self, network: "Network", spec: Spec, graph: Graph, outputs: list[Value]) -> None:
-        backend = network.backend
-        assert isinstance(backend, PlannedBackend)
-        self._backend, table, xp = backend, network.table, backend.xp
-        given = {
-            value: table.view(xp, network.params, name) for name, value in graph.parameters.items()
-        }
-        scalars = [] if spec.mode == "predict" else outputs[: network.result_count(spec)]
-        self.results = backend.zeros((len(scalars),), network.dtype)
-        for position, value in enumerate(scalars):
-            given[value] = backend.xp.reshape(self.results[position : position + 1], ())
-        for name, value in zip(graph.parameters, outputs[len(scalars) :], strict=False):
-            if spec.mode == "train":
-                given[value] = table.view(xp, network.grads, name)
-        kept = outputs if spec.mode == "predict" else []
-        self.plan = Plan(graph, backend, given, kept, network.arena)
-        self._places = [self.plan.array(value) for value in graph.inputs]
-        self._output = self.plan.array(outputs[0])
-
-    def load(self, arrays: Sequence[Any], index: Any) -> None:
-        if isinstance(index, slice):
-            for array, place in zip(arrays, self._places, strict=True):
-                self._backend.write(place, array[index])
-        else:
-            for array, place in zip(arrays, self._places, strict=True):
-                self._backend.gather(array, index, place)
-
-    def run(self) -> None:
-        self.plan.run()
-
-    def output(self) -> Any:
-        return self._output
-
-
-class InterpretedProgram:
-    """A program run by the plain definitions, on any Array API library."""
-
-    def __init__(self, network: "Network", spec: Spec, graph: Graph, outputs: list[Value]) -> None:
-        self._network, self._spec = network, spec
-        self._graph, self._outputs = graph, outputs
-        self.results: Any = None
-        self._batch: list[Any] = []
-
-    def load(self, arrays: Sequence[Any], index: Any) -> None:
-        take = self._network.backend.take
-        self._batch = [
-            a[index, ...] if isinstance(index, slice) else take(a, index) for a in arrays
-        ]
-
-    def run(self) -> None:
-        network, xp = self._network, self._network.backend.xp
-        feeds = dict(zip(self._graph.inputs, self._batch, strict=True))
-        for name, value in self._graph.parameters.items():
-            feeds[value] = network.table.view(xp, network.params, name)
-        device = network.backend.device
-        found = interpret(self._graph, xp, feeds, self._outputs, device)
-        self._found = found[0]
-        if self._spec.mode == "predict":
-            return
-        count = network.result_count(self._spec)
-        self.results = xp.stack(found[:count])
-        if self._spec.mode == "train":
-            named = dict(zip(self._graph.parameters, found[count:], strict=True))
-            network.grads = network.table.flatten(xp, named)
-
-    def output(self) -> Any:
-        return self._found
 
 
 class Network:
@@ -154,27 +31,38 @@ class Network:
     layer : callable
         The network, a function of one symbolic value.
     loss : Loss
-    metrics : dict of str to callable
+    metrics : dict of str to Metric
     backend : Backend
     dtype : str
     seed : int
     features : tuple of int
         Shape of one sample.
+    frozen : tuple of str
+        Dotted names of parameters and layers that are not trained.
+
+    Attributes
+    ----------
+    measures : dict of str to Metric
+        The loss, then the metrics.
+    step : 0-d array
+        Number of the training step, from which dropout and noise are drawn.
     """
 
     def __init__(
         self,
         layer: LayerLike,
         loss: Loss,
-        metrics: dict[str, LossFunction],
+        metrics: dict[str, Metric],
         backend: Backend,
         dtype: str,
         seed: int,
         features: Shape,
+        frozen: tuple[str, ...] = (),
     ) -> None:
-        self.layer, self.loss, self.metrics = layer, loss, metrics
+        self.layer, self.loss, self.metrics, self.frozen = layer, loss, metrics, frozen
         self.backend, self.dtype, self.features, self.seed = backend, dtype, features, seed
-        self.graph, made = trace(layer, [("x", (_ROWS, *features), dtype)])
+        self.measures = {"loss": loss_metric(loss), **metrics}
+        self.graph, made = self._trace(_ROWS, training=False)
         output = made.shape
         if output[:1] != (_ROWS,):
             raise ShapeError(
@@ -183,13 +71,41 @@ class Network:
             )
         self.output_shape = output[1:]
         self.table = ParameterTable.of(self.graph)
-        if not self.table.specs:
-            raise GraphError("the network has no parameters, so there is nothing to train.")
+        self._check_trainable()
         start = initialise(self.graph, backend, dtype, seed)
         self.params = self.table.flatten(backend.xp, start)
-        self.grads = backend.zeros((self.table.size,), dtype)
+        self.grads = backend.zeros((self.table.trainable,), dtype)
+        self.step = backend.zeros((), "int64")
         self.arena = Arena(backend) if isinstance(backend, PlannedBackend) else None
         self._programs: dict[Spec, Program] = {}
+
+    def _trace(self, rows: int, training: bool) -> tuple[Graph, Value]:
+        declared = [("x", (rows, *self.features), self.dtype)]
+        return trace(self.layer, declared, training=training, seed=self.seed, frozen=self.frozen)
+
+    def _check_trainable(self) -> None:
+        """Raise unless something is left to train, and everything frozen exists."""
+        for name in self.frozen:
+            self._check_known(name)
+        if not self.table.trainable:
+            what = "no parameters that are not frozen" if self.frozen else "no parameters"
+            raise GraphError(f"the network has {what}, so there is nothing to train.")
+
+    def _check_known(self, name: str) -> None:
+        if not any(under(name, path) for path in self.table.specs):
+            raise ArgumentError(
+                f"no layer or parameter is called {name!r}: the parameters are "
+                f"{', '.join(self.table.specs)}."
+            )
+
+    # --- state --------------------------------------------------------------------------------
+
+    def set_step(self, step: int) -> None:
+        """Set the number of the training step."""
+        if isinstance(self.backend, PlannedBackend):
+            self.backend.write(self.step, step)
+        else:
+            self.step = self.backend.asarray(step, "int64")
 
     def set_params(self, params: Any) -> None:
         """Set the flat parameter vector."""
@@ -198,8 +114,18 @@ class Network:
         else:
             self.params = self.backend.copy(params)
 
-    def load(self, arrays: Mapping[str, Any]) -> None:
-        """Set the parameters from arrays by name, of any library, after checking all."""
+    def views(self, vector: Any) -> dict[str, Any]:
+        """The parts of a flat vector, of parameters or of gradients, by name."""
+        trained = vector.shape[0] == self.table.trainable
+        names = self.table.trained if trained else self.table.specs
+        return {name: self.table.view(self.backend.xp, vector, name) for name in names}
+
+    def load(self, arrays: Mapping[str, Any], only: Sequence[str] | None = None) -> None:
+        """Set the parameters from arrays by name, of any library, after checking all.
+
+        With `only`, those under these dotted names alone.
+        """
+        arrays = arrays if only is None else self._selected(arrays, only)
         names = {name: f"parameter {name!r}" for name in arrays}
         found = {name: to_backend(names[name], a, self.backend) for name, a in arrays.items()}
         self.table.check(found, {name: a.shape for name, a in found.items()})
@@ -208,8 +134,20 @@ class Network:
             check_finite(names[name], a, self.backend)
         self.set_params(self.table.flatten(self.backend.xp, typed))
 
-    def clone(self) -> "Network":
-        """A network with memory of its own and the same parameters."""
+    def _selected(self, arrays: Mapping[str, Any], only: Sequence[str]) -> dict[str, Any]:
+        """The arrays under these dotted names, and the network's own parameters elsewhere."""
+        for name in only:
+            self._check_known(name)
+        wanted = [p for p in self.table.specs if any(under(name, p) for name in only)]
+        missing = [path for path in wanted if path not in arrays]
+        if missing:
+            raise ShapeError(
+                f"the state has no {', '.join(missing)}; it has {', '.join(arrays) or 'nothing'}."
+            )
+        return self.views(self.params) | {path: arrays[path] for path in wanted}
+
+    def clone(self, frozen: tuple[str, ...] | None = None) -> "Network":
+        """A network with memory of its own and the same parameters, perhaps frozen otherwise."""
         copy = Network(
             self.layer,
             self.loss,
@@ -218,13 +156,12 @@ class Network:
             self.dtype,
             self.seed,
             self.features,
+            self.frozen if frozen is None else frozen,
         )
-        copy.set_params(self.params)
+        copy.set_params(copy.table.flatten(self.backend.xp, self.views(self.params)))
         return copy
 
-    def result_count(self, spec: Spec) -> int:
-        """How many numbers a program's `results` hold."""
-        return 1 + len(self.metrics) + spec.weighted
+    # --- programs -----------------------------------------------------------------------------
 
     def program(self, spec: Spec) -> Program:
         """The program for this kind of batch, compiled when it is first asked for."""
@@ -235,33 +172,21 @@ class Network:
         return program
 
     def _compile(self, spec: Spec) -> Program:
-        graph, outputs = self.trace(spec)
+        computation = self.compute(spec)
         if self.arena is None:
-            return InterpretedProgram(self, spec, graph, outputs)
+            return InterpretedProgram(self, computation)
         memory = self.arena.memory
-        program = PlannedProgram(self, spec, graph, outputs)
+        program = PlannedProgram(self, computation)
         if self.arena.memory is not memory:
             self._programs.clear()  # they would keep the smaller memory alive
         return program
 
-    def trace(self, spec: Spec) -> tuple[Graph, list[Value]]:
-        """The graph of a program, and its outputs: results, then gradients."""
-        graph, output = trace(self.layer, [("x", (spec.rows, *self.features), self.dtype)])
+    def compute(self, spec: Spec) -> Computation:
+        """The graph of a program and its outputs."""
+        graph, output = self._trace(spec.rows, spec.mode == "train")
         if {n: s.shape for n, s in graph.specs.items()} != self.table.shapes:
             raise GraphError(
                 f"traced again, the network has the parameters {', '.join(graph.specs)}, before it "
                 f"had {', '.join(self.table.specs)}: it must make the same layers at every call."
             )
-        if spec.mode == "predict":
-            return graph, [output]
-        target = graph.input("y", (spec.rows, *spec.target), spec.target_dtype)
-        weights = graph.input("w", (spec.rows,), self.dtype) if spec.weighted else None
-        means = []
-        for name, function in [(self.loss.name, self.loss.function), *self.metrics.items()]:
-            values = checked(function, function(output, target))
-            means.append(mean_over_samples(name, values, spec.rows, weights))
-        if weights is not None:
-            means.append(ops.sum(weights))
-        if spec.mode == "train":
-            means += gradients(graph, means[0], list(graph.parameters.values()))
-        return graph, distinct(means)
+        return Computation.of(spec, graph, output, self.measures, self.table)

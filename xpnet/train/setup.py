@@ -5,10 +5,11 @@ from typing import Any
 
 from xpnet.backends import Backend, resolve
 from xpnet.errors import ArgumentError, DataError, ShapeError
-from xpnet.nn import LayerLike, Loss
+from xpnet.nn import LayerLike, Loss, Metric
 from xpnet.train.arrays import check_features
 from xpnet.train.door import Data, Door
-from xpnet.train.network import LossFunction, Network
+from xpnet.train.ids import check_ids
+from xpnet.train.network import Network
 from xpnet.typing import Shape
 
 __all__ = ["Setup"]
@@ -24,12 +25,13 @@ class Setup:
 
     net: LayerLike
     loss: Loss
-    metrics: dict[str, LossFunction]
+    metrics: dict[str, Metric]
     wanted_backend: Backend | None
     dtype: str
     seed: int
     input_shape: Shape | None
     check_finite: bool
+    frozen: tuple[str, ...] = ()
     network: Network | None = None
 
     @property
@@ -47,7 +49,14 @@ class Setup:
         if self.features not in (None, features):
             raise ShapeError(f"the model is for samples of shape {self.features}, got {features}.")
         return self.network or Network(
-            self.net, self.loss, self.metrics, backend, self.dtype, self.seed, features
+            self.net,
+            self.loss,
+            self.metrics,
+            backend,
+            self.dtype,
+            self.seed,
+            features,
+            self.frozen,
         )
 
     def backend_for(self, *arrays: Any) -> Backend:
@@ -67,7 +76,10 @@ class Setup:
         backend = self.backend_for(X, *others)
         finite = self.check_finite and (wait or backend.synchronous)
         x = check_features("X", X, backend, self.dtype, self.features, finite)
-        return self.network_for(backend, tuple(x.shape[1:])), x
+        network = self.network_for(backend, tuple(x.shape[1:]))
+        if wait or backend.synchronous:
+            check_ids("X", x, network)
+        return network, x
 
     def admit(self, X: Any, y: Any, w: Any = None, wait: bool = True) -> tuple[Network, Data]:
         """Inputs, targets and weights, checked, and the network for them."""
@@ -90,5 +102,6 @@ class Setup:
             )
         name, finite = f"{where}X", self.check_finite
         x = check_features(name, X, backend, self.dtype, network.features, finite)
+        check_ids(name, x, network)
         door = Door(network, where, True, finite)
         return Data(x, door.target(y, x.shape[0]), door.weights(w, x.shape[0]))

@@ -41,7 +41,10 @@ def summary(network: Network) -> Summary:
     ]
     total = network.table.size
     size = total * (4 if network.dtype == "float32" else 8)
+    fixed = total - network.table.trainable
+    more = f" ({fixed:,} of them not trained)" if fixed else ""
     lines.append(
-        f"{total:,} parameters, {size / 2**20:.2f} MiB, {network.dtype} on {network.backend.name}"
+        f"{total:,} parameters{more}, {size / 2**20:.2f} MiB, {network.dtype} on "
+        f"{network.backend.name}"
     )
     return Summary("\n".join(lines))

@@ -4,6 +4,7 @@ from typing import Any
 
 from xpnet.optim import Optimizer
 from xpnet.train.network import Network
+from xpnet.train.programs import Program
 from xpnet.train.updater import Updater
 
 __all__ = ["Trainer"]
@@ -18,19 +19,40 @@ class Trainer:
     updater : Updater
     seed : int
         Of the shuffles.
-    epoch : int
-        Epochs finished since the network was built.
+    epoch, step : int
+        Epochs and steps finished since the network was built.
     """
 
     def __init__(self, network: Network, optimizer: Optimizer, seed: int) -> None:
-        self.network, self.optimizer, self.seed, self.epoch = network, optimizer, seed, 0
+        self.network, self.optimizer, self.seed = network, optimizer, seed
+        self.epoch = self.step = 0
+        self._program: Program | None = None
         self.updater = Updater(network, optimizer)
         self.keep("the beginning")
 
+    def rate(self, share: float = 0.0) -> float:
+        """The learning rate when this share of the present epoch is done."""
+        return self.optimizer.rate(self.epoch + share if share else self.epoch)
+
+    def run(self, program: Program) -> None:
+        """Compute loss and gradients of the batch that was loaded."""
+        if program.computation.graph.step is not None:
+            self.network.set_step(self.step)
+        program.run()
+        self._program = program
+
     @property
-    def rate(self) -> float:
-        """The learning rate of this epoch."""
-        return self.optimizer.rate(self.epoch)
+    def loss(self) -> Any:
+        """The loss of the last batch, a 0-d array; None before the first."""
+        if self._program is None:
+            return None
+        return self.network.backend.copy(self._program.results[0, ...])
+
+    def apply(self, program: Program, rate: float) -> None:
+        """Let what was computed change the state and the parameters."""
+        program.commit()
+        self.updater.apply(rate)
+        self.step += 1
 
     def set_optimizer(self, optimizer: Optimizer) -> None:
         """Go on with another optimiser, whose state is empty."""
@@ -52,15 +74,21 @@ class Trainer:
         self.updater.reset()
         return when
 
-    def load(self, state: Any) -> None:
+    def load(self, state: Any, only: Any = None) -> None:
         """Set the parameters from arrays by name; the optimiser starts again."""
-        self.network.load(state)
+        self.network.load(state, only)
         self.updater.reset()
         self.keep("the state that was loaded")
+
+    def freeze(self, names: tuple[str, ...]) -> "Trainer":
+        """The same with these layers frozen, and an optimiser that starts again."""
+        copy = Trainer(self.network.clone(names), self.optimizer, self.seed)
+        copy.epoch, copy.step = self.epoch, self.step
+        return copy
 
     def clone(self, optimizer: Optimizer) -> "Trainer":
         """An independent copy, with a copy of the optimiser."""
         copy = Trainer(self.network.clone(), optimizer, self.seed)
-        copy.epoch, copy._good = self.epoch, self._good
+        copy.epoch, copy.step, copy._good = self.epoch, self.step, self._good
         copy.updater.resume(self.updater)
         return copy

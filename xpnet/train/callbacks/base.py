@@ -1,4 +1,4 @@
-"""Code that runs during training."""
+"""What a callback is, and several of them as one."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -25,6 +25,9 @@ class Callback:
     def on_epoch_begin(self, model: "Model", epoch: int) -> None:
         """Run before each epoch; epochs are counted from 1 over the model's life."""
 
+    def on_gradient(self, model: "Model", step: int) -> None:
+        """Run after the backward pass, before the update of this number; see `Model.gradients`."""
+
     def on_step_end(self, model: "Model", step: int) -> None:
         """Run after each update; steps are counted from 1 over the model's life."""
 
@@ -44,6 +47,11 @@ class _Function(Callback):
         return result
 
 
+def _own(callback: Callback, event: str) -> bool:
+    """Whether the callback's class overrides this event."""
+    return getattr(type(callback), event) is not getattr(Callback, event)
+
+
 class Callbacks:
     """Several callbacks as one."""
 
@@ -51,8 +59,9 @@ class Callbacks:
         if callbacks is not None and not isinstance(callbacks, list | tuple):
             raise ArgumentError(f"callbacks must be a list, such as [callback]; got {callbacks!r}.")
         self._all = [self._one(c) for c in callbacks or ()]
-        base = Callback.on_step_end
-        self.step_end = [c.on_step_end for c in self._all if type(c).on_step_end is not base]
+        # Called at every step, so only those that a callback has of its own.
+        self.gradient = [c.on_gradient for c in self._all if _own(c, "on_gradient")]
+        self.step_end = [c.on_step_end for c in self._all if _own(c, "on_step_end")]
 
     @staticmethod
     def _one(callback: Any) -> Callback:

@@ -1,0 +1,65 @@
+"""The column of the history that a callback watches, and which way it improves."""
+
+import re
+from math import inf
+from typing import Any
+
+from xpnet.arguments import number
+from xpnet.errors import ArgumentError, UnknownNameError
+
+__all__ = ["Watched"]
+
+_GROWS = re.compile(r"(accuracy|(^|_)r2)$")  # columns of which more is better
+
+
+class Watched:
+    """One column, and when a value of it is better than another.
+
+    Parameters
+    ----------
+    monitor : str
+        Name of the column.
+    mode : {"auto", "min", "max"}
+        ``"auto"`` maximises columns that end in ``accuracy`` or ``r2``.
+    min_delta : float
+        A value must be better by more than this, at least 0.
+    """
+
+    def __init__(self, monitor: Any, mode: Any, min_delta: Any = 0.0) -> None:
+        if not isinstance(monitor, str):
+            raise ArgumentError(
+                f"monitor must be a column of the history, such as 'val_loss'; got {monitor!r}."
+            )
+        if mode not in ("auto", "min", "max"):
+            raise UnknownNameError("mode", mode, ("auto", "min", "max"))
+        self.column = monitor
+        grows = bool(_GROWS.search(monitor)) if mode == "auto" else mode == "max"
+        self._sign = 1 if grows else -1
+        self._min_delta = number("min_delta", min_delta, 0)
+
+    @property
+    def worst(self) -> float:
+        """What every finite value is better than."""
+        return -self._sign * inf
+
+    def value(self, logs: dict[str, float]) -> float:
+        """The column's value in a row of the history.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such column.
+        """
+        if self.column in logs:
+            return logs[self.column]
+        validated = any(name.startswith("val_") for name in logs)
+        missing = self.column.startswith("val_") and not validated
+        hint = " Give fit validation_data=(X, y) to have it." if missing else ""
+        raise ArgumentError(
+            f"the history has no column {self.column!r} to monitor; its columns are "
+            f"{', '.join(logs)}.{hint}"
+        )
+
+    def better(self, value: float, than: float) -> bool:
+        """Whether `value` improves on `than` by more than min_delta; NaN never does."""
+        return self._sign * value > self._sign * than + self._min_delta

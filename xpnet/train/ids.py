@@ -1,0 +1,46 @@
+"""Numbers that name the rows of an `Embedding`: checked where they come in."""
+
+from typing import Any
+
+from xpnet import ops
+from xpnet.errors import DataError
+from xpnet.graph import Graph, Value
+from xpnet.train.network import Network
+
+__all__ = ["check_ids"]
+
+
+def check_ids(name: str, x: Any, network: Network) -> None:
+    """Raise `DataError` for inputs that name no row of the table that they are looked up in.
+
+    Only numbers that are inputs themselves, or a slice of them, can be checked here.
+    """
+    xp = network.backend.xp
+    for value, size in network.graph.ids:
+        cuts = _cuts(network.graph, value)
+        if cuts is None:
+            continue
+        found = x
+        for cut in cuts:
+            found = ops.slice.fn(xp, found, **cut)
+        low, high = float(xp.min(found)), float(xp.max(found))
+        if low < 0 or high >= size or not bool(xp.all(found == xp.floor(found))):
+            raise DataError(
+                f"{name} is looked up in an Embedding of {size} rows, so it must hold whole "
+                f"numbers from 0 to {size - 1}; got numbers from {low:g} to {high:g}. Number the "
+                "things without gaps, by numpy.unique(things, return_inverse=True)[1], or make "
+                "the table larger."
+            )
+
+
+def _cuts(graph: Graph, value: Value) -> list[dict[str, Any]] | None:
+    """The slices that lead from the input to this value; None if it is computed otherwise."""
+    made = {node.output: node for node in graph.nodes}
+    cuts: list[dict[str, Any]] = []
+    while value in made:
+        node = made[value]
+        if node.record is not ops.slice:
+            return None
+        cuts.insert(0, node.static)
+        value = node.inputs[0]
+    return cuts if value in graph.inputs else None

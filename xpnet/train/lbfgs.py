@@ -1,0 +1,159 @@
+"""Training by SciPy's L-BFGS: every iteration is an epoch on all samples."""
+
+from math import isfinite
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xpnet.errors import ArgumentError, DivergedError
+from xpnet.optim import LBFGS
+from xpnet.optional import require
+from xpnet.train.callbacks import Callbacks
+from xpnet.train.door import Data
+from xpnet.train.history import History
+from xpnet.train.loop import combine, measure
+from xpnet.train.progress import Progress
+from xpnet.train.trainer import Trainer
+
+if TYPE_CHECKING:
+    from xpnet.train.model import Model
+
+__all__ = ["Objective", "run_lbfgs"]
+
+
+class Objective:
+    """Loss and gradient of all samples as SciPy asks for them: float64 vectors on the host."""
+
+    def __init__(self, trainer: Trainer, data: Data, optimizer: LBFGS) -> None:
+        self._trainer, self._network = trainer, trainer.network
+        self._decay = optimizer.weight_decay
+        constrained = [n for n, s in self._network.table.specs.items() if s.constraint is not None]
+        if constrained:
+            raise ArgumentError(
+                f"L-BFGS cannot keep the constraints on {', '.join(constrained)}: leave them out, "
+                "or use another optimizer."
+            )
+        self._program = self._network.program(data.spec("train", data.rows))
+        self._program.load(data.arrays, slice(None))
+        self.rows = data.rows
+        self._at = self.start()
+
+    def start(self) -> Any:
+        """The trained parameters as they are."""
+        network = self._network
+        trained = network.backend.to_numpy(network.params)[: network.table.trainable]
+        return trained.astype("float64")
+
+    def __call__(self, x: Any) -> tuple[float, Any]:
+        """What is minimised, and its gradient."""
+        network, backend = self._network, self._network.backend
+        self._at = x.copy()
+        trained = backend.asarray(x.astype(network.dtype), network.dtype)
+        network.set_params(backend.xp.concat([trained, network.params[network.table.trainable :]]))
+        with backend.quiet():
+            self._trainer.run(self._program)
+        value = float(self._program.results[0])
+        gradient = backend.to_numpy(network.grads).astype("float64")
+        weights = slice(network.table.decayed)
+        gradient[weights] += self._decay * x[weights]
+        value += self._decay / 2 * float(x[weights] @ x[weights])
+        return (value if isfinite(value) else np.inf), gradient
+
+    def accept(self, x: Any) -> dict[str, float]:
+        """Take this point; the loss and the metrics there."""
+        if not np.array_equal(self._at, x):
+            self(x)
+        self._program.commit()
+        log = self._network.backend.to_numpy(self._program.results).astype("float64")[None]
+        return combine(self._network, self._program.computation, log, [self.rows])
+
+
+class _Iterations:
+    """What happens behind each iteration: a row of the history, and the callbacks."""
+
+    def __init__(
+        self,
+        model: "Model",
+        trainer: Trainer,
+        objective: Objective,
+        epochs: int,
+        validation: Data | None,
+        callbacks: Callbacks,
+        progress: Progress,
+    ) -> None:
+        self._model, self._trainer, self._objective = model, trainer, objective
+        self._epochs, self._validation = epochs, validation
+        self._callbacks, self._progress = callbacks, progress
+        self.history, self._clock = History(), perf_counter()
+
+    def begin(self) -> None:
+        """Tell that an epoch begins."""
+        self._progress.epoch()
+        self._callbacks.epoch_begin(self._model, self._trainer.epoch + 1)
+
+    def __call__(self, x: Any) -> None:
+        """Take the point that an iteration found; SciPy stops at `StopIteration`."""
+        row: dict[str, float] = {"epoch": self._trainer.epoch + 1, **self._objective.accept(x)}
+        if self._validation is not None:
+            found = measure(self._trainer.network, self._validation, self._model.chunk)
+            row.update({f"val_{name}": value for name, value in found.items()})
+        self._trainer.epoch += 1
+        self._trainer.keep(f"the end of epoch {self._trainer.epoch}")
+        now = perf_counter()
+        row["seconds"], self._clock = now - self._clock, now
+        self.history.append(row)
+        self._progress.step(self._objective.rows)
+        self._progress.report(row)
+        stop = self._callbacks.epoch_end(self._model, self._trainer.epoch, row)
+        if stop or len(self.history) == self._epochs:
+            raise StopIteration
+        self.begin()
+
+
+def run_lbfgs(
+    model: "Model",
+    trainer: Trainer,
+    data: Data,
+    epochs: int,
+    validation: Data | None,
+    callbacks: Callbacks,
+    progress: Progress,
+) -> History:
+    """Train for at most some iterations; return what happened in each.
+
+    Raises
+    ------
+    DivergedError
+        If the loss is not finite where the training starts.
+    """
+    optimize = require("scipy.optimize", "scipy", "the L-BFGS optimizer")
+    optimizer = trainer.optimizer
+    assert isinstance(optimizer, LBFGS)
+    objective = Objective(trainer, data, optimizer)
+    start = objective.start()
+    if not isfinite(objective(start)[0]):
+        raise DivergedError(
+            "the loss is NaN or infinite where L-BFGS would start: scale the inputs.",
+            trainer.epoch + 1,
+            1,
+        )
+    iterations = _Iterations(model, trainer, objective, epochs, validation, callbacks, progress)
+    trainer.keep("the start of the training")
+    progress.begin(epochs, data.rows)
+    try:
+        callbacks.fit_begin(model)
+        iterations.begin()
+        optimize.minimize(
+            objective,
+            start,
+            jac=True,
+            method="L-BFGS-B",
+            callback=iterations,
+            options=optimizer.options(epochs),
+        )
+    finally:
+        trainer.restore()  # the last iteration that was accepted, not a trial of the line search
+        progress.close()
+        callbacks.fit_end(model)
+    return iterations.history
