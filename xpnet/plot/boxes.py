@@ -1,0 +1,113 @@
+"""What a computational graph's boxes say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from xpnet.graph import Graph, Node, Value
+from xpnet.ops import Vjp
+from xpnet.typing import Shape
+
+__all__ = ["Box", "boxes"]
+
+_TIMES = " \N{MULTIPLICATION SIGN} "
+_LONG = 24  # letters of a setting that is still shown
+
+
+@dataclass(eq=False)
+class Box:
+    """A title, smaller lines below it, and the boxes that it reads, in order.
+
+    Attributes
+    ----------
+    kind : {"input", "parameter", "constant", "op", "gradient"}
+    result : bool
+        Whether nothing in the graph reads it.
+    """
+
+    kind: str
+    title: str
+    lines: list[str] = field(default_factory=list)
+    sources: list[int] = field(default_factory=list)
+    result: bool = True
+
+
+def boxes(graph: Graph, *, ops: bool, backward: bool, rows: int | None = None) -> list[Box]:
+    """The boxes of a graph in an order in which they can be computed.
+
+    Parameters
+    ----------
+    ops : bool
+        Whether parameters and constants are boxes of their own, and not lines in those that read
+        them.
+    backward : bool
+        Whether what back-propagation appended is there too.
+    rows : int, optional
+        A batch size to be shown as n.
+    """
+    made: list[Box] = []
+    place: dict[Value, int] = {}
+
+    def add(box: Box, *values: Value | None) -> None:
+        place.update({value: len(made) for value in values if value is not None})
+        made.append(box)
+
+    for value in graph.inputs:
+        add(Box("input", value.name, _sizes(value.shape, rows)), value)
+    kind = "op"
+    for node in graph.nodes:
+        if isinstance(node.record, Vjp):
+            kind = "gradient"
+        if kind == "gradient" and not backward:
+            break
+        box = Box(kind, node.record.name, _settings(node))
+        for value in node.inputs:
+            if value not in place and ops:
+                add(_source(value), value)
+            if value in place:
+                box.sources.append(place[value])
+                made[place[value]].result = False
+        if not ops:
+            box.lines += _inside([v for v in node.inputs if v not in place])
+        box.lines += [f"→ {size}" for size in _sizes(node.output.shape, rows)]
+        add(box, node.output, node.residual)
+    return made
+
+
+def _sizes(shape: Shape, rows: int | None = None) -> list[str]:
+    """A shape as a line; a single number has none."""
+    lengths = ["n" if i == 0 and n == rows else str(n) for i, n in enumerate(shape)]
+    return [_TIMES.join(lengths)] if lengths else []
+
+
+def _settings(node: Node) -> list[str]:
+    if isinstance(node.record, Vjp):
+        return []  # they are those of the op that it belongs to
+    shown = (f"{name} = {value}" for name, value in node.static.items())
+    return [line for line in shown if len(line) <= _LONG]
+
+
+def _number(data: Any) -> str:
+    """A constant's number; an array has a name instead."""
+    return "constant" if getattr(data, "shape", ()) else f"{float(data):g}"
+
+
+def _source(value: Value) -> Box:
+    title = value.name if value.kind == "parameter" else _number(value.data)
+    return Box(value.kind, title, _sizes(value.shape))
+
+
+def _inside(values: list[Value]) -> list[str]:
+    """The parameters and constants of a box as its lines: the layer, then each with its shape."""
+    lines = []
+    named = [v for v in values if v.kind == "parameter"]
+    layers = list(dict.fromkeys(v.name.rpartition(".")[0] for v in named))
+    for layer in layers:
+        lines += [layer] if layer else []
+        own = (v for v in named if v.name.rpartition(".")[0] == layer)
+        lines += [" ".join([v.name.rpartition(".")[2], *_sizes(v.shape)]) for v in own]
+    for value in values:
+        if value.kind != "parameter":
+            lines += [" ".join([_number(value.data), *_sizes(value.shape)])]
+    return lines

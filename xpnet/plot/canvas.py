@@ -1,0 +1,73 @@
+"""What all pictures share: a place to draw, colours, and arrays of any library as NumPy's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xpnet.backends import backend_of
+from xpnet.errors import DataError
+from xpnet.optional import require
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["COLORS", "axes", "color", "inches", "new_figure", "numbers", "on_host"]
+
+COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#555555")
+"""Colours that colour-blind people can tell apart: Okabe and Ito, "Color universal design" (2008),
+without yellow, which is lost on white."""
+
+
+def color(index: int, count: int) -> Any:
+    """A colour for class `index` of `count`; more classes than `COLORS` share a rainbow."""
+    if count <= len(COLORS):
+        return COLORS[index]
+    return require("matplotlib", "plot", "xpnet.plot").colormaps["turbo"]((index + 0.5) / count)
+
+
+def new_figure(width: float, height: float, layout: str = "constrained") -> Figure:
+    """An empty figure of this size in inches."""
+    figure: Figure = require("matplotlib.figure", "plot", "xpnet.plot").Figure(
+        figsize=(width, height), layout=layout
+    )
+    return figure
+
+
+def axes(ax: Axes | None, width: float = 5.0, height: float = 4.0) -> Axes:
+    """The Axes given, or those of a new figure of this size in inches."""
+    return new_figure(width, height).add_subplot() if ax is None else ax
+
+
+def inches(ax: Axes) -> tuple[float, float]:
+    """Width and height of Axes, before a layout makes room for their labels."""
+    place, figure = ax.get_window_extent(), ax.get_figure(root=True)
+    assert figure is not None
+    return place.width / figure.dpi, place.height / figure.dpi
+
+
+def on_host(x: Any) -> Any:
+    """An array of any library, or a list, as a NumPy array."""
+    backend = backend_of(x)
+    return np.asarray(x) if backend is None else np.asarray(backend.to_numpy(x))
+
+
+def numbers(name: str, x: Any) -> Any:
+    """An array of any library as finite float64 numbers of NumPy.
+
+    Raises
+    ------
+    DataError
+        If `x` is empty, or holds what is not a finite number.
+    """
+    try:
+        found = on_host(x).astype(float)
+    except (TypeError, ValueError):
+        raise DataError(f"{name} must be an array of numbers, got {type(x).__name__}.") from None
+    if not found.size:
+        raise DataError(f"{name} is empty (shape {found.shape}): there is nothing to draw.")
+    if not np.all(np.isfinite(found)):
+        raise DataError(f"{name} holds NaN or infinity; leave such samples out.")
+    return found

@@ -1,0 +1,143 @@
+"""Training curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from xpnet.errors import ArgumentError, DataError, UnknownNameError
+from xpnet.optional import require
+from xpnet.plot.canvas import COLORS, new_figure
+from xpnet.train import History
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["history"]
+
+_MARKED = 30  # up to so many epochs, each is marked by a dot
+_BESIDE = 3  # panels in a row
+_NO_MEASURE = {"epoch", "seconds", "learning_rate"}
+
+
+def history(
+    history: History | Mapping[str, Sequence[float]],
+    columns: str | Sequence[str] | None = None,
+    *,
+    log: str | Sequence[str] = (),
+    labels: tuple[str, str] = ("train", "validation"),
+    figure: Figure | None = None,
+) -> Figure:
+    """Draw the curves of a training, a panel for each column.
+
+    The training's curve is solid; that of the validation data, the column with ``val_`` in
+    front, is dashed.
+
+    Parameters
+    ----------
+    history : History or dict of str to list of float
+        What `Model.fit` returned, or its `to_dict`.
+    columns : str or sequence of str, optional
+        What to draw, such as ``["loss", "learning_rate"]``; by default the loss and all metrics.
+    log : str or sequence of str, optional
+        Columns with a logarithmic axis, such as ``"loss"``.
+    labels : (str, str)
+        What the legend calls the two curves.
+    figure : Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    DataError
+        If there are no epochs, the columns differ in length, or a logarithmic axis meets a number
+        that is not greater than 0.
+    UnknownNameError
+        If a column is not in the history.
+    """
+    table = _table(history)
+    chosen = _columns(table, columns)
+    logarithmic = [log] if isinstance(log, str) else list(log)
+    for name in logarithmic:
+        if name not in chosen:
+            raise UnknownNameError("column with a logarithmic axis", name, chosen)
+        _check_positive(table, name)
+    wide = min(len(chosen), _BESIDE)
+    high = ceil(len(chosen) / _BESIDE)
+    made = new_figure(4.5 * wide, 3.6 * high) if figure is None else figure
+    for position, name in enumerate(chosen, start=1):
+        ax = made.add_subplot(high, wide, position)
+        _panel(ax, table, name, labels)
+        if name in logarithmic:
+            ax.set_yscale("log")
+    return made
+
+
+def _table(history: Any) -> dict[str, list[float]]:
+    """The history as columns of equal length, of at least one epoch."""
+    if not isinstance(history, History | Mapping):
+        raise ArgumentError(
+            f"history must be what fit returned, or a dict of lists; got {type(history).__name__}."
+        )
+    found = history.to_dict() if isinstance(history, History) else history
+    table = {name: list(column) for name, column in found.items()}
+    lengths = {name: len(column) for name, column in table.items()}
+    if not any(lengths.values()):
+        raise DataError("the history has no epochs yet: train first.")
+    if len(set(lengths.values())) > 1:
+        shown = ", ".join(f"{name}: {length}" for name, length in lengths.items())
+        raise DataError(f"the columns of the history must have one length, got {shown}.")
+    table.setdefault("epoch", list(range(1, max(lengths.values()) + 1)))
+    return table
+
+
+def _columns(table: Mapping[str, Any], asked: str | Sequence[str] | None) -> list[str]:
+    measures = [n for n in table if n not in _NO_MEASURE and not _validates(n, table)]
+    if asked is None:
+        if not measures:
+            raise DataError(f"the history has nothing to draw, only {', '.join(table)}.")
+        return measures
+    chosen = [asked] if isinstance(asked, str) else list(asked)
+    for name in chosen:
+        if name not in table:
+            raise UnknownNameError("column", name, table)
+    if not chosen:
+        raise ArgumentError("columns is empty: name one, or leave it out to draw all.")
+    return chosen
+
+
+def _validates(name: str, table: Mapping[str, Any]) -> bool:
+    """Whether a column is the dashed curve of another."""
+    return name.startswith("val_") and name.removeprefix("val_") in table
+
+
+def _check_positive(table: Mapping[str, Sequence[float]], name: str) -> None:
+    for column in (name, f"val_{name}"):
+        if any(value <= 0 for value in table.get(column, ())):
+            raise DataError(
+                f"{column!r} has numbers that are not greater than 0, so its axis cannot be "
+                "logarithmic: leave it out of `log`."
+            )
+
+
+def _panel(
+    ax: Axes, table: Mapping[str, Sequence[float]], name: str, labels: tuple[str, str]
+) -> None:
+    """One measurement over the epochs."""
+    ticker = require("matplotlib.ticker", "plot", "xpnet.plot.history")
+    epochs = table["epoch"]
+    marker = "o" if len(epochs) <= _MARKED else ""
+    validation = f"val_{name}"
+    style: dict[str, Any] = {"marker": marker, "markersize": 4}
+    ax.plot(epochs, table[name], "-", color=COLORS[0], label=labels[0], **style)
+    if validation in table:
+        ax.plot(epochs, table[validation], "--", color=COLORS[5], label=labels[1], **style)
+        ax.legend()
+    ax.set(xlabel="epoch", ylabel=name.replace("_", " "))
+    ax.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+    ax.grid(alpha=0.3)

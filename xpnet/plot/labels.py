@@ -1,0 +1,92 @@
+"""Class labels as positions 0 .. k-1 with names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from xpnet.errors import DataError, ShapeError
+from xpnet.plot.canvas import on_host
+
+__all__ = ["class_names", "positions", "vector"]
+
+
+def vector(name: str, y: Any) -> Any:
+    """Labels as a NumPy vector; a column (n, 1) is one too.
+
+    Raises
+    ------
+    ShapeError
+        If `y` has another shape.
+    DataError
+        If it is empty.
+    """
+    found = on_host(y)
+    if found.ndim == 2 and found.shape[1] == 1:
+        found = found[:, 0]
+    if found.ndim != 1:
+        raise ShapeError(
+            f"{name} must hold one class label a sample, shape (n,), got {found.shape}: of scores "
+            "or one-hot rows take the argmax over the last axis first."
+        )
+    if not found.size:
+        raise DataError(f"{name} is empty: there is nothing to draw.")
+    return found
+
+
+def _numbered(y: Any) -> bool:
+    """Whether labels are the numbers 0, 1, 2, ..."""
+    if y.dtype.kind in "ui":
+        return bool(y.min() >= 0)
+    return bool(y.dtype.kind == "b" or (y.dtype.kind == "f" and np.all((y >= 0) & (y % 1 == 0))))
+
+
+def class_names(labels: Sequence[Any] | None, *ys: Any, count: int = 0) -> list[Any]:
+    """The classes' names: `labels`, the numbers below `count`, or the distinct labels in order.
+
+    Raises
+    ------
+    DataError
+        If `labels` has not `count` different names.
+    """
+    if labels is not None:
+        names = list(labels)
+        if len(set(names)) != len(names) or (count and len(names) != count) or not names:
+            raise DataError(
+                f"labels must be {count or 'some'} different names, got {len(names)}: {names}."
+            )
+        return names
+    if count:
+        return list(range(count))
+    distinct = np.unique(np.concatenate([np.unique(y) for y in ys]))
+    return [int(v) for v in distinct] if _numbered(distinct) else distinct.tolist()
+
+
+def positions(name: str, y: Any, names: Sequence[Any], given: bool) -> Any:
+    """Where each label stands among the names; numbers stand for the names' positions.
+
+    Parameters
+    ----------
+    given : bool
+        Whether the user gave the names, so that the label 2 means the third of them.
+
+    Raises
+    ------
+    DataError
+        If a label has no name.
+    """
+    if given and _numbered(y):
+        found = y.astype(int)
+        bad = found >= len(names)
+    else:
+        place = {value: position for position, value in enumerate(names)}
+        found = np.asarray([place.get(value, -1) for value in y.tolist()])
+        bad = found < 0
+    if np.any(bad):
+        raise DataError(
+            f"{name} holds {y[bad][0].item()!r}, which is none of the {len(names)} classes "
+            f"({', '.join(map(str, names[:12]))}{', ...' if len(names) > 12 else ''})."
+        )
+    return found

@@ -1,0 +1,204 @@
+"""Arrays as pictures: a unit's weights, samples, mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, sqrt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xpnet.arguments import count
+from xpnet.errors import ArgumentError, ShapeError, UnknownNameError
+from xpnet.plot.canvas import axes, new_figure, numbers
+from xpnet.train import Model
+from xpnet.typing import Shape, size_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["images", "weights"]
+
+
+def weights(
+    source: Any,
+    name: str | None = None,
+    shape: Shape = (28, 28),
+    *,
+    columns: int | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw each unit's incoming weights as a picture: what the unit looks for.
+
+    Blue weights are positive, red ones negative, white ones 0; one scale holds for all units.
+
+    Parameters
+    ----------
+    source : Model or array of shape (in, out)
+        The weights, or the model that has them.
+    name : str, optional
+        Which of the model's parameters, such as ``"layers.0.weight"``; by default the first whose
+        fan-in is a picture's size.
+    shape : (int, int), default (28, 28)
+        Height and width of the pictures that the network is given.
+    columns : int, optional
+        Pictures in a row; by default about as many as rows.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ShapeError
+        If the weights do not have `shape` rows and columns as inputs.
+    UnknownNameError
+        If the model has no parameter of this name.
+    DataError
+        If weights are NaN or infinite.
+    """
+    height, width = _picture_shape(shape)
+    found = numbers("weights", _weight(source, name, (height, width)))
+    if found.ndim != 2 or found.shape[0] != height * width:
+        raise ShapeError(
+            f"weights must have shape ({height * width}, units) to be pictures of {height} x "
+            f"{width}, got {found.shape}; give shape=(height, width)."
+        )
+    units = found.shape[1]
+    wide = min(_columns(columns, units), units)
+    high = ceil(units / wide)
+    ax = axes(ax, *_size(wide * width, high * height))
+    limit = float(np.max(np.abs(found))) or 1.0
+    mosaic = _mosaic(found.T.reshape(units, height, width), wide)
+    shown = ax.imshow(mosaic, cmap="RdBu", vmin=-limit, vmax=limit, interpolation="nearest")
+    ax.set_axis_off()
+    ax.figure.colorbar(shown, ax=ax, shrink=0.8, label="weight")
+    return ax
+
+
+def _picture_shape(shape: Any) -> tuple[int, int]:
+    lengths = tuple(shape) if isinstance(shape, Sequence) else ()
+    if len(lengths) != 2:
+        raise ArgumentError(f"shape must be (height, width), got {shape!r}.")
+    return count("height", lengths[0]), count("width", lengths[1])
+
+
+def _weight(source: Any, name: str | None, shape: Shape) -> Any:
+    """The matrix itself, or the one of this name in a model."""
+    if not isinstance(source, Model):
+        if name is not None:
+            raise ArgumentError(f"name={name!r} is for models; an array has only itself.")
+        return source
+    parameters = source.parameters
+    if name is None:
+        fitting = [n for n, p in parameters.items() if p.ndim == 2 and p.shape[0] == size_of(shape)]
+        if not fitting:
+            known = ", ".join(f"{n} {tuple(p.shape)}" for n, p in parameters.items())
+            raise ShapeError(
+                f"no weight has {size_of(shape)} inputs, a picture of {shape[0]} x {shape[1]}; "
+                f"there are {known}. Give shape=(height, width), or a name."
+            )
+        return parameters[fitting[0]]
+    if name not in parameters:
+        raise UnknownNameError("parameter", name, parameters)
+    return parameters[name]
+
+
+def _mosaic(pictures: Any, wide: int) -> Any:
+    """All pictures in one, with a gap of NaN, which is not drawn, around each."""
+    units, height, width = pictures.shape
+    gap = max(1, min(height, width) // 14)
+    step_y, step_x = height + gap, width + gap
+    mosaic = np.full((ceil(units / wide) * step_y + gap, wide * step_x + gap), np.nan)
+    for unit, picture in enumerate(pictures):
+        y, x = (unit // wide) * step_y + gap, (unit % wide) * step_x + gap
+        mosaic[y : y + height, x : x + width] = picture
+    return mosaic
+
+
+def _columns(asked: int | None, pictures: int) -> int:
+    return ceil(sqrt(pictures)) if asked is None else count("columns", asked)
+
+
+def _size(width: float, height: float) -> tuple[float, float]:
+    """Inches for a picture of this ratio, with its colour bar."""
+    scale = 6.0 / max(width, height)
+    return max(scale * width, 1.0) + 1.0, max(scale * height, 1.6)
+
+
+def images(
+    pictures: Any,
+    titles: Sequence[object] | None = None,
+    *,
+    shape: Shape | None = None,
+    columns: int | None = None,
+    figure: Figure | None = None,
+) -> Figure:
+    """Draw pictures in a grid, each with a title such as "7 for 2".
+
+    Parameters
+    ----------
+    pictures : array of shape (n, height, width) or (n, height, width, 3)
+        Grey values, drawn from white (the smallest of all) to black, or colours in [0, 1]
+        or 0 .. 255.
+    titles : sequence, optional
+        One for each picture.
+    shape : tuple of int, optional
+        Shape of one picture, for pictures that come as rows of an (n, d) array.
+    columns : int, optional
+        Pictures in a row; by default up to 8.
+    figure : Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ShapeError
+        If the array has another shape, or the titles another number.
+    DataError
+        If there are no pictures, or NaN or infinite numbers in them.
+    """
+    found = numbers("pictures", pictures)
+    if shape is not None:
+        if size_of(shape) * len(found) != found.size:
+            raise ShapeError(
+                f"pictures of shape {tuple(shape)} have {size_of(shape)} numbers each, got an "
+                f"array of shape {found.shape}."
+            )
+        found = found.reshape(len(found), *shape)
+    if found.ndim != 3 and (found.ndim != 4 or found.shape[3] not in (3, 4)):
+        raise ShapeError(
+            f"pictures must have shape (n, height, width) or (n, height, width, 3), got "
+            f"{found.shape}; of rows give shape=(height, width)."
+        )
+    if found.ndim == 4 and found.max() > 1:
+        found = found / 255
+    names = None if titles is None else [str(title) for title in titles]
+    if names is not None and len(names) != len(found):
+        raise ShapeError(f"there are {len(found)} pictures and {len(names)} titles.")
+    wide = min(8 if columns is None else count("columns", columns), len(found))
+    high = ceil(len(found) / wide)
+    made = _grid(wide, high, found.shape[1] / found.shape[2], names) if figure is None else figure
+    low, top = float(found.min()), float(found.max())
+    for position, picture in enumerate(found):
+        ax = made.add_subplot(high, wide, position + 1)
+        ax.imshow(picture, cmap="gray_r", vmin=low, vmax=top, interpolation="nearest")
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_color("#b0b0b0")
+        if names is not None:
+            ax.set_title(names[position], fontsize=10, pad=3)
+    return made
+
+
+def _grid(wide: int, high: int, ratio: float, titles: Sequence[str] | None) -> Figure:
+    """A figure for pictures of this height to width, as wide as the longest title."""
+    lines = [title.splitlines() for title in titles or ()]
+    cell = max(1.0, 0.085 * max((len(line) for title in lines for line in title), default=0))
+    above = 0.2 * max(map(len, lines), default=0)
+    return new_figure(cell * wide + 0.2, (cell * ratio + above) * high + 0.2)
