@@ -78,17 +78,17 @@ def step(model: xn.Model, size: Size, batches: int = 32) -> Callable[[], None]:
     """
     X, y = size.data(size.batch * batches)
     network, data = model.build()._setup.admit(X, y)
-    updater = model.updater
+    trainer = model._built()
     program = network.program(data.spec("train", size.batch))
     xp = network.backend.xp
     index = xp.arange(data.rows, dtype=xp.int64)
     parts = cycle([index[i : i + size.batch] for i in range(0, data.rows, size.batch)])
-    rate = model.optimizer.learning_rate(0)
+    rate = trainer.rate()
 
     def run() -> None:
         program.load(data.arrays, next(parts))
-        program.run()
-        updater.apply(rate)
+        trainer.run(program)
+        trainer.apply(program, rate)
 
     return run
 

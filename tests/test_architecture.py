@@ -27,6 +27,7 @@ ROOMS = {
     "train": 7,
     "datasets": 8,
     "estimators": 8,
+    "plot": 8,
     "": 9,  # the package itself, which shows what the rooms offer
     "cli": 9,  # a user of the package like any other: it shows its version
     "__main__": 9,
@@ -39,10 +40,12 @@ OWNERS = {
         "xpnet.backends.generic",  # hands arrays of any library to NumPy
         "xpnet.backends.select",  # its version
         "xpnet.kernels.cpu",
+        "xpnet.train.lbfgs",  # vectors as SciPy has them
         "xpnet.train.loop",  # what an epoch reports
         "xpnet.train.checkpoint",  # an .npz file
         "xpnet.datasets",
         "xpnet.estimators",
+        "xpnet.plot",
         "xpnet.cli",
     ],
     "cupy": ["xpnet.backends.cuda", "xpnet.kernels.cuda"],
@@ -50,15 +53,16 @@ OWNERS = {
     "nvmath": ["xpnet.backends.cuda", "xpnet.kernels.cuda"],
     "numba": ["xpnet.kernels.cpu"],
     "llvmlite": ["xpnet.kernels.cpu"],
-    "sklearn": ["xpnet.datasets", "xpnet.estimators"],
-    "scipy": [],
+    "sklearn": ["xpnet.datasets", "xpnet.estimators", "xpnet.plot"],
+    "scipy": ["xpnet.train.lbfgs"],
     "torch": [],
     "jax": [],
     "pandas": [],
     "array_api_compat": ["xpnet.backends", "xpnet.ops.record"],
-    "matplotlib": ["xpnet.cli"],
+    "matplotlib": ["xpnet.plot", "xpnet.cli"],
     "pooch": ["xpnet.datasets", "xpnet.cli"],
     "tqdm": ["xpnet.train.progress", "xpnet.cli"],
+    "tensorboardX": ["xpnet.train.callbacks.tensorboard"],
 }
 # Loaded when they are used, never by `import xpnet`; numpy alone may be imported at once.
 LAZY = set(OWNERS) - {"numpy"}

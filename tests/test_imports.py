@@ -17,6 +17,7 @@ OPTIONAL = [
     "requests",
     "scipy",
     "sklearn",
+    "tensorboardX",
     "torch",
     "tqdm",
 ]
@@ -34,7 +35,13 @@ def loaded(statement: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "statement",
-    ["import xpnet", "from xpnet import *", "import xpnet.cli", "import xpnet.datasets"],
+    [
+        "import xpnet",
+        "from xpnet import *",
+        "import xpnet.cli",
+        "import xpnet.datasets",
+        "import xpnet.plot",
+    ],
 )
 def test_loads_nothing_optional(statement: str) -> None:
     found = loaded(statement)
@@ -42,10 +49,11 @@ def test_loads_nothing_optional(statement: str) -> None:
     assert not found & set(OPTIONAL)
 
 
-def test_data_sets_are_loaded_when_they_are_used() -> None:
-    code = "import sys, xpnet; print('xpnet.datasets' in sys.modules, xpnet.datasets.__name__)"
+@pytest.mark.parametrize("name", ["datasets", "plot"])
+def test_rooms_that_not_every_program_needs_are_loaded_when_they_are_used(name: str) -> None:
+    code = f"import sys, xpnet; print('xpnet.{name}' in sys.modules, xpnet.{name}.__name__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "xpnet.datasets"]
+    assert done.stdout.split() == ["False", f"xpnet.{name}"]
 
 
 def test_building_and_training_load_nothing_optional() -> None:
