@@ -12,6 +12,7 @@ from xpnet.errors import ArgumentError
 from xpnet.nn import LayerLike, get_loss, get_metrics
 from xpnet.optim import Optimizer, get_optimizer
 from xpnet.train.network import Network
+from xpnet.train.pickling import get_state, set_state
 from xpnet.train.setup import Setup
 from xpnet.train.summary import summary
 from xpnet.train.trainer import Trainer
@@ -59,7 +60,7 @@ class BaseModel:
         if isinstance(net, type) or not callable(net):
             raise ArgumentError(f"net must be a layer or a function, got {net!r}.")
         chosen = get_loss(loss)
-        self._optimizer = get_optimizer(optimizer)
+        self._optimizer, self._metrics = get_optimizer(optimizer), metrics
         self._setup = Setup(
             net,
             chosen,
@@ -280,12 +281,20 @@ class BaseModel:
 
     def __deepcopy__(self, memo: Any) -> Self:
         """An independent model with the same parameters and optimiser state."""
-        twin = copy(self)
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self))
         twin._setup, twin._optimizer = copy(self._setup), copy(self._optimizer)
         if self._trainer is not None:
             twin._trainer = self._trainer.clone(twin._optimizer)
             twin._setup.network = twin._trainer.network
         return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Settings, parameters and the optimiser's state, on the host."""
+        return get_state(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        set_state(self, state)
 
     def __repr__(self) -> str:
         where = self.backend.name if self.backend else "backend open"

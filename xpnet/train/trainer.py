@@ -90,5 +90,5 @@ class Trainer:
         """An independent copy, with a copy of the optimiser."""
         copy = Trainer(self.network.clone(), optimizer, self.seed)
         copy.epoch, copy.step, copy._good = self.epoch, self.step, self._good
-        copy.updater.resume(self.updater)
+        copy.updater.put(self.updater.slots, self.updater.step)
         return copy

@@ -1,6 +1,6 @@
 """Applies an optimiser's chain of rules to the trained part of a network's flat vectors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from xpnet import ops
@@ -55,15 +55,15 @@ class Updater:
         flushing = backend.denormals_cost and self._calls is not None
         self._flushes = self._bind_flushes() if flushing else []
 
-    def resume(self, other: "Updater") -> None:
-        """Take over the state of another updater of the same optimiser."""
+    def put(self, slots: Mapping[str, Any], step: int) -> None:
+        """Set the state to that of another updater of the same optimiser."""
         backend = self._network.backend
-        for name, vector in other.slots.items():
+        for name, vector in slots.items():
             if isinstance(backend, PlannedBackend):
                 backend.write(self.slots[name], vector)
             else:
                 self.slots[name] = vector
-        self.step = other.step
+        self.step = step
 
     def average(self) -> Any:
         """The running average of the trained parameters, as a new flat vector.

@@ -12,7 +12,7 @@ from xpnet import ops
 from xpnet.arguments import number
 from xpnet.backends import is_float
 from xpnet.graph import Value
-from xpnet.nn.losses.loss import Loss, by_target
+from xpnet.nn.losses.loss import Loss, by_target, maker
 
 __all__ = [
     "binary_cross_entropy",
@@ -36,6 +36,7 @@ def _shares(output: Value, target: Value) -> Value:
     return shares
 
 
+@maker
 def softmax_cross_entropy(label_smoothing: float = 0.0) -> Loss:
     """-sum_k t_k ln softmax(z)_k, on logits.
 
@@ -65,6 +66,7 @@ def softmax_cross_entropy(label_smoothing: float = 0.0) -> Loss:
     return Loss("softmax_cross_entropy", smoothed if share else plain, "classes", _ACCURACY)
 
 
+@maker
 def cross_entropy() -> Loss:
     """-sum_k t_k ln p_k, on probabilities: the network must end in `Softmax`.
 
@@ -78,6 +80,7 @@ def cross_entropy() -> Loss:
     )
 
 
+@maker
 def focal(gamma: float = 2.0) -> Loss:
     """(1 - e**-c)**gamma c, with the softmax cross-entropy c, on logits.
 
@@ -102,6 +105,7 @@ def focal(gamma: float = 2.0) -> Loss:
     return Loss("focal", lambda z, t: ops.focal(entropy(z, t), gamma=gamma), "classes", _ACCURACY)
 
 
+@maker
 def binary_cross_entropy_with_logits() -> Loss:
     """mean_k of -t ln p - (1 - t) ln(1 - p), with p = sigmoid(z), on logits."""
     return Loss(
@@ -112,6 +116,7 @@ def binary_cross_entropy_with_logits() -> Loss:
     )
 
 
+@maker
 def binary_cross_entropy() -> Loss:
     """mean_k of -t ln p - (1 - t) ln(1 - p), on probabilities: end the network in `Sigmoid`.
 
@@ -123,6 +128,7 @@ def binary_cross_entropy() -> Loss:
     )
 
 
+@maker
 def binary_focal(gamma: float = 2.0) -> Loss:
     """mean_k of (1 - e**-c)**gamma c, with each column's binary cross-entropy c, on logits.
 
@@ -151,6 +157,7 @@ def binary_focal(gamma: float = 2.0) -> Loss:
     return Loss("binary_focal", function, "binary", _ACCURACY)
 
 
+@maker
 def hinge() -> Loss:
     """mean_k max(0, 1 - s z) with s = 2 t - 1: -1 or +1 for the targets 0 and 1.
 
@@ -166,6 +173,7 @@ def hinge() -> Loss:
     return Loss("hinge", function, "binary", _ACCURACY, hard=True)
 
 
+@maker
 def multiclass_hinge() -> Loss:
     """sum_{j != y} max(0, 1 - z_y + z_j) / k, where y is the label.
 

@@ -1,20 +1,23 @@
 """What a loss is: a function of output and target, and what it expects of both."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from functools import wraps
+from inspect import signature
+from typing import Any, ParamSpec
 
 from xpnet.backends import is_float
 from xpnet.errors import ShapeError
 from xpnet.graph import Value
 from xpnet.typing import Shape
 
-__all__ = ["Loss", "LossFunction", "by_target"]
+__all__ = ["Loss", "LossFunction", "by_target", "maker"]
 
 LossFunction = Callable[[Value, Value], Value]
+P = ParamSpec("P")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Loss:
     """A loss and what it expects. Call it with an output and a target, symbolic values.
 
@@ -39,6 +42,9 @@ class Loss:
         Where an output of a binary loss becomes a yes.
     prediction : callable or None
         What the output predicts of the target, for metrics; None for the output itself.
+    made_by, settings : callable or None, dict
+        The function of `xpnet.losses` that made it, and with what; by these a loss is shown,
+        compared and pickled.
     """
 
     name: str
@@ -50,9 +56,26 @@ class Loss:
     hard: bool = False
     threshold: float = 0.0
     prediction: Callable[[Value], Value] | None = None
+    made_by: Callable[..., Any] | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        return f"Loss({self.name!r})"
+        if self.made_by is None:
+            return f"Loss({self.name!r})"
+        return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.settings.items())})"
+
+    def __eq__(self, other: object) -> bool:
+        if self.made_by is None or not isinstance(other, Loss):
+            return self is other
+        return self.made_by is other.made_by and self.settings == other.settings
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __reduce__(self) -> Any:
+        if self.made_by is None:
+            return Loss, tuple(getattr(self, f.name) for f in fields(self))
+        return _made_again, (self.made_by, self.settings)
 
     def __call__(self, output: Value, target: Value) -> Value:
         """One value a sample.
@@ -91,6 +114,25 @@ class Loss:
                 f"{self.name} expects a target of shape {wanted} for an output of shape "
                 f"{output.shape}, got {target.shape}."
             )
+
+
+def _made_again(make: Callable[..., Loss], settings: dict[str, Any]) -> Loss:
+    return make(**settings)
+
+
+def maker(make: Callable[P, Loss]) -> Callable[P, Loss]:
+    """Let each loss that a function makes know that function and its settings."""
+
+    @wraps(make)
+    def made(*args: P.args, **kwargs: P.kwargs) -> Loss:
+        given = signature(make).bind(*args, **kwargs)
+        given.apply_defaults()
+        settings = {
+            k: v.tolist() if hasattr(v, "tolist") else v for k, v in given.arguments.items()
+        }
+        return replace(make(*args, **kwargs), made_by=made, settings=settings)
+
+    return made
 
 
 def by_target(hard: Any, soft: Any) -> Callable[..., Value]:

@@ -10,7 +10,7 @@ from xpnet import ops
 from xpnet.arguments import number, positive
 from xpnet.errors import ArgumentError, ShapeError
 from xpnet.graph import Value
-from xpnet.nn.losses.loss import Loss
+from xpnet.nn.losses.loss import Loss, maker
 
 __all__ = [
     "gaussian_nll",
@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 
+@maker
 def mean_squared_error() -> Loss:
     """mean_k d**2: the negative log-likelihood of a normal distribution of fixed variance.
 
@@ -33,11 +34,13 @@ def mean_squared_error() -> Loss:
     return Loss("mean_squared_error", ops.mean_squared_error, "real")
 
 
+@maker
 def half_mean_squared_error() -> Loss:
     """mean_k d**2 / 2, the form whose gradient by z is d / k without a factor 2."""
     return Loss("half_mean_squared_error", lambda z, t: 0.5 * ops.mean_squared_error(z, t), "real")
 
 
+@maker
 def residual_sum_of_squares() -> Loss:
     """sum_k d**2, added up over the samples of a batch instead of averaged.
 
@@ -52,6 +55,7 @@ def residual_sum_of_squares() -> Loss:
     )
 
 
+@maker
 def mean_absolute_error() -> Loss:
     """mean_k |d|: its best constant is the median, so outliers count little.
 
@@ -60,6 +64,7 @@ def mean_absolute_error() -> Loss:
     return Loss("mean_absolute_error", lambda z, t: ops.mean(ops.abs(z - t), axis=-1), "real")
 
 
+@maker
 def huber(delta: float = 1.0) -> Loss:
     """mean_k of d**2 / 2 where |d| <= delta, and of delta (|d| - delta / 2) elsewhere.
 
@@ -82,6 +87,7 @@ def huber(delta: float = 1.0) -> Loss:
     return Loss("huber", lambda z, t: ops.mean(ops.huber(z - t, delta=delta), axis=-1), "real")
 
 
+@maker
 def log_cosh() -> Loss:
     """mean_k ln cosh d: d**2 / 2 for small d, |d| - ln 2 for large, smooth between.
 
@@ -90,6 +96,7 @@ def log_cosh() -> Loss:
     return Loss("log_cosh", lambda z, t: ops.mean(ops.log_cosh(z - t), axis=-1), "real")
 
 
+@maker
 def quantile(q: float | Iterable[float] = 0.5) -> Loss:
     """Mean of the pinball loss: q e where e >= 0 and (q - 1) e elsewhere, with e = t - z.
 
@@ -142,6 +149,7 @@ def _level(q: Any) -> float:
     return positive("q", number("q", q, 0.0, 1.0))
 
 
+@maker
 def poisson() -> Loss:
     """mean_k of e**z - t z: counts t >= 0 of a Poisson distribution, z the logarithm of its rate.
 
@@ -156,6 +164,7 @@ def poisson() -> Loss:
     )
 
 
+@maker
 def gaussian_nll() -> Loss:
     """mean_k of (s + (t - m)**2 e**-s) / 2: a normal distribution of mean m and variance e**s.
 

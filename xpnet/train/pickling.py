@@ -1,0 +1,87 @@
+"""Models as pickles: host arrays and settings, so that one trained on a GPU loads without one."""
+
+import warnings
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from xpnet.backends import Backend, get
+from xpnet.errors import BackendFallbackWarning, BackendUnavailableError
+from xpnet.train.trainer import Trainer
+
+if TYPE_CHECKING:
+    from xpnet.train.base import BaseModel
+
+__all__ = ["get_state", "set_state"]
+
+
+def get_state(model: "BaseModel") -> dict[str, Any]:
+    """What a pickle holds: the settings, and the trained state as NumPy arrays."""
+    setup, trainer = model._setup, model._trainer
+    wanted = setup.wanted_backend
+    settings = {
+        "net": setup.net,
+        "loss": setup.loss,
+        "optimizer": model.optimizer,
+        "metrics": model._metrics,
+        "backend": None if wanted is None else _name(wanted),
+        "dtype": setup.dtype,
+        "seed": setup.seed,
+        "input_shape": setup.input_shape,
+        "check_finite": setup.check_finite,
+        "frozen": setup.frozen,
+    }
+    return {"settings": settings, "trained": None if trainer is None else _trained(trainer)}
+
+
+def _trained(trainer: Trainer) -> dict[str, Any]:
+    network, updater = trainer.network, trainer.updater
+    host = network.backend.to_numpy
+    return {
+        "backend": _name(network.backend),
+        "features": network.features,
+        "params": host(network.backend.copy(network.params)),
+        "slots": {name: host(network.backend.copy(v)) for name, v in updater.slots.items()},
+        "updates": updater.step,
+        "epoch": trainer.epoch,
+        "step": trainer.step,
+    }
+
+
+def set_state(model: "BaseModel", state: dict[str, Any]) -> None:
+    """Make a new object the model that a pickle holds."""
+    from xpnet.train.base import BaseModel
+
+    settings, trained = dict(state["settings"]), state["trained"]
+    if settings["backend"] is not None:
+        settings["backend"] = _backend(settings["backend"])
+    BaseModel.__init__(model, **settings)
+    if trained is None:
+        return
+    backend = _backend(trained["backend"])
+    network = model._setup.network_for(backend, trained["features"])
+    trainer = model._settle(network)
+    network.set_params(backend.asarray(trained["params"], network.dtype))
+    slots = {name: backend.asarray(v, network.dtype) for name, v in trained["slots"].items()}
+    trainer.updater.put(slots, trained["updates"])
+    trainer.epoch, trainer.step = trained["epoch"], trained["step"]
+    trainer.keep("the pickle")
+
+
+def _name(backend: Backend) -> str:
+    """NumPy's and CuPy's own name, or the module of another namespace."""
+    name = backend.name
+    return name if name in ("numpy", "cupy") else str(backend.xp.__name__)
+
+
+def _backend(name: str) -> Backend:
+    """The backend of this name; NumPy, with a warning, where it cannot run."""
+    try:
+        return get(name if name in ("numpy", "cupy") else import_module(name))
+    except (BackendUnavailableError, ImportError) as error:
+        warnings.warn(
+            f"the model was pickled with its parameters in {name}, which cannot run here "
+            f"({error}); it is loaded into NumPy.",
+            BackendFallbackWarning,
+            stacklevel=4,
+        )
+        return get("numpy")
