@@ -77,6 +77,18 @@ def test_python_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         exec(compile(block, "README.md", "exec"), names)
 
 
+def test_python_blocks_of_the_guide_run_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sklearn")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"__name__": "guide"}
+    found = blocks((ROOT / "docs" / "guide.md").read_text("utf-8"), "python")
+    assert len(found) > 5
+    for block in found:
+        exec(compile(block, "guide.md", "exec"), names)
+
+
 @pytest.mark.parametrize("command", [c for c in COMMANDS if _first(c) == "xpnet"])
 def test_xpnet_commands_run(command: str, tmp_path: Path) -> None:
     if any(word in command for word in _DATA) and not os.environ.get("XPNET_DATA"):

@@ -73,7 +73,19 @@ OPTIMIZERS = {
     "momentum": lambda: xn.SGD(1e-3, momentum=0.9),
     "nesterov": lambda: xn.SGD(1e-3, momentum=0.9, nesterov=True, weight_decay=1e-3),
     "adam": lambda: xn.Adam(weight_decay=1e-3),
+    "all options": lambda: xn.AdamW(
+        xn.Warmup(xn.CosineDecay(1e-3, 5), 1), clip_value=1.0, clip_norm=1.0, average_decay=0.9
+    ),
+    "global norm": lambda: xn.SGD(1e-3, clip_global_norm=1.0),
+    **{
+        kind.__name__: kind
+        for kind in (xn.Adagrad, xn.Adadelta, xn.RMSprop, xn.Nadam, xn.RAdam, xn.Lion)
+    },
+    "centred": lambda: xn.RMSprop(centered=True, momentum=0.9),
+    "amsgrad": lambda: xn.Adam(amsgrad=True),
 }
+ACTIVATIONS = """elu gelu gelu_tanh hard_sigmoid hard_tanh leaky_relu linear log_sigmoid mish prelu
+    selu sigmoid silu softplus softsign tanh""".split()
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -85,21 +97,72 @@ def test_optimizers(optimizer, dtype):
     assert max(peaks(model, x, LABELS[:64], batch_size=16)) < SMALLEST
 
 
+TARGETS = {"classes": LABELS, "binary": (REAL > 0).astype("float32"), "real": REAL,
+           "counts": np.abs(REAL)}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(set(xn.losses.names()) - {"bce", "mae", "mse", "rss"}))
+def test_losses(name):
+    loss = xn.losses.get(name)
+    end = {"binary_cross_entropy": xn.Sigmoid(), "cross_entropy": xn.Softmax()}.get(name)
+    y = TARGETS[loss.target]
+    wide = WIDTH * (2 if name == "gaussian_nll" else 1)
+    layers = [net(), xn.Dense(wide), *([end] if end else [])]
+    model = xn.Model(xn.Sequential(*layers), loss, xn.SGD(1e-6))
+    assert max(peaks(model, X, y)) < SMALLEST
+
+
 @pytest.mark.parametrize(
     ("loss", "y"),
     [
         ("softmax_cross_entropy", SOFT),
         ("binary_cross_entropy_with_logits", SOFT),
-        ("mean_squared_error", REAL),
+        (xn.losses.softmax_cross_entropy(label_smoothing=0.1), LABELS),
         (lambda z, t: xn.ops.mean((z - t) * (z - t) + 1.0, axis=-1), REAL),
     ],
-    ids=["soft labels", "binary", "squared", "own"],
+    ids=["soft labels", "soft binary", "smoothed", "own"],
 )
-def test_losses(loss, y):
-    model = xn.Model(
-        net(), loss, metrics=[] if loss == "mean_squared_error" else ["mean_squared_error"]
-    )
-    assert max(peaks(model, X, y)) < SMALLEST
+def test_other_targets(loss, y):
+    metrics = [] if y is LABELS else ["mean_squared_error"]
+    assert max(peaks(xn.Model(net(), loss, metrics=metrics), X, y)) < SMALLEST
+
+
+def test_metrics():
+    for loss, y, names in (("mse", REAL, ["r2", "mae"]), ("focal", LABELS, ["top_3_accuracy"])):
+        model = xn.Model(net(), loss, xn.SGD(1e-6), metrics=names)
+        assert max(peaks(model, X, y)) < SMALLEST
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_activations(activation):
+    model = xn.Model(xn.Sequential(xn.Dense(WIDTH, activation), xn.Dense(WIDTH)))
+    assert max(peaks(model, X, LABELS)) < SMALLEST
+
+
+LAYERS = {
+    "batch norm": lambda: xn.BatchNorm(),
+    "layer norm": lambda: xn.LayerNorm(),
+    "dropout": lambda: xn.Dropout(0.3),
+    "noise": lambda: xn.GaussianNoise(0.1),
+    "maxout": lambda: xn.Maxout(WIDTH, 3),
+    "penalties": lambda: xn.Dense(64, kernel_penalty=xn.L1(0.1), bias_penalty=xn.L2(0.1)),
+    "max norm": lambda: xn.Dense(64, kernel_constraint=xn.MaxNorm(1.0)),
+    "unit norm": lambda: xn.Dense(64, kernel_constraint=xn.UnitNorm()),
+    "no bias": lambda: xn.Dense(WIDTH, bias=False),
+}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_layers(layer):
+    model = xn.Model(xn.Sequential(xn.Dense(WIDTH), LAYERS[layer](), xn.Dense(WIDTH)))
+    assert max(peaks(model, X, LABELS)) < SMALLEST
+
+
+def test_embedding():
+    net = xn.Sequential(xn.Embedding(64, 16), xn.Flatten(), xn.Dense(WIDTH))
+    ids = RNG.integers(0, 64, (4 * ROWS, 3))
+    # `numpy.add.at` borrows a buffer of one size; the smallest array here has 12,288 bytes.
+    assert max(peaks(xn.Model(net), ids, LABELS)) < 2 * SMALLEST
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
