@@ -2,7 +2,8 @@
 
 `xp` is a fixture with one value for each way in which a graph can be run (see `Variant`).
 A test with an argument `case` runs once for each entry of the table in ``ops/cases.py``, a test
-with an argument `rule` once for each example of an optimiser's update rule.
+with an argument `rule` once for each example of an optimiser's update rule, a test with an
+argument `entry` once for each model of ``zoo.py``.
 """
 
 import importlib.util
@@ -31,12 +32,23 @@ def _load(name, path):
 
 
 _cases = _load("xpnet_test_cases", Path(__file__).parent / "ops" / "cases.py")
+_zoo = _load("xpnet_test_zoo", Path(__file__).parent / "zoo.py")
 
 
 def pytest_generate_tests(metafunc):
-    for argument, table in (("case", _cases.CASES), ("rule", _cases.RULES)):
+    for argument, table in (
+        ("case", _cases.CASES),
+        ("rule", _cases.RULES),
+        ("entry", _zoo.ZOO),
+    ):
         if argument in metafunc.fixturenames:
             metafunc.parametrize(argument, table, ids=str)
+
+
+@pytest.fixture
+def zoo():
+    """The module of the small models: `ZOO`."""
+    return _zoo
 
 
 @pytest.fixture

@@ -173,6 +173,9 @@ class ufunc:
         self._function(*arrays, out=target._values, **settings)
         return target
 
+    def at(self, a: ndarray, indices: Any, b: Any = None) -> None:
+        self._function.at(_need(a)._values, _inner(indices), _inner(b))
+
 
 def _both(a: ndarray, b: ndarray) -> tuple[Any, Any]:
     return a._values, b._values
@@ -256,6 +259,10 @@ def mean(a, axis=None, dtype=None, out=None, keepdims=False):
 
 def all(a, axis=None, out=None, keepdims=False):
     return _reduce("all", a, out, axis=axis, keepdims=keepdims)
+
+
+def any(a, axis=None, out=None, keepdims=False):
+    return _reduce("any", a, out, axis=axis, keepdims=keepdims)
 
 
 def argmax(a, axis=None, dtype=None, out=None, keepdims=False):
@@ -394,6 +401,9 @@ def ones_like(a, dtype=None, order="K", subok=None, shape=None):
 
 def arange(start, stop=None, step=1, dtype=None):
     return _new(np.arange(start, stop, step, dtype) if stop is not None else np.arange(start))
+
+
+issubdtype, integer, inexact = np.issubdtype, np.integer, np.inexact
 
 
 class _Absent:

@@ -90,6 +90,18 @@ def test_the_other_losses_agree(loss):
     assert results[1] == pytest.approx(results[0], rel=1e-9)
 
 
+def test_every_part_trains_as_on_numpy(entry):
+    """Each layer, activation, loss, metric and optimiser, in float64."""
+    X, y = entry.data()
+    models = [entry.model(name) for name in ("numpy", "cupy")]
+    rows = [m.fit(X, y, epochs=3, batch_size=16, validation_data=(X, y)) for m in models]
+    for column in set(rows[0].columns) - {"seconds"}:
+        np.testing.assert_allclose(rows[1][column], rows[0][column], rtol=1e-6, atol=1e-9)
+    for name, array in models[0].state_dict().items():
+        found = models[1].state_dict()[name].get()
+        np.testing.assert_allclose(found, array, rtol=1e-6, atol=1e-9, err_msg=name)
+
+
 def test_a_loss_that_diverges_stops_the_epoch():
     X, y = _data()
     model = xn.MLP([20, 64, 1], loss="mean_squared_error", optimizer=xn.SGD(1e6), backend="cupy")
