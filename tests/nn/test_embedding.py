@@ -113,3 +113,18 @@ def test_dense_without_biases():
     w = model.parameters["layers.0.weight"]
     np.testing.assert_allclose(model.predict(x), x @ w, rtol=1e-12)
     model.fit(x, Y, epochs=2)
+
+
+def test_integers_in_a_function_of_ones_own():
+    layer = xn.Embedding(7, 4)
+    vg = xn.value_and_grad(lambda ids: xn.ops.sum(layer(ids)), wrt="parameters")
+    ids = np.array([[0, 1], [1, 1]])
+    value, gradients = vg(ids, parameters=vg.init(ids))
+    np.testing.assert_array_equal(gradients["embedding.weight"].sum(axis=1), [4, 12, 0, 0, 0, 0, 0])
+    assert value.dtype == np.float32
+
+
+def test_more_rows_than_float32_can_count():
+    model = model_of(xn.Embedding(2**24 + 1, 1), xn.Flatten(), xn.Dense(2), dtype="float32")
+    with pytest.raises(xn.errors.ArgumentError, match="dtype='float64'"):
+        model.build(3)

@@ -129,6 +129,25 @@ def test_a_constraint_must_be_one(constraint):
         model_of(kernel_constraint=constraint)
 
 
-def test_a_penalty_must_give_one_number():
-    with pytest.raises(xn.errors.XpnetError):
-        model_of(kernel_penalty=lambda w: w * w).fit(X, Y, epochs=1)
+@pytest.mark.parametrize("method", ["fit", "evaluate"])
+def test_a_penalty_must_give_one_number(method):
+    model = model_of(bias_penalty=lambda b: b * b)
+    with pytest.raises(xn.errors.ShapeError, match=r"penalty on 'layers\.0\.bias'.*one number"):
+        getattr(model, method)(X, Y)
+
+
+@pytest.mark.parametrize("loss", ["rss", "mse"])
+def test_a_penalty_counts_once_whatever_the_batches(loss):
+    net = xn.Dense(2, kernel_penalty=xn.L2(1.0))
+    model = xn.Model(net, loss, dtype="float64", input_shape=4).build()
+    found = [model.evaluate(X, Y, batch_size=n)["loss"] for n in (60, 30, 7)]
+    np.testing.assert_allclose(found, found[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("constraint", "message"),
+    [(lambda: xn.MaxNorm(axis="a"), "axis must be an integer"), (lambda: xn.UnitNorm(3), "axis 3")],
+)
+def test_the_axis_of_a_constraint(constraint, message):
+    with pytest.raises(xn.errors.ArgumentError, match=message):
+        model_of(kernel_constraint=constraint())

@@ -136,3 +136,12 @@ def test_the_users_axes_are_drawn_into_with_smaller_letters():
 def test_what_cannot_be_drawn(call, error, message):
     with pytest.raises(getattr(xn.errors, error), match=message):
         call(xn.plot)
+
+
+@pytest.mark.parametrize("detail", ["layers", "ops"])
+def test_noise_in_a_training_graph(detail):
+    net = xn.Sequential(xn.Dense(3), xn.Dropout(0.5), xn.GaussianNoise(0.1))
+    found, _ = trace(net, [("x", (7, 4), "float32")], training=True)
+    shown = [text.get_text() for text in xn.plot.graph(found, detail).texts]
+    assert any("dropout" in text for text in shown)
+    assert any("step" in text for text in shown)

@@ -63,7 +63,10 @@ def test_two_classes_and_one_output(weights):
         ({"cat": 1.0}, "names 'cat'"),
         ([1, 2], "a list of 3 numbers"),
         ([1, -2, 1], "class_weight of class 1"),
-        ([0, 0, 0], "0 for every class"),
+        ([0, 0, 0], "0 for every sample"),
+        (["a", 1, 1], "class_weight of class 0"),
+        ({0: None}, "class_weight of class 0"),
+        (np.ones((3, 2)), "class_weight of class 0"),
         (3.0, "a list of 3 numbers"),
     ],
 )

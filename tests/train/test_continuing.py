@@ -190,3 +190,46 @@ def test_a_state_that_does_not_fit_is_refused_before_any_change(which):
     assert equal(before, model.parameters)
     assert model.updater.step == step
     assert equal(slots, model.updater.slots)
+
+
+def test_a_rate_that_a_callback_assigns_holds_from_the_next_step():
+    class Stop(xn.Callback):
+        def on_step_end(self, model, step):
+            model.optimizer.learning_rate = 1e-12
+            self.after = self.__dict__.setdefault("after", model.state_dict())
+
+    stop, model = Stop(), make(xn.SGD(0.1))
+    model.fit(X, Y, epochs=1, batch_size=5, callbacks=[stop])
+    for name, array in stop.after.items():
+        np.testing.assert_allclose(model.parameters[name], array, rtol=1e-5, atol=1e-8)
+
+
+def test_schedules_vary_within_an_epoch():
+    """Warm-up over half an epoch of ten steps: 0, 1/5, 2/5 ... of the rate, then all of it."""
+    rates = []
+
+    class Watch(xn.Callback):
+        def on_gradient(self, model, step):
+            self.before = model.state_dict(), {k: v.copy() for k, v in model.gradients.items()}
+
+        def on_step_end(self, model, step):
+            (before, gradient), name = self.before, next(iter(model.gradients))
+            change = before[name] - model.parameters[name]
+            rates.append(float(np.abs(change).sum() / np.abs(gradient[name]).sum()))
+
+    model = make(xn.SGD(xn.Warmup(0.1, 0.5)))
+    size = len(X) // 10
+    model.fit(X[: 10 * size], Y[: 10 * size], epochs=1, batch_size=size, callbacks=[Watch()])
+    np.testing.assert_allclose(rates, [0, 0.02, 0.04, 0.06, 0.08] + [0.1] * 5, atol=1e-3)
+
+
+def test_steps_by_hand_follow_the_epoch_that_is_assigned():
+    model = make(xn.SGD(xn.Warmup(0.1, 1)))
+    before = model.build(X.shape[1]).state_dict()
+    model.train_on_batch(X, Y)
+    np.testing.assert_array_equal(model.state_dict()["layers.0.weight"], before["layers.0.weight"])
+    model.epoch = 1
+    model.train_on_batch(X, Y)
+    assert (model.state_dict()["layers.0.weight"] != before["layers.0.weight"]).any()
+    with pytest.raises(xn.errors.ArgumentError, match="epoch must be"):
+        model.epoch = -1

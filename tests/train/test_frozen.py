@@ -111,7 +111,7 @@ def test_something_must_be_left_to_train():
 
 @pytest.mark.parametrize("names", ["layers.0", [3], [""]], ids=repr)
 def test_frozen_is_a_list_of_names(names):
-    with pytest.raises(xn.errors.ArgumentError, match="list of names"):
+    with pytest.raises(xn.errors.ArgumentError, match="expected names of layers"):
         model_of(frozen=names)
 
 
@@ -151,3 +151,21 @@ def test_a_copy_of_a_frozen_model_is_frozen():
     twin = deepcopy(model)
     assert twin.frozen == ("layers.0",)
     assert twin.fit(X, Y, epochs=1)["loss"] == model.fit(X, Y, epochs=1)["loss"]
+
+
+def test_nothing_is_frozen_or_thawed_while_a_fit_runs():
+    """The fit would go on with other parameters, and all it learns would be lost."""
+    model = model_of(frozen=["layers.0"])
+    for change in (lambda m: m.unfreeze(), lambda m: m.freeze("layers.3"), lambda m: m.fit(X, Y)):
+        with pytest.raises(xn.errors.ArgumentError, match="while a fit of this model runs"):
+            model.fit(X, Y, epochs=2, callbacks=[lambda m, e, logs, change=change: change(m)])
+    assert model.frozen == ("layers.0",)
+    model.unfreeze()
+    model.fit(X, Y, epochs=1)
+
+
+def test_state_is_frozen_by_its_own_name():
+    model = model_of(frozen=["layers.1.running_mean"])
+    model.fit(X, Y, epochs=2)
+    assert not model.parameters["layers.1.running_mean"].any()
+    assert (model.parameters["layers.1.running_var"] != 1).all()

@@ -7,6 +7,7 @@ from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
 import xpnet as xn
+from xpnet.optim import get_optimizer
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 4))
@@ -154,3 +155,53 @@ def test_a_loss_that_is_infinite_at_the_start():
 def test_settings_are_checked(settings):
     with pytest.raises(xn.errors.ArgumentError):
         xn.LBFGS(**settings)
+
+
+def test_what_else_runs_in_a_fit_does_not_disturb_it():
+    """Validation and predictions share the model's memory with the training program."""
+    other = RNG.normal(size=(200, 4)), RNG.integers(0, 3, 200)
+    wanted = model_of(4, 8, 3).fit(X, Y, epochs=8)["loss"]
+    found = model_of(4, 8, 3).fit(X, Y, epochs=8, validation_data=other)
+    assert found["loss"] == wanted
+    seen = []
+    model = model_of(4, 8, 3)
+    history = model.fit(
+        X, Y, epochs=8, callbacks=[lambda m, e, logs: seen.append(m.predict(other[0])[0])]
+    )
+    assert history["loss"] == wanted
+    assert len(seen) == 8
+
+
+def test_constraints_are_found_before_the_model_is_built():
+    model = xn.Model(xn.Dense(3, kernel_constraint=xn.MaxNorm(1)), optimizer=xn.LBFGS())
+    with pytest.raises(xn.errors.ArgumentError):
+        model.fit(X, Y)
+    assert not model.built
+
+
+def test_each_fit_draws_dropout_anew():
+    net = xn.Sequential(xn.Dense(8, "tanh"), xn.Dropout(0.5), xn.Dense(3))
+    model = xn.Model(net, optimizer="lbfgs", dtype="float64").build(4)
+    start = model.state_dict()
+    losses = []
+    for _ in range(2):
+        model.load_state_dict(start)
+        losses.append(model.fit(X, Y, epochs=1)["loss"][0])
+    assert losses[0] != losses[1]
+
+
+def test_it_has_no_learning_rate():
+    assert "learning_rate" not in repr(xn.LBFGS())
+    with pytest.raises(xn.errors.ArgumentError, match="no learning rate"):
+        get_optimizer("lbfgs", 0.1)
+
+
+def test_it_cannot_take_over_in_the_middle():
+    def swap(model, epoch, logs):
+        model.optimizer = "lbfgs"
+
+    model = xn.MLP([4, 3])
+    with pytest.raises(xn.errors.ArgumentError, match="while a fit of this model runs"):
+        model.fit(X, Y, epochs=2, callbacks=[swap])
+    model.optimizer = "lbfgs"
+    model.fit(X, Y, epochs=2)

@@ -86,3 +86,26 @@ def test_a_pickle_of_a_library_that_cannot_run_loads_into_numpy(monkeypatch):
 def test_what_cannot_be_pickled_is_the_users_own():
     with pytest.raises((AttributeError, pickle.PicklingError), match="lambda"):
         pickle.dumps(xn.Model(xn.Dense(3), lambda z, t: xn.ops.mean(z)))
+
+
+class Named(xn.Model):
+    chunk = 10
+
+
+def test_what_else_is_on_the_model_stays():
+    model = Named(xn.Dense(3))
+    model.class_names, model.chunk = ["a", "b", "c"], 7
+    model.fit(X, Y, epochs=1)
+    for twin in (again(model), copy(model)):
+        assert (type(twin), twin.class_names, twin.chunk) == (Named, ["a", "b", "c"], 7)
+        np.testing.assert_array_equal(twin.predict(X), model.predict(X))
+
+
+def test_settings_do_not_change_behind_the_models_back():
+    metrics, levels = ["accuracy"], [0.1, 0.9]
+    model, loss = xn.Model(xn.Dense(3), metrics=metrics), xn.losses.quantile(levels)
+    metrics.append("top_1_accuracy")
+    levels.append(0.5)
+    assert again(model).fit(X, Y, epochs=1).columns == model.fit(X, Y, epochs=1).columns
+    assert again(loss) == loss == xn.losses.quantile((0.1, 0.9))
+    assert again(xn.Model(xn.Dense(3), metrics=(m for m in ["accuracy"]))).predict(X).shape

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from xpnet.backends import is_float
 from xpnet.errors import GraphError
 from xpnet.graph.value import Graph, Value
 from xpnet.typing import Shape
@@ -24,7 +25,8 @@ def trace(
     **settings
         ``training``, ``seed`` and ``frozen`` of the `Graph`.
     """
-    graph = Graph(**settings)
+    floats = [dtype for _, _, dtype in inputs if is_float(dtype)]
+    graph = Graph(dtype=floats[0] if floats else "float32", **settings)
     values = [graph.input(*declared) for declared in inputs]
     return graph, checked(function, graph.scope.call(function, *values, name=""))
 

@@ -38,8 +38,8 @@ class ParameterSpec:
         Whether it has a gradient. What has none is state, such as a running mean.
     penalty : callable or None
         ``penalty(value)`` is a number that training adds to the loss.
-    constraint : callable or None
-        ``constraint(array)``, an op with its settings, is applied after every update.
+    constraint : object or None
+        Its ``op`` with the settings ``static`` is applied after every update.
     """
 
     shape: Shape
@@ -182,6 +182,8 @@ class Graph:
         Dotted names to parameter values, and to what was asked for.
     assignments : dict
         Names of parameters that are not trained to the values that they take after the step.
+    dtype : str
+        Floating type of the parameters of layers whose input has none.
     training : bool
         Whether the graph is of a training step: only then does noise fall and state change.
     seed : int
@@ -201,6 +203,7 @@ class Graph:
     nodes: list[Node] = field(default_factory=list)
     scope: Scope = field(default_factory=Scope)
     assignments: dict[str, Value] = field(default_factory=dict)
+    dtype: str = "float32"
     training: bool = False
     seed: int = 0
     frozen: tuple[str, ...] = ()
@@ -217,6 +220,7 @@ class Graph:
     def parameter(self, name: str, spec: ParameterSpec, dtype: str) -> Value:
         """Declare a parameter of the layer being called, or find it again if it is shared."""
         path = self.scope.declare(name)
+        dtype = dtype if is_float(dtype) else self.dtype
         value = self.assignments.get(path, self.parameters.get(path))
         if value is None:
             value = Value(self, "parameter", path, spec.shape, dtype)
@@ -236,9 +240,11 @@ class Graph:
     def assign(self, state: Value, value: Value) -> None:
         """Let a parameter that is not trained have this value after the step.
 
-        It may have been assigned to before: a shared layer goes on from there.
+        It may have been assigned to before: a shared layer goes on from there. What is frozen
+        stays as it is.
         """
-        names = [n for n, v in (self.parameters | self.assignments).items() if v is state]
+        known = [*self.parameters.items(), *self.assignments.items()]
+        names = [name for name, value in known if value is state]
         if not names or self.specs[names[0]].trainable:
             raise GraphError(
                 f"{state!r} is not state: only what the layer declared by self.state(...) can be "
@@ -248,7 +254,8 @@ class Graph:
             raise GraphError(
                 f"state {names[0]!r} has shape {state.shape}, it was assigned shape {value.shape}."
             )
-        self.assignments[names[0]] = value
+        if not self.is_frozen(names[0]):
+            self.assignments[names[0]] = value
 
     def noise(self) -> tuple[Value, dict[str, int]]:
         """The number of the step, and settings that name a stream of random numbers of its own.

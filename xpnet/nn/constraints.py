@@ -5,6 +5,7 @@ from typing import Any
 
 from xpnet import ops
 from xpnet.arguments import positive
+from xpnet.errors import ArgumentError
 
 __all__ = ["MaxNorm", "UnitNorm"]
 
@@ -39,6 +40,7 @@ class MaxNorm:
 
     def __post_init__(self) -> None:
         positive("MaxNorm: limit", self.limit)
+        _check_axis(self)
 
     @property
     def static(self) -> dict[str, Any]:
@@ -60,7 +62,16 @@ class UnitNorm:
 
     op = ops.unit_norm
 
+    def __post_init__(self) -> None:
+        _check_axis(self)
+
     @property
     def static(self) -> dict[str, Any]:
         """Settings of the op."""
         return {"axis": self.axis}
+
+
+def _check_axis(constraint: MaxNorm | UnitNorm) -> None:
+    axis = constraint.axis
+    if not isinstance(axis, int) or isinstance(axis, bool):
+        raise ArgumentError(f"{type(constraint).__name__}: axis must be an integer, got {axis!r}.")

@@ -5,6 +5,7 @@ from typing import Any
 from xpnet import ops
 from xpnet.arguments import count
 from xpnet.backends import is_float
+from xpnet.errors import ArgumentError
 from xpnet.graph import Value
 from xpnet.nn import init
 from xpnet.nn.layer import Layer
@@ -32,7 +33,8 @@ class Embedding(Layer):
     Raises
     ------
     ArgumentError
-        If `size` or `units` is not a whole number of at least 1.
+        If `size` or `units` is not a whole number of at least 1, or the model's float32 cannot
+        count so many rows.
 
     Notes
     -----
@@ -55,6 +57,11 @@ class Embedding(Layer):
 
     def forward(self, x: Value) -> Any:
         """Look the rows up."""
+        if x.dtype == "float32" and self.size > 2**24:
+            raise ArgumentError(
+                f"float32 tells only {2**24:,} whole numbers apart, this Embedding has "
+                f"{self.size:,} rows: make the model with dtype='float64'."
+            )
         x.graph.ids.append((x, self.size))
         table = self.parameter(
             x,

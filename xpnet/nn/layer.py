@@ -99,6 +99,11 @@ class Layer:
                 f"the constraint on {name!r} must be xpnet.MaxNorm(...) or xpnet.UnitNorm(), got "
                 f"{constraint!r}."
             )
+        if constraint is not None and not -len(lengths) <= constraint.axis < len(lengths):
+            raise ArgumentError(
+                f"{constraint!r} needs axis {constraint.axis}, which {name!r} of shape {lengths} "
+                "does not have."
+            )
         spec = ParameterSpec(lengths, get_init(init), decay, trainable, penalty, constraint)
         return like.graph.parameter(name, spec, like.dtype)
 

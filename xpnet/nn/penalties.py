@@ -1,4 +1,8 @@
-"""Penalties on parameters: each is a number that training adds to the loss, one more fork."""
+"""Penalties on parameters: each is a number that is added to the loss, one more fork.
+
+The loss that `fit` and `evaluate` report contains the penalties of the parameters that are
+trained; those of frozen ones are left out.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +49,9 @@ class L2:
     ----------
     rate : float, default 0.01
         At least 0.
+    per_sample : bool, default False
+        Whether training divides it by the number of samples in the batch, or by the sum of their
+        weights, so that it counts as much as one sample: scikit-learn's ``alpha``.
 
     Raises
     ------
@@ -53,6 +60,7 @@ class L2:
     """
 
     rate: float = 0.01
+    per_sample: bool = False
 
     def __post_init__(self) -> None:
         number("L2: rate", self.rate, 0)

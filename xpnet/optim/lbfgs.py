@@ -5,6 +5,14 @@ from xpnet.optim.base import Link, Optimizer
 
 __all__ = ["LBFGS"]
 
+_SETTINGS = (
+    "history",
+    "gradient_tolerance",
+    "loss_tolerance",
+    "max_evaluations",
+    "weight_decay",
+)
+
 
 class LBFGS(Optimizer):
     """Limited-memory BFGS, as SciPy computes it (extra ``scipy``).
@@ -49,11 +57,15 @@ class LBFGS(Optimizer):
         max_evaluations: int = 15000,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(1.0, weight_decay=weight_decay)
+        super().__init__(1.0, weight_decay=weight_decay)  # the line search finds the step
         self.history = count("history", history)
         self.gradient_tolerance = positive("gradient_tolerance", gradient_tolerance)
         self.loss_tolerance = number("loss_tolerance", loss_tolerance, 0)
         self.max_evaluations = count("max_evaluations", max_evaluations)
+
+    def __repr__(self) -> str:
+        shown = {name: value for name, value in vars(self).items() if name in _SETTINGS}
+        return f"LBFGS({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     def chain(self) -> list[Link]:
         """No rule of its own: SciPy changes the parameters."""

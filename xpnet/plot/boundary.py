@@ -138,7 +138,8 @@ def _predictor(model: Any) -> Callable[[Any], Any]:
 
 def _takes_logits(model: Any, asked: bool | None) -> bool:
     if asked is None:
-        return isinstance(model, Model) and "logits" in model.network.loss.name
+        loss = model.network.loss if isinstance(model, Model) else None
+        return loss is not None and loss.target == "binary" and loss.threshold == 0
     return asked
 
 

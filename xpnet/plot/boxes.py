@@ -94,7 +94,7 @@ def _number(data: Any) -> str:
 
 
 def _source(value: Value) -> Box:
-    title = value.name if value.kind == "parameter" else _number(value.data)
+    title = _number(value.data) if value.kind == "constant" else value.name
     return Box(value.kind, title, _sizes(value.shape))
 
 
@@ -109,5 +109,6 @@ def _inside(values: list[Value]) -> list[str]:
         lines += [" ".join([v.name.rpartition(".")[2], *_sizes(v.shape)]) for v in own]
     for value in values:
         if value.kind != "parameter":
-            lines += [" ".join([_number(value.data), *_sizes(value.shape)])]
+            title = _number(value.data) if value.kind == "constant" else value.name
+            lines += [" ".join([title, *_sizes(value.shape)])]
     return lines

@@ -24,6 +24,7 @@ _FACES = {
     "input": ("#d9ead3", "#4f8a3d"),
     "parameter": ("#fdebd0", "#b9770e"),
     "constant": ("#f2f2f2", "#8c8c8c"),
+    "step": ("#f2f2f2", "#8c8c8c"),
     "op": ("#d6e6f5", "#1f618d"),
     "gradient": ("#ead9f0", "#76448a"),
 }

@@ -1,6 +1,7 @@
 """What a model is: a network with parameters, how it is made, built, frozen and copied."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy, deepcopy
 from types import MappingProxyType
 from typing import Any, Self
@@ -10,7 +11,7 @@ from xpnet.backends import Backend, resolve
 from xpnet.backends.base import check_float
 from xpnet.errors import ArgumentError
 from xpnet.nn import LayerLike, get_loss, get_metrics
-from xpnet.optim import Optimizer, get_optimizer
+from xpnet.optim import LBFGS, Optimizer, get_optimizer
 from xpnet.train.network import Network
 from xpnet.train.pickling import get_state, set_state
 from xpnet.train.setup import Setup
@@ -32,10 +33,10 @@ def _sample_shape(shape: Any) -> Shape | None:
 
 def _names(names: Any) -> tuple[str, ...]:
     """Dotted names of layers and parameters."""
-    if isinstance(names, str) or not all(isinstance(n, str) and n for n in names):
+    good = isinstance(names, Iterable) and not isinstance(names, str)
+    if not good or not all(isinstance(n, str) and n for n in names):
         raise ArgumentError(
-            "expected a list of names of layers or parameters, such as ['layers.0'], got "
-            f"{names!r}."
+            f"expected names of layers or parameters, such as 'layers.0', in a list, got {names!r}."
         )
     return tuple(names)
 
@@ -60,7 +61,10 @@ class BaseModel:
         if isinstance(net, type) or not callable(net):
             raise ArgumentError(f"net must be a layer or a function, got {net!r}.")
         chosen = get_loss(loss)
+        if isinstance(metrics, Iterable) and not isinstance(metrics, str):
+            metrics = tuple(metrics)
         self._optimizer, self._metrics = get_optimizer(optimizer), metrics
+        self._in_fit = False
         self._setup = Setup(
             net,
             chosen,
@@ -98,8 +102,12 @@ class BaseModel:
 
     @property
     def epoch(self) -> int:
-        """Epochs trained so far."""
+        """Epochs trained so far, by which schedules and shuffles go; may be assigned."""
         return 0 if self._trainer is None else self._trainer.epoch
+
+    @epoch.setter
+    def epoch(self, value: int) -> None:
+        self._built().epoch = count("epoch", value, 0)
 
     @property
     def optimizer(self) -> Optimizer:
@@ -108,7 +116,10 @@ class BaseModel:
 
     @optimizer.setter
     def optimizer(self, value: str | Optimizer) -> None:
-        self._optimizer = get_optimizer(value)
+        optimizer = get_optimizer(value)
+        if isinstance(optimizer, LBFGS):
+            self._refuse_while_fitting("L-BFGS cannot take over")
+        self._optimizer = optimizer
         if self._trainer is not None:
             self._trainer.set_optimizer(self._optimizer)
 
@@ -146,6 +157,23 @@ class BaseModel:
             self.build()
         assert self._trainer is not None
         return self._trainer
+
+    @contextmanager
+    def _fitting(self, network: Network) -> Iterator[Trainer]:
+        """The trainer for a fit; what would pull it from under the fit is refused meanwhile."""
+        self._refuse_while_fitting("a second fit cannot begin")
+        self._in_fit = True
+        try:
+            yield self._settle(network)
+        finally:
+            self._in_fit = False
+
+    def _refuse_while_fitting(self, what: str) -> None:
+        if self._in_fit:
+            raise ArgumentError(
+                f"{what} while a fit of this model runs: return True from the callback, so that "
+                "the fit ends, and do it then."
+            )
 
     def _settle(self, network: Network) -> Trainer:
         """Make a network the model's own, once everything that was given has been checked."""
@@ -229,7 +257,7 @@ class BaseModel:
         Raises
         ------
         ArgumentError
-            If there is no such layer or parameter.
+            If there is no such layer or parameter (found when the model is built), or a fit runs.
         GraphError
             If nothing would be left to train.
         """
@@ -251,6 +279,7 @@ class BaseModel:
         self._set_frozen(tuple(n for n in self.frozen if names and n not in names))
 
     def _set_frozen(self, names: tuple[str, ...]) -> None:
+        self._refuse_while_fitting("layers cannot be frozen or unfrozen")
         if self._trainer is not None:
             self._trainer = self._trainer.freeze(names)
             self._setup.network = self._trainer.network
@@ -284,6 +313,7 @@ class BaseModel:
         twin = object.__new__(type(self))
         vars(twin).update(vars(self))
         twin._setup, twin._optimizer = copy(self._setup), copy(self._optimizer)
+        twin._in_fit = False
         if self._trainer is not None:
             twin._trainer = self._trainer.clone(twin._optimizer)
             twin._setup.network = twin._trainer.network

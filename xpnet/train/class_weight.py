@@ -28,6 +28,8 @@ def with_class_weight(network: Network, data: Data, class_weight: Any) -> Data:
     share = _shares(network, data)
     weights = _numbers(class_weight, share, network)
     factor = share @ network.backend.asarray(weights, network.dtype)
+    if network.backend.synchronous and float(network.backend.xp.max(factor)) == 0:
+        raise ArgumentError("class_weight is 0 for every sample: nothing would be learned.")
     return Data(data.x, data.y, factor if data.w is None else data.w * factor)
 
 
@@ -71,7 +73,6 @@ def _numbers(given: Any, share: Any, network: Network) -> list[float]:
             f"class_weight must be 'balanced', a dict or a list of {classes} numbers, got "
             f"{given!r}."
         )
-    found = [number(f"class_weight of class {j}", float(w), 0) for j, w in enumerate(given)]
-    if not any(found):
-        raise ArgumentError("class_weight is 0 for every class: nothing would be learned.")
-    return found
+    if hasattr(given, "tolist"):
+        given = given.tolist()
+    return [number(f"class_weight of class {j}", w, 0) for j, w in enumerate(given)]

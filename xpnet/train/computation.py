@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from xpnet import ops
+from xpnet.errors import ShapeError
 from xpnet.graph import Graph, ParameterTable, Value, checked, distinct, gradients
 from xpnet.nn import Metric
 from xpnet.typing import Shape, size_of
 
-__all__ = ["WEIGHT", "Computation", "Spec"]
+__all__ = ["PENALTY", "WEIGHT", "Computation", "Spec"]
 
+PENALTY = "penalty on parameters"
+TOTAL = "loss and penalty"
 WEIGHT = "total weight"  # of a batch's samples, among the results; no metric is called so
 
 
@@ -39,7 +42,8 @@ class Computation:
     predicted : list of Value
         The network's output, in mode ``"predict"``; else nothing.
     results : list of Value
-        Numbers for people: loss, metrics, total weight; `layout` says which is where.
+        Numbers for people. The first is what is minimised: the loss, or with penalties the sum of
+        both. Then loss, metrics, penalty and total weight; `layout` says which is where.
     layout : dict of str to slice
         Places of each one's numbers in the vector that all results make.
     gradients, state : dict of str to Value
@@ -78,15 +82,18 @@ class Computation:
         made = cls(graph)
         target = graph.input("y", (spec.rows, *spec.target), spec.target_dtype)
         weights = graph.input("w", (spec.rows,), output.dtype) if spec.weighted else None
-        for name, measure in measures.items():
-            made._append(name, measure.parts(output, target, spec.rows, weights))
+        found = {n: m.parts(output, target, spec.rows, weights) for n, m in measures.items()}
+        penalty = _penalty(graph, spec.rows, weights)
+        if penalty is not None:
+            found = {TOTAL: [found["loss"][0] + penalty], **found, PENALTY: [penalty]}
         if weights is not None:
-            made._append(WEIGHT, [ops.sum(weights)])
-        made.results[0] = _penalised(graph, made.results[0])
+            found[WEIGHT] = [ops.sum(weights)]
+        for name, values in found.items():
+            made._append(name, values)
         if spec.mode == "train":
             wrt = [graph.parameters[name] for name in table.trained]
-            found = gradients(graph, made.results[0], wrt)
-            made.gradients = dict(zip(table.trained, found, strict=True))
+            slopes = gradients(graph, made.results[0], wrt)
+            made.gradients = dict(zip(table.trained, slopes, strict=True))
             made.state = dict(graph.assignments)
         return made._distinct()
 
@@ -104,10 +111,29 @@ class Computation:
         return self
 
 
-def _penalised(graph: Graph, loss: Value) -> Value:
-    """The loss and the penalties on the parameters: each is one more fork."""
+def _penalty(graph: Graph, rows: int, weights: Value | None) -> Value | None:
+    """The sum of the penalties on trained parameters: each is one more fork."""
+    total = None
     for name, value in graph.parameters.items():
         spec = graph.specs[name]
-        if spec.penalty is not None and spec.trainable:
-            loss = loss + checked(spec.penalty, spec.penalty(value))
-    return loss
+        if spec.penalty is None or not spec.trainable:
+            continue
+        found = checked(spec.penalty, spec.penalty(value))
+        if found.shape != ():
+            raise ShapeError(
+                f"the penalty on {name!r} must be one number (shape ()), got shape {found.shape}: "
+                "reduce it with xpnet.ops.sum."
+            )
+        if getattr(spec.penalty, "per_sample", False):
+            found = _per_sample(found, rows, weights)
+        total = found if total is None else total + found
+    return total
+
+
+def _per_sample(penalty: Value, rows: int, weights: Value | None) -> Value:
+    """A penalty divided by the number of samples or their weight; 0 for a batch of weight 0."""
+    if weights is None:
+        return penalty / rows
+    some = ops.weighted_mean(weights * 0 + 1, weights)  # 1, and 0 where all weights are 0
+    share: Value = penalty * some / ops.maximum(ops.sum(weights), 1e-30)
+    return share

@@ -12,7 +12,14 @@ class History:
     Columns are ``epoch`` (counted from 1 over the model's life), ``loss``, the metrics, the same
     with ``val_`` in front where validation data were given, ``learning_rate`` and ``seconds``.
     ``history["loss"]`` is a column, ``history[-1]`` a row.
+
+    Attributes
+    ----------
+    converged : bool or None
+        Whether L-BFGS ended because a tolerance was met; None with other optimisers.
     """
+
+    converged: bool | None = None
 
     def __init__(self) -> None:
         self._rows: list[dict[str, float]] = []

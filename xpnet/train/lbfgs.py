@@ -13,6 +13,7 @@ from xpnet.train.callbacks import Callbacks
 from xpnet.train.door import Data
 from xpnet.train.history import History
 from xpnet.train.loop import combine, measure
+from xpnet.train.network import Network
 from xpnet.train.progress import Progress
 from xpnet.train.trainer import Trainer
 
@@ -25,18 +26,16 @@ __all__ = ["Objective", "run_lbfgs"]
 class Objective:
     """Loss and gradient of all samples as SciPy asks for them: float64 vectors on the host."""
 
-    def __init__(self, trainer: Trainer, data: Data, optimizer: LBFGS) -> None:
-        self._trainer, self._network = trainer, trainer.network
-        self._decay = optimizer.weight_decay
+    def __init__(self, network: Network, data: Data, optimizer: LBFGS) -> None:
+        require("scipy.optimize", "scipy", "the L-BFGS optimizer")
+        self._network, self._data, self._decay = network, data, optimizer.weight_decay
         constrained = [n for n, s in self._network.table.specs.items() if s.constraint is not None]
         if constrained:
             raise ArgumentError(
                 f"L-BFGS cannot keep the constraints on {', '.join(constrained)}: leave them out, "
                 "or use another optimizer."
             )
-        self._program = self._network.program(data.spec("train", data.rows))
-        self._program.load(data.arrays, slice(None))
-        self.rows = data.rows
+        self._program, self.rows = network.program(data.spec("train", data.rows)), data.rows
         self._at = self.start()
 
     def start(self) -> Any:
@@ -51,8 +50,10 @@ class Objective:
         self._at = x.copy()
         trained = backend.asarray(x.astype(network.dtype), network.dtype)
         network.set_params(backend.xp.concat([trained, network.params[network.table.trainable :]]))
+        # Other programs share this one's memory: what was loaded before may be gone.
+        self._program.load(self._data.arrays, slice(None))
         with backend.quiet():
-            self._trainer.run(self._program)
+            self._program.run()
         value = float(self._program.results[0])
         gradient = backend.to_numpy(network.grads).astype("float64")
         weights = slice(network.table.decayed)
@@ -99,6 +100,7 @@ class _Iterations:
             found = measure(self._trainer.network, self._validation, self._model.chunk)
             row.update({f"val_{name}": value for name, value in found.items()})
         self._trainer.epoch += 1
+        self._trainer.step += 1
         self._trainer.keep(f"the end of epoch {self._trainer.epoch}")
         now = perf_counter()
         row["seconds"], self._clock = now - self._clock, now
@@ -114,13 +116,15 @@ class _Iterations:
 def run_lbfgs(
     model: "Model",
     trainer: Trainer,
-    data: Data,
+    objective: Objective,
     epochs: int,
     validation: Data | None,
     callbacks: Callbacks,
     progress: Progress,
 ) -> History:
     """Train for at most some iterations; return what happened in each.
+
+    Dropout and noise are those of the step at which the training starts.
 
     Raises
     ------
@@ -130,8 +134,8 @@ def run_lbfgs(
     optimize = require("scipy.optimize", "scipy", "the L-BFGS optimizer")
     optimizer = trainer.optimizer
     assert isinstance(optimizer, LBFGS)
-    objective = Objective(trainer, data, optimizer)
     start = objective.start()
+    trainer.network.set_step(trainer.step)
     if not isfinite(objective(start)[0]):
         raise DivergedError(
             "the loss is NaN or infinite where L-BFGS would start: scale the inputs.",
@@ -140,11 +144,11 @@ def run_lbfgs(
         )
     iterations = _Iterations(model, trainer, objective, epochs, validation, callbacks, progress)
     trainer.keep("the start of the training")
-    progress.begin(epochs, data.rows)
+    progress.begin(epochs, objective.rows)
     try:
         callbacks.fit_begin(model)
         iterations.begin()
-        optimize.minimize(
+        found = optimize.minimize(
             objective,
             start,
             jac=True,
@@ -152,6 +156,7 @@ def run_lbfgs(
             callback=iterations,
             options=optimizer.options(epochs),
         )
+        iterations.history.converged = found.status == 0
     finally:
         trainer.restore()  # the last iteration that was accepted, not a trial of the line search
         progress.close()

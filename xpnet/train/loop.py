@@ -1,5 +1,6 @@
 """The training loop: epochs of shuffled batches."""
 
+from collections.abc import Callable
 from math import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -8,9 +9,9 @@ import numpy as np
 
 from xpnet import random
 from xpnet.backends import PlannedBackend
-from xpnet.errors import DivergedError
+from xpnet.errors import ArgumentError, DivergedError
 from xpnet.train.callbacks import Callbacks
-from xpnet.train.computation import WEIGHT, Computation
+from xpnet.train.computation import PENALTY, WEIGHT, Computation
 from xpnet.train.door import Data
 from xpnet.train.history import History
 from xpnet.train.network import Network
@@ -21,7 +22,7 @@ from xpnet.train.trainer import Trainer
 if TYPE_CHECKING:
     from xpnet.train.model import Model
 
-__all__ = ["Epoch", "combine", "measure", "measure_programs", "run_epochs"]
+__all__ = ["Epoch", "columns", "combine", "measure", "measure_programs", "run_epochs"]
 
 _SHUFFLE = 2  # the stream of random numbers that orders the samples
 
@@ -41,7 +42,17 @@ def combine(
     weights = log[:, layout[WEIGHT]][:, 0] if WEIGHT in layout else sizes
     shares = np.asarray(weights, dtype="float64")
     found = {n: m.combine(log[:, layout[n]], shares) for n, m in network.measures.items()}
+    if PENALTY in layout:  # once, also where the loss is a sum over the batches
+        penalties = log[:, layout[PENALTY]][:, 0]
+        found["loss"] += float((penalties * shares).sum() / shares.sum())
     return {name: float(str(kind(value))) for name, value in found.items()}
+
+
+def columns(network: Network, validated: bool) -> tuple[str, ...]:
+    """Names of what is recorded of each epoch, but for the learning rate."""
+    measured = list(network.measures)
+    validation = [f"val_{name}" for name in measured] if validated else []
+    return ("epoch", *measured, *validation, "seconds")
 
 
 def measure_programs(network: Network, data: Data, batch_size: int) -> list[Program]:
@@ -67,7 +78,13 @@ def measure(network: Network, data: Data, batch_size: int) -> dict[str, float]:
 class Epoch:
     """One pass over the data, compiled before the first."""
 
-    def __init__(self, network: Network, data: Data, batch_size: int, shuffle: bool) -> None:
+    def __init__(
+        self,
+        network: Network,
+        data: Data,
+        batch_size: int,
+        shuffle: bool | Callable[[int], Any],
+    ) -> None:
         self._network, self.data, self._shuffle = network, data, shuffle
         self._parts = _batches(data.rows, batch_size)
         self._sizes = [part.stop - part.start for part in self._parts]
@@ -91,7 +108,8 @@ class Epoch:
         order, backend = self._order(trainer), self._network.backend
         planned = backend if isinstance(backend, PlannedBackend) else None
         kept: list[Any] = []
-        varies = trainer.optimizer.varies
+        listening = bool(callbacks.step_end or callbacks.gradient)
+        schedule, varies = trainer.optimizer.learning_rate, trainer.optimizer.varies
         for i, (part, size) in enumerate(zip(self._parts, self._sizes, strict=True)):
             program = self._programs[size]
             program.load(self.data.arrays, part if order is None else order[part])
@@ -106,6 +124,9 @@ class Epoch:
                 kept.append(program.results)
             for call in callbacks.gradient:
                 call(model, trainer.step + 1)
+            if listening and trainer.optimizer.learning_rate is not schedule:
+                schedule, varies = trainer.optimizer.learning_rate, trainer.optimizer.varies
+                rate = trainer.rate()
             if varies and i:
                 rate = trainer.rate(i / len(self._parts))
             trainer.apply(program, rate)
@@ -123,10 +144,22 @@ class Epoch:
         if not self._shuffle:
             return None
         backend = self._network.backend
+        if callable(self._shuffle):
+            return backend.asarray(self._given(self._shuffle(self.data.rows)))
         key = random.Key(trainer.seed, _SHUFFLE, trainer.epoch)
         if self._network.arena is not None:
             return random.permutation(backend.xp, key, self.data.rows)
         return backend.asarray(random.permutation(np, key, self.data.rows))
+
+    def _given(self, order: Any) -> Any:
+        """The user's order, on the host, where it is known to hold every row once."""
+        rows, found = self.data.rows, np.asarray(order)
+        if not np.array_equal(np.sort(found, axis=None), np.arange(rows)) or found.ndim != 1:
+            raise ArgumentError(
+                f"shuffle must return an order of {rows} samples, an array of the numbers 0 to "
+                f"{rows - 1}; got {order!r}."
+            )
+        return found
 
     def _check(self, trainer: Trainer, i: int, loss: float) -> None:
         if not isfinite(loss):
@@ -142,8 +175,8 @@ class Epoch:
         epoch, kept = trainer.epoch + 1, trainer.restore()
         raise DivergedError(
             f"{what} in epoch {epoch}, step {i + 1} of {len(self._parts)}. The model was put back "
-            f"to its parameters of {kept}, and its optimizer was reset. Try a smaller learning "
-            "rate, or scale the inputs.",
+            f"to its parameters of {kept}, and its optimizer was reset. "
+            f"{self._network.loss.advice}.",
             epoch,
             i + 1,
         )

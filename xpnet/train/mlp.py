@@ -27,7 +27,8 @@ def MLP(
     sizes : sequence of int
         Features, units of each hidden layer, outputs: ``[784, 128, 10]``.
     activation : str or callable, default "relu"
-        Behind every layer but the last.
+        Behind every layer but the last. A layer object is shared by all, a name or a class gives
+        each layer its own, which matters for `PReLU`.
     dropout : float, default 0
         Rate of a `Dropout` behind every activation.
     kernel_init, bias_init : str or initialiser

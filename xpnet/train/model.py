@@ -1,6 +1,6 @@
 """`Model`: a network with a loss and an optimiser, ready to be trained and used."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
@@ -14,8 +14,8 @@ from xpnet.train.callbacks import Callbacks
 from xpnet.train.class_weight import with_class_weight
 from xpnet.train.computation import Spec
 from xpnet.train.history import History
-from xpnet.train.lbfgs import run_lbfgs
-from xpnet.train.loop import Epoch, measure, measure_programs, run_epochs
+from xpnet.train.lbfgs import Objective, run_lbfgs
+from xpnet.train.loop import Epoch, columns, measure, measure_programs, run_epochs
 from xpnet.train.programs import PlannedProgram
 from xpnet.train.progress import Progress
 
@@ -80,7 +80,7 @@ class Model(BaseModel):
         validation_data: tuple[Any, ...] | None = None,
         callbacks: Sequence[Any] | None = None,
         verbose: Any = "auto",
-        shuffle: bool = True,
+        shuffle: bool | Callable[[int], Any] = True,
     ) -> History:
         """Train on the data for some epochs; a second call goes on from the first.
 
@@ -102,8 +102,10 @@ class Model(BaseModel):
         callbacks : sequence of Callback or function, optional
         verbose : bool or "auto"
             A progress bar; ``"auto"`` shows it on a terminal.
-        shuffle : bool, default True
-            Whether each epoch takes the samples in a new order.
+        shuffle : bool or callable, default True
+            Whether each epoch takes the samples in a new order. A function is called with the
+            number of samples at the beginning of each epoch, and returns their order: an array
+            with every row's number once.
 
         Returns
         -------
@@ -123,15 +125,21 @@ class Model(BaseModel):
         validation = self._setup.admit_validation(network, validation_data)
         if validation is not None:
             measure_programs(network, validation, self.chunk)
+        recorded = columns(network, validation is not None)
         if isinstance(self._optimizer, LBFGS):
-            trainer = self._settle(network)
-            return run_lbfgs(self, trainer, data, epochs, validation, listeners, progress)
+            listeners.check(recorded)
+            objective = Objective(network, data, self._optimizer)
+            with self._fitting(network) as trainer:
+                return run_lbfgs(self, trainer, objective, epochs, validation, listeners, progress)
+        listeners.check((*recorded, "learning_rate"))
         epoch = Epoch(network, data, batch_size, shuffle)
-        trainer = self._settle(network)
-        return run_epochs(self, trainer, epoch, epochs, validation, listeners, progress)
+        with self._fitting(network) as trainer:
+            return run_epochs(self, trainer, epoch, epochs, validation, listeners, progress)
 
     def train_on_batch(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Make one step on one batch (not with `LBFGS`, which needs all samples at once).
+
+        Schedules follow `epoch`, which only `fit` advances; a loop of one's own may assign it.
 
         Returns
         -------
@@ -161,8 +169,8 @@ class Model(BaseModel):
                 step = trainer.step + 1
                 raise DivergedError(
                     f"the loss became {float(loss[0])} in step {step}, counted over the model's "
-                    "life. The step was not made. Try a smaller learning rate, scale the inputs, "
-                    "or go back to an earlier state_dict().",
+                    f"life. The step was not made. {network.loss.advice}, or go back to an earlier "
+                    "state_dict().",
                     trainer.epoch + 1,
                     step,
                 )

@@ -39,6 +39,8 @@ class Network:
         Shape of one sample.
     frozen : tuple of str
         Dotted names of parameters and layers that are not trained.
+    start : mapping of str to array, optional
+        Values of the parameters on the backend; by default they are drawn.
 
     Attributes
     ----------
@@ -58,6 +60,7 @@ class Network:
         seed: int,
         features: Shape,
         frozen: tuple[str, ...] = (),
+        start: Mapping[str, Any] | None = None,
     ) -> None:
         self.layer, self.loss, self.metrics, self.frozen = layer, loss, metrics, frozen
         self.backend, self.dtype, self.features, self.seed = backend, dtype, features, seed
@@ -72,7 +75,7 @@ class Network:
         self.output_shape = output[1:]
         self.table = ParameterTable.of(self.graph)
         self._check_trainable()
-        start = initialise(self.graph, backend, dtype, seed)
+        start = initialise(self.graph, backend, dtype, seed) if start is None else start
         self.params = self.table.flatten(backend.xp, start)
         self.grads = backend.zeros((self.table.trainable,), dtype)
         self.step = backend.zeros((), "int64")
@@ -148,7 +151,7 @@ class Network:
 
     def clone(self, frozen: tuple[str, ...] | None = None) -> "Network":
         """A network with memory of its own and the same parameters, perhaps frozen otherwise."""
-        copy = Network(
+        return Network(
             self.layer,
             self.loss,
             self.metrics,
@@ -157,9 +160,8 @@ class Network:
             self.seed,
             self.features,
             self.frozen if frozen is None else frozen,
+            self.views(self.params),
         )
-        copy.set_params(copy.table.flatten(self.backend.xp, self.views(self.params)))
-        return copy
 
     # --- programs -----------------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["get_state", "set_state"]
 
+_OWN = ("_setup", "_optimizer", "_metrics", "_trainer", "_in_fit")  # made again from the settings
+
 
 def get_state(model: "BaseModel") -> dict[str, Any]:
     """What a pickle holds: the settings, and the trained state as NumPy arrays."""
@@ -30,7 +32,11 @@ def get_state(model: "BaseModel") -> dict[str, Any]:
         "check_finite": setup.check_finite,
         "frozen": setup.frozen,
     }
-    return {"settings": settings, "trained": None if trainer is None else _trained(trainer)}
+    return {
+        "settings": settings,
+        "trained": None if trainer is None else _trained(trainer),
+        "others": {name: value for name, value in vars(model).items() if name not in _OWN},
+    }
 
 
 def _trained(trainer: Trainer) -> dict[str, Any]:
@@ -55,6 +61,7 @@ def set_state(model: "BaseModel", state: dict[str, Any]) -> None:
     if settings["backend"] is not None:
         settings["backend"] = _backend(settings["backend"])
     BaseModel.__init__(model, **settings)
+    vars(model).update(state["others"])
     if trained is None:
         return
     backend = _backend(trained["backend"])
@@ -74,7 +81,7 @@ def _name(backend: Backend) -> str:
 
 
 def _backend(name: str) -> Backend:
-    """The backend of this name; NumPy, with a warning, where it cannot run."""
+    """The backend of this name, on its usual device; NumPy, with a warning, if it cannot run."""
     try:
         return get(name if name in ("numpy", "cupy") else import_module(name))
     except (BackendUnavailableError, ImportError) as error:

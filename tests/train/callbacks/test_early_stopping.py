@@ -79,12 +79,12 @@ def reference(values, patience, min_delta, sign):
     st.sampled_from(["min", "max"]),
 )
 def test_it_stops_where_a_plain_loop_does(values, patience, min_delta, mode):
-    stop, model = xn.EarlyStopping("x", patience, min_delta, mode), Recorder()
+    stop, model = xn.EarlyStopping("loss", patience, min_delta, mode), Recorder()
     stop.on_fit_begin(model)
     for epoch, value in enumerate(values, 1):
         stop.on_epoch_begin(model, epoch)
         model.state = epoch
-        if stop.on_epoch_end(model, epoch, {"x": value}):
+        if stop.on_epoch_end(model, epoch, {"loss": value}):
             break
     stop.on_fit_end(model)
     best, best_epoch, last, stopped = reference(
@@ -107,7 +107,7 @@ def test_it_stops_where_a_plain_loop_does(values, patience, min_delta, mode):
         ("r2", True),
         ("val_r2", True),
         ("val_top_5_accuracy", True),
-        ("error2", False),
+        ("val_mae", False),
     ],
 )
 def test_auto_knows_what_is_better(column, grows):
@@ -224,13 +224,21 @@ def test_a_missing_column_names_those_that_are_there():
         xn.errors.ArgumentError, match=r"'val_loss'.*loss, accuracy.*validation_dat"
     ):
         model.fit(X, Y, epochs=9, callbacks=[xn.EarlyStopping()])
-    assert model.epoch == 1
+    assert not model.built
+
+
+@pytest.mark.parametrize("column", ["val_f1", "error2", "seconds"])
+def test_auto_does_not_guess(column):
+    with pytest.raises(xn.errors.ArgumentError, match="give mode='max' or"):
+        xn.EarlyStopping(column)
+    xn.EarlyStopping(column, mode="max")
 
 
 @pytest.mark.parametrize("column", ["los", "val_los"])
 def test_there_is_no_hint_where_validation_data_would_not_help(column):
     with pytest.raises(xn.errors.ArgumentError) as caught:
-        make().fit(X, Y, validation_data=(X, Y), callbacks=[xn.EarlyStopping(column)])
+        make().fit(X, Y, validation_data=(X, Y), callbacks=[xn.EarlyStopping(column, mode="min")])
+    assert "no column" in str(caught.value)
     assert "validation_data" not in str(caught.value)
 
 

@@ -27,7 +27,7 @@ def follow(callback, model, values):
     rates = []
     for value in values:
         model.epoch += 1
-        callback.on_epoch_end(model, model.epoch, {"x": value})
+        callback.on_epoch_end(model, model.epoch, {"loss": value})
         rates.append(model.optimizer.rate(model.epoch))
     return rates
 
@@ -58,19 +58,19 @@ def test_the_rates_are_those_of_torch(values, chosen, min_delta, min_rate):
         expected.append(inner.param_groups[0]["lr"])
     if min_rate > 0.2:  # a least rate above the first one does not raise it
         expected = [0.2] * len(values)
-    callback = xn.ReduceOnPlateau("x", min_delta=min_delta, min_rate=min_rate, **chosen)
+    callback = xn.ReduceOnPlateau("loss", min_delta=min_delta, min_rate=min_rate, **chosen)
     assert follow(callback, Plain(0.2), values) == expected
 
 
 def test_a_constant_rate_stays_one():
     model = Plain(0.2)
-    follow(xn.ReduceOnPlateau("x", factor=0.5, patience=0), model, [1, 1])
+    follow(xn.ReduceOnPlateau("loss", factor=0.5, patience=0), model, [1, 1])
     assert model.optimizer.learning_rate == Constant(0.1)
 
 
 def test_a_schedule_goes_on_scaled():
     model = Plain(xn.StepDecay(0.8, factor=0.5, every=2))
-    callback = xn.ReduceOnPlateau("x", factor=0.1, patience=0)
+    callback = xn.ReduceOnPlateau("loss", factor=0.1, patience=0)
     rates = follow(callback, model, [2, 2, 1, 1, 0, -1])
     unscaled = [0.8 * 0.5 ** (epoch // 2) for epoch in range(1, 7)]
     assert callback.reductions == [2, 4]
@@ -79,13 +79,13 @@ def test_a_schedule_goes_on_scaled():
 
 def test_a_schedule_is_not_reduced_below_the_least_rate():
     model = Plain(lambda epoch: 0.4)
-    callback = xn.ReduceOnPlateau("x", factor=0.1, patience=0, min_rate=0.1)
+    callback = xn.ReduceOnPlateau("loss", factor=0.1, patience=0, min_rate=0.1)
     assert follow(callback, model, [1, 1, 1]) == pytest.approx([0.4, 0.1, 0.1])
     assert callback.reductions == [2]
 
 
 def test_a_rate_is_never_reduced_to_0():
-    assert min(follow(xn.ReduceOnPlateau("x", patience=0), Plain(1e-300), [1.0] * 60)) > 0
+    assert min(follow(xn.ReduceOnPlateau("loss", patience=0), Plain(1e-300), [1.0] * 60)) > 0
 
 
 @pytest.mark.parametrize("optimizer", [xn.SGD(0.1, momentum=0.9), xn.Adam(0.1)], ids=repr)
@@ -106,7 +106,7 @@ def test_a_fit_uses_the_reduced_rate_and_keeps_the_optimisers_state(optimizer):
 
 
 def test_a_second_fit_counts_anew_with_the_rate_as_it_is():
-    model, callback = Plain(0.8), xn.ReduceOnPlateau("x", factor=0.5, patience=1)
+    model, callback = Plain(0.8), xn.ReduceOnPlateau("loss", factor=0.5, patience=1)
     assert follow(callback, model, [1, 1, 1]) == [0.8, 0.8, 0.4]
     assert follow(callback, model, [2, 1.5, 1.5]) == [0.4, 0.4, 0.4]
     assert callback.reductions == []

@@ -77,6 +77,7 @@ def cross_entropy() -> Loss:
         lambda p, t: ops.cross_entropy(p, _shares(p, t)),
         "classes",
         _ACCURACY,
+        advice="It takes probabilities: end the network in Softmax, or use softmax_cross_entropy",
     )
 
 
@@ -124,7 +125,13 @@ def binary_cross_entropy() -> Loss:
     (p - t) / max(p (1 - p), 1e-12) / k, so that p = 0 and p = 1 are safe.
     """
     return Loss(
-        "binary_cross_entropy", ops.binary_cross_entropy, "binary", _ACCURACY, threshold=0.5
+        "binary_cross_entropy",
+        ops.binary_cross_entropy,
+        "binary",
+        _ACCURACY,
+        threshold=0.5,
+        advice="It takes probabilities: end the network in Sigmoid, or use "
+        "binary_cross_entropy_with_logits",
     )
 
 

@@ -1,6 +1,6 @@
 """What a loss is: a function of output and target, and what it expects of both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
 from functools import wraps
 from inspect import signature
@@ -42,6 +42,8 @@ class Loss:
         Where an output of a binary loss becomes a yes.
     prediction : callable or None
         What the output predicts of the target, for metrics; None for the output itself.
+    advice : str
+        What to do where it becomes NaN or infinite.
     made_by, settings : callable or None, dict
         The function of `xpnet.losses` that made it, and with what; by these a loss is shown,
         compared and pickled.
@@ -56,6 +58,7 @@ class Loss:
     hard: bool = False
     threshold: float = 0.0
     prediction: Callable[[Value], Value] | None = None
+    advice: str = "Try a smaller learning rate, or scale the inputs"
     made_by: Callable[..., Any] | None = None
     settings: dict[str, Any] = field(default_factory=dict)
 
@@ -120,17 +123,23 @@ def _made_again(make: Callable[..., Loss], settings: dict[str, Any]) -> Loss:
     return make(**settings)
 
 
+def _fixed(value: Any) -> Any:
+    """A setting that does not change behind the loss's back: sequences as tuples."""
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return tuple(v.item() if hasattr(v, "item") else v for v in value)
+    return value
+
+
 def maker(make: Callable[P, Loss]) -> Callable[P, Loss]:
     """Let each loss that a function makes know that function and its settings."""
+    again: Callable[..., Loss] = make
 
     @wraps(make)
     def made(*args: P.args, **kwargs: P.kwargs) -> Loss:
         given = signature(make).bind(*args, **kwargs)
         given.apply_defaults()
-        settings = {
-            k: v.tolist() if hasattr(v, "tolist") else v for k, v in given.arguments.items()
-        }
-        return replace(make(*args, **kwargs), made_by=made, settings=settings)
+        settings = {name: _fixed(value) for name, value in given.arguments.items()}
+        return replace(again(**settings), made_by=made, settings=settings)
 
     return made
 

@@ -6,7 +6,7 @@ from xpnet import ops
 from xpnet.errors import ArgumentError, ShapeError
 from xpnet.graph import Value
 from xpnet.nn.losses import Loss
-from xpnet.nn.metrics.metric import Metric, mean_over_samples
+from xpnet.nn.metrics.metric import Metric
 from xpnet.typing import size_of
 
 __all__ = ["r2"]
@@ -27,40 +27,47 @@ def r2(loss: Loss) -> Metric:
                 f"r2 compares a prediction with a target of its shape, got {z.shape} and "
                 f"{target.shape}."
             )
-        pairs = zip(_columns(z), _columns(target), strict=True)
-        return [value for pair in pairs for value in _moments(*pair, samples, weights)]
+        return _moments(_rows(z), _rows(target), weights)
 
     return Metric("r2", parts, _combine_r2)
 
 
-def _columns(x: Value) -> list[Value]:
-    """One vector for each number that there is of a sample."""
-    rows = x.shape[0]
-    flat = ops.reshape(x, shape=(rows, size_of(x.shape[1:])))
-    return [ops.reshape(flat[:, j : j + 1], shape=(rows,)) for j in range(flat.shape[1])]
+def _rows(x: Value) -> Value:
+    """What there is of each sample as one row."""
+    rows: Value = ops.reshape(x, shape=(x.shape[0], size_of(x.shape[1:])))
+    return rows
 
 
-def _moments(z: Value, t: Value, samples: int, weights: Value | None) -> list[Value]:
-    """Of one column: the mean squared residual, the mean of t, and the variance of t.
+def _moments(z: Value, t: Value, weights: Value | None) -> list[Value]:
+    """Of each column: the mean squared residual, the mean of t, and the variance of t.
 
     Measured from the first target, so that a constant column has variance 0 exactly.
     """
 
     def mean(values: Value) -> Value:
-        return mean_over_samples("r2", values, samples, weights)
+        found: Value = ops.mean(values, axis=0) if share is None else share @ values
+        return found if share is None else ops.reshape(found, shape=found.shape[1:])
 
-    start = ops.reshape(t[:1], shape=())
+    share = None if weights is None else _share(weights)
+    start = ops.reshape(t[:1], shape=t.shape[1:])
     shifted, residual = t - start, z - t
     middle = mean(shifted)
     deviation = shifted - middle
     return [mean(residual * residual), start + middle, mean(deviation * deviation)]
 
 
+def _share(weights: Value) -> Value:
+    """Each sample's share of the weight as a row; 0 for all where there is no weight."""
+    total = ops.maximum(ops.sum(weights), 1e-30)
+    share: Value = ops.reshape(weights / total, shape=(1, weights.shape[0]))
+    return share
+
+
 def _combine_r2(rows: Any, shares: Any) -> float:
     """The mean over the columns of `_r2_of_column`."""
-    share = shares / shares.sum()
-    starts = range(0, rows.shape[1], 3)
-    scores = [_r2_of_column(rows[:, j], rows[:, j + 1], rows[:, j + 2], share) for j in starts]
+    share, columns = shares / shares.sum(), rows.shape[1] // 3
+    a, b, c = (rows[:, i * columns : (i + 1) * columns] for i in range(3))
+    scores = [_r2_of_column(a[:, j], b[:, j], c[:, j], share) for j in range(columns)]
     return sum(scores) / len(scores)
 
 

@@ -19,6 +19,12 @@ class Callback:
     ``f(model, epoch, logs)`` given as a callback is an ``on_epoch_end``.
     """
 
+    def check(self, columns: tuple[str, ...]) -> None:
+        """Raise if the fit that is to begin will not record what is needed.
+
+        `columns` are those of its history. Called before anything is changed.
+        """
+
     def on_fit_begin(self, model: "Model") -> None:
         """Run before the first epoch."""
 
@@ -73,6 +79,11 @@ class Callbacks:
                 f"f(model, epoch, logs); got {callback!r}."
             )
         return _Function(callback)
+
+    def check(self, columns: tuple[str, ...]) -> None:
+        """Ask all."""
+        for callback in self._all:
+            callback.check(columns)
 
     def fit_begin(self, model: "Model") -> None:
         """Tell all."""

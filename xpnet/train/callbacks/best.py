@@ -21,7 +21,7 @@ class KeepBest(Callback):
         A column of the history.
     mode : {"auto", "min", "max"}, default "auto"
         What better means; ``"auto"`` maximises columns that end in ``accuracy`` or ``r2`` and
-        minimises all others.
+        minimises losses. Other columns need to be told.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class KeepBest(Callback):
     Raises
     ------
     ArgumentError
-        For settings that cannot be used; after the first epoch if there is no such column.
+        For settings that cannot be used, and before the training if there is no such column.
 
     Notes
     -----
@@ -60,6 +60,9 @@ class KeepBest(Callback):
         self.state: dict[str, Any] | None = None
         self.best: float | None = None
         self.best_epoch: int | None = None
+
+    def check(self, columns: tuple[str, ...]) -> None:
+        self._watched.check(columns)
 
     def on_epoch_end(self, model: "Model", epoch: int, logs: dict[str, float]) -> None:
         value = self._watched.value(logs)

@@ -25,7 +25,7 @@ class EarlyStopping(Callback):
         An improvement is larger than this, at least 0. NaN is none.
     mode : {"auto", "min", "max"}, default "auto"
         What better means; ``"auto"`` maximises columns that end in ``accuracy`` or ``r2`` and
-        minimises all others.
+        minimises losses. Other columns need to be told.
     restore_best : bool, default True
         Whether the parameters of the best epoch are put back when the fit ends, also by an error
         or by its last epoch. The optimiser then starts again, since its state belongs to later
@@ -42,7 +42,7 @@ class EarlyStopping(Callback):
     Raises
     ------
     ArgumentError
-        For settings that cannot be used; after the first epoch if there is no such column.
+        For settings that cannot be used, and before the training if there is no such column.
 
     Notes
     -----
@@ -80,6 +80,9 @@ class EarlyStopping(Callback):
         self._state: dict[str, Any] | None = None
         self._waited = 0
         self._at_best = False  # whether the parameters are still those of the best epoch
+
+    def check(self, columns: tuple[str, ...]) -> None:
+        self._watched.check(columns)
 
     def on_fit_begin(self, model: "Model") -> None:
         self._begin()

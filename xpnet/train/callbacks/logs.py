@@ -89,8 +89,8 @@ class CSVLog(_Log):
     Raises
     ------
     ArgumentError
-        Before anything is trained if the file exists, cannot be written or is no such log; after
-        the first epoch if its columns are others.
+        Before anything is trained if the file exists, cannot be written, is no such log or has
+        other columns.
 
     Notes
     -----
@@ -108,6 +108,10 @@ class CSVLog(_Log):
     """
 
     _columns: list[str] | None = None  # of the file, once it has some
+    _recorded: set[str] | None = None  # by this fit
+
+    def check(self, columns: tuple[str, ...]) -> None:
+        self._recorded = set(columns)
 
     def on_fit_begin(self, model: "Model") -> None:
         self._columns = None
@@ -120,16 +124,22 @@ class CSVLog(_Log):
                 f"{self.path} is not the log of a training: its first columns are "
                 f"{self._columns[:2]}, not ['epoch', 'loss']. Give another path."
             )
+        if self._recorded is not None and self._recorded != set(self._columns):
+            self._refuse(sorted(self._recorded))
+
+    def _refuse(self, columns: list[str]) -> None:
+        assert self._columns is not None
+        raise ArgumentError(
+            f"{self.path} has the columns {', '.join(self._columns)}, and this training has "
+            f"{', '.join(columns)}: give another path."
+        )
 
     def on_epoch_end(self, model: "Model", epoch: int, logs: dict[str, float]) -> None:
         if self._columns is None:
             self._columns = list(logs)
             self._write(_csv_line(logs))
         if list(logs) != self._columns:
-            raise ArgumentError(
-                f"{self.path} has the columns {', '.join(self._columns)}, and this training has "
-                f"{', '.join(logs)}: give another path."
-            )
+            self._refuse(list(logs))
         self._write(_csv_line(logs.values()))
 
 

@@ -4,6 +4,8 @@ from math import isnan, nan
 from typing import TYPE_CHECKING, Any
 
 from xpnet.arguments import count
+from xpnet.errors import ArgumentError
+from xpnet.optim.lbfgs import LBFGS
 from xpnet.train.callbacks.base import Callback
 from xpnet.train.callbacks.diagnosis import diagnose
 
@@ -71,6 +73,8 @@ class GradientMonitor(Callback):
         return list(self._rows)
 
     def on_fit_begin(self, model: "Model") -> None:
+        if isinstance(model.optimizer, LBFGS):
+            raise ArgumentError("L-BFGS makes no single steps, so there is nothing to record.")
         self._before = None  # of a fit that ended within a step
 
     def on_gradient(self, model: "Model", step: int) -> None:

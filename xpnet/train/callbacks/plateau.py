@@ -34,7 +34,7 @@ class ReduceOnPlateau(Callback):
         The rate is not reduced below this.
     mode : {"auto", "min", "max"}, default "auto"
         What better means; ``"auto"`` maximises columns that end in ``accuracy`` or ``r2`` and
-        minimises all others.
+        minimises losses. Other columns need to be told.
 
     Attributes
     ----------
@@ -44,12 +44,13 @@ class ReduceOnPlateau(Callback):
     Raises
     ------
     ArgumentError
-        For settings that cannot be used; after the first epoch if there is no such column.
+        For settings that cannot be used, and before the training if there is no such column.
 
     Notes
     -----
-    Assigns ``model.optimizer.learning_rate``, which keeps the optimiser's state; a schedule goes
-    on, scaled. Each fit begins a new count with the rate as it then is. The rule is that of
+    Assigns ``model.optimizer.learning_rate``, which keeps the optimiser's state, and is seen by
+    every model that was given the same optimiser object; a schedule goes on, scaled. Each fit
+    begins a new count with the rate as it then is. The rule is that of
     torch.optim.lr_scheduler.ReduceLROnPlateau with ``threshold_mode="abs"``.
 
     Examples
@@ -86,6 +87,9 @@ class ReduceOnPlateau(Callback):
         self.reductions: list[int] = []
         self._best = self._watched.worst
         self._waited = self._cooling = 0
+
+    def check(self, columns: tuple[str, ...]) -> None:
+        self._watched.check(columns)
 
     def on_fit_begin(self, model: "Model") -> None:
         if isinstance(model.optimizer, LBFGS):

@@ -6,10 +6,12 @@ from typing import Any
 
 from xpnet.arguments import number
 from xpnet.errors import ArgumentError, UnknownNameError
+from xpnet.nn import losses
 
 __all__ = ["Watched"]
 
 _GROWS = re.compile(r"(accuracy|(^|_)r2)$")  # columns of which more is better
+_FALLS = {"loss", *losses.names(), *(losses.get(name).name for name in losses.names())}
 
 
 class Watched:
@@ -20,7 +22,8 @@ class Watched:
     monitor : str
         Name of the column.
     mode : {"auto", "min", "max"}
-        ``"auto"`` maximises columns that end in ``accuracy`` or ``r2``.
+        ``"auto"`` maximises columns that end in ``accuracy`` or ``r2`` and minimises losses; which
+        way others improve it does not guess.
     min_delta : float
         A value must be better by more than this, at least 0.
     """
@@ -34,6 +37,11 @@ class Watched:
             raise UnknownNameError("mode", mode, ("auto", "min", "max"))
         self.column = monitor
         grows = bool(_GROWS.search(monitor)) if mode == "auto" else mode == "max"
+        if mode == "auto" and not grows and monitor.removeprefix("val_") not in _FALLS:
+            raise ArgumentError(
+                f"whether more or less of {monitor!r} is better is not known: give mode='max' or "
+                "mode='min'."
+            )
         self._sign = 1 if grows else -1
         self._min_delta = number("min_delta", min_delta, 0)
 
@@ -42,23 +50,22 @@ class Watched:
         """What every finite value is better than."""
         return -self._sign * inf
 
-    def value(self, logs: dict[str, float]) -> float:
-        """The column's value in a row of the history.
-
-        Raises
-        ------
-        ArgumentError
-            If there is no such column.
-        """
-        if self.column in logs:
-            return logs[self.column]
-        validated = any(name.startswith("val_") for name in logs)
+    def check(self, columns: tuple[str, ...]) -> None:
+        """Raise `ArgumentError` if the column is not among these."""
+        if self.column in columns:
+            return
+        validated = any(name.startswith("val_") for name in columns)
         missing = self.column.startswith("val_") and not validated
         hint = " Give fit validation_data=(X, y) to have it." if missing else ""
         raise ArgumentError(
             f"the history has no column {self.column!r} to monitor; its columns are "
-            f"{', '.join(logs)}.{hint}"
+            f"{', '.join(columns)}.{hint}"
         )
+
+    def value(self, logs: dict[str, float]) -> float:
+        """The column's value in a row of the history."""
+        self.check(tuple(logs))
+        return logs[self.column]
 
     def better(self, value: float, than: float) -> bool:
         """Whether `value` improves on `than` by more than min_delta; NaN never does."""
