@@ -13,7 +13,7 @@ from xpnet.errors import ArgumentError
 from xpnet.nn import LayerLike, get_loss, get_metrics
 from xpnet.optim import LBFGS, Optimizer, get_optimizer
 from xpnet.train.network import Network
-from xpnet.train.pickling import get_state, set_state
+from xpnet.train.pickling import get_state, set_state, settings_of
 from xpnet.train.setup import Setup
 from xpnet.train.summary import summary
 from xpnet.train.trainer import Trainer
@@ -324,6 +324,7 @@ class BaseModel:
         return get_state(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        BaseModel.__init__(self, **settings_of(state))
         set_state(self, state)
 
     def __repr__(self) -> str:

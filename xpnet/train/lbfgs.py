@@ -12,7 +12,7 @@ from xpnet.optional import require
 from xpnet.train.callbacks import Callbacks
 from xpnet.train.door import Data
 from xpnet.train.history import History
-from xpnet.train.loop import combine, measure
+from xpnet.train.measure import combine, measure
 from xpnet.train.network import Network
 from xpnet.train.progress import Progress
 from xpnet.train.trainer import Trainer

@@ -13,11 +13,13 @@ from xpnet.train.base import BaseModel
 from xpnet.train.callbacks import Callbacks
 from xpnet.train.class_weight import with_class_weight
 from xpnet.train.computation import Spec
+from xpnet.train.epoch import Epoch
 from xpnet.train.history import History
 from xpnet.train.lbfgs import Objective, run_lbfgs
-from xpnet.train.loop import Epoch, columns, measure, measure_programs, run_epochs
+from xpnet.train.measure import columns, measure, measure_programs
 from xpnet.train.programs import PlannedProgram
 from xpnet.train.progress import Progress
+from xpnet.train.run import Run
 
 __all__ = ["Model"]
 
@@ -134,7 +136,7 @@ class Model(BaseModel):
         listeners.check((*recorded, "learning_rate"))
         epoch = Epoch(network, data, batch_size, shuffle)
         with self._fitting(network) as trainer:
-            return run_epochs(self, trainer, epoch, epochs, validation, listeners, progress)
+            return Run(self, trainer, epoch, epochs, validation, listeners, progress).run()
 
     def train_on_batch(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Make one step on one batch (not with `LBFGS`, which needs all samples at once).

@@ -11,7 +11,7 @@ from xpnet.train.trainer import Trainer
 if TYPE_CHECKING:
     from xpnet.train.base import BaseModel
 
-__all__ = ["get_state", "set_state"]
+__all__ = ["get_state", "set_state", "settings_of"]
 
 _OWN = ("_setup", "_optimizer", "_metrics", "_trainer", "_in_fit")  # made again from the settings
 
@@ -53,15 +53,18 @@ def _trained(trainer: Trainer) -> dict[str, Any]:
     }
 
 
-def set_state(model: "BaseModel", state: dict[str, Any]) -> None:
-    """Make a new object the model that a pickle holds."""
-    from xpnet.train.base import BaseModel
-
-    settings, trained = dict(state["settings"]), state["trained"]
+def settings_of(state: dict[str, Any]) -> dict[str, Any]:
+    """What to make the model with, from what a pickle holds."""
+    settings = dict(state["settings"])
     if settings["backend"] is not None:
         settings["backend"] = _backend(settings["backend"])
-    BaseModel.__init__(model, **settings)
+    return settings
+
+
+def set_state(model: "BaseModel", state: dict[str, Any]) -> None:
+    """Put what was trained, and what else the model had, back into one of these settings."""
     vars(model).update(state["others"])
+    trained = state["trained"]
     if trained is None:
         return
     backend = _backend(trained["backend"])
