@@ -1,7 +1,7 @@
 """A stand-in for CuPy: its names, signatures and refusals, computed by NumPy.
 
 It has only what xpnet and array-api-compat call, in the forms that CuPy 14.2 really takes
-(`test_standin.py` compares the signatures where the wheel is installed). Arrays refuse implicit
+(`test_cupy_path.py` compares the signatures where the wheel is installed). Arrays refuse implicit
 conversion to NumPy as CuPy's do, and what would wait for the device or allocate on it is counted
 in `COUNTS`.
 """
@@ -33,6 +33,7 @@ class ndarray:
     ndim = property(lambda self: self._values.ndim)
     size = property(lambda self: self._values.size)
     dtype = property(lambda self: self._values.dtype)
+    flags = property(lambda self: self._values.flags)
     device = property(lambda self: cuda.Device())
 
     @property
@@ -321,6 +322,22 @@ def sort(a, axis=-1, kind=None):
     if kind not in (None, "stable"):
         raise ValueError("kind can only be None or 'stable'")
     return _new(np.sort(_need(a)._values, axis=axis, kind="stable"))
+
+
+def unique(
+    ar,
+    return_index=False,
+    return_inverse=False,
+    return_counts=False,
+    axis=None,
+    *,
+    equal_nan=True,
+):
+    return _new(np.unique(_need(ar)._values))
+
+
+def searchsorted(a, v, side="left", sorter=None):
+    return _new(np.searchsorted(_need(a)._values, _need(v)._values, side=side))
 
 
 def concatenate(tup, axis=0, out=None, *, dtype=None, casting="same_kind"):

@@ -6,7 +6,8 @@ from numpy.testing import assert_array_equal
 
 from xpnet import ops
 from xpnet.backends.cpu import NumpyBackend
-from xpnet.kernels import Recorder, derived
+from xpnet.graph import Graph, Plan
+from xpnet.kernels import Recorder, derived, find
 from xpnet.kernels.derive import results_of
 from xpnet.kernels.terms import Underivable
 from xpnet.ops import Op
@@ -120,6 +121,8 @@ DEFINITIONS = {
     "nothing": lambda xp, x, y: x,
     "the same again": lambda xp, x, y: xp.asarray(y, copy=True),
     "both twice": lambda xp, x, y: (x + y) * (x + y) - (x - y) * x * y,
+    "operators from the right": lambda xp, x, y: (7 // x) + (7 % (y + 9)) + (True & (x > y)) * x,
+    "NumPy's own": lambda xp, x, y: np.multiply(x, y) + np.float64(0.5) * x - np.sign(y),
     "late": lambda xp, x, y: xp.exp(x) + xp.tanh(y) + xp.sin(x * y) * x + xp.log1p(y * y) * y,
 }
 
@@ -229,14 +232,29 @@ def test_a_definition_that_draws_numbers_is_run_every_time():
     assert not (first == out).any()
 
 
-def test_two_places_change_their_arrays():
-    rule = ops.Update("swap", lambda xp, p, g: (g, p))
+@pytest.mark.parametrize(
+    "swap",
+    [
+        lambda xp, p, g: (g, p),
+        lambda xp, p, g: (g[:], p[:]),
+        lambda xp, p, g: (g, p) if p[0] != g[0] else (p, g),
+    ],
+    ids=["derived", "views", "definition"],
+)
+@pytest.mark.parametrize("families", [("out",), ()], ids=["derived", "definition"])
+def test_two_places_change_their_arrays(swap, families):
     p, g = X[0].copy(), X[1].copy()
     recorder = Recorder(NumpyBackend())
-    recorder.bind(derived(rule).function, p, g)
+    recorder.bind(find(ops.Update("swap", swap), families).function, p, g)
     for call in recorder.calls:
         call()
     assert_array_equal(np.stack([p, g]), X[1::-1])
+
+
+def written(x, y):
+    """A definition may write into what it made; its steps cannot."""
+    x[0] = y[0]
+    return x
 
 
 UNDERIVABLE = {
@@ -246,9 +264,17 @@ UNDERIVABLE = {
     "functions": lambda xp, x, y: xp.linalg.inv(x),
     "attributes": lambda xp, x, y: x.sum(),
     "settings": lambda xp, x, y: xp.sum(x, axis=0, dtype=xp.float64) + y,
+    "settings of elementwise functions": lambda xp, x, y: xp.add(x, y, dtype=xp.float64),
+    "settings by position": lambda xp, x, y: xp.expand_dims(xp.sum(x, 0), 0) + y,
+    "no axis": lambda xp, x, y: xp.astype(xp.argmax(x), x.dtype) + y,
+    "signs": lambda xp, x, y: +x * y,
+    "shifts": lambda xp, x, y: y + xp.astype(xp.astype(x, xp.int64) << 1, x.dtype),
+    "writing": lambda xp, x, y: written(xp.asarray(x, copy=True), y),
     "masks as indices": lambda xp, x, y: x[xp.asarray([0, 1, 1])],
     "arrays from elsewhere": lambda xp, x, y: x * Y[::-1] + xp.asarray(X),
-    "a library of its own": lambda xp, x, y: np.multiply(x, y),
+    "a library of its own": lambda xp, x, y: np.nextafter(x, y),
+    "a library's reductions": lambda xp, x, y: np.add.reduce(x) + y,
+    "constants alone": lambda xp, x, y: np.full(x.shape, 2.5),
     "mixed kinds": lambda xp, x, y: x * xp.astype(y, xp.int64),
     "numbers alone": lambda xp, x, y: xp.where(x > 0, 1.0, 0.0),
 }
@@ -257,6 +283,59 @@ UNDERIVABLE = {
 @pytest.mark.parametrize("name", UNDERIVABLE)
 def test_other_definitions_are_run_as_they_are(name):
     fn = UNDERIVABLE[name]
-    with pytest.raises((Underivable, TypeError)):
+    with pytest.raises(Underivable):
         results_of(Recorder(NumpyBackend()), fn, [X, Y], {})
     check(fn, X, Y)
+
+
+@pytest.mark.parametrize(
+    ("fn", "family"),
+    [(DEFINITIONS["where"], "derived"), (UNDERIVABLE["branches"], "definition")],
+    ids=["derived", "definition"],
+)
+def test_a_bound_kernel_says_what_it_is_made_of(fn, family):
+    kernel = derived(Op("example", "(...),(...)->(...)", fn, [None, None]))
+    assert kernel.family == "derived"
+    Recorder(NumpyBackend()).bind(kernel.function, np.empty_like(X), X, Y)
+    assert kernel.family == family
+
+
+def test_a_plan_names_what_is_run_as_it_stands():
+    graph = Graph()
+    x = graph.input("x", (3, 3), "float64")
+    y = Op("own", "(...)->(...)", lambda xp, x: xp.linalg.inv(x), [None])(x)
+    last_row = str(Plan(graph, NumpyBackend(), {}, [ops.tanh(y)])).splitlines()[-2:]
+    assert [row.split()[-1] for row in last_row] == ["definition", "derived"]
+
+
+def test_a_mistake_in_a_definition_is_raised_at_once():
+    def fn(xp, x):
+        return helper(x)
+
+    def helper(x, factor):
+        return x * factor
+
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'factor'"):
+        bind(fn, [np.empty_like(X)], [X], "(...)->(...)")
+
+
+RESHAPING = {
+    "only": lambda xp, x: xp.reshape(x, (9,)),
+    "and more": lambda xp, x: xp.reshape(x, (9,)) * 2,
+    "of a part": lambda xp, x: xp.reshape(x[1:], (6,)) + 1,
+    "of a step": lambda xp, x: xp.reshape(xp.reshape(x * 2, (9,)) + 1, (3, 3)),
+}
+
+
+@pytest.mark.parametrize("name", RESHAPING)
+@pytest.mark.parametrize("orders", ["FC", "CF", "FF"])
+def test_arrays_in_column_major_order_are_read_and_written_in_each_run(name, orders):
+    """Reshaping them copies: in the step, not once and for all when it is bound."""
+    fn = RESHAPING[name]
+    x, out = np.zeros((3, 3), order=orders[0]), np.zeros(fn(np, X).shape, order=orders[1])
+    calls = bind(fn, [out], [x], "(...)->(...)").calls
+    for data in (X, Y):
+        x[...] = data
+        for call in calls:
+            call()
+        assert_array_equal(out, fn(np, data))

@@ -14,14 +14,8 @@ from xpnet.kernels.terms import Underivable
 TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
 dtypes = pytest.mark.parametrize("dtype", list(TOLERANCE))
 
-# Kernels that see an input in another shape, which takes row-major memory; a plan's is.
-ROW_MAJOR = {
-    "reshape",
-    "reshape.vjp_x",
-    "mean.vjp_x",
-    "softmax_cross_entropy.vjp_z",
-    "embedding.vjp_w",
-}
+# Kernels by hand that see an input in another shape, which takes row-major memory; a plan's is.
+ROW_MAJOR = {"softmax_cross_entropy.vjp_z", "embedding.vjp_w"}
 
 
 def check(got, application, dtype):
@@ -54,7 +48,7 @@ def test_only_these_definitions_cannot_be_derived(cases, applications, poisoned)
             record = application.record
             try:
                 results_of(Recorder(poisoned), record.fn, application.inputs, application.static)
-            except (Underivable, TypeError):
+            except Underivable:
                 found.add(record.name)
     assert found == UNDERIVABLE
     assert {("out", name) for name in found} <= KERNELS.keys()

@@ -1,5 +1,7 @@
 """The optimisers' update kernels against their definitions: in place, in blocks."""
 
+import math
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -131,6 +133,47 @@ class TestSpecialGradients:
         vectors = [np.ones(2), np.array([1.0, np.nan])]
         _, g = self.after(poisoned, families, name, vectors, limit=0.5)
         assert np.isnan(g[1])
+
+
+SPECIAL = [0.0, -0.0, math.inf, -math.inf, math.nan, 1e30, -1e30, 1e-38, -1e-38, 1e-45, 5e-324, 1]
+
+
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+def test_special_gradients_as_by_the_definition(cases, poisoned, rule, dtype):
+    """Also over what they leave in the slots: a second step follows.
+
+    NaN where the definition has NaN, infinite where it is infinite, the same signs of the steps.
+    """
+    record = ops.UPDATES[rule.name]
+    vectors = cases.vectors(rule, len(SPECIAL), dtype)
+    numbers = [np.array(c, dtype) for c in rule.coefficients]
+    recorder = Recorder(poisoned)
+    recorder.bind(find(record, ("out",)).function, *vectors, *numbers, **rule.static)
+    wanted = [v.copy() for v in vectors]
+    with np.errstate(all="ignore"):
+        for _ in range(2):
+            vectors[1][...] = wanted[1] = np.array(SPECIAL).astype(dtype)
+            poisoned.poison()
+            for call in recorder.calls:
+                call()
+            wanted = list(record.fn(np, *wanted, *numbers, **rule.static))
+            for i, (got, expected) in enumerate(zip(vectors, wanted, strict=True)):
+                if i != 1 or not rule.coefficients:  # the last rule may overwrite the gradient
+                    assert_allclose(got, expected, rtol=TOLERANCE[dtype], err_msg=f"vector {i}")
+
+
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+def test_the_sign_of_any_gradient(poisoned, dtype):
+    """Lion's step is its sign: 0 and NaN stay, all others are a whole step, however small."""
+    p, g, m = np.zeros((3, len(SPECIAL)), dtype)
+    recorder = Recorder(poisoned)
+    function = find(ops.UPDATES["lion"], ("out",)).function
+    recorder.bind(function, p, g, m, np.array(-1.0, dtype), beta2=0.95, share=0.5)
+    g[...] = gradient = np.array(SPECIAL).astype(dtype)
+    with np.errstate(invalid="ignore"):
+        for call in recorder.calls:
+            call()
+    np.testing.assert_array_equal(p, [math.copysign(x != 0, x) if x == x else x for x in gradient])
 
 
 def test_coefficients_are_read_in_each_run(poisoned):

@@ -23,6 +23,29 @@ def test_a_zero_column_stays_zero(xp, op):
     assert_allclose(got, [[0, 0.6], [0, 0.8]], rtol=1e-15)
 
 
+SIZES = {"float32": [1e-45, 1e-40, 1e-25, 1.0, 2e19, 1e38], "float64": [5e-324, 1e-200, 1.0, 1e308]}
+
+
+@pytest.mark.parametrize("dtype", list(SIZES))
+def test_columns_of_any_size(xp, dtype):
+    """The squares of most of them leave the range of the type."""
+    sizes = np.array(SIZES[dtype], dtype)
+    w = xp.asarray(np.array([[1], [-1], [1], [0], [1]], dtype) * sizes)
+    unit = np.array([[0.5], [-0.5], [0.5], [0], [0.5]]) * np.ones_like(sizes)
+    rounding = 2 * np.finfo(dtype).eps
+    assert_allclose(xp.to_numpy(ops.unit_norm(w)), unit, rtol=rounding)
+    wanted = np.where(2.0 * sizes.astype("longdouble") > 3, 3 * unit, xp.to_numpy(w))
+    assert_allclose(xp.to_numpy(ops.max_norm(w, limit=3.0)), wanted, rtol=rounding)
+
+
+@pytest.mark.parametrize("op", [lambda w: ops.max_norm(w, limit=1.0), ops.unit_norm])
+def test_what_is_not_finite_is_not_hidden(xp, op):
+    w = np.array([[np.inf, np.nan, 0.6], [1.0, 1.0, 0.8]])
+    with np.errstate(invalid="ignore"):
+        got = xp.to_numpy(op(xp.asarray(w)))
+    assert_allclose(got, [[np.nan, np.nan, 0.6], [0, np.nan, 0.8]], rtol=1e-15)
+
+
 @pytest.mark.parametrize("op", [lambda w: ops.max_norm(w, limit=1.0), ops.unit_norm])
 def test_a_vector_has_no_axis_of_incoming_weights(op):
     with pytest.raises(ShapeError, match="axis -2 does not exist in an array of 1 dimensions"):

@@ -47,6 +47,13 @@ def test_refusals(call, error, words):
         call()
 
 
+@pytest.mark.parametrize("dtype", ["float32", np.float64, np.dtype("float64")])
+def test_a_float_type_by_name_or_itself(dtype):
+    y = ops.one_hot(np.array([2, 0]), classes=3, dtype=dtype)
+    assert y.dtype == dtype
+    assert_array_equal(y, [[0, 0, 1], [1, 0, 0]])
+
+
 def test_rows_that_are_looked_up_twice_add_their_gradients():
     ids = np.array([[1, 3], [1, 1]])
     value, gradient = value_and_grad(lambda w: ops.sum(ops.embedding(w, ids)))(TABLE)

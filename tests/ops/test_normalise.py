@@ -39,6 +39,15 @@ def test_mean_0_and_variance_1(name):
     assert_allclose(y.var(axis), 1, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("dtype", "limit"), [("float32", 1e19), ("float64", 1e154)])
+def test_the_range_ends_where_the_squares_overflow(dtype, limit):
+    """As the documentation says; a scaled form would take 1.6 times as long."""
+    within, beyond = np.array([[-1, -1, 1, 1]]) * np.array([[0.99 * limit / 2], [2 * limit]])
+    assert_allclose(ops.standardize_features(within.astype(dtype)[None]), [[-1, -1, 1, 1]])
+    with np.errstate(over="ignore"):
+        assert_allclose(ops.standardize_features(beyond.astype(dtype)[None]), 0)
+
+
 def test_a_constant_row_is_0_up_to_rounding():
     """0.1 is no binary fraction: the mean of three is not quite it."""
     y = ops.standardize_features(np.full((2, 3), 0.1))

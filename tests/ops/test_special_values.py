@@ -5,6 +5,7 @@ Each entry gives inputs, the op's output and, for ``gy = 1``, the gradient of th
 """
 
 import math
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -230,7 +231,7 @@ TABLE = {
         ([B, inf, 0.0], [0.0, 0.0, 1.0], [1, 1, 0], [0, 0, 1]),
     ],
 }  # fmt: skip
-ENTRIES = [(op, i) for op, rows in TABLE.items() for i in range(len(rows(1)))]
+ROWS = [(op, i) for op, rows in TABLE.items() for i in range(len(rows(1)))]
 
 
 def compute(xp, op, dtype, inputs, index=0, **static):
@@ -250,9 +251,9 @@ def compute(xp, op, dtype, inputs, index=0, **static):
 
 
 @pytest.mark.parametrize("dtype", list(HUGE))
-@pytest.mark.parametrize(("op", "entry"), ENTRIES)
-def test_extreme_inputs(xp, op, entry, dtype):
-    *inputs, y, gx = TABLE[op](HUGE[dtype])[entry]
+@pytest.mark.parametrize(("op", "row"), ROWS)
+def test_extreme_inputs(xp, op, row, dtype):
+    *inputs, y, gx = TABLE[op](HUGE[dtype])[row]
     got = compute(xp, op, dtype, inputs)
     rounding = {"float32": 5e-7, "float64": 1e-15}[dtype]
     assert_allclose(got.y, y, rtol=10 * rounding)
@@ -264,6 +265,15 @@ def test_softmax_gradient_of_one_hot_rows_is_zero(xp):
     """For a saturated row every gradient is exactly 0, not NaN."""
     got = compute(xp, "softmax", "float32", [[[1e30, 0.0, -1e30], [0.0, -np.inf, -np.inf]]])
     assert (got.gx == 0).all()
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_no_columns_have_no_gradient(xp, index):
+    """The mean over nothing is NaN; its gradient is as empty as what it is of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's of a mean over nothing
+        got = compute(xp, "mean_squared_error", "float32", [np.ones((2, 0))] * 2, index=index)
+    assert got.gx.shape == (2, 0)
 
 
 @pytest.mark.parametrize("op", ["softmax_cross_entropy", "soft_cross_entropy"])
@@ -337,15 +347,31 @@ def test_extreme_residuals(xp, op, static, inputs, y, gx):
         assert_allclose(got.gx, gx, rtol=1e-6)
 
 
-def test_small_residuals_keep_their_digits(xp):
+@pytest.mark.parametrize("dtype", list(HUGE))
+def test_residuals_of_any_size_keep_their_digits(xp, dtype):
     """ln cosh d is d**2 / 2 near 0, not 0: the two halves must not cancel."""
-    got = compute(xp, "log_cosh", "float64", [[1e-4, -1e-6]])
-    assert_allclose(got.y, [0.5e-8, 0.5e-12], rtol=1e-8)
+    small = [sign * 10.0**-n for n in range(1, 19) for sign in (1, -1)]
+    d = np.concatenate([small, np.linspace(-3, 3, 601)]).astype(dtype)
+    wanted = np.log1p(2 * np.sinh(d.astype("float64") / 2) ** 2)
+    assert_allclose(compute(xp, "log_cosh", dtype, [d]).y, wanted, rtol=8 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", list(HUGE))
+def test_the_gradients_of_sigmoid_and_tanh_end_where_y_rounds_to_1(xp, dtype):
+    """They are computed from y: what the documentation says of them, no more and no less."""
+    for op, x in (("sigmoid", 17.0), ("tanh", 10.0)):
+        gx = compute(xp, op, dtype, [[x, -x, 8.0]]).gx
+        assert (gx[0] == 0) == (dtype == "float32")
+        assert gx[2] > 0
+    assert compute(xp, "sigmoid", dtype, [[-17.0]]).gx > 0
 
 
 @pytest.mark.parametrize(
     ("z", "label", "right"),
     [
+        ([3.0, 2.0, 1.0], 3, 0),
+        ([-3.0, -2.0, -1.0], -1, 0),
+        ([nan, -2.0, -1.0], 7, 0),
         ([3.0, 2.0, 1.0], 1, 1),
         ([3.0, 2.0, 1.0], 2, 0),
         ([inf, inf, 0.0], 1, 1),

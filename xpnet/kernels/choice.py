@@ -29,13 +29,34 @@ def find(record: Record, families: tuple[str, ...]) -> Kernel:
 def derived(record: Record) -> Kernel:
     """The steps of the definition as calls; the definition itself where it has no such steps.
 
+    Which of the two depends on the arrays: until it is bound, the kernel calls itself derived.
     Its output may be written over any input, since nothing is written that is still to be read.
     """
-    reads = () if isinstance(record, Update) else _reads(record)
-    return Kernel("derived", _derived(record), tuple(range(len(reads))))
+    return _Derived(record)
 
 
-def _reads(record: Op | Vjp) -> tuple[str, ...]:
+class _Derived(Kernel):
+    """See `derived`."""
+
+    def __init__(self, record: Record) -> None:
+        super().__init__("derived", self._bind, tuple(range(len(_reads(record)))))
+        self._of = record
+
+    def _bind(self, k: Recorder, *arrays: Any, **static: Any) -> None:
+        places, inputs = _split(self._of, arrays)
+        try:
+            results = results_of(k, self._of.fn, inputs, static)
+        except Underivable:
+            self.family = "definition"
+            _definition(self._of)(k, *arrays, **static)
+        else:
+            self.family = "derived"
+            emit(k, results, places)
+
+
+def _reads(record: Record) -> tuple[str, ...]:
+    if isinstance(record, Update):
+        return ()
     return record.inputs if isinstance(record, Op) else ("gy", *record.reads)
 
 
@@ -45,21 +66,6 @@ def _split(record: Record, arrays: tuple[Any, ...]) -> tuple[tuple[Any, ...], tu
         return arrays[: 2 + len(record.slots)], arrays
     count = 1 + (isinstance(record, Op) and record.residual)
     return arrays[:count], arrays[count:]
-
-
-def _derived(record: Record) -> Callable[..., None]:
-    """A kernel that records the steps of the definition."""
-
-    def function(k: Recorder, *arrays: Any, **static: Any) -> None:
-        places, inputs = _split(record, arrays)
-        try:
-            results = results_of(k, record.fn, inputs, static)
-        except (Underivable, TypeError):
-            _definition(record)(k, *arrays, **static)
-            return
-        emit(k, results, places)
-
-    return function
 
 
 def _definition(record: Record) -> Callable[..., None]:
@@ -72,8 +78,9 @@ def _definition(record: Record) -> Callable[..., None]:
             results = record.fn(k.backend.xp, *inputs, **static)
             if not isinstance(results, tuple):
                 results = (results,)
-            # The output last: it may share its memory with an input, of which a residual is a part.
-            for place, result in zip(places[::-1], results[::-1], strict=True):
+            # Copied first, since a result may be, or be a part of, what another is written over.
+            kept = [k.backend.copy(result) for result in results[1:]]
+            for place, result in zip(places, [results[0], *kept], strict=True):
                 k.raw.copyto(place, result)
 
         k(compute)

@@ -17,7 +17,7 @@ from typing import Any
 
 from xpnet.kernels.listing import Listing
 from xpnet.kernels.recorder import Recorder
-from xpnet.kernels.terms import Given, Step, Term, View
+from xpnet.kernels.terms import Given, Step, Term, Underivable, View, is_dense
 
 __all__ = ["emit", "results_of"]
 
@@ -28,7 +28,10 @@ def results_of(
     """The terms that a definition returns; raises `Underivable`."""
     xp = Listing(k.backend)
     results = fn(xp, *(Given(xp, array) for array in inputs), **static)
-    return [*results] if isinstance(results, tuple) else [results]
+    results = results if isinstance(results, tuple) else (results,)
+    if not all(isinstance(result, Term) for result in results):
+        raise Underivable("a result that is not computed from an array")
+    return [*results]
 
 
 class _Spare:
@@ -134,8 +137,11 @@ class _Emission:
         return last < now or (last == now and term in step.overwritable)
 
     def _free(self, place: Any, step: Step) -> bool:
-        """Whether a step may write into the place of a result: nobody needs what is there."""
-        if any(memory is place for memory in self._held.values()):
+        """Whether a step may write into the place of a result: nobody needs what is there.
+
+        A place that is not dense takes a copy at the end, since a step may be reshaped.
+        """
+        if not is_dense(place) or any(memory is place for memory in self._held.values()):
             return False
         return all(self._gone(t, step) for t in self._inputs if t.array is place)
 

@@ -5,7 +5,7 @@ or a constant. Where a definition leaves it, `Underivable` is raised.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 from xpnet.backends.base import PlannedBackend
@@ -34,6 +34,19 @@ _FACTS = """bool e finfo float32 float64 iinfo inf int32 int64 isdtype nan newax
 _NUMBERS = (bool, int, float)
 
 
+def _or_underivable(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A call in a form that the function does not have, though the library's own may."""
+
+    @wraps(function)
+    def call(*args: Any, **settings: Any) -> Any:
+        try:
+            return function(*args, **settings)
+        except TypeError as error:
+            raise Underivable(str(error)) from error
+
+    return call
+
+
 class Listing:
     """The namespace, for one run of a definition on arrays of a backend."""
 
@@ -43,7 +56,7 @@ class Listing:
 
     def __getattr__(self, name: str) -> Any:
         if name in _ELEMENTWISE:
-            return partial(self._elementwise, name)
+            return _or_underivable(partial(self._elementwise, name))
         if name in _MAKERS:
             return partial(self._made, name)
         if name in _FACTS:
@@ -294,6 +307,11 @@ class Listing:
         swap = self.backend.raw.swapaxes
         shape = (*x.shape[:-2], x.shape[-1], x.shape[-2])
         return self._view(x, shape, lambda array: swap(array, -1, -2))
+
+
+for _name, _function in [*vars(Listing).items()]:
+    if not _name.startswith("_"):
+        setattr(Listing, _name, _or_underivable(_function))
 
 
 def _handed_on(x: Any) -> Any:

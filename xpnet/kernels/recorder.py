@@ -82,15 +82,16 @@ class Recorder:
             yield *(v[part] for v in vectors), scratch[: part.stop - start]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Kernel:
-    """A registered kernel.
+    """How an op, a vjp or an update is computed into given memory.
 
     Attributes
     ----------
     family : str
         ``"out"`` (NumPy and CuPy functions with ``out=``), ``"numba"``, ``"cuda"``;
-        ``"derived"`` or ``"definition"`` where none is registered, see `xpnet.kernels.find`.
+        ``"derived"`` or ``"definition"`` where none is registered, see `xpnet.kernels.find`:
+        which of the two shows when the kernel is bound.
     function : callable
         ``f(k, out, *inputs, **static)``; with a residual ``f(k, out, residual, *inputs)``; for
         an update ``f(k, p, g, *slots, *coefficients)``, which changes ``p`` and the slots and

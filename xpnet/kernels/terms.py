@@ -8,7 +8,7 @@ from typing import Any, Never
 
 from xpnet.typing import Shape, size_of
 
-__all__ = ["Cast", "Filled", "Given", "Step", "Term", "Underivable", "View"]
+__all__ = ["Cast", "Filled", "Given", "Step", "Term", "Underivable", "View", "is_dense"]
 
 
 class Underivable(Exception):
@@ -29,11 +29,11 @@ def _refuse(self: "Term", *_: Any) -> Never:
 class Term:
     """An array yet to be computed. `xp` is the `Listing` that writes down its steps.
 
-    `dense` says whether its elements follow one another in memory, so that it can be reshaped.
+    `dense` says whether its elements follow one another in memory, row by row, so that another
+    shape of it is a view.
     """
 
     dense = True
-    __array_ufunc__ = None  # NumPy's arrays leave the operators to a term
 
     def __init__(self, xp: Any, shape: Shape, dtype: Any) -> None:
         self.xp, self.shape, self.dtype = xp, shape, dtype
@@ -66,6 +66,13 @@ class Term:
     def __getitem__(self, key: Any) -> Any:
         return self.xp.index(self, key)
 
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **settings: Any) -> Any:
+        """What a definition asks of NumPy itself, as the operators of NumPy's numbers do."""
+        own = getattr(self.xp.backend.raw, ufunc.__name__, None) is ufunc
+        if not own or method != "__call__" or settings:
+            raise Underivable(f"NumPy's {ufunc.__name__}")
+        return getattr(self.xp, ufunc.__name__)(*args)
+
     def __getattr__(self, name: str) -> Never:
         raise Underivable(f"an array's {name}")
 
@@ -74,15 +81,26 @@ class Term:
     __mul__, __rmul__ = _operator("multiply"), _operator("multiply", True)
     __truediv__, __rtruediv__ = _operator("divide"), _operator("divide", True)
     __pow__, __rpow__ = _operator("pow"), _operator("pow", True)
-    __mod__, __floordiv__ = _operator("remainder"), _operator("floor_divide")
-    __matmul__, __neg__, __abs__ = _operator("matmul"), _operator("negative"), _operator("abs")
-    __and__, __or__, __xor__ = map(_operator, ("bitwise_and", "bitwise_or", "bitwise_xor"))
+    __mod__, __rmod__ = _operator("remainder"), _operator("remainder", True)
+    __floordiv__, __rfloordiv__ = _operator("floor_divide"), _operator("floor_divide", True)
+    __matmul__, __rmatmul__ = _operator("matmul"), _operator("matmul", True)
+    __and__, __rand__ = _operator("bitwise_and"), _operator("bitwise_and", True)
+    __or__, __ror__ = _operator("bitwise_or"), _operator("bitwise_or", True)
+    __xor__, __rxor__ = _operator("bitwise_xor"), _operator("bitwise_xor", True)
+    __lshift__, __rshift__ = map(_operator, ("bitwise_left_shift", "bitwise_right_shift"))
+    __neg__, __pos__, __abs__ = map(_operator, ("negative", "positive", "abs"))
     __invert__ = _operator("bitwise_invert")
     __lt__, __le__ = _operator("less"), _operator("less_equal")
     __gt__, __ge__ = _operator("greater"), _operator("greater_equal")
     __eq__, __ne__ = _operator("equal"), _operator("not_equal")
     __hash__ = object.__hash__
     __bool__ = __int__ = __float__ = __index__ = __len__ = __iter__ = __array__ = _refuse
+    __setitem__ = _refuse
+
+
+def is_dense(array: Any) -> bool:
+    """Whether an array's elements follow one another, row by row."""
+    return bool(array.flags.c_contiguous)
 
 
 class Given(Term):
@@ -90,7 +108,7 @@ class Given(Term):
 
     def __init__(self, xp: Any, array: Any) -> None:
         super().__init__(xp, tuple(array.shape), array.dtype)
-        self.array = array
+        self.array, self.dense = array, is_dense(array)
 
 
 class Filled(Term):

@@ -1,4 +1,6 @@
-"""Activation functions, stable over the whole float range.
+"""Activation functions, stable over the whole float range, but for this: the gradients of sigmoid
+and tanh are computed from y, lose digits as |y| nears 1, and are 0 where it rounds to 1 (in float32
+from x = 17 and |x| = 10 on).
 
 Those that are their input times a gate (silu, gelu, mish) are in `gates`.
 """

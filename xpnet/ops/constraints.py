@@ -15,21 +15,30 @@ def same_shape(shapes: list[Shape], *, axis: int = -2, **_: float) -> Shape:
     return shapes[0]
 
 
-def _norm(xp: Namespace, x: Any, axis: int) -> Any:
-    """|x|, the Euclidean norm over the axis, which is kept."""
-    return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=True))
+def _scaled(xp: Namespace, x: Any, axis: int) -> tuple[Any, Any, Any]:
+    """u = x / s with s = max |x|, s, and |u|, the Euclidean norm over the axis, which is kept.
+
+    The squares of u neither overflow nor vanish, and |u| is at least 1. Where s is 0, infinite or
+    NaN, u = x, and |u| is 1, infinite or NaN.
+    """
+    largest = xp.max if x.shape[axis] else xp.sum  # nothing has no maximum; its sum is 0
+    s = largest(xp.abs(x), axis=axis, keepdims=True)
+    s = xp.where((s > 0) & xp.isfinite(s), s, xp.ones_like(s))
+    u = x / s
+    return u, s, xp.maximum(xp.sqrt(xp.sum(u * u, axis=axis, keepdims=True)), xp.ones_like(s))
 
 
 def max_norm(xp: Namespace, x: Any, *, limit: float, axis: int = -2) -> Any:
     """y = x min(1, limit / |x|)."""
-    norm = _norm(xp, x, axis)
-    return x * (limit / xp.maximum(norm, xp.full_like(norm, limit)))
+    u, s, norm = _scaled(xp, x, axis)
+    most = limit / norm  # of s, since |x| = s |u|
+    return xp.where(s <= most, x, u * most)
 
 
 def unit_norm(xp: Namespace, x: Any, *, axis: int = -2) -> Any:
     """y = x / |x|, and 0 where |x| = 0."""
-    norm = _norm(xp, x, axis)
-    return x / xp.where(norm == 0, xp.ones_like(norm), norm)
+    u, _, norm = _scaled(xp, x, axis)
+    return u / norm
 
 
 MAX_NORM = Op("max_norm", "(...,n,k)->(...,n,k)", max_norm, [None], infer=same_shape)

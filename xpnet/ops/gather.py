@@ -24,7 +24,7 @@ def one_hot_shape(shapes: list[Shape], *, classes: int, dtype: str = "float32") 
 
 def one_hot(xp: Namespace, labels: Any, *, classes: int, dtype: str = "float32") -> Any:
     """y_k = [k = label]; all 0 for a label that is no class."""
-    return xp.astype(is_row(xp, labels, classes), getattr(xp, dtype))
+    return xp.astype(is_row(xp, labels, classes), getattr(xp, check_float(dtype)))
 
 
 def index_shape(shapes: list[Shape], *, dtype: str = "int64") -> Shape:

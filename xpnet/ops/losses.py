@@ -29,14 +29,16 @@ def _shifted_softmax(xp: Namespace, z: Any) -> tuple[Any, Any, Any]:
 
 
 def softmax_cross_entropy(xp: Namespace, z: Any, labels: Any) -> tuple[Any, Any]:
-    """y = -ln softmax(z)[label] = ln sum_j e**s_j - s[label]; residual p = softmax z."""
+    """y = -ln softmax(z)[label] = ln sum_j e**s_j - s[label], for labels in [0, k); residual
+    p = softmax z.
+    """
     s, p, log_total = _shifted_softmax(xp, z)
     picked = xp.where(is_row(xp, labels, z.shape[-1]), s, xp.zeros_like(s))
     return log_total[..., 0] - xp.sum(picked, axis=-1), p
 
 
 def softmax_cross_entropy_vjp(xp: Namespace, gy: Any, r: Any, labels: Any) -> Any:
-    """gz = gy (p - one_hot(label))."""
+    """gz = gy (p - one_hot(label)), for labels in [0, k)."""
     one_hot = xp.astype(is_row(xp, labels, r.shape[-1]), r.dtype)
     return (r - one_hot) * xp.expand_dims(gy, axis=-1)
 
@@ -96,12 +98,12 @@ def mean_squared_error(xp: Namespace, a: Any, b: Any) -> tuple[Any, Any]:
 
 def mean_squared_error_vjp_a(xp: Namespace, gy: Any, r: Any) -> Any:
     """ga = 2 gy d / k."""
-    return r * (xp.expand_dims(gy, axis=-1) * (2 / r.shape[-1]))
+    return r * (xp.expand_dims(gy, axis=-1) * (2 / max(r.shape[-1], 1)))
 
 
 def mean_squared_error_vjp_b(xp: Namespace, gy: Any, r: Any) -> Any:
     """gb = -2 gy d / k."""
-    return r * (xp.expand_dims(gy, axis=-1) * (-2 / r.shape[-1]))
+    return r * (xp.expand_dims(gy, axis=-1) * (-2 / max(r.shape[-1], 1)))
 
 
 SOFTMAX_CROSS_ENTROPY = Op(

@@ -31,12 +31,15 @@ def binary_accuracy(xp: Namespace, z: Any, t: Any, *, threshold: float = 0.0) ->
 
 
 def top_k_accuracy(xp: Namespace, z: Any, labels: Any, *, top: int) -> Any:
-    """y = 1 where fewer than `top` of the other logits are not below the label's, else 0."""
+    """y = 1 where fewer than `top` of the other logits are not below the label's, else 0; 0 for a
+    label that is no class.
+    """
     own = is_row(xp, labels, z.shape[-1])
     mine = xp.sum(xp.where(own, z, xp.zeros_like(z)), axis=-1, keepdims=True)
-    # NaN is below nothing, and nothing is below it: then all classes count, and own != own.
+    # NaN is below nothing, and nothing is below it: then all classes count, and z != z.
     rivals = xp.sum(xp.astype(~(own | (z < mine)), z.dtype), axis=-1)
-    return xp.astype(rivals < top, z.dtype) * xp.astype(mine == mine, z.dtype)[..., 0]
+    known = xp.sum(xp.astype(own & (z == z), z.dtype), axis=-1)
+    return xp.astype(rivals < top, z.dtype) * known
 
 
 def soft_top_k_accuracy(xp: Namespace, z: Any, t: Any, *, top: int) -> Any:

@@ -29,7 +29,7 @@ def dropout(
 
 
 def dropout_vjp(xp: Namespace, gy: Any, r: Any) -> Any:
-    """gx = gy r."""
+    """gx = gy r; where r = 0 an infinite gy gives NaN, so that it is not hidden."""
     return xp.multiply(gy, r)
 
 

@@ -1,4 +1,9 @@
-"""Mean 0 and variance 1: over each sample's features, or over the samples of a batch."""
+"""Mean 0 and variance 1: over each sample's features, or over the samples of a batch. The squares
+of x - mean must have a finite sum (in float32: |x - mean| < 1e19 / sqrt(count)); beyond it y and r
+are 0.
+
+Scaling them down first would take 1.6 times as long.
+"""
 
 from typing import Any
 

@@ -23,9 +23,13 @@ def huber_vjp(xp: Namespace, gy: Any, d: Any, *, delta: float) -> Any:
 
 
 def log_cosh(xp: Namespace, d: Any) -> Any:
-    """y = ln cosh d = |d| + ln(1 + e**(-2 |d|)) - ln 2 = |d| + ln(1 + (e**(-2 |d|) - 1) / 2)."""
+    """y = ln cosh d = |d| + ln(1 + q / 2) with q = e**(-2 |d|) - 1; where |d| < 1, as
+    ln(1 + 2 sinh(d / 2)**2) = ln(1 + w**2 / (2 + 2 w)) with w = e**|d| - 1, which does not cancel.
+    """
     size = xp.abs(d)
-    return size + xp.log1p(xp.expm1(size * -2) * 0.5)
+    w = xp.expm1(xp.minimum(size, 1.0))
+    near = xp.log1p(w * w / (2 + 2 * w))
+    return xp.where(size < 1, near, size + xp.log1p(xp.expm1(size * -2) * 0.5))
 
 
 def log_cosh_vjp(xp: Namespace, gy: Any, d: Any) -> Any:
