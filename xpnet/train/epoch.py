@@ -74,7 +74,7 @@ class Epoch:
                 rate = trainer.rate(i / self.steps)
             trainer.apply(program, rate)
             run.stepped(size)
-            if run.stopping and run.batch < self.steps:
+            if run.over and run.batch < self.steps:
                 return {}
         log = self._log.rows(self.steps)
         for i, loss in enumerate(log[:, 0].tolist()):

@@ -15,10 +15,13 @@ class History:
 
     Attributes
     ----------
+    interrupted : str or None
+        Name of the signal (``"SIGINT"``, ``"SIGTERM"``) that ended the fit, else None.
     converged : bool or None
         Whether L-BFGS ended because a tolerance was met; None with other optimisers.
     """
 
+    interrupted: str | None = None
     converged: bool | None = None
 
     def __init__(self) -> None:

@@ -7,8 +7,10 @@ from xpnet.train.callbacks import Callbacks
 from xpnet.train.door import Data
 from xpnet.train.epoch import Epoch
 from xpnet.train.history import History
+from xpnet.train.interrupts import Interrupts
 from xpnet.train.measure import measure
 from xpnet.train.progress import Progress
+from xpnet.train.snapshot import Snapshot, put_back
 from xpnet.train.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ class Run:
         Time spent on the present epoch before `batch`, in a run that was interrupted.
     history : History
     stopping : bool
-        Whether it is to end after what it is doing.
+        Whether a callback asked for its end.
     """
 
     def __init__(
@@ -47,32 +49,51 @@ class Run:
         self.callbacks, self._validation, self._progress = callbacks, validation, progress
         self.end, self.batch, self.seconds = trainer.epoch + epochs, 0, 0.0
         self.history, self.stopping = History(), False
+        self._clock, self._interrupts = perf_counter(), Interrupts()
 
-    def run(self) -> History:
-        """Train until the end; return what happened in each epoch."""
+    def run(self, snapshot: Snapshot | None = None) -> History:
+        """Train until the end, perhaps from a snapshot; return what happened in each epoch."""
         if self.trainer.finite():  # on a GPU, steps made by hand are not checked
             self.trainer.keep("the start of the training")
-        self._progress.begin(self.end - self.trainer.epoch, self.epoch.data.rows)
         try:
             self.callbacks.fit_begin(self.model)
-            while self.trainer.epoch < self.end and not self.stopping:
-                self._one_epoch()
+            if snapshot is not None:
+                put_back(self, snapshot)
+            self._progress.begin(self.end - self.trainer.epoch, self.epoch.data.rows)
+            with self._interrupts:
+                while self.trainer.epoch < self.end and not self.over:
+                    self._one_epoch()
         finally:
             self._progress.close()
             self.callbacks.fit_end(self.model)
+        self.history.interrupted = self._interrupts.received
         return self.history
+
+    @property
+    def over(self) -> bool:
+        """Whether it is to end now: a callback, or a signal, asked for it."""
+        return self.stopping or self._interrupts.received is not None
+
+    @property
+    def last(self) -> bool:
+        """Whether nothing comes after this safe point."""
+        return self.over or (self.batch == 0 and self.trainer.epoch >= self.end)
+
+    def spent(self) -> float:
+        """Seconds spent on the present epoch so far."""
+        return perf_counter() - self._clock if self.batch else 0.0
 
     def _one_epoch(self) -> None:
         trainer = self.trainer
         self._progress.epoch()
         if self.batch == 0:
             self.callbacks.epoch_begin(self.model, trainer.epoch + 1)
-        start, rate = perf_counter() - self.seconds, trainer.rate()
+        self._clock, rate = perf_counter() - self.seconds, trainer.rate()
         with trainer.network.backend.quiet():
             found = self.epoch.run(self, rate)
         if not found:
             return
-        seconds = perf_counter() - start
+        seconds = self.spent()
         row: dict[str, float] = {"epoch": trainer.epoch + 1, **found}
         if self._validation is not None:
             found = measure(trainer.network, self._validation, self.model.chunk)
@@ -82,6 +103,7 @@ class Run:
         self.history.append(row)
         self._progress.report(row)
         self.stopping = self.callbacks.epoch_end(self.model, trainer.epoch, row)
+        self._safe_point()
 
     def stepped(self, samples: int) -> None:
         """Note that a step was made, and tell the callbacks."""
@@ -89,3 +111,9 @@ class Run:
         self._progress.step(samples)
         for call in self.callbacks.step_end:
             call(self.model, self.trainer.step)
+        self._safe_point()
+
+    def _safe_point(self) -> None:
+        """Let checkpoints be written."""
+        for call in self.callbacks.safe_point:
+            call(self.model, self)

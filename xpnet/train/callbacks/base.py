@@ -8,6 +8,7 @@ from xpnet.errors import ArgumentError
 
 if TYPE_CHECKING:
     from xpnet.train.model import Model
+    from xpnet.train.run import Run
 
 __all__ = ["Callback", "Callbacks"]
 
@@ -43,6 +44,16 @@ class Callback:
     def on_fit_end(self, model: "Model") -> None:
         """Run when training is over, also when it was stopped by an error."""
 
+    def on_safe_point(self, model: "Model", run: "Run") -> None:
+        """Run after each step and each epoch, when all callbacks have been told of it."""
+
+    def get_state(self) -> dict[str, Any] | None:
+        """What a checkpoint keeps of this callback: numbers, texts, lists, dicts and arrays."""
+        return None
+
+    def set_state(self, model: "Model", state: dict[str, Any]) -> None:
+        """Go on from what `get_state` returned; called after `on_fit_begin`."""
+
 
 class _Function(Callback):
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -68,6 +79,7 @@ class Callbacks:
         # Called at every step, so only those that a callback has of its own.
         self.gradient = [c.on_gradient for c in self._all if _own(c, "on_gradient")]
         self.step_end = [c.on_step_end for c in self._all if _own(c, "on_step_end")]
+        self.safe_point = [c.on_safe_point for c in self._all if _own(c, "on_safe_point")]
 
     @staticmethod
     def _one(callback: Any) -> Callback:
@@ -105,6 +117,16 @@ class Callbacks:
                     "training, False or None to go on."
                 )
         return any(answer for _, answer in answers)
+
+    def states(self) -> list[tuple[Callback, dict[str, Any]]]:
+        """Those that have a state, with it."""
+        found = [(c, c.get_state()) for c in self._all]
+        return [(callback, state) for callback, state in found if state is not None]
+
+    def put_back(self, model: "Model", states: list[dict[str, Any]]) -> None:
+        """Give each that has a state the one that it had."""
+        for (callback, _), state in zip(self.states(), states, strict=True):
+            callback.set_state(model, state)
 
     def fit_end(self, model: "Model") -> None:
         """Tell all, also where one fails; the first error is raised when all have been told."""

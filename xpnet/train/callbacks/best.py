@@ -69,6 +69,12 @@ class KeepBest(Callback):
         if self._watched.better(value, self._watched.worst if self.best is None else self.best):
             self.state, self.best, self.best_epoch = model.state_dict(), value, epoch
 
+    def get_state(self) -> dict[str, Any]:
+        return {"state": self.state, "best": self.best, "best_epoch": self.best_epoch}
+
+    def set_state(self, model: "Model", state: dict[str, Any]) -> None:
+        vars(self).update(state)
+
     def restore(self, model: "Model") -> None:
         """Put the best parameters into a model; its optimiser starts again.
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EarlyStopping"]
 
+_STATE = ("best", "best_epoch", "stopped_epoch", "_state", "_waited", "_at_best")
+
 
 class EarlyStopping(Callback):
     """Stop once a column has not improved for some epochs, and put the best epoch back.
@@ -101,6 +103,12 @@ class EarlyStopping(Callback):
             return False
         self.stopped_epoch = epoch
         return True
+
+    def get_state(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _STATE}
+
+    def set_state(self, model: "Model", state: dict[str, Any]) -> None:
+        vars(self).update(state)
 
     def on_fit_end(self, model: "Model") -> None:
         state, self._state = self._state, None

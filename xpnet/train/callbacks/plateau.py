@@ -1,9 +1,10 @@
 """Lower the learning rate when the model no longer gets better."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from xpnet.arguments import count, number, positive
 from xpnet.errors import ArgumentError
+from xpnet.optim.base import Optimizer
 from xpnet.optim.lbfgs import LBFGS
 from xpnet.optim.schedules import Constant, Scaled
 from xpnet.train.callbacks.base import Callback
@@ -87,6 +88,7 @@ class ReduceOnPlateau(Callback):
         self.reductions: list[int] = []
         self._best = self._watched.worst
         self._waited = self._cooling = 0
+        self._made: list[tuple[bool, float]] = []  # what was assigned: a rate, or a factor
 
     def check(self, columns: tuple[str, ...]) -> None:
         self._watched.check(columns)
@@ -107,6 +109,15 @@ class ReduceOnPlateau(Callback):
             self._cooling, self._waited = self._cooldown, 0
             self._reduce(model, epoch)
 
+    def get_state(self) -> dict[str, Any]:
+        names = ("reductions", "_best", "_waited", "_cooling", "_made")
+        return {name: getattr(self, name) for name in names}
+
+    def set_state(self, model: "Model", state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        for constant, amount in self._made:
+            _lower(model.optimizer, constant, amount)
+
     def _reduce(self, model: "Model", epoch: int) -> None:
         """Lower the rate of the epochs to come, unless it is at its least."""
         optimizer = model.optimizer
@@ -114,7 +125,13 @@ class ReduceOnPlateau(Callback):
         lower = max(rate * self._factor, self._min_rate)
         if not 0 < lower < rate:
             return
-        schedule = optimizer.learning_rate
-        constant = isinstance(schedule, Constant)
-        optimizer.learning_rate = Constant(lower) if constant else Scaled(schedule, lower / rate)
+        constant = isinstance(optimizer.learning_rate, Constant)
+        self._made.append((constant, lower if constant else lower / rate))
+        _lower(optimizer, *self._made[-1])
         self.reductions.append(epoch)
+
+
+def _lower(optimizer: Optimizer, constant: bool, amount: float) -> None:
+    """Give an optimiser this rate, or scale its schedule by this factor."""
+    schedule = optimizer.learning_rate
+    optimizer.learning_rate = Constant(amount) if constant else Scaled(schedule, amount)
