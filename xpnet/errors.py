@@ -14,6 +14,7 @@ __all__ = [
     "DataError",
     "DatasetError",
     "DivergedError",
+    "FormatError",
     "GraphError",
     "MissingDependencyError",
     "ShapeError",
@@ -68,6 +69,10 @@ class MissingDependencyError(XpnetError, ImportError):
 
 class DatasetError(XpnetError, OSError):
     """A dataset's file is missing, damaged or cannot be downloaded."""
+
+
+class FormatError(XpnetError, ValueError):
+    """A file cannot be written or read, or is not what it should be."""
 
 
 class DivergedError(XpnetError, ArithmeticError):

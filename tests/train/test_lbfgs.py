@@ -205,3 +205,12 @@ def test_it_cannot_take_over_in_the_middle():
         model.fit(X, Y, epochs=2, callbacks=[swap])
     model.optimizer = "lbfgs"
     model.fit(X, Y, epochs=2)
+
+
+def test_the_history_tells_whether_it_converged():
+    model = model_of(4, 3, optimizer=xn.LBFGS(weight_decay=0.01))
+    assert model.fit(X, Y, epochs=2).converged is False
+    assert model.fit(X, Y, epochs=500).converged is True
+    few = model_of(4, 3, optimizer=xn.LBFGS(max_evaluations=4)).fit(X, Y, epochs=500)
+    assert few.converged is False
+    assert model_of(4, 3, optimizer="sgd").fit(X, Y, epochs=2).converged is None

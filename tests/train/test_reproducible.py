@@ -133,6 +133,26 @@ def test_without_shuffle_the_samples_come_as_they_are():
     assert orders(shuffle=False) == [list(range(40))] * 2
 
 
+def test_an_order_of_ones_own():
+    calls = []
+
+    def order(rows):
+        calls.append(rows)
+        return np.roll(np.arange(rows), len(calls))
+
+    expected = [np.roll(np.arange(40), i).tolist() for i in (1, 2, 3)]
+    assert orders(shuffle=order, fits=(1, 2)) == expected
+    assert calls == [40, 40, 40]
+
+
+@pytest.mark.parametrize(
+    "wrong", [np.arange(39), np.zeros(40, dtype=int), np.arange(40)[:, None], np.arange(1, 41)]
+)
+def test_an_order_that_is_none(wrong):
+    with pytest.raises(xn.errors.ArgumentError, match="order of 40 samples"):
+        orders(shuffle=lambda rows: wrong)
+
+
 # --- interpreter and plan --------------------------------------------------------------------
 
 TARGETS = {

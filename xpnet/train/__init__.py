@@ -2,6 +2,7 @@
 
 from xpnet.train.callbacks import (
     Callback,
+    Checkpoint,
     CSVLog,
     EarlyStopping,
     GradientMonitor,
@@ -18,6 +19,7 @@ __all__ = [
     "MLP",
     "CSVLog",
     "Callback",
+    "Checkpoint",
     "EarlyStopping",
     "GradientMonitor",
     "History",

@@ -158,5 +158,6 @@ class _Log:
 
     def restore(self, rows: Any) -> None:
         """Put back what `rows` returned."""
-        for i, row in enumerate(self._backend.asarray(rows.astype(self._dtype), self._dtype)):
-            self.put(i, row)
+        found = self._backend.asarray(rows.astype(self._dtype), self._dtype)
+        for i in range(rows.shape[0]):
+            self.put(i, found[i, ...])

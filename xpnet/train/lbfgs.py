@@ -12,6 +12,7 @@ from xpnet.optional import require
 from xpnet.train.callbacks import Callbacks
 from xpnet.train.door import Data
 from xpnet.train.history import History
+from xpnet.train.interrupts import Interrupts
 from xpnet.train.measure import combine, measure
 from xpnet.train.network import Network
 from xpnet.train.progress import Progress
@@ -86,7 +87,7 @@ class _Iterations:
         self._model, self._trainer, self._objective = model, trainer, objective
         self._epochs, self._validation = epochs, validation
         self._callbacks, self._progress = callbacks, progress
-        self.history, self._clock = History(), perf_counter()
+        self.history, self._clock, self.interrupts = History(), perf_counter(), Interrupts()
 
     def begin(self) -> None:
         """Tell that an epoch begins."""
@@ -108,7 +109,7 @@ class _Iterations:
         self._progress.step(self._objective.rows)
         self._progress.report(row)
         stop = self._callbacks.epoch_end(self._model, self._trainer.epoch, row)
-        if stop or len(self.history) == self._epochs:
+        if stop or self.interrupts.received or len(self.history) == self._epochs:
             raise StopIteration
         self.begin()
 
@@ -148,17 +149,19 @@ def run_lbfgs(
     try:
         callbacks.fit_begin(model)
         iterations.begin()
-        found = optimize.minimize(
-            objective,
-            start,
-            jac=True,
-            method="L-BFGS-B",
-            callback=iterations,
-            options=optimizer.options(epochs),
-        )
-        iterations.history.converged = found.status == 0
+        with iterations.interrupts:
+            found = optimize.minimize(
+                objective,
+                start,
+                jac=True,
+                method="L-BFGS-B",
+                callback=iterations,
+                options=optimizer.options(epochs),
+            )
+            iterations.history.converged = found.status == 0
     finally:
         trainer.restore()  # the last iteration that was accepted, not a trial of the line search
         progress.close()
         callbacks.fit_end(model)
+    iterations.history.interrupted = iterations.interrupts.received
     return iterations.history

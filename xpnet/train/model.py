@@ -20,6 +20,7 @@ from xpnet.train.measure import columns, measure, measure_programs
 from xpnet.train.programs import PlannedProgram
 from xpnet.train.progress import Progress
 from xpnet.train.run import Run
+from xpnet.train.saving import read_snapshot
 
 __all__ = ["Model"]
 
@@ -83,6 +84,7 @@ class Model(BaseModel):
         callbacks: Sequence[Any] | None = None,
         verbose: Any = "auto",
         shuffle: bool | Callable[[int], Any] = True,
+        resume_from: Any = None,
     ) -> History:
         """Train on the data for some epochs; a second call goes on from the first.
 
@@ -108,10 +110,16 @@ class Model(BaseModel):
             Whether each epoch takes the samples in a new order. A function is called with the
             number of samples at the beginning of each epoch, and returns their order: an array
             with every row's number once.
+        resume_from : path, optional
+            A checkpoint that `Checkpoint` wrote, or a folder of them, of which the newest counts.
+            The fit that it is of goes on to its own end, with the same bits as if it had never
+            stopped; give it the same data and settings. A folder without any begins anew.
 
         Returns
         -------
         History
+            A fit that SIGINT (Ctrl-C) or SIGTERM interrupts returns what it has, after the step
+            that it is making; `History.interrupted` names the signal. A second one stops at once.
 
         Raises
         ------
@@ -128,7 +136,10 @@ class Model(BaseModel):
         if validation is not None:
             measure_programs(network, validation, self.chunk)
         recorded = columns(network, validation is not None)
+        snapshot = None if resume_from is None else read_snapshot(resume_from)
         if isinstance(self._optimizer, LBFGS):
+            if snapshot is not None:
+                raise ArgumentError("a fit by L-BFGS cannot be resumed: SciPy keeps its state.")
             listeners.check(recorded)
             objective = Objective(network, data, self._optimizer)
             with self._fitting(network) as trainer:
@@ -136,7 +147,8 @@ class Model(BaseModel):
         listeners.check((*recorded, "learning_rate"))
         epoch = Epoch(network, data, batch_size, shuffle)
         with self._fitting(network) as trainer:
-            return Run(self, trainer, epoch, epochs, validation, listeners, progress).run()
+            run = Run(self, trainer, epoch, epochs, validation, listeners, progress)
+            return run.run(snapshot)
 
     def train_on_batch(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Make one step on one batch (not with `LBFGS`, which needs all samples at once).

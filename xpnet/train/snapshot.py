@@ -113,8 +113,8 @@ def _check(run: "Run", state: dict[str, Any], arrays: dict[str, Any]) -> None:
 def _same(what: str, there: Any, here: Any) -> None:
     if there != here:
         raise ArgumentError(
-            f"the checkpoint does not go with this model: its {what} are {there}, here they are "
-            f"{here}. Make the model as it was."
+            f"the checkpoint does not go with this model: {what} there: {there}; here: {here}. "
+            "Make the model and the fit as they were."
         )
 
 
