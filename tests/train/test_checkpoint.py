@@ -70,7 +70,7 @@ class Kill(xn.Callback):
 
 
 def test_a_fit_that_is_done_is_not_trained_again(tmp_path):
-    model, history = fit(tmp_path)
+    _, history = fit(tmp_path)
     again, same = fit(tmp_path, tmp_path)
     assert same["loss"] == history["loss"]
     assert (again.epoch, again.updater.step) == (4, 16)
