@@ -7,6 +7,7 @@ argument `entry` once for each model of ``zoo.py``.
 """
 
 import importlib.util
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,11 @@ def _load(name, path):
 
 _cases = _load("xpnet_test_cases", Path(__file__).parent / "ops" / "cases.py")
 _zoo = _load("xpnet_test_zoo", Path(__file__).parent / "zoo.py")
+
+
+def pytest_configure(config):
+    """Let scikit-learn take arrays of other libraries, which SciPy allows when it is imported."""
+    os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
 
 def pytest_generate_tests(metafunc):

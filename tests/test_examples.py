@@ -63,6 +63,7 @@ EXAMPLES = [
         ("california-housing", "wine-quality"),
         ("sklearn",),
     ),
+    Example("sklearn_swap.py", between(r"loss curves: (\S+)", 0, 1e-9), (), ("sklearn",)),
 ]
 
 

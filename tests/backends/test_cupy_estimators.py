@@ -1,6 +1,7 @@
 """The estimators as CuPy would run them, on the stand-in: CuPy in, CuPy out, few transfers."""
 
 import pickle
+import sys
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 pytest.importorskip("sklearn", minversion="1.9")
 
 import xpnet as xn
-from xpnet.backends import backend_of
+from xpnet.backends import backend_of, select
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 5)).astype("float32")
@@ -29,7 +30,10 @@ def _on_device(cupy: Any, *arrays: Any) -> list[Any]:
 @pytest.mark.parametrize("settings", [{}, {"early_stopping": True}, {"class_weight": "balanced"}])
 def test_classes(cupy: Any, settings: dict[str, Any]) -> None:
     x, y = _on_device(cupy, X, Y)
-    host, there = _fitted(xn.MLPClassifier, X, Y, **settings), _fitted(xn.MLPClassifier, x, y, **settings)
+    host, there = (
+        _fitted(xn.MLPClassifier, X, Y, **settings),
+        _fitted(xn.MLPClassifier, x, y, **settings),
+    )
     np.testing.assert_allclose(there.loss_curve_, host.loss_curve_, rtol=1e-5)
     for method in ("predict", "predict_proba", "predict_log_proba", "transform"):
         found = getattr(there, method)(x)
@@ -40,9 +44,10 @@ def test_classes(cupy: Any, settings: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("columns", [1, 2])
 def test_numbers(cupy: Any, columns: int) -> None:
-    x, y = _on_device(cupy, X, X[:, :columns])
-    host = _fitted(xn.MLPRegressor, X, X[:, :columns].squeeze(), scale_target=True)
-    there = _fitted(xn.MLPRegressor, x, cupy.asarray(X[:, :columns].squeeze()), scale_target=True)
+    targets = X[:, :columns].squeeze()
+    x, y = _on_device(cupy, X, targets)
+    host = _fitted(xn.MLPRegressor, X, targets, scale_target=True)
+    there = _fitted(xn.MLPRegressor, x, y, scale_target=True)
     np.testing.assert_allclose(there.predict(x).get(), host.predict(X), rtol=1e-4, atol=1e-5)
 
 
@@ -86,10 +91,27 @@ def test_bad_data_on_the_device(cupy: Any) -> None:
         there.predict(cupy.asarray(X[:, :3]))
 
 
-def test_a_pickle_holds_host_arrays(cupy: Any) -> None:
+@pytest.mark.parametrize("kind", [xn.MLPClassifier, xn.MLPRegressor])
+def test_a_pickle_holds_host_arrays(cupy: Any, kind: Any) -> None:
+    x, y = _on_device(cupy, X, Y)
+    there = _fitted(kind, x, y, early_stopping=True)
+    assert b"_values" in pickle.dumps(x)  # what an array of the stand-in pickles
+    pickled = pickle.dumps(there)
+    assert b"_values" not in pickled
+    twin = pickle.loads(pickled)
+    assert backend_of(twin.coefs_[0]).name == "cupy"  # type: ignore[union-attr]
+    np.testing.assert_array_equal(twin.predict(x).get(), there.predict(x).get())
+
+
+def test_a_pickle_of_the_device_loads_without_one(
+    cupy: Any, standin_modules: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     there = _fitted(xn.MLPClassifier, *_on_device(cupy, X, Y))
-    state = there.__getstate__()
-    assert type(state["classes_"]) is np.ndarray
-    assert b"cupy_array" not in pickle.dumps(there)
-    twin = pickle.loads(pickle.dumps(there))
-    np.testing.assert_array_equal(twin.predict(cupy.asarray(X)).get(), there.predict(cupy.asarray(X)).get())
+    wanted, pickled = there.predict_proba(cupy.asarray(X)).get(), pickle.dumps(there)
+    for name in standin_modules:
+        monkeypatch.setitem(sys.modules, name, None)
+    select._cupy.cache_clear()
+    with pytest.warns(xn.errors.BackendFallbackWarning, match="loaded into NumPy"):
+        twin = pickle.loads(pickled)
+    np.testing.assert_allclose(twin.predict_proba(X), wanted, rtol=1e-6)
+    assert type(twin.predict(X)) is np.ndarray

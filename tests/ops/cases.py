@@ -265,6 +265,11 @@ CASES = [
     Case("sum", lambda n: [reals()], lambda x: x, note="number"),
     Case("mean", lambda n: [reals()], lambda x: x, note="number"),
     Case("max", lambda n: [reals()], lambda x: x, note="number"),
+    *(
+        Case("sum_squares", lambda n, s=shape: [reals(n, *s)], lambda x: (x * x).sum(), note=note)
+        for note, shape in {"vector": (), "matrix": (4,), "stack": (2, 3)}.items()
+    ),
+    Case("sum_squares", lambda n: [reals()], lambda x: x * x, note="number"),
     Case(
         "sum_to",
         lambda n: [reals(n, 4)],

@@ -66,4 +66,4 @@ class L2:
         number("L2: rate", self.rate, 0)
 
     def __call__(self, w: Value) -> Any:
-        return (self.rate / 2) * ops.sum(w * w)
+        return (self.rate / 2) * ops.sum_squares(w)

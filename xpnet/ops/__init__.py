@@ -69,6 +69,7 @@ transpose = TRANSPOSE
 sum = reduce.SUM
 mean = reduce.MEAN
 max = reduce.MAX
+sum_squares = reduce.SUM_SQUARES
 sum_to = reduce.SUM_TO
 weighted_mean = reduce.WEIGHTED_MEAN
 reshape = shape.RESHAPE

@@ -7,7 +7,16 @@ from xpnet.errors import ShapeError
 from xpnet.ops.record import Op
 from xpnet.typing import Namespace, Shape, size_of
 
-__all__ = ["MAX", "MEAN", "SUM", "SUM_TO", "WEIGHTED_MEAN", "normal_axes", "sum_to_axes"]
+__all__ = [
+    "MAX",
+    "MEAN",
+    "SUM",
+    "SUM_SQUARES",
+    "SUM_TO",
+    "WEIGHTED_MEAN",
+    "normal_axes",
+    "sum_to_axes",
+]
 
 Axis = int | tuple[int, ...] | None
 
@@ -53,6 +62,16 @@ def mean_vjp(xp: Namespace, gy: Any, *, axis: Axis, keepdims: bool, x_shape: Sha
     """gx = gy / n for every element that was averaged."""
     n = size_of([x_shape[i] for i in normal_axes(axis, len(x_shape))])
     return sum_vjp(xp, gy / n, axis=axis, keepdims=keepdims, x_shape=x_shape)
+
+
+def sum_squares(xp: Namespace, x: Any) -> Any:
+    """y = sum of x**2 over all elements."""
+    return xp.sum(x * x)
+
+
+def sum_squares_vjp(xp: Namespace, gy: Any, x: Any) -> Any:
+    """gx = 2 gy x."""
+    return (2 * gy) * x
 
 
 def max_(xp: Namespace, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -109,6 +128,7 @@ def weighted_mean_vjp_x(xp: Namespace, gy: Any, w: Any) -> Any:
 
 SUM = Op("sum", "(...)->(...)", sum_, [sum_vjp], infer=reduced_shape)
 MEAN = Op("mean", "(...)->(...)", mean, [mean_vjp], infer=reduced_shape)
+SUM_SQUARES = Op("sum_squares", "(...)->()", sum_squares, [sum_squares_vjp], infer=reduced_shape)
 MAX = Op("max", "(...)->(...)", max_, [max_vjp], infer=reduced_shape)
 SUM_TO = Op("sum_to", "(...)->(...)", sum_to, [sum_to_vjp], infer=sum_to_shape)
 WEIGHTED_MEAN = Op("weighted_mean", "(n),(n)->()", weighted_mean, [weighted_mean_vjp_x, None])

@@ -16,6 +16,12 @@ def mean_vjp(k: Recorder, out: Any, gy: Any, *, axis: Any, keepdims: bool, x_sha
     k(k.raw.divide, kept, size_of([x_shape[i] for i in normal_axes(axis, len(x_shape))]), out=out)
 
 
+@kernel(ops.sum_squares)
+def sum_squares(k: Recorder, out: Any, x: Any) -> None:
+    flat = x.reshape(-1)
+    k(k.raw.matmul, flat, flat.reshape(-1, 1), out=out.reshape(1))
+
+
 @kernel(ops.sum_to)
 def sum_to(k: Recorder, out: Any, x: Any, *, shape: Any) -> None:
     axes = sum_to_axes(x.shape, shape)

@@ -1,0 +1,61 @@
+"""scikit-learn's callbacks (`set_callbacks`), told of xpnet's epochs."""
+
+from copy import deepcopy
+from typing import Any
+
+from xpnet.estimators.data import Samples
+from xpnet.train import Callback, Model
+
+__all__ = ["FitCallbacks"]
+
+
+class FitCallbacks(Callback):
+    """One task of scikit-learn's protocol for each epoch, below the task of the whole fit.
+
+    Parameters
+    ----------
+    estimator : BaseMLP
+    samples : Samples
+        What it is trained on, of which the callbacks may compute scores.
+    """
+
+    def __init__(self, estimator: Any, samples: Samples) -> None:
+        self._estimator, self._samples = estimator, samples
+        most = estimator.max_iter + 1  # L-BFGS begins an iteration that it then finds needless
+        self._fit: Any = estimator._init_callback_context(max_subtasks=most)
+        self._epoch: Any = None
+
+    def _told(self) -> dict[str, Any]:
+        weight = self._samples.weight
+        metadata = None if weight is None else {"sample_weight": weight}
+        given = {"X": self._samples.X, "y": self._samples.y, "metadata": metadata}
+        return {"estimator": self._estimator, **given}
+
+    def _fitted(self, model: Model) -> dict[str, Any]:
+        """The attributes of an estimator as if training had ended now."""
+        twin = deepcopy(model)
+        weights, biases = self._estimator._weights().of(twin)
+        linked = [*weights, *biases]
+        return {"_model": twin, "coefs_": weights, "intercepts_": biases, "_linked": linked}
+
+    def on_fit_begin(self, model: Model) -> None:
+        self._fit.call_on_fit_task_begin(**self._told())
+
+    def on_epoch_begin(self, model: Model, epoch: int) -> None:
+        self._epoch = self._fit.subcontext(task_name="epoch")
+        self._epoch.call_on_fit_task_begin(**self._told())
+
+    def on_epoch_end(self, model: Model, epoch: int, logs: dict[str, float]) -> bool:
+        context, self._epoch = self._epoch, None
+        stop = context.call_on_fit_task_end(
+            **self._told(), reconstruction_attributes=lambda: self._fitted(model)
+        )
+        return bool(stop)
+
+    def on_fit_end(self, model: Model) -> None:
+        """End what was begun, also when the training was stopped by an error."""
+        if self._epoch is not None:
+            self._epoch.call_on_fit_task_end(estimator=self._estimator)
+        self._fit.call_on_fit_task_end(
+            **self._told(), reconstruction_attributes=lambda: self._fitted(model)
+        )

@@ -1,0 +1,297 @@
+"""`MLPClassifier`: scikit-learn's, on xpnet's engine."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.metrics import accuracy_score
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call
+
+from xpnet import ops
+from xpnet.errors import ArgumentError
+from xpnet.estimators.base import BaseMLP
+from xpnet.estimators.data import library, on_host
+from xpnet.estimators.documentation import documented
+from xpnet.estimators.heads import classifier_head
+from xpnet.estimators.labels import Labels
+from xpnet.estimators.parameters import CONSTRAINTS, keep
+
+__all__ = ["MLPClassifier"]
+
+
+def _has_probabilities(estimator: Any) -> bool:
+    """Whether the loss makes outputs that are probabilities."""
+    head = getattr(estimator, "_head", None) or classifier_head(estimator.loss, "binary", 2)
+    if not head.probabilistic:
+        raise AttributeError(f"there are no probabilities with loss={estimator.loss!r}.")
+    return True
+
+
+@documented
+class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
+    """A multilayer perceptron for classes: one of two, one of several, or several at once.
+
+    The names, meanings and defaults of ``sklearn.neural_network.MLPClassifier``, which it can
+    replace by one import, and further ones behind them. The same ``random_state`` draws the same
+    weights and batches, so the same settings give the same loss curve.
+
+    Parameters
+    ----------
+    <parameters>
+    loss : str, Loss or callable, default "log_loss"
+        Cross-entropy of the softmax for several classes, of the logistic function for two and for
+        several labels a sample; or any of `xpnet.losses`, or a function of output and target.
+    class_weight : "balanced", dict or None, default None
+        A factor of each class for the weights of its samples, in training alone.
+
+    Attributes
+    ----------
+    classes_ : array
+        The labels, in ascending order.
+    <attributes>
+
+    Examples
+    --------
+    >>> import xpnet as xn
+    >>> X, y, X_test, y_test = xn.datasets.digits()
+    >>> model = xn.MLPClassifier((64,), max_iter=30, tol=0.01, random_state=0).fit(X, y)
+    >>> model.score(X_test, y_test) > 0.9
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **CONSTRAINTS,
+        "class_weight": [str, dict, None],
+    }
+    _metric = staticmethod(accuracy_score)
+    score = BaseMLP.score  # not the mixin's, which knows no CuPy arrays
+    _numeric = False
+    classes_: Any
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: Any = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: Any = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        loss: Any = "log_loss",
+        class_weight: Any = None,
+        dropout: Any = 0.0,
+        normalization: str | None = None,
+        optimizer: Any = None,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
+        clip_global_norm: float | None = None,
+        scoring: Any = None,
+        restore_best: bool = False,
+        callbacks: Any = None,
+        initial_weights: Any = None,
+        backend: Any = None,
+        dtype: str | None = None,
+    ) -> None:
+        keep(self, locals())
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Train on the samples.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Sparse ones are made dense.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels, or 0 and 1 for each of several.
+        sample_weight : array-like of shape (n_samples,), optional
+            Numbers of at least 0.
+        X_val, y_val, sample_weight_val : optional
+            Samples that are not trained on, whose loss and score are followed.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For data or parameters that cannot be used.
+        """
+        validation = (X_val, y_val, sample_weight_val)
+        return self._fit(X, y, sample_weight, validation)  # type: ignore[no-any-return]
+
+    @available_if(BaseMLP._can_partial_fit)  # type: ignore[untyped-decorator]
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        classes: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Train for one epoch, going on from what there is.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+        classes : array-like of shape (n_classes,)
+            All labels that will ever come; needed in the first call.
+        X_val, y_val, sample_weight_val : optional
+            As in `fit`. With `early_stopping`, `converged_` tells when to end, and the best weights
+            are then put back.
+
+        Returns
+        -------
+        self
+        """
+        if self.class_weight == "balanced":
+            raise ArgumentError(
+                "class_weight='balanced' needs all samples: for partial_fit give a dict, such as "
+                "that of sklearn.utils.class_weight.compute_class_weight."
+            )
+        if _check_partial_fit_first_call(self, classes):
+            self.__dict__.pop("_labels", None)
+        validation = (X_val, y_val, sample_weight_val)
+        return self._fit(X, y, sample_weight, validation, partial=True)  # type: ignore[no-any-return]
+
+    def initialize(self, X: Any, y: Any) -> Self:
+        """Make the weights without training, to be looked at or set before `partial_fit`.
+
+        Parameters
+        ----------
+        X, y
+            As in `fit`.
+
+        Returns
+        -------
+        self
+        """
+        self._validate_params()
+        return self._fit(X, y, None, (None, None, None), initialize=True)  # type: ignore[no-any-return]
+
+    def _learn_targets(self, y: Any, *, first: bool, partial: bool) -> None:
+        """The classes, and the head that they need."""
+        known = getattr(self, "_labels", None)
+        if known is None or not (self.warm_start or partial):
+            self._labels = Labels.of(y, self.classes_ if partial else None)
+            if not partial:
+                self.classes_ = self._labels.classes
+        if known is not None or partial:
+            self._labels.check(y, all_of_them=self.warm_start and known is not None and not first)
+        kind, number = self._labels.kind, self._labels.number
+        self._head = classifier_head(self.loss, kind, number)
+        self.n_outputs_ = self._head.units
+
+    def _check_targets(self, y: Any) -> None:
+        self._labels.check(y, all_of_them=False)
+
+    def _target(self, y: Any, X: Any) -> Any:
+        return self._labels.target(y, self._head, X)
+
+    def _read(self, output: Any) -> Any:
+        return self._labels.decided(output, self._head)
+
+    def _class_weights(self) -> Any:
+        """The weights by class number, as `Model.fit` takes them."""
+        given = self.class_weight
+        if given is None or isinstance(given, str):
+            return given
+        assert isinstance(given, Mapping)
+        names = on_host(self.classes_).tolist()
+        unknown = [label for label in given if label not in names]
+        if unknown:
+            raise ArgumentError(f"class_weight names {unknown}, the classes are {names}.")
+        return {names.index(label): weight for label, weight in given.items()}
+
+    def predict(self, X: Any) -> Any:
+        """The label of each sample.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        array of shape (n_samples,) or (n_samples, n_labels)
+            In the library of X, unless the labels are names.
+        """
+        return self._read(self._output(X, "predict"))
+
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> Any:
+        """The probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        array of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
+        return self._probabilities(self._output(X, "predict_proba"))
+
+    def _probabilities(self, output: Any) -> Any:
+        head, xp = self._head, library(output).xp
+        found = head.activate(output)
+        if head.units == 1:
+            return xp.concat([1 - found, found], axis=1)
+        if head.out == "logistic" and self._labels.kind == "multiclass":
+            return found / xp.sum(found, axis=1, keepdims=True)  # one against the rest
+        return found
+
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
+    def predict_log_proba(self, X: Any) -> Any:
+        """The logarithm of `predict_proba`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        array of shape (n_samples, n_classes)
+        """
+        output = self._output(X, "predict_log_proba")
+        with np.errstate(divide="ignore"):
+            return ops.log(self._probabilities(output))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

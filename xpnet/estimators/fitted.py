@@ -1,0 +1,169 @@
+"""A fitted network as an estimator: its weights, its pickle, what it predicts."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.callback import CallbackSupportMixin
+from sklearn.utils.validation import check_is_fitted
+
+from xpnet.arguments import count
+from xpnet.estimators.data import Samples, admit_inputs, check_library, library, on_host
+from xpnet.estimators.network import dense_names
+from xpnet.estimators.weights import Weights
+from xpnet.nn import Sequential
+from xpnet.train import Model
+
+__all__ = ["FittedMLP"]
+
+
+class FittedMLP(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """What an estimator with a trained model can do; `BaseMLP` trains it."""
+
+    _metric: Callable[..., float]
+
+    # --- weights ------------------------------------------------------------------------------
+
+    def _weights(self) -> Weights:
+        return Weights(dense_names(self._network))
+
+    def _link(self) -> None:
+        """Show the model's weights as `coefs_` and `intercepts_`: live views on NumPy and CuPy."""
+        self.coefs_, self.intercepts_ = self._weights().of(self._model)
+        self._linked = [*self.coefs_, *self.intercepts_]
+
+    def _sync(self) -> None:
+        """Give the model the weights that the user has put into the lists."""
+        linked = getattr(self, "_linked", None)
+        if linked is None:
+            return
+        shown = [*self.coefs_, *self.intercepts_]
+        if len(shown) != len(linked) or any(a is not b for a, b in zip(shown, linked, strict=True)):
+            self._weights().put(self._model, self.coefs_, self.intercepts_)
+            self._link()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Host arrays: weights are in the model, which pickles so, and shown again when loaded."""
+        if getattr(self, "_model", None) is None:
+            return dict(super().__getstate__())
+        self._sync()
+        state = dict(super().__getstate__())
+        for name in ("coefs_", "intercepts_", "_linked"):
+            state.pop(name, None)
+        if "classes_" in state:
+            state["classes_"] = on_host(self.classes_)
+            state["_labels"] = replace(self._labels, classes=on_host(self._labels.classes))
+        if state.get("_best_state") is not None:
+            state["_best_state"] = {n: on_host(a) for n, a in self._best_state.items()}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if getattr(self, "_model", None) is not None:
+            self._link()
+
+    # --- predicting ---------------------------------------------------------------------------
+
+    def _output(self, X: Any, method: str) -> Any:
+        """The network's output for samples as users give them, in their library."""
+        if "_model" not in vars(self):
+            check_is_fitted(self)
+        plain = type(X) is np.ndarray and X.ndim == 2 and not hasattr(self, "feature_names_in_")
+        if not plain or not self._usual(X):
+            check_library(self, X, self._linked[0], method)
+            X = admit_inputs(self, X)
+        self._sync()
+        return self._model.predict(X)
+
+    def _usual(self, X: Any) -> bool:
+        """Whether a NumPy array needs no further check: those of scikit-learn take long."""
+        dtype = X.dtype
+        return (
+            self.backend is None
+            and type(self._linked[0]) is np.ndarray
+            and (dtype == np.float64 or dtype == np.float32)
+            and X.shape[1] == self.n_features_in_
+            and len(X) > 0
+            and bool(np.isfinite(X).all())
+        )
+
+    def transform(self, X: Any, layer: int = -1) -> Any:
+        """The activations of a hidden layer.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        layer : int, default -1
+            Which hidden layer, counted from 0; the last by default.
+
+        Returns
+        -------
+        array of shape (n_samples, units)
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such hidden layer.
+        """
+        check_is_fitted(self)
+        check_library(self, X, self._linked[0], "transform")
+        X = admit_inputs(self, X)
+        self._sync()
+        return self._hidden(layer).predict(X)
+
+    def _hidden(self, layer: int) -> Model:
+        """A model of the layers up to this hidden one, with its activation."""
+        dense = [int(name.partition(".")[2]) for name in dense_names(self._network)]
+        hidden = len(dense) - 1
+        place = count("layer, from the last", layer + hidden, 0, 2 * hidden) % hidden
+        front = Sequential(*self._network.layers[: dense[place + 1]])
+        found = self._model
+        model = Model(
+            front, "mse", backend=found.backend, dtype=found.dtype, metrics=(),
+            input_shape=self.n_features_in_, check_finite=False,
+        ).build()  # fmt: skip
+        state = found.state_dict()
+        model.load_state_dict({name: state[name] for name in model.parameters})
+        return model
+
+    def _validation_score(self, held: Samples) -> float:
+        """The score by `scoring`, or else the estimator's own; NaN where outputs are not finite."""
+        if self.scoring is not None:
+            from sklearn.metrics import check_scoring
+
+            kwargs = {} if held.weight is None else {"sample_weight": held.weight}
+            return float(check_scoring(self, self.scoring)(self, held.X, held.y, **kwargs))
+        output = on_host(self._model.predict(held.X))
+        if not np.isfinite(output).all():
+            return float("nan")
+        weight = None if held.weight is None else on_host(held.weight)
+        return float(self._metric(on_host(held.y), self._read(output), sample_weight=weight))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Accuracy for a classifier, R**2 for a regressor.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like
+            True labels or values.
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        float
+        """
+        predicted = self.predict(X)
+        if library(X).name == "numpy" and library(y).name == "numpy":
+            return float(self._metric(y, predicted, sample_weight=sample_weight))
+        weight = None if sample_weight is None else on_host(sample_weight)
+        return float(self._metric(on_host(y), on_host(predicted), sample_weight=weight))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.array_api_support = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

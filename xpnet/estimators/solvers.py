@@ -1,0 +1,91 @@
+"""scikit-learn's solvers as xpnet's optimisers, and its rules for their learning rate."""
+
+from copy import deepcopy
+from math import sqrt
+from typing import Any
+
+from xpnet.errors import ArgumentError
+from xpnet.optim import LBFGS, SGD, Adam, Optimizer, get_optimizer
+from xpnet.train import Model
+
+__all__ = ["InnerAdam", "Rate", "is_stochastic", "make_optimizer"]
+
+
+class InnerAdam(Adam):
+    """Adam with epsilon added before the bias correction, as scikit-learn has it.
+
+    p = p - learning_rate sqrt(1 - beta2**t) / (1 - beta1**t) m / (sqrt(v) + epsilon): the form at
+    the end of section 2 of Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+    """
+
+    def coefficients(self, rate: float, step: int) -> dict[str, float]:
+        return {**super().coefficients(rate, step), "eps": self.epsilon / sqrt(1 - self.beta2)}
+
+
+def make_optimizer(estimator: Any) -> Optimizer:
+    """The optimiser of `optimizer`, or else of `solver` and what goes with it.
+
+    Raises
+    ------
+    ArgumentError
+        If the gradient is to be clipped where that cannot be.
+    """
+    clips = ("clip_value", "clip_norm", "clip_global_norm")
+    clip = {n: getattr(estimator, n) for n in clips if getattr(estimator, n) is not None}
+    own, solver = estimator.optimizer, estimator.solver
+    if clip and (own is not None or solver == "lbfgs"):
+        raise ArgumentError(
+            f"{', '.join(clip)} goes with the solvers 'sgd' and 'adam': give it to the optimizer "
+            "object, such as xpnet.AdamW(clip_norm=1.0); L-BFGS has none."
+        )
+    if own is not None:
+        return get_optimizer(own) if isinstance(own, str) else deepcopy(own)
+    rate = estimator.learning_rate_init
+    if solver == "lbfgs":
+        smallest = 5e-324  # a tolerance of 0
+        return LBFGS(
+            gradient_tolerance=max(estimator.tol, smallest), max_evaluations=estimator.max_fun
+        )
+    if solver == "adam":
+        return InnerAdam(rate, estimator.beta_1, estimator.beta_2, estimator.epsilon, **clip)
+    nesterov = estimator.nesterovs_momentum and estimator.momentum > 0
+    return SGD(rate, estimator.momentum, bool(nesterov), **clip)
+
+
+def is_stochastic(estimator: Any) -> bool:
+    """Whether the optimiser takes batches."""
+    own = estimator.optimizer
+    if own is None:
+        return bool(estimator.solver != "lbfgs")
+    return not (isinstance(own, LBFGS) or own == "lbfgs")
+
+
+class Rate:
+    """scikit-learn's rules for the learning rate of the solver ``"sgd"``.
+
+    Its velocity holds the rate, v = momentum v - rate g; xpnet's does not, v = momentum v + g.
+    So when the rate changes, xpnet's velocity is multiplied by the old one over the new one.
+    """
+
+    def __init__(self, estimator: Any) -> None:
+        plain = estimator.optimizer is None and estimator.solver == "sgd"
+        self._rule = estimator.learning_rate if plain else "constant"
+        self._start, self._power = estimator.learning_rate_init, estimator.power_t
+
+    def after_epoch(self, model: Model, seen: int) -> None:
+        """Set the rate of the next epoch, after `seen` samples in all."""
+        if self._rule == "invscaling":
+            self._set(model, float(self._start) / (seen + 1) ** self._power)
+
+    def lower(self, model: Model) -> str | None:
+        """A fifth of the rate, if the rule is to go on with that; what was done, or None."""
+        now = model.optimizer.rate(model.epoch)
+        if self._rule != "adaptive" or now <= 1e-6:
+            return None
+        self._set(model, now / 5.0)
+        return f"Setting learning rate to {now / 5.0:f}"
+
+    def _set(self, model: Model, rate: float) -> None:
+        updater, change = model.updater, model.optimizer.rate(model.epoch) / rate
+        model.optimizer.learning_rate = rate
+        updater.put({name: slot * change for name, slot in updater.slots.items()}, updater.step)
