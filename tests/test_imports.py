@@ -12,6 +12,7 @@ OPTIONAL = [
     "joblib",
     "matplotlib",
     "numba",
+    "onnx",
     "pandas",
     "pooch",
     "requests",
@@ -40,6 +41,7 @@ def loaded(statement: str) -> set[str]:
         "from xpnet import *",
         "import xpnet.cli",
         "import xpnet.datasets",
+        "import xpnet.exchange",
         "import xpnet.plot",
     ],
 )
@@ -49,11 +51,21 @@ def test_loads_nothing_optional(statement: str) -> None:
     assert not found & set(OPTIONAL)
 
 
-@pytest.mark.parametrize("name", ["datasets", "plot"])
+@pytest.mark.parametrize("name", ["datasets", "exchange", "plot"])
 def test_rooms_that_not_every_program_needs_are_loaded_when_they_are_used(name: str) -> None:
     code = f"import sys, xpnet; print('xpnet.{name}' in sys.modules, xpnet.{name}.__name__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", f"xpnet.{name}"]
+
+
+def test_estimators_are_loaded_when_they_are_used() -> None:
+    pytest.importorskip("sklearn", minversion="1.9")
+    code = (
+        "import sys, xpnet; print('sklearn' in sys.modules, 'MLPRegressor' in dir(xpnet), "
+        "xpnet.MLPClassifier.__name__, 'sklearn' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True", "MLPClassifier", "True"]
 
 
 def test_building_and_training_load_nothing_optional() -> None:

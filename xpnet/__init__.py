@@ -73,6 +73,7 @@ from xpnet.optim import (
 from xpnet.train import (
     MLP,
     Callback,
+    Checkpoint,
     CSVLog,
     EarlyStopping,
     GradientMonitor,
@@ -82,12 +83,15 @@ from xpnet.train import (
     Model,
     ReduceOnPlateau,
     TensorBoard,
+    load,
+    register,
 )
+from xpnet.version import __version__
 
 if TYPE_CHECKING:
-    from xpnet import datasets, plot
-
-__version__ = "0.1.0"
+    from xpnet import datasets, exchange, plot
+    from xpnet.estimators import MLPClassifier as MLPClassifier
+    from xpnet.estimators import MLPRegressor as MLPRegressor
 
 __all__ = [
     "ELU",
@@ -106,6 +110,7 @@ __all__ = [
     "BatchNorm",
     "CSVLog",
     "Callback",
+    "Checkpoint",
     "Concat",
     "CosineDecay",
     "CosineRestarts",
@@ -161,22 +166,31 @@ __all__ = [
     "backends",
     "datasets",
     "errors",
+    "exchange",
     "init",
+    "load",
     "losses",
     "ops",
     "plot",
+    "register",
     "value_and_grad",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import `xpnet.datasets` and `xpnet.plot` when they are first used: not all programs do."""
-    if name in ("datasets", "plot"):
-        from importlib import import_module
+# Not among `__all__`: they need scikit-learn, and a star import is to need nothing.
+_ESTIMATORS = ("MLPClassifier", "MLPRegressor")
 
+
+def __getattr__(name: str) -> Any:
+    """Import what not all programs use when it is first used: datasets, exchange, plots, estimators."""
+    from importlib import import_module
+
+    if name in ("datasets", "exchange", "plot"):
         return import_module(f"xpnet.{name}")
+    if name in _ESTIMATORS:
+        return getattr(import_module("xpnet.estimators"), name)
     raise AttributeError(f"module 'xpnet' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*__all__, *_ESTIMATORS, "__version__"]

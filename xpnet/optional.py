@@ -8,15 +8,15 @@ from xpnet.errors import MissingDependencyError
 __all__ = ["require"]
 
 
-def require(module: str, extra: str, purpose: str) -> ModuleType:
+def require(module: str, extra: str | None, purpose: str) -> ModuleType:
     """Import an optional module, or say which extra of xpnet installs it.
 
     Parameters
     ----------
     module : str
         Name of the module, such as ``"matplotlib.pyplot"``.
-    extra : str
-        The extra that brings it, such as ``"plot"``.
+    extra : str or None
+        The extra that brings it, such as ``"plot"``; None where the package is installed by itself.
     purpose : str
         What it is needed for; it opens the error message.
 
@@ -28,7 +28,9 @@ def require(module: str, extra: str, purpose: str) -> ModuleType:
     try:
         return import_module(module)
     except ImportError as error:
+        top = module.partition(".")[0]
+        wanted = top if extra is None else f"'xpnet[{extra}]'"
         raise MissingDependencyError(
-            f"{purpose} needs {module.partition('.')[0]!r}, which could not be imported ({error}). "
-            f"Install it with: pip install 'xpnet[{extra}]'"
+            f"{purpose} needs {top!r}, which could not be imported ({error}). "
+            f"Install it with: pip install {wanted}"
         ) from error

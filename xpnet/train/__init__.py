@@ -12,8 +12,10 @@ from xpnet.train.callbacks import (
     TensorBoard,
 )
 from xpnet.train.history import History
+from xpnet.train.loading import load
 from xpnet.train.mlp import MLP
 from xpnet.train.model import Model
+from xpnet.train.saving.registry import register
 
 __all__ = [
     "MLP",
@@ -28,4 +30,6 @@ __all__ = [
     "Model",
     "ReduceOnPlateau",
     "TensorBoard",
+    "load",
+    "register",
 ]

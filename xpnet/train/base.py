@@ -14,6 +14,7 @@ from xpnet.nn import LayerLike, get_loss, get_metrics
 from xpnet.optim import LBFGS, Optimizer, get_optimizer
 from xpnet.train.network import Network
 from xpnet.train.pickling import get_state, set_state, settings_of
+from xpnet.train.saving.model import save_model
 from xpnet.train.setup import Setup
 from xpnet.train.summary import summary
 from xpnet.train.trainer import Trainer
@@ -77,6 +78,7 @@ class BaseModel:
             _names(frozen),
         )
         self._trainer: Trainer | None = None
+        self.preprocessing: dict[str, Any] | None = None
 
     # --- building -----------------------------------------------------------------------------
 
@@ -237,6 +239,45 @@ class BaseModel:
                 f"{type(state).__name__}."
             )
         self._built().load(state, None if only is None else _names(only))
+
+    def save(
+        self,
+        path: Any,
+        *,
+        optimizer_state: bool = False,
+        preprocessing: dict[str, Any] | None = None,
+    ) -> None:
+        """Write the model into one safetensors file, from which `xpnet.load` makes it again.
+
+        The file holds the parameters by their dotted names, and as JSON the network, the loss, the
+        optimizer and the settings; ``docs/format.md`` describes it. It is written beside its place
+        and then renamed, so that the old file or the new one is there whatever happens.
+
+        Parameters
+        ----------
+        path : str or path
+            A file that is there already is replaced.
+        optimizer_state : bool, default False
+            Whether the optimizer's vectors are kept too, so that training goes on from the file
+            with the same bits; with Adam they are twice as large as the parameters.
+        preprocessing : dict, optional
+            What is to be done to data before the model sees them (means, scales, names of
+            classes): text, finite numbers, lists and dicts. It comes back as
+            ``model.preprocessing``, which is also the default.
+
+        Raises
+        ------
+        ArgumentError
+            If the shape of a sample is not known yet, or the model has a part that is not
+            registered; see `xpnet.register`.
+        DataError
+            If a parameter is NaN or infinite.
+        FormatError
+            If the file cannot be written; what was there before is as it was.
+        """
+        self._built()
+        kept = self.preprocessing if preprocessing is None else preprocessing
+        save_model(self, path, optimizer_state, kept)
 
     @property
     def frozen(self) -> tuple[str, ...]:

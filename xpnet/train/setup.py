@@ -1,5 +1,6 @@
 """What a model was made with: it makes the network, and lets data in that fit it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,8 +45,10 @@ class Setup:
         """Shape of one sample; None while it is open."""
         return self.input_shape if self.network is None else self.network.features
 
-    def network_for(self, backend: Backend, features: Shape) -> Network:
-        """The network for samples of this shape: the model's, or a new one."""
+    def network_for(
+        self, backend: Backend, features: Shape, start: Mapping[str, Any] | None = None
+    ) -> Network:
+        """The network for samples of this shape: the model's, or a new one with these parameters."""
         if self.features not in (None, features):
             raise ShapeError(f"the model is for samples of shape {self.features}, got {features}.")
         return self.network or Network(
@@ -57,6 +60,7 @@ class Setup:
             self.seed,
             features,
             self.frozen,
+            start,
         )
 
     def backend_for(self, *arrays: Any) -> Backend:

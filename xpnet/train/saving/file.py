@@ -2,18 +2,56 @@
 
 import json
 import os
-import tempfile
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from mmap import ACCESS_COPY, mmap
 from pathlib import Path
-from typing import Any
+from secrets import token_hex
+from typing import Any, BinaryIO
 
-from xpnet.errors import FormatError
+import numpy as np
 
-__all__ = ["read_file", "write_file"]
+from xpnet.errors import ArgumentError, FormatError
+
+__all__ = ["checked_path", "read_file", "write_file"]
 
 _KEY = "xpnet"  # the entry of the file's metadata that holds the JSON
+_TYPES = {
+    **{"BOOL": "?", "U8": "u1", "I8": "i1", "U16": "<u2", "I16": "<i2", "U32": "<u4"},
+    **{"I32": "<i4", "U64": "<u8", "I64": "<i8", "F16": "<f2", "F32": "<f4", "F64": "<f8"},
+}
+_OTHERS = {
+    b"PK\x03\x04": "a zip archive, as PyTorch (.pt), Keras (.keras) and NumPy (.npz) write",
+    b"\x89HDF": "an HDF5 file, as Keras writes",
+    b"\x93NUM": "an array of NumPy",
+    b"\x80\x02": "a pickle, which could run code and is never read",
+    b"\x80\x03": "a pickle, which could run code and is never read",
+    b"\x80\x04": "a pickle, which could run code and is never read",
+    b"\x80\x05": "a pickle, which could run code and is never read",
+}
 
 
-def write_file(path: Path, arrays: dict[str, Any], data: dict[str, Any]) -> None:
+def checked_path(path: Any) -> Path:
+    """The path of a file, with links followed.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no path.
+    """
+    if not isinstance(path, str | os.PathLike) or not str(path):
+        raise ArgumentError(f"expected the name of a file, got {path!r}.")
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError as error:
+        raise ArgumentError(f"{path!r} cannot be the name of a file: {error}.") from error
+
+
+# --- writing ----------------------------------------------------------------------------------
+
+
+def write_file(path: Any, arrays: dict[str, Any], data: dict[str, Any]) -> None:
     """Write NumPy arrays and JSON-able data.
 
     The file is written beside its place under another name, brought to the disk and renamed, so
@@ -24,50 +62,54 @@ def write_file(path: Path, arrays: dict[str, Any], data: dict[str, Any]) -> None
     FormatError
         If it cannot be written; the old file is then as it was.
     """
+    from safetensors import SafetensorError, safe_open
     from safetensors.numpy import save_file
 
-    text = json.dumps(data, allow_nan=False)
-    temporary = None
+    path = checked_path(path)
     try:
-        handle, temporary = tempfile.mkstemp(f".{path.name}.tmp", dir=path.parent)
-        os.close(handle)
-        save_file(arrays, temporary, {_KEY: text})
-        _to_disk(temporary)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-        _to_disk(path.parent)
-    except (OSError, ValueError, TypeError) as error:
-        raise FormatError(f"{path} cannot be written: {error}.") from error
-    finally:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
-
-
-def read_file(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The arrays and the data of a file that `write_file` wrote.
-
-    Raises
-    ------
-    FormatError
-        If it cannot be read, or is no such file.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            text = (file.metadata() or {}).get(_KEY)
-            if text is None:
-                raise FormatError(f"{path} is a safetensors file, but not one of xpnet's.")
-            data = json.loads(text)
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError) as error:
+        _check_place(path)
+        text = json.dumps(data, allow_nan=False)
+        with _replacing(path) as temporary:
+            save_file(arrays, temporary, {_KEY: text})
+            with safe_open(temporary, framework="numpy"):
+                pass  # what could not be read again must not replace anything
+    except (OSError, SafetensorError, ValueError, TypeError, RecursionError) as error:
         if isinstance(error, FormatError):
             raise
-        raise FormatError(f"{path} cannot be read as a file of xpnet: {error}.") from error
-    return arrays, data
+        raise FormatError(
+            f"{path} cannot be written: {error}. What was there before is as it was."
+        ) from error
 
 
-def _to_disk(path: Any) -> None:
+def _check_place(path: Path) -> None:
+    """Say what is wrong with a place where no file can be."""
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "no ordinary file"
+        raise FormatError(f"{path} is {what}: name a file, such as model.safetensors.")
+    if not path.parent.is_dir():
+        raise FormatError(f"{path} cannot be written: there is no folder {path.parent}. Create it.")
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A new file beside `path`, which takes its place if all goes well and else vanishes."""
+    temporary = path.with_name(f".xpnet-{token_hex(8)}.tmp")
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    try:
+        mode = stat.S_IMODE((path if path.exists() else temporary).stat().st_mode)
+        yield temporary
+        os.chmod(temporary, mode)  # safetensors writes files that only their owner may read
+        _to_disk(temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+    with suppress(OSError):  # not every system lets folders be opened; the file is there
+        _to_disk(path.parent)
+
+
+def _to_disk(path: Path) -> None:
     """Wait until a file, or a folder's entries, are on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -76,7 +118,102 @@ def _to_disk(path: Any) -> None:
         os.close(handle)
 
 
-def _umask() -> int:
-    found = os.umask(0)
-    os.umask(found)
+# --- reading ----------------------------------------------------------------------------------
+
+
+def read_file(path: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The arrays and the data of a file that `write_file` wrote.
+
+    The arrays are the file's own bytes, mapped into memory; writing into them changes no file.
+    Nothing in the file is run, and nothing larger than the file is made.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be read, or is no such file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = checked_path(path)
+    try:
+        _check_there(path)
+        with path.open("rb") as stream:
+            _check_program(path, stream)
+            with safe_open(path, framework="numpy") as file:  # checks every name, type and place
+                metadata = file.metadata() or {}
+            if _KEY not in metadata:
+                raise FormatError(
+                    f"{path} is a safetensors file of another program: it does not say what the "
+                    "network is. Make the model, and give its arrays to load_state_dict."
+                )
+            return _mapped(stream), _parsed(path, metadata[_KEY])
+    except SafetensorError as error:
+        raise FormatError(
+            f"{path} is no safetensors file, or is damaged or cut short ({error})."
+        ) from error
+    except (OSError, ValueError, OverflowError) as error:
+        if isinstance(error, FormatError):
+            raise
+        raise FormatError(f"{path} cannot be read: {error}.") from error
+
+
+def _check_there(path: Path) -> None:
+    if path.is_dir():
+        raise FormatError(f"{path} is a folder: name the file in it.")
+    if not path.exists():
+        raise FormatError(f"there is no file {path}.")
+    if not path.is_file():
+        raise FormatError(f"{path} is no ordinary file.")
+
+
+def _check_program(path: Path, stream: BinaryIO) -> None:
+    """Raise if the first bytes are those of another kind of file."""
+    start = stream.read(4)
+    for known, what in _OTHERS.items():
+        if start.startswith(known):
+            raise FormatError(f"{path} is {what}, not a file of xpnet.")
+    if not start:
+        raise FormatError(f"{path} is empty.")
+
+
+def _mapped(stream: BinaryIO) -> dict[str, Any]:
+    """The arrays of a file whose header was found good."""
+    stream.seek(0)
+    length = int.from_bytes(stream.read(8), "little")
+    header = json.loads(stream.read(length))
+    header.pop("__metadata__", None)
+    if not header:
+        return {}
+    memory = mmap(stream.fileno(), 0, access=ACCESS_COPY)
+    return {name: _array(memory, 8 + length, name, entry) for name, entry in header.items()}
+
+
+def _array(memory: mmap, base: int, name: str, entry: dict[str, Any]) -> Any:
+    if entry["dtype"] not in _TYPES:
+        raise FormatError(f"its tensor {name!r} has the type {entry['dtype']}, which NumPy lacks.")
+    dtype = np.dtype(_TYPES[entry["dtype"]])
+    start, end = entry["data_offsets"]
+    count = (end - start) // dtype.itemsize
+    flat = np.frombuffer(memory, dtype, count, base + start) if count else np.empty(0, dtype)
+    return flat.reshape(entry["shape"])
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
+    try:
+        data = json.loads(text, object_pairs_hook=_once, parse_constant=_refused)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{path}: its description is not good JSON ({error}).") from error
+    if not isinstance(data, dict):
+        raise FormatError(f"{path}: its description is not a JSON object.")
+    return data
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name occurs twice in it")
     return found
+
+
+def _refused(constant: str) -> Any:
+    raise ValueError(f"{constant} is no number of JSON")

@@ -1,0 +1,19 @@
+"""Networks to and from PyTorch, scikit-learn and ONNX.
+
+Each function imports its library when it is called: ``pip install torch``,
+``pip install 'xpnet[sklearn]'`` or ``pip install 'xpnet[onnx]'``.
+"""
+
+from xpnet.exchange.with_onnx import from_onnx, to_onnx
+from xpnet.exchange.with_sklearn import from_sklearn, to_sklearn
+from xpnet.exchange.with_torch import from_torch, to_torch, to_torch_state_dict
+
+__all__ = [
+    "from_onnx",
+    "from_sklearn",
+    "from_torch",
+    "to_onnx",
+    "to_sklearn",
+    "to_torch",
+    "to_torch_state_dict",
+]

@@ -1,0 +1,296 @@
+"""A namespace that computes nothing: run with it, an op's definition writes ONNX operators.
+
+It has the part of the Array API in which the ops are defined, so that each of them can be written
+without being known to ONNX. Those that are standard operators as a whole are in `onnx_ops`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from xpnet.errors import GraphError
+from xpnet.kernels.terms import Term, Underivable
+from xpnet.ops.reduce import normal_axes, reduced_shape
+from xpnet.ops.shape import reshaped
+from xpnet.ops.signature import broadcast_shapes
+from xpnet.typing import Shape
+
+__all__ = ["OnnxWriter", "Operator", "Tensor", "merged"]
+
+_ELEMENTWISE = {
+    "abs": "Abs",
+    "add": "Add",
+    "bitwise_and": "And",
+    "bitwise_invert": "Not",
+    "bitwise_or": "Or",
+    "ceil": "Ceil",
+    "cos": "Cos",
+    "divide": "Div",
+    "equal": "Equal",
+    "exp": "Exp",
+    "floor": "Floor",
+    "greater": "Greater",
+    "greater_equal": "GreaterOrEqual",
+    "isnan": "IsNaN",
+    "less": "Less",
+    "less_equal": "LessOrEqual",
+    "log": "Log",
+    "logical_and": "And",
+    "logical_not": "Not",
+    "logical_or": "Or",
+    "maximum": "Max",
+    "minimum": "Min",
+    "multiply": "Mul",
+    "negative": "Neg",
+    "pow": "Pow",
+    "sign": "Sign",
+    "sin": "Sin",
+    "sqrt": "Sqrt",
+    "subtract": "Sub",
+    "tanh": "Tanh",
+}
+_TESTS = {"equal", "greater", "greater_equal", "isnan", "less", "less_equal"}
+_FACTS = {"inf": float("inf"), "nan": float("nan")} | {
+    name: name for name in ("bool", "float32", "float64", "int32", "int64")
+}
+_LAST = np.iinfo(np.int64).max
+
+
+class Tensor(Term):
+    """A value of an ONNX graph, with the shape that it has for the rows of this trace."""
+
+    def __init__(self, xp: "OnnxWriter", name: str, shape: Shape, dtype: str) -> None:
+        super().__init__(xp, shape, dtype)
+        self.name = name
+
+    @property
+    def device(self) -> None:
+        """Nowhere: it has no elements."""
+        return None
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator of an ONNX graph."""
+
+    kind: str
+    inputs: tuple[str, ...]
+    output: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+class OnnxWriter:
+    """The namespace; `operators`, `constants` and `shapes` are what has been written.
+
+    Shapes are constants too, but those in which the number of rows may stand.
+    """
+
+    def __init__(self) -> None:
+        self.operators: list[Operator] = []
+        self.constants: dict[str, Any] = {}
+        self.shapes: dict[str, Shape] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _ELEMENTWISE:
+            return partial(self._elementwise, name)
+        if name in _FACTS:
+            return _FACTS[name]
+        raise Underivable(f"xp.{name}")
+
+    # What an ONNX graph is made of
+
+    def emit(
+        self, kind: str, inputs: Sequence[Tensor], shape: Shape, dtype: str, **attributes: Any
+    ) -> Tensor:
+        """Append an operator; what it gives."""
+        name = f"/v{len(self.operators)}"
+        self.operators.append(Operator(kind, tuple(t.name for t in inputs), name, attributes))
+        return Tensor(self, name, shape, dtype)
+
+    def constant(self, data: Any, dtype: str) -> Tensor:
+        """Numbers that are part of the graph; equal ones are written once."""
+        array = np.asarray(data, dtype=dtype)
+        for name, known in self.constants.items():
+            if known.dtype == array.dtype and known.shape == array.shape:
+                if np.array_equal(known, array, equal_nan=array.dtype.kind == "f"):
+                    return Tensor(self, name, known.shape, dtype)
+        name = f"/c{len(self.constants)}"
+        self.constants[name] = array
+        return Tensor(self, name, array.shape, dtype)
+
+    def _typed(self, xs: Sequence[Any]) -> tuple[list[Tensor], Shape, str]:
+        """Terms and numbers as tensors of one type, their common shape, and the type."""
+        dtypes = {str(x.dtype) for x in xs if isinstance(x, Term)}
+        if len(dtypes) != 1:
+            raise Underivable(f"types {sorted(dtypes)} together")
+        dtype = dtypes.pop()
+        tensors = [x if isinstance(x, Tensor) else self.constant(x, dtype) for x in xs]
+        shape = broadcast_shapes([t.shape for t in tensors])
+        if shape is None:
+            raise Underivable("shapes that do not broadcast")
+        return tensors, shape, dtype
+
+    # Element by element
+
+    def _elementwise(self, name: str, *xs: Any) -> Tensor:
+        tensors, shape, dtype = self._typed(xs)
+        return self.emit(
+            _ELEMENTWISE[name], tensors, shape, "bool" if name in _TESTS else dtype
+        )
+
+    def not_equal(self, a: Any, b: Any) -> Tensor:
+        """Where a and b differ."""
+        differ: Tensor = self.bitwise_invert(self.equal(a, b))
+        return differ
+
+    def isfinite(self, x: Tensor) -> Any:
+        """Where x is neither NaN nor infinite."""
+        return self.less(self.abs(x), float("inf"))
+
+    def expm1(self, x: Tensor) -> Tensor:
+        """E**x - 1 to full precision, as 2 t / (1 - t) with t = tanh(x / 2) where |x| < 1."""
+        t = self.tanh(x * 0.5)
+        return self.where(self.abs(x) < 1, 2 * t / (1 - t), self.exp(x) - 1)
+
+    def log1p(self, x: Tensor) -> Tensor:
+        """Ln(1 + x) to full precision: ln u times x / (u - 1), which is 1 but for the rounding of
+        u = 1 + x (Kahan's form).
+        """
+        u = 1 + x
+        safe = self.where(self.equal(u, 1.0), self.full_like(x, 2.0), u)
+        exact = self.equal(u - 1, x)
+        near = self.where(self.equal(u, 1.0), x, self.log(safe) * (x / (safe - 1)))
+        return self.where(exact, self.log(u), near)
+
+    def where(self, condition: Tensor, a: Any, b: Any) -> Tensor:
+        """A where the condition holds, else b."""
+        tensors, shape, dtype = self._typed([a, b])
+        shape = broadcast_shapes([condition.shape, shape]) or ()
+        return self.emit("Where", [condition, *tensors], shape, dtype)
+
+    def astype(self, x: Tensor, dtype: str, *, copy: bool = True, device: Any = None) -> Tensor:
+        """X in another type."""
+        return x if x.dtype == dtype else self.emit("Cast", [x], x.shape, dtype, to=dtype)
+
+    def asarray(self, x: Tensor, *, dtype: Any = None, copy: Any = None) -> Tensor:
+        """X itself: nothing writes into it."""
+        return x if dtype is None else self.astype(x, dtype)
+
+    def arange(self, stop: int, *, dtype: str, device: Any = None) -> Tensor:
+        """0, 1, ..., stop - 1."""
+        return self.constant(np.arange(stop), dtype)
+
+    def full_like(self, x: Tensor, number: float, **_: Any) -> Tensor:
+        """One number, in the shape of x."""
+        shape = self.emit("Shape", [x], (x.ndim,), "int64")
+        return self.emit("Expand", [self.constant(number, x.dtype), shape], x.shape, x.dtype)
+
+    def zeros_like(self, x: Tensor) -> Tensor:
+        """Zeros in the shape of x."""
+        return self.full_like(x, 0)
+
+    def ones_like(self, x: Tensor) -> Tensor:
+        """Ones in the shape of x."""
+        return self.full_like(x, 1)
+
+    # Reductions and products
+
+    def _reduced(self, kind: str, x: Tensor, axis: Any, keepdims: bool) -> Tensor:
+        axes = normal_axes(axis, x.ndim)
+        shape = reduced_shape([x.shape], axis=axes, keepdims=keepdims)
+        if not axes:
+            return x
+        return self.emit(
+            kind, [x, self.constant(axes, "int64")], shape, x.dtype, keepdims=int(keepdims)
+        )
+
+    def sum(self, x: Tensor, *, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """Sum over axes."""
+        return self._reduced("ReduceSum", x, axis, keepdims)
+
+    def mean(self, x: Tensor, *, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """Mean over axes."""
+        return self._reduced("ReduceMean", x, axis, keepdims)
+
+    def max(self, x: Tensor, *, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """Maximum over axes."""
+        return self._reduced("ReduceMax", x, axis, keepdims)
+
+    def matmul(self, a: Tensor, b: Tensor) -> Tensor:
+        """The matrix product."""
+        loop = broadcast_shapes([a.shape[:-2], b.shape[:-2]]) or ()
+        return self.emit("MatMul", [a, b], (*loop, a.shape[-2], b.shape[-1]), a.dtype)
+
+    # Shapes
+
+    def reshape(self, x: Tensor, shape: Shape, *, copy: Any = None) -> Tensor:
+        """The same elements in another shape."""
+        shape = reshaped([x.shape], shape=tuple(shape))
+        name = f"/s{len(self.shapes)}"
+        self.shapes[name] = shape
+        return self.emit("Reshape", [x, Tensor(self, name, (len(shape),), "int64")], shape, x.dtype)
+
+    def expand_dims(self, x: Tensor, *, axis: int = 0) -> Tensor:
+        """A new axis of length 1."""
+        at = axis % (x.ndim + 1)
+        shape = (*x.shape[:at], 1, *x.shape[at:])
+        return self.emit("Unsqueeze", [x, self.constant([at], "int64")], shape, x.dtype)
+
+    def matrix_transpose(self, x: Tensor) -> Tensor:
+        """The last two axes exchanged."""
+        order = [*range(x.ndim - 2), x.ndim - 1, x.ndim - 2]
+        shape = tuple(x.shape[i] for i in order)
+        return self.emit("Transpose", [x], shape, x.dtype, perm=order)
+
+    def concat(self, xs: Sequence[Tensor], *, axis: int = 0) -> Tensor:
+        """One behind the other along an axis."""
+        at = axis % xs[0].ndim
+        length = sum(x.shape[at] for x in xs)
+        shape = (*xs[0].shape[:at], length, *xs[0].shape[at + 1 :])
+        return self.emit("Concat", xs, shape, xs[0].dtype, axis=at)
+
+    def take(self, x: Tensor, ids: Tensor, *, axis: int) -> Tensor:
+        """Rows of x by number."""
+        shape = (*x.shape[:axis], *ids.shape, *x.shape[axis + 1 :])
+        return self.emit("Gather", [x, ids], shape, x.dtype, axis=axis)
+
+    def index(self, x: Tensor, key: Any) -> Tensor:
+        """A part of x, by slices; whole axes are left alone, however long they are."""
+        cuts, shape = [], list(x.shape)
+        keys = [k for k in (key if isinstance(key, tuple) else (key,)) if k is not ...]
+        if any(not isinstance(k, slice) for k in keys) or len(keys) < x.ndim:
+            raise Underivable(f"the index {key!r}")
+        for axis, k in enumerate(keys):
+            if k != slice(None):
+                first, last, step = k.indices(x.shape[axis])
+                cuts.append((axis, first, last, step))
+                shape[axis] = len(range(first, last, step))
+        if not cuts:
+            return x
+        axes, starts, ends, steps = (self.constant(list(c), "int64") for c in zip(*cuts, strict=True))
+        return self.emit("Slice", [x, starts, ends, axes, steps], tuple(shape), x.dtype)
+
+
+def merged(a: OnnxWriter, b: OnnxWriter) -> dict[str, Any]:
+    """The constants of a graph that was written for two numbers of rows, with -1 for the rows.
+
+    Raises
+    ------
+    GraphError
+        If something but a shape depends on the number of rows.
+    """
+    same = a.operators == b.operators and set(a.constants) == set(b.constants)
+    same = same and all(np.array_equal(a.constants[n], b.constants[n]) for n in a.constants)
+    shapes = {
+        name: tuple(n if n == m else -1 for n, m in zip(shape, b.shapes[name], strict=True))
+        for name, shape in a.shapes.items()
+    }
+    if not same or any(shape.count(-1) > 1 for shape in shapes.values()):
+        raise GraphError(
+            "the network computes with the number of rows of its input, which an ONNX graph for "
+            "any number of rows cannot: take out what uses x.shape[0] but for a reshape."
+        )
+    return {**a.constants, **{n: np.array(s, "int64") for n, s in shapes.items()}}

@@ -1,0 +1,162 @@
+"""Which layer of xpnet is which module of torch.nn: settings, parameters and what must be equal."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from xpnet import nn
+from xpnet.errors import ArgumentError
+
+__all__ = ["BY_LAYER", "BY_MODULE", "PAIRS", "Pair"]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A module of torch.nn and the layer that computes the same.
+
+    Attributes
+    ----------
+    module : str
+        Name of the class in torch.nn.
+    layer : type
+    settings : dict of str to str
+        The layer's settings to the module's names of them.
+    fixed : dict
+        Settings of the module that have one value in xpnet.
+    parameters : dict of str to str
+        The layer's parameters to the module's.
+    transposed : bool
+        Whether ``weight`` is (out, in) in torch.
+    sizes : callable or None
+        ``sizes(layer, features in, features out)``: what else the module is made with.
+    read : callable or None
+        ``read(module)``: what else the layer is made with.
+    second : callable
+        ``second(module)``: whether it works along axis 1, which for xpnet is always the last.
+    """
+
+    module: str
+    layer: type
+    settings: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    transposed: bool = False
+    sizes: Callable[[Any, int, int], dict[str, Any]] | None = None
+    read: Callable[[Any], dict[str, Any]] | None = None
+    second: Callable[[Any], bool] = lambda module: False
+
+    def to_layer(self, name: str, module: Any) -> Any:
+        """A layer like this module.
+
+        Raises
+        ------
+        ArgumentError
+            If a setting has a value that xpnet does not have.
+        """
+        for setting, value in self.fixed.items():
+            found = getattr(module, setting)
+            if found != value:
+                raise ArgumentError(
+                    f"module {name!r}, {module!r}, has {setting}={found!r}; xpnet has only "
+                    f"{setting}={value!r}."
+                )
+        given = {own: getattr(module, theirs) for own, theirs in self.settings.items()}
+        return self.layer(**given, **({} if self.read is None else self.read(module)))
+
+    def turned(self, own: str, array: Any) -> Any:
+        """A parameter as the other library has it."""
+        return array.T if self.transposed and own == "weight" else array
+
+    def to_module(self, torch_nn: Any, layer: Any, inputs: int, outputs: int) -> Any:
+        """A module like this layer, which has so many features in and out."""
+        given = {theirs: getattr(layer, own) for own, theirs in self.settings.items()}
+        sizes = {} if self.sizes is None else self.sizes(layer, inputs, outputs)
+        return getattr(torch_nn, self.module)(**given, **self.fixed, **sizes)
+
+
+def _scale_and_shift(module: Any) -> dict[str, Any]:
+    """A LayerNorm over the last axis, with both parameters or neither."""
+    if len(module.normalized_shape) != 1 or (module.elementwise_affine and module.bias is None):
+        raise ArgumentError(
+            f"{module!r}: xpnet normalises the last axis alone, and with a bias beside the weight."
+        )
+    return {}
+
+
+def _along_features(module: Any) -> dict[str, Any]:
+    """A softmax over the features of (samples, features)."""
+    if module.dim not in (-1, 1):
+        raise ArgumentError(f"{module!r}: xpnet has dim=-1 alone, the last axis.")
+    return {}
+
+
+_AFFINE = {"weight": "weight", "bias": "bias"}
+_PLAIN = """Identity ReLU SELU SiLU Mish Softsign Sigmoid LogSigmoid Tanh""".split()
+PAIRS = (
+    *(Pair(name, getattr(nn, name)) for name in _PLAIN),
+    *(
+        Pair(
+            name,
+            getattr(nn, name),
+            sizes=lambda *_: {"dim": -1},
+            read=_along_features,
+            second=lambda module: module.dim == 1,
+        )
+        for name in ("Softmax", "LogSoftmax")
+    ),
+    Pair("Hardsigmoid", nn.HardSigmoid),
+    Pair("Hardtanh", nn.HardTanh, fixed={"min_val": -1.0, "max_val": 1.0}),
+    Pair("LeakyReLU", nn.LeakyReLU, {"slope": "negative_slope"}),
+    Pair("ELU", nn.ELU, {"alpha": "alpha"}),
+    Pair("GELU", nn.GELU, {"approximate": "approximate"}),
+    # Above its threshold torch returns x, which is ln(1 + e**x) to 2e-9.
+    Pair("Softplus", nn.Softplus, fixed={"beta": 1.0, "threshold": 20.0}),
+    Pair("Dropout", nn.Dropout, {"rate": "p"}),
+    Pair("Flatten", nn.Flatten, fixed={"start_dim": 1, "end_dim": -1}),
+    Pair(
+        "PReLU",
+        nn.PReLU,
+        parameters={"slope": "weight"},
+        sizes=lambda layer, _, units: {"num_parameters": 1 if layer.shared else units},
+        read=lambda module: {"shared": module.num_parameters == 1},
+        second=lambda module: module.num_parameters > 1,
+    ),
+    Pair(
+        "Linear",
+        nn.Dense,
+        parameters=_AFFINE,
+        transposed=True,
+        sizes=lambda layer, inputs, units: {
+            "in_features": inputs,
+            "out_features": units,
+            "bias": layer.bias,
+        },
+        read=lambda module: {"units": module.out_features, "bias": module.bias is not None},
+    ),
+    Pair(
+        "LayerNorm",
+        nn.LayerNorm,
+        {"epsilon": "eps", "affine": "elementwise_affine"},
+        parameters=_AFFINE,
+        sizes=lambda _, __, units: {"normalized_shape": units},
+        read=_scale_and_shift,
+    ),
+    Pair(
+        "BatchNorm1d",
+        nn.BatchNorm,
+        {"epsilon": "eps", "momentum": "momentum", "affine": "affine"},
+        {"track_running_stats": True},
+        {**_AFFINE, "running_mean": "running_mean", "running_var": "running_var"},
+        sizes=lambda _, __, units: {"num_features": units},
+        second=lambda module: True,
+    ),
+    Pair(
+        "Embedding",
+        nn.Embedding,
+        {"size": "num_embeddings", "units": "embedding_dim"},
+        {"padding_idx": None, "max_norm": None, "scale_grad_by_freq": False},
+        {"weight": "weight"},
+    ),
+)
+BY_MODULE = {pair.module: pair for pair in PAIRS}
+BY_LAYER = {pair.layer: pair for pair in PAIRS}

@@ -1,0 +1,66 @@
+"""A network that is a chain of layers, read layer by layer with the names of their parameters."""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from xpnet.nn import Dense, Sequential
+from xpnet.train import Model
+
+__all__ = ["Branch", "Piece", "flat", "joined", "tree"]
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """One layer without its own activation, and the dotted path of its parameters."""
+
+    layer: Any
+    path: str
+
+
+Branch: TypeAlias = list[Any]  # of pieces and branches
+
+
+def tree(model: Model) -> Branch:
+    """The layers in order; a list for each `Sequential`, with a dense layer's activation behind it.
+
+    Anything that is neither is one piece, whatever it does.
+    """
+    net = model.network.layer
+    known: dict[int, str] = {}
+    if type(net) is Sequential:
+        return _chain(net, "", known)
+    return _pieces(net, "", known)
+
+
+def flat(branch: Branch) -> list[Piece]:
+    """All pieces, without the lists in which they stood."""
+    found: list[Piece] = []
+    for item in branch:
+        found += [item] if isinstance(item, Piece) else flat(item)
+    return found
+
+
+def joined(path: str, name: str) -> str:
+    """The dotted path of what has this name at a path."""
+    return f"{path}.{name}" if path else name
+
+
+def _chain(net: Sequential, path: str, known: dict[int, str]) -> Branch:
+    branch: Branch = []
+    for i, layer in enumerate(net.layers):
+        # A layer that is used again keeps the path under which it was called first.
+        at = known.setdefault(id(layer), joined(path, f"layers.{i}"))
+        if type(layer) is Sequential:
+            branch.append(_chain(layer, at, known))
+        else:
+            branch += _pieces(layer, at, known)
+    return branch
+
+
+def _pieces(layer: Any, path: str, known: dict[int, str]) -> Branch:
+    """A layer, and the activation that a dense one applies."""
+    activation = layer.activation if type(layer) is Dense else None
+    if activation is None:
+        return [Piece(layer, path)]
+    inner = joined(path, type(activation).__name__.lower())
+    return [Piece(layer, path), Piece(activation, known.setdefault(id(activation), inner))]

@@ -1,0 +1,178 @@
+"""Networks to and from ONNX files."""
+
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xpnet import ops
+from xpnet.errors import ArgumentError, GraphError
+from xpnet.exchange.onnx_fuse import fused
+from xpnet.exchange.onnx_ops import apply
+from xpnet.exchange.onnx_reader import read
+from xpnet.exchange.onnx_writer import OnnxWriter, Tensor, merged
+from xpnet.graph import Value, trace
+from xpnet.graph.interpret import constant
+from xpnet.kernels.terms import Underivable
+from xpnet.nn import Sequential
+from xpnet.optional import require
+from xpnet.train import Model
+from xpnet.train.network import Network
+
+__all__ = ["from_onnx", "to_onnx"]
+
+_OPSET = 20  # the first with Gelu
+_IR = 9  # the version of files that came with it
+_ROWS = (7, 11)  # what differs between traces of so many rows is the number of rows
+_READ_AS = {
+    "softmax_cross_entropy": ops.softmax,
+    "focal": ops.softmax,
+    "binary_cross_entropy_with_logits": ops.sigmoid,
+    "binary_focal": ops.sigmoid,
+    "cross_entropy": None,
+    "binary_cross_entropy": None,
+}
+
+
+def to_onnx(model: Model, path: str | PathLike[str], *, probabilities: bool = False) -> None:
+    """Write the network as it predicts into an ONNX file, for any number of rows.
+
+    Parameters
+    ----------
+    model : Model
+        Built. Any network of layers and ops.
+    path : str or path
+        A file that is there is replaced.
+    probabilities : bool, default False
+        Put what the loss makes of logits behind the network: softmax for softmax_cross_entropy
+        and focal, sigmoid for the binary losses. Else the output is that of `Model.predict`.
+
+    Raises
+    ------
+    ArgumentError
+        If probabilities are asked for and the loss has none.
+    GraphError
+        If the network computes with its number of rows, or by what ONNX has no operator for.
+    MissingDependencyError
+        If onnx cannot be imported.
+
+    Notes
+    -----
+    The input is ``x``, the output ``y``; parameters keep their dotted names. Operators are those of
+    the standard's set 20, checked by onnx, and for float64 only such as onnxruntime computes
+    in float64.
+    """
+    onnx = require("onnx", "onnx", "xpnet.exchange.to_onnx")
+    network = model.network
+    end = _end(network.loss.name) if probabilities else None
+    first, other = (_written(network, rows, end) for rows in _ROWS)
+    writer, output = first
+    to_numpy = network.backend.to_numpy
+    arrays = {name: np.asarray(to_numpy(view)) for name, view in model.parameters.items()}
+    arrays |= merged(writer, other[0])
+    operators = fused(writer.operators, arrays)
+    made = _model(onnx, network, operators, arrays, output)
+    onnx.checker.check_model(made, full_check=True)
+    target = Path(path)
+    part = target.with_name(f"{target.name}.part")
+    onnx.save_model(made, part)
+    part.replace(target)
+
+
+def from_onnx(path: str | PathLike[str], **settings: Any) -> Model:
+    """A model that computes what the graph of an ONNX file computes, if that is an MLP's.
+
+    Parameters
+    ----------
+    path : str or path
+        A chain of Gemm, MatMul and Add, Flatten, BatchNormalization, LayerNormalization, Dropout
+        and activations; see ``docs/exchange.md``.
+    **settings
+        Of `Model`: ``loss``, ``optimizer``, ``backend``, ...
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ArgumentError
+        For an operator, or an attribute of one, for which xpnet has no layer; it is named.
+    DataError
+        If the file is not there or not one of ONNX.
+    MissingDependencyError
+        If onnx cannot be imported.
+    """
+    onnx = require("onnx", "onnx", "xpnet.exchange.from_onnx")
+    found = read(onnx, Path(path))
+    given = {"dtype": found.dtype, **settings}
+    model = Model(Sequential(*found.layers), **given, input_shape=found.features).build()
+    model.load_state_dict(found.state)
+    return model
+
+
+def _end(loss: str) -> Any:
+    """The op that makes probabilities of the network's output."""
+    if loss not in _READ_AS:
+        raise ArgumentError(
+            f"probabilities are known for the losses {', '.join(_READ_AS)}, not for {loss}: leave "
+            "out probabilities=True."
+        )
+    return _READ_AS[loss]
+
+
+def _written(network: Network, rows: int, end: Any) -> tuple[OnnxWriter, Tensor]:
+    """The network's operators for so many rows, and its output."""
+    declared = [("x", (rows, *network.features), network.dtype)]
+    graph, output = trace(network.layer, declared, seed=network.seed, frozen=network.frozen)
+    if end is not None:
+        output = end(output)
+    backend, xp = network.backend, OnnxWriter()
+    tensors = {v: Tensor(xp, v.name, v.shape, v.dtype) for v in _named(graph.inputs, graph.parameters)}
+    for value in graph.constants:
+        array = backend.to_numpy(constant(backend.xp, value, backend.device))
+        tensors[value] = xp.constant(array, value.dtype)
+    for node in graph.nodes:
+        assert isinstance(node.record, ops.Op)
+        try:
+            inputs = [tensors[v] for v in node.inputs]
+            tensors[node.output] = apply(node.record, xp, inputs, node.static)
+        except Underivable as error:
+            raise GraphError(
+                f"ONNX has no operators for {node.record.name!r}, which uses {error}."
+            ) from error
+    return xp, xp.emit("Identity", [tensors[output]], output.shape, output.dtype)
+
+
+def _named(inputs: list[Value], parameters: Mapping[str, Value]) -> list[Value]:
+    return [*inputs, *parameters.values()]
+
+
+def _model(
+    onnx: Any, network: Network, operators: list[Any], arrays: dict[str, Any], output: Tensor
+) -> Any:
+    """The file's contents."""
+    helper = onnx.helper
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(network.dtype))
+    nodes = [_node(helper, operator, output.name) for operator in operators]
+    used = {name for operator in operators for name in operator.inputs}
+    tensors = [onnx.numpy_helper.from_array(a, n) for n, a in arrays.items() if n in used]
+    shapes = {"x": network.features, "y": network.output_shape}
+    ends = {
+        name: helper.make_tensor_value_info(name, kind, ["rows", *shape])
+        for name, shape in shapes.items()
+    }
+    graph = helper.make_graph(nodes, "xpnet", [ends["x"]], [ends["y"]], tensors)
+    opset = helper.make_opsetid("", _OPSET)
+    return helper.make_model(graph, opset_imports=[opset], ir_version=_IR, producer_name="xpnet")
+
+
+def _node(helper: Any, operator: Any, output: str) -> Any:
+    """One operator, with the graph's output under its name."""
+    given = dict(operator.attributes)
+    if "to" in given:
+        given["to"] = helper.np_dtype_to_tensor_dtype(np.dtype(given["to"]))
+    name = "y" if operator.output == output else operator.output
+    return helper.make_node(operator.kind, list(operator.inputs), [name], **given)

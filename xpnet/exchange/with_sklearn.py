@@ -1,0 +1,197 @@
+"""Fitted multilayer perceptrons to and from scikit-learn."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from xpnet import nn
+from xpnet.errors import ArgumentError, GraphError
+from xpnet.exchange.tree import flat, joined, tree
+from xpnet.nn import Dense, Loss, Sequential
+from xpnet.optional import require
+from xpnet.train import Model
+
+__all__ = ["from_sklearn", "to_sklearn"]
+
+_ACTIVATIONS = {
+    "identity": nn.Identity,
+    "logistic": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+}
+_NAMES = {layer: name for name, layer in _ACTIVATIONS.items()}
+# What scikit-learn applies to the last layer's outputs is a part of xpnet's loss.
+_LOSSES = {
+    "softmax": "softmax_cross_entropy",
+    "logistic": "binary_cross_entropy_with_logits",
+    "identity": "half_mean_squared_error",
+    "exp": "poisson",
+}
+_OUT = {
+    "softmax_cross_entropy": "softmax",
+    "cross_entropy": "softmax",
+    "binary_cross_entropy_with_logits": "logistic",
+    "binary_cross_entropy": "logistic",
+    "half_mean_squared_error": "identity",
+    "mean_squared_error": "identity",
+    "residual_sum_of_squares": "identity",
+    "poisson": "exp",
+}
+_ENDS = {"cross_entropy": nn.Softmax, "binary_cross_entropy": nn.Sigmoid}
+
+
+def from_sklearn(estimator: Any, **settings: Any) -> Model:
+    """A model that computes what a fitted MLPClassifier or MLPRegressor of scikit-learn computes.
+
+    Its output is that of the last layer before scikit-learn's ``out_activation_``: logits for a
+    classifier. Column k belongs to ``estimator.classes_[k]``; for two classes there is one column,
+    positive for ``classes_[1]``; for ``loss="poisson"`` it is the logarithm of the prediction.
+
+    Parameters
+    ----------
+    estimator : sklearn.neural_network.MLPClassifier or MLPRegressor
+        Fitted.
+    **settings
+        Of `Model`; ``loss`` is by default the one whose gradient scikit-learn descends, ``dtype``
+        that of the weights. The penalty ``alpha`` and the solver stay behind.
+
+    Raises
+    ------
+    ArgumentError
+        If it is something else, or not fitted.
+    MissingDependencyError
+        If scikit-learn cannot be imported.
+
+    Examples
+    --------
+    >>> import xpnet as xn
+    >>> from sklearn.neural_network import MLPRegressor
+    >>> fitted = MLPRegressor((8,), max_iter=5, solver="lbfgs").fit([[0.0], [1.0], [2.0]], [0, 1, 4])
+    >>> xn.exchange.from_sklearn(fitted).predict([[1.0]]).shape
+    (1, 1)
+    """
+    sklearn = require("sklearn.neural_network", "sklearn", "xpnet.exchange.from_sklearn")
+    if not isinstance(estimator, sklearn.MLPClassifier | sklearn.MLPRegressor):
+        raise ArgumentError(
+            "from_sklearn expects an MLPClassifier or MLPRegressor of scikit-learn, got "
+            f"{type(estimator).__name__}."
+        )
+    if not hasattr(estimator, "coefs_"):
+        raise ArgumentError("from_sklearn expects a fitted estimator: call its fit first.")
+    weights, biases = estimator.coefs_, estimator.intercepts_
+    layers: list[Any] = []
+    for w in weights:
+        layers += [Dense(w.shape[1]), _ACTIVATIONS[estimator.activation]()]
+    dtype = "float32" if weights[0].dtype == np.float32 else "float64"
+    given = {"loss": _LOSSES[estimator.out_activation_], "dtype": dtype, **settings}
+    model = Model(Sequential(*layers[:-1]), **given, input_shape=weights[0].shape[0]).build()
+    names = [f"layers.{2 * i}" for i in range(len(weights))]
+    state = {f"{n}.weight": w for n, w in zip(names, weights, strict=True)}
+    model.load_state_dict(state | {f"{n}.bias": b for n, b in zip(names, biases, strict=True)})
+    return model
+
+
+def to_sklearn(model: Model, classes: Sequence[Any] | None = None) -> Any:
+    """A fitted MLPClassifier or MLPRegressor of scikit-learn that predicts what the model predicts.
+
+    Two classes of a softmax become scikit-learn's one logistic output, with the difference of the
+    two columns. Dropout and Identity, which do nothing to a prediction, are left out.
+
+    Parameters
+    ----------
+    model : Model
+        Built; dense layers with one of identity, sigmoid, tanh and relu between all of them.
+        The loss is softmax_cross_entropy, binary_cross_entropy_with_logits, one of their forms on
+        probabilities, a squared error or poisson.
+    classes : sequence, optional
+        For a classifier: the labels of the columns in ascending order; 0, 1, ... by default.
+
+    Returns
+    -------
+    sklearn.neural_network.MLPClassifier or MLPRegressor
+        Ready for ``predict``, ``predict_proba``, ``score`` and pickling. To train it on, set its
+        ``warm_start`` and call ``fit``.
+
+    Raises
+    ------
+    GraphError
+        For a network that scikit-learn does not have.
+    ArgumentError
+        For a loss that it does not have, or if `classes` do not fit.
+    MissingDependencyError
+        If scikit-learn cannot be imported.
+    """
+    sklearn = require("sklearn.neural_network", "sklearn", "xpnet.exchange.to_sklearn")
+    loss: Loss = model.network.loss
+    if loss.name not in _OUT:
+        raise ArgumentError(
+            f"scikit-learn's MLPs have no loss {loss.name!r}; they have {', '.join(_OUT)}."
+        )
+    out = _OUT[loss.name]
+    weights, biases, activation = _layers(model)
+    if out == "softmax" and weights[-1].shape[1] == 2:
+        out = "logistic"
+        weights[-1], biases[-1] = np.diff(weights[-1], axis=1), np.diff(biases[-1])
+    made = {"hidden_layer_sizes": tuple(len(b) for b in biases[:-1]), "activation": activation}
+    if out in ("softmax", "logistic"):
+        estimator = sklearn.MLPClassifier(**made)
+        _set_labels(estimator, classes, out, len(biases[-1]))
+    elif classes is not None:
+        raise ArgumentError(f"classes are given, but {loss.name} is a loss of regression.")
+    else:
+        kind = {"loss": "poisson"} if out == "exp" else {}
+        estimator = sklearn.MLPRegressor(**made, **kind)
+    _set_fitted(estimator, weights, biases, out)
+    return estimator
+
+
+def _layers(model: Model) -> tuple[list[Any], list[Any], str]:
+    """Weights, biases and the one activation between them."""
+    pieces = [p for p in flat(tree(model)) if type(p.layer) not in (nn.Dropout, nn.Identity)]
+    end = _ENDS.get(model.network.loss.name)
+    if end is not None:
+        if not pieces or type(pieces[-1].layer) is not end:
+            raise GraphError(f"{model.network.loss.name} needs a network that ends in {end.__name__}.")
+        pieces.pop()
+    dense = [p for p in pieces if type(p.layer) is Dense]
+    between = {type(p.layer) for p in pieces if type(p.layer) is not Dense}
+    chain = [Dense] + [t for _ in dense[1:] for t in (*between, Dense)]
+    if [type(p.layer) for p in pieces] != chain or not between <= set(_NAMES):
+        raise GraphError(
+            "scikit-learn's MLPs are dense layers with the same activation between all of them, one "
+            f"of {', '.join(_NAMES.values())}; this network is {model.network.layer!r}."
+        )
+    to_numpy = model.network.backend.to_numpy
+    state = {name: np.array(to_numpy(view)) for name, view in model.parameters.items()}
+    weights = [state[joined(p.path, "weight")] for p in dense]
+    zeros = [np.zeros(w.shape[1], w.dtype) for w in weights]
+    biases = [state.get(joined(p.path, "bias"), z) for p, z in zip(dense, zeros, strict=True)]
+    return weights, biases, _NAMES[between.pop()] if between else "identity"
+
+
+def _set_labels(estimator: Any, classes: Sequence[Any] | None, out: str, columns: int) -> None:
+    """Let a classifier know its labels; several logistic columns are several labels a sample."""
+    preprocessing = require("sklearn.preprocessing", "sklearn", "xpnet.exchange.to_sklearn")
+    several = out == "logistic" and columns > 1
+    number = 2 if out == "logistic" and not several else columns
+    labels = np.arange(number) if classes is None else np.asarray(classes)
+    if labels.shape != (number,) or list(np.unique(labels)) != list(labels):
+        raise ArgumentError(
+            f"classes must be {number} different labels in ascending order, got {classes!r}."
+        )
+    if several and classes is not None:
+        raise ArgumentError("the columns of several labels a sample are numbered: leave out classes.")
+    target = np.eye(number, dtype=int) if several else labels
+    estimator._label_binarizer = preprocessing.LabelBinarizer().fit(target)
+    estimator.classes_ = estimator._label_binarizer.classes_
+
+
+def _set_fitted(estimator: Any, weights: list[Any], biases: list[Any], out: str) -> None:
+    """Set what scikit-learn's fit sets, as after no iteration."""
+    estimator.coefs_, estimator.intercepts_ = weights, biases
+    estimator.n_features_in_, estimator.n_outputs_ = weights[0].shape[0], weights[-1].shape[1]
+    estimator.n_layers_, estimator.out_activation_ = len(weights) + 1, out
+    estimator.n_iter_, estimator.t_, estimator._no_improvement_count = 0, 0, 0
+    estimator.loss_, estimator.best_loss_, estimator.loss_curve_ = np.inf, np.inf, []
+    estimator.validation_scores_, estimator.best_validation_score_ = None, None

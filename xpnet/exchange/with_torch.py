@@ -1,0 +1,329 @@
+"""Networks to and from PyTorch."""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from xpnet.errors import ArgumentError, GraphError, ShapeError
+from xpnet.exchange.torch_modules import BY_LAYER, BY_MODULE, Pair
+from xpnet.exchange.tree import Branch, Piece, flat, joined, tree
+from xpnet.nn import Sequential
+from xpnet.optional import require
+from xpnet.train import Model
+from xpnet.typing import Shape
+
+__all__ = ["from_torch", "to_torch", "to_torch_state_dict"]
+
+Place: TypeAlias = tuple[Pair, str, str]  # a pair, the path of its layer, the parameter's own name
+
+_COUNTER = "num_batches_tracked"  # of a BatchNorm1d: it has no meaning where momentum is given
+_BY_KIND = {pair.layer.__name__: pair for pair in BY_LAYER.values()}
+# What such a module is given has the features that it names.
+_FEATURES = {"Linear": "in_features", "BatchNorm1d": "num_features"}
+# Before these the number of features is still the input's.
+_SHAPED = ("Embedding", "Flatten")
+
+
+def from_torch(
+    source: Any,
+    model: Model | None = None,
+    *,
+    input_shape: int | Shape | None = None,
+    **settings: Any,
+) -> Model:
+    """A model that computes what a torch.nn.Sequential computes, or one filled from a state dict.
+
+    Parameters
+    ----------
+    source : torch.nn.Sequential, another module of torch.nn, or mapping of str to tensor or array
+        Sequentials may be nested. Of Linear, Embedding, LayerNorm, BatchNorm1d, Dropout, Flatten,
+        Identity and the activations; see ``docs/exchange.md``.
+    model : Model, optional
+        For a state dict: a model with the same layers, which is filled and returned. Tensors go
+        to parameters by the names of `to_torch_state_dict`, or else layer by layer in order.
+    input_shape : int or tuple of int, optional
+        Shape of one sample; where it is left out it is read off the first Linear layer.
+    **settings
+        Of `Model`: ``loss``, ``optimizer``, ``backend``, ``dtype`` (the module's by default), ...
+
+    Returns
+    -------
+    Model
+        A new one for a module, `model` itself for a state dict.
+
+    Raises
+    ------
+    ArgumentError
+        For a module, or a setting of one, that xpnet has no layer for.
+    ShapeError
+        If names or shapes of a state dict do not fit `model`, which is then unchanged.
+    MissingDependencyError
+        If a module is given and torch cannot be imported.
+
+    Examples
+    --------
+    >>> import torch, xpnet as xn
+    >>> net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3))
+    >>> model = xn.exchange.from_torch(net)
+    >>> model.network.output_shape
+    (3,)
+    """
+    if isinstance(source, Mapping):
+        if model is None or settings or input_shape is not None:
+            raise ArgumentError(
+                "a state dict has arrays but no layers: give it the model that it is for and "
+                "nothing else, from_torch(state_dict, model)."
+            )
+        return _fill(model, source)
+    if model is not None:
+        raise ArgumentError("a module makes a model of its own: leave out `model`.")
+    layers = _Layers()
+    net = layers.made("", source)
+    shape = _features(source) if input_shape is None else input_shape
+    if shape is None:
+        raise ArgumentError("the shape of one sample cannot be read off the module: input_shape=?")
+    made = Model(net, **{"dtype": _dtype(source), **settings}, input_shape=shape).build()
+    made.load_state_dict(layers.state(made))
+    return made
+
+
+def to_torch_state_dict(model: Model, *, tensors: bool = True) -> dict[str, Any]:
+    """The parameters under the names of the torch.nn.Sequential with the same layers.
+
+    Dense weights are transposed to (out, in). A dense layer's own activation counts as the next
+    module. `Sequential` in `Sequential` is torch.nn.Sequential in torch.nn.Sequential.
+
+    Parameters
+    ----------
+    model : Model
+        Its network is a `Sequential` of layers that torch.nn has, and built.
+    tensors : bool, default True
+        Tensors on the CPU; else NumPy arrays, for which torch is not needed.
+
+    Raises
+    ------
+    GraphError
+        If torch.nn has no module for a layer.
+
+    Examples
+    --------
+    >>> import xpnet as xn
+    >>> [*xn.exchange.to_torch_state_dict(xn.MLP([4, 8, 3]), tensors=False)]
+    ['0.weight', '0.bias', '2.weight', '2.bias']
+    """
+    state = _host(model)
+    arrays: dict[str, Any] = {}
+    for theirs, (pair, path, own) in _names(tree(model), state).items():
+        arrays[theirs] = np.array(pair.turned(own, state[joined(path, own)]), order="C")
+        if own == "running_var":
+            arrays[f"{theirs.rpartition('.')[0]}.{_COUNTER}"] = np.zeros((), np.int64)
+    if not tensors:
+        return arrays
+    torch = require("torch", None, "xpnet.exchange.to_torch_state_dict with tensors")
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def to_torch(model: Model) -> Any:
+    """The torch.nn.Sequential that computes what the model computes, in evaluation mode.
+
+    Penalties and constraints of layers stay behind: they belong to training.
+
+    Raises
+    ------
+    GraphError
+        If torch.nn has no module for a layer.
+    MissingDependencyError
+        If torch cannot be imported.
+    """
+    torch = require("torch", None, "xpnet.exchange.to_torch")
+    state, branch = _host(model), tree(model)
+    widths = {call.path: call.shape[-1] for call in model.network.graph.scope.calls if call.shape}
+    made: dict[int, Any] = {}
+
+    def modules(items: Branch) -> Any:
+        return torch.nn.Sequential(*(one(item) for item in items))
+
+    def one(item: Any) -> Any:
+        if not isinstance(item, Piece):
+            return modules(item)
+        if id(item.layer) not in made:
+            weight = state.get(joined(item.path, "weight"))
+            inputs = 0 if weight is None else weight.shape[0]
+            # A dense layer's call ends behind its activation, of as many units.
+            made[id(item.layer)] = _pair(item).to_module(
+                torch.nn, item.layer, inputs, widths.get(item.path, 0)
+            )
+        return made[id(item.layer)]
+
+    net = modules(branch).to(getattr(torch, model.dtype))
+    net.load_state_dict(to_torch_state_dict(model))
+    return net.eval()
+
+
+# --- a module's layers ----------------------------------------------------------------------------
+
+
+class _Layers:
+    """Makes each module's layer, once: a module that stands at two places shares its parameters."""
+
+    def __init__(self) -> None:
+        self._nn = require("torch.nn", None, "xpnet.exchange.from_torch of a module")
+        self._made: dict[int, Any] = {}
+        self._modules: dict[int, Any] = {}  # by the layer that was made for it
+
+    def made(self, name: str, module: Any) -> Any:
+        """The layer of the module at this dotted name."""
+        if id(module) not in self._made:
+            self._made[id(module)] = self._layer(name, module)
+        return self._made[id(module)]
+
+    def _layer(self, name: str, module: Any) -> Any:
+        if getattr(type(module), "forward", None) is self._nn.Sequential.forward:
+            return Sequential(
+                *(self.made(joined(name, str(i)), part) for i, part in enumerate(module))
+            )
+        pair = BY_MODULE.get(type(module).__name__)
+        if pair is None or type(module) is not getattr(self._nn, pair.module):
+            raise ArgumentError(
+                f"from_torch: {f'module {name!r}' if name else 'the module'} is "
+                f"{type(module).__name__}, for which xpnet has no layer. Understood are Sequential, "
+                f"{', '.join(BY_MODULE)}. Where a module of your own wraps a Sequential, give that "
+                "one; for other networks write the model in xpnet and fill it by "
+                "from_torch(module.state_dict(), model)."
+            )
+        layer = pair.to_layer(name, module)
+        self._modules[id(layer)] = module
+        return layer
+
+    def state(self, model: Model) -> dict[str, Any]:
+        """The parameters of the model that was made, by name."""
+        shapes = {call.path: call.shape for call in model.network.graph.scope.calls}
+        found: dict[str, Any] = {}
+        for piece in flat(tree(model)):
+            module, pair = self._modules[id(piece.layer)], _pair(piece)
+            if pair.second(module) and len(shapes[piece.path]) != 2:
+                raise ArgumentError(
+                    f"{module!r} would get values of shape {shapes[piece.path]}: torch takes axis "
+                    "1 there, xpnet the last; they agree for (samples, features) alone."
+                )
+            for own, theirs in pair.parameters.items():
+                if (tensor := getattr(module, theirs)) is not None:
+                    found[joined(piece.path, own)] = pair.turned(own, _array(tensor))
+        return found
+
+
+def _features(module: Any) -> int | None:
+    """Features of the input, from the first module that names them; None if none does."""
+    for part in module.modules():
+        kind = type(part).__name__
+        if kind in _SHAPED:
+            return None
+        if kind in _FEATURES:
+            return int(getattr(part, _FEATURES[kind]))
+        if kind == "LayerNorm":
+            return int(part.normalized_shape[-1])
+    return None
+
+
+def _dtype(module: Any) -> str:
+    """float64 if a parameter is, else float32."""
+    kinds = {str(p.dtype) for p in module.parameters()}
+    return "float64" if "torch.float64" in kinds else "float32"
+
+
+# --- parameters -----------------------------------------------------------------------------------
+
+
+def _host(model: Model) -> dict[str, Any]:
+    """The model's parameters as NumPy arrays."""
+    to_numpy = model.network.backend.to_numpy
+    return {name: np.asarray(to_numpy(view)) for name, view in model.parameters.items()}
+
+
+def _pair(piece: Piece) -> Pair:
+    """What torch.nn has for a layer."""
+    pair = BY_LAYER.get(type(piece.layer))
+    if pair is None:
+        raise GraphError(
+            f"torch.nn has no module for {piece.layer!r} (at {piece.path or 'the top'}). There is "
+            f"one for Sequential, {', '.join(sorted(_BY_KIND))}. "
+            "xpnet.exchange.to_onnx writes any network."
+        )
+    return pair
+
+
+def _names(branch: Branch, state: Mapping[str, Any], prefix: str = "") -> dict[str, Place]:
+    """torch's name of each parameter to its place in xpnet."""
+    found: dict[str, Place] = {}
+    for i, item in enumerate(branch):
+        at = f"{prefix}{i}."
+        if not isinstance(item, Piece):
+            found |= _names(item, state, at)
+            continue
+        pair = _pair(item)
+        for own, theirs in pair.parameters.items():
+            if joined(item.path, own) in state:
+                found[at + theirs] = (pair, item.path, own)
+    return found
+
+
+def _fill(model: Model, given: Mapping[str, Any]) -> Model:
+    """Load torch's arrays into a model, by name or in order."""
+    arrays = {k: _array(v) for k, v in given.items() if not k.endswith(_COUNTER)}
+    places = _by_name(model, arrays) or _by_order(model, arrays)
+    model.load_state_dict(
+        {
+            joined(path, own): pair.turned(own, arrays[theirs])
+            for theirs, (pair, path, own) in places.items()
+        }
+    )
+    return model
+
+
+def _array(value: Any) -> Any:
+    """A tensor or an array on the host."""
+    value = value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
+    return value if value.dtype in (np.float32, np.float64) else value.astype(np.float32)
+
+
+def _by_name(model: Model, arrays: Mapping[str, Any]) -> dict[str, Place]:
+    """The names that `to_torch_state_dict` gives; empty if these are others."""
+    try:
+        names = _names(tree(model), model.parameters)
+    except GraphError:
+        return {}
+    return names if set(names) == set(arrays) else {}
+
+
+def _by_order(model: Model, arrays: Mapping[str, Any]) -> dict[str, Place]:
+    """Layer by layer in order, under whatever names."""
+    ours, theirs = _groups(model.parameters), _groups(arrays)
+    if len(ours) != len(theirs):
+        raise ShapeError(
+            f"the state dict has {len(theirs)} modules with parameters ({', '.join(theirs)}), the "
+            f"model {len(ours)} layers ({', '.join(ours)})."
+        )
+    kinds = {call.path: call.kind for call in model.network.graph.scope.calls}
+    found: dict[str, Place] = {}
+    for (path, own), (prefix, names) in zip(ours.items(), theirs.items(), strict=True):
+        kind = kinds.get(path, "function")
+        pair = _BY_KIND.get(kind)
+        wanted = {} if pair is None else {pair.parameters[name]: name for name in own}
+        if pair is None or set(wanted) != set(names):
+            raise ShapeError(
+                f"{prefix!r} of the state dict has {', '.join(names)}, which does not fit "
+                f"{path!r}, a {kind} with {', '.join(own)}."
+            )
+        for name, mine in wanted.items():
+            found[joined(prefix, name)] = (pair, path, mine)
+    return found
+
+
+def _groups(names: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Names of parameters by the layer that has them."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        path, _, own = name.rpartition(".")
+        groups.setdefault(path, []).append(own)
+    return groups

@@ -1,0 +1,128 @@
+"""What a file can name: xpnet's own parts, and those that a program registers.
+
+A file holds names and settings, never code. What a name means is looked up here, so that a file
+can have made what is registered and nothing else.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
+
+from xpnet import nn, ops, optim
+from xpnet.errors import ArgumentError
+from xpnet.nn import Loss, Metric, init, losses
+from xpnet.nn.init import Initializer
+
+__all__ = ["maker_named", "maker_of", "name_of", "object_named", "register"]
+
+T = TypeVar("T")
+
+_LONGEST = 200  # characters of a name
+
+
+def _own_makers() -> dict[str, Callable[..., Any]]:
+    """Every layer, penalty, constraint, optimiser, schedule, initialiser and loss."""
+    classes = {
+        name: value
+        for room in (nn, optim)
+        for name, value in vars(room).items()
+        if name in room.__all__ and isinstance(value, type)
+    }
+    for base in ("Layer", "Link", "Loss", "Metric", "Optimizer", "Schedule"):
+        del classes[base]
+    plain = {"get", "names", "Initializer", "Loss"}
+    starts = {f"init.{n}": getattr(init, n) for n in init.__all__ if n not in plain}
+    measures = {f"losses.{n}": getattr(losses, n) for n in losses.__all__ if n not in plain}
+    return {**classes, **starts, **measures}
+
+
+_MAKERS = _own_makers()  # called with the settings of a file
+_OBJECTS: dict[str, Any] = {f"ops.{name}": op for name, op in ops.REGISTRY.items()}  # as they are
+_OWN = frozenset(_MAKERS) | frozenset(_OBJECTS)
+
+
+@overload
+def register(name: T) -> T: ...
+@overload
+def register(name: str | None = None) -> Callable[[T], T]: ...
+def register(name: Any = None) -> Any:
+    """Let files name a layer, a loss or a function of one's own: a decorator.
+
+    `xpnet.load` looks the name up again, so the program that loads must have registered it too,
+    which importing the module that defines it does.
+
+    Parameters
+    ----------
+    name : str, optional
+        Under which name; by default its ``__name__``. The decorator may stand without parentheses.
+
+    Returns
+    -------
+    function
+        Registers what it is given, and returns it unchanged: a class, whose constructor's
+        parameters must be attributes of the same name; or a function (a loss, a metric, an
+        activation, a schedule, a whole network), a `Loss` or a `Metric`, which stands for itself.
+
+    Raises
+    ------
+    ArgumentError
+        If the name is taken by something else, or what is given cannot be named.
+
+    Examples
+    --------
+    >>> import xpnet as xn
+    >>> @xn.register
+    ... class Scale(xn.Layer):
+    ...     def __init__(self, start=1.0):
+    ...         self.start = start
+    ...     def forward(self, x):
+    ...         return x * self.parameter(x, "scale", x.shape[1:], xn.init.constant(self.start))
+    >>> swish = xn.register("swish")(lambda x: x * xn.ops.sigmoid(x))
+    """
+    if name is None or isinstance(name, str):
+        return lambda thing: _add(thing, name)
+    return _add(name, None)
+
+
+def _add(thing: T, name: str | None) -> T:
+    if not callable(thing) and not isinstance(thing, Metric):
+        raise ArgumentError(f"a class or a function can be registered, got {thing!r}.")
+    name = getattr(thing, "__name__", None) if name is None else name
+    if not name or name == "<lambda>" or len(name) > _LONGEST or not name.isprintable():
+        raise ArgumentError(f"{thing!r} needs a name: xpnet.register('name')(...), got {name!r}.")
+    taken = _MAKERS.get(name, _OBJECTS.get(name))
+    if name in _OWN or (taken is not None and _place(taken) != _place(thing)):
+        raise ArgumentError(
+            f"the name {name!r} is taken by {taken!r}: choose another, such as "
+            f"xpnet.register('my.{name}')."
+        )
+    (_MAKERS if isinstance(thing, type) else _OBJECTS)[name] = thing
+    return thing
+
+
+def _place(thing: Any) -> tuple[Any, Any]:
+    """Where a thing is defined: a cell of a notebook may define it again."""
+    return getattr(thing, "__module__", None), getattr(thing, "__qualname__", id(thing))
+
+
+def maker_named(name: str) -> Callable[..., Any] | None:
+    """The class or the function that makes objects of this kind."""
+    return _MAKERS.get(name)
+
+
+def object_named(name: str) -> Any:
+    """The function or the object that stands for itself; None if there is none."""
+    return _OBJECTS.get(name)
+
+
+def name_of(thing: Any) -> str | None:
+    """The name of what stands for itself."""
+    return next((name for name, other in _OBJECTS.items() if other is thing), None)
+
+
+def maker_of(thing: Any) -> str | None:
+    """The name of what makes such objects."""
+    if isinstance(thing, Initializer):
+        name = f"init.{thing.name}"
+        return name if name in _MAKERS and _MAKERS[name](*thing.settings) == thing else None
+    made_by = thing.made_by if isinstance(thing, Loss) else type(thing)
+    return next((name for name, other in _MAKERS.items() if other is made_by), None)

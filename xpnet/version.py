@@ -1,0 +1,5 @@
+"""The version of this xpnet, which files say too."""
+
+__all__ = ["__version__"]
+
+__version__ = "0.1.0"
