@@ -38,6 +38,7 @@ UNARY = [
     lambda x: ops.log1p(ops.sigmoid(x)),
     lambda x: ops.expm1(ops.tanh(x)),
     lambda x: ops.focal(ops.softplus(x), gamma=2.0),
+    lambda x: ops.sum_squares(ops.tanh(x)) * x / 4,
     lambda x: ops.transpose(x),
     lambda x: ops.slice(x, axis=0, start=0, stop=1),
     lambda x: ops.standardize_features(x, epsilon=0.5),

@@ -93,17 +93,17 @@ def test_what_is_torn_is_passed_over_with_a_warning(tmp_path):
 
 def test_if_none_can_be_read_nothing_is_trained(tmp_path):
     (tmp_path / "checkpoint-000000000001.safetensors").write_bytes(b"not one")
-    with pytest.raises(xn.errors.FormatError, match="cannot be read as a file of xpnet"):
+    with pytest.raises(xn.errors.FormatError, match="is no safetensors file, or is damaged"):
         fit(None, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("metadata", "message"),
     [
-        (None, "not one of xpnet's"),
+        (None, "of another program"),
         ({"xpnet": '{"format": "other"}'}, "no checkpoint but 'other'"),
         ({"xpnet": '{"format": "xpnet checkpoint", "version": 99}'}, "version 99"),
-        ({"xpnet": "{"}, "cannot be read"),
+        ({"xpnet": "{"}, "not good JSON"),
     ],
 )
 def test_files_of_others_are_refused(tmp_path, metadata, message):
