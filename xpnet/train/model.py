@@ -69,7 +69,7 @@ class Model(BaseModel):
     True
     """
 
-    chunk = 4096  # samples at a time where no batch size is given
+    chunk = 1024  # samples at a time where no batch size is given: few enough to stay in cache
 
     def fit(
         self,
@@ -198,7 +198,7 @@ class Model(BaseModel):
         ----------
         X : array of shape (n, ...)
         batch_size : int, optional
-            Samples at a time; by default at most 4096.
+            Samples at a time; by default at most 1024.
 
         Returns
         -------
