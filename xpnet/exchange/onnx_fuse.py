@@ -12,7 +12,7 @@ __all__ = ["fused"]
 _STANDARDIZED = ["Sub", "Add", "Sqrt", "Div"]
 
 
-def fused(operators: list[Operator], arrays: dict[str, Any]) -> list[Operator]:
+def fused(operators: list[Operator], arrays: dict[str, Any], output: str) -> list[Operator]:
     """The same computation with normalisations as one operator each.
 
     Parameters
@@ -20,8 +20,11 @@ def fused(operators: list[Operator], arrays: dict[str, Any]) -> list[Operator]:
     operators : list of Operator
     arrays : dict of str to array
         Parameters and constants; what a normalisation lacks is added.
+    output : str
+        What the graph gives, which must stay.
     """
     uses = Counter(name for operator in operators for name in operator.inputs)
+    uses[output] += 1
     found: list[Operator] = []
     at = 0
     while at < len(operators):
@@ -53,12 +56,12 @@ def _batch_norm(part: list[Operator], arrays: dict[str, Any], uses: Counter[str]
     like = arrays[mean]
     ones, zeros = _filled(arrays, np.ones_like(like)), _filled(arrays, np.zeros_like(like))
     inputs = (x, ones, zeros, mean, variance)
-    return Operator(
-        "BatchNormalization", inputs, ratio.output, {"epsilon": float(arrays[epsilon])}
-    )
+    return Operator("BatchNormalization", inputs, ratio.output, {"epsilon": float(arrays[epsilon])})
 
 
-def _scaled(made: Operator, part: list[Operator], arrays: dict[str, Any], uses: Counter[str]) -> Any:
+def _scaled(
+    made: Operator, part: list[Operator], arrays: dict[str, Any], uses: Counter[str]
+) -> Any:
     """A normalisation with the weight and bias behind it; None if there are none."""
     if [operator.kind for operator in part] != ["Mul", "Add"]:
         return None

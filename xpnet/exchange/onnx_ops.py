@@ -44,7 +44,7 @@ def _embedding(xp: OnnxWriter, w: Tensor, ids: Tensor) -> Tensor:
     return xp.take(w, ids, axis=0)
 
 
-_BOTH: dict[str, Rule] = {  # float32 and float64
+_BOTH: dict[str, Rule] = {
     "affine": _affine,
     "embedding": _embedding,
     "hard_tanh": _clip,
@@ -54,9 +54,9 @@ _BOTH: dict[str, Rule] = {  # float32 and float64
     "sigmoid": partial(_same, "Sigmoid"),
     "silu": lambda xp, x: x * _same("Sigmoid", xp, x),
     "softmax": partial(_same, "Softmax", axis=-1),
-    "standardize_features": _layer_norm,
 }
-_SINGLE: dict[str, Rule] = {  # onnxruntime computes these in float32 alone
+# Attributes are float32, and onnxruntime computes most of these in float32 alone.
+_SINGLE: dict[str, Rule] = {
     "elu": lambda xp, x, *, alpha: _same("Elu", xp, x, alpha=alpha),
     "erf": partial(_same, "Erf"),
     "gelu": partial(_same, "Gelu"),
@@ -68,6 +68,7 @@ _SINGLE: dict[str, Rule] = {  # onnxruntime computes these in float32 alone
     "selu": partial(_same, "Selu"),
     "softplus": partial(_same, "Softplus"),
     "softsign": partial(_same, "Softsign"),
+    "standardize_features": _layer_norm,
 }
 
 

@@ -4,7 +4,7 @@ It has the part of the Array API in which the ops are defined, so that each of t
 without being known to ONNX. Those that are standard operators as a whole are in `onnx_ops`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -92,6 +92,7 @@ class OnnxWriter:
         self.operators: list[Operator] = []
         self.constants: dict[str, Any] = {}
         self.shapes: dict[str, Shape] = {}
+        self._known: dict[Any, str] = {}
 
     def __getattr__(self, name: str) -> Any:
         if name in _ELEMENTWISE:
@@ -113,11 +114,8 @@ class OnnxWriter:
     def constant(self, data: Any, dtype: str) -> Tensor:
         """Numbers that are part of the graph; equal ones are written once."""
         array = np.asarray(data, dtype=dtype)
-        for name, known in self.constants.items():
-            if known.dtype == array.dtype and known.shape == array.shape:
-                if np.array_equal(known, array, equal_nan=array.dtype.kind == "f"):
-                    return Tensor(self, name, known.shape, dtype)
-        name = f"/c{len(self.constants)}"
+        key = (dtype, array.shape, array.tobytes())
+        name = self._known.setdefault(key, f"/c{len(self.constants)}")
         self.constants[name] = array
         return Tensor(self, name, array.shape, dtype)
 
@@ -137,9 +135,7 @@ class OnnxWriter:
 
     def _elementwise(self, name: str, *xs: Any) -> Tensor:
         tensors, shape, dtype = self._typed(xs)
-        return self.emit(
-            _ELEMENTWISE[name], tensors, shape, "bool" if name in _TESTS else dtype
-        )
+        return self.emit(_ELEMENTWISE[name], tensors, shape, "bool" if name in _TESTS else dtype)
 
     def not_equal(self, a: Any, b: Any) -> Tensor:
         """Where a and b differ."""
@@ -270,7 +266,9 @@ class OnnxWriter:
                 shape[axis] = len(range(first, last, step))
         if not cuts:
             return x
-        axes, starts, ends, steps = (self.constant(list(c), "int64") for c in zip(*cuts, strict=True))
+        axes, starts, ends, steps = (
+            self.constant(list(c), "int64") for c in zip(*cuts, strict=True)
+        )
         return self.emit("Slice", [x, starts, ends, axes, steps], tuple(shape), x.dtype)
 
 

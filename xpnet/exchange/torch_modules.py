@@ -75,11 +75,11 @@ class Pair:
 
 
 def _scale_and_shift(module: Any) -> dict[str, Any]:
-    """A LayerNorm over the last axis, with both parameters or neither."""
-    if len(module.normalized_shape) != 1 or (module.elementwise_affine and module.bias is None):
-        raise ArgumentError(
-            f"{module!r}: xpnet normalises the last axis alone, and with a bias beside the weight."
-        )
+    """A normalisation over one axis, with both parameters or neither."""
+    if (module.weight is None) != (module.bias is None):
+        raise ArgumentError(f"{module!r}: xpnet has a weight and a bias, or neither.")
+    if len(getattr(module, "normalized_shape", "1")) > 1:
+        raise ArgumentError(f"{module!r}: xpnet normalises over the last axis alone.")
     return {}
 
 
@@ -148,6 +148,7 @@ PAIRS = (
         {"track_running_stats": True},
         {**_AFFINE, "running_mean": "running_mean", "running_var": "running_var"},
         sizes=lambda _, __, units: {"num_features": units},
+        read=_scale_and_shift,
         second=lambda module: True,
     ),
     Pair(

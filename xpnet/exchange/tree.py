@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from xpnet.nn import Dense, Sequential
 from xpnet.train import Model
 
-__all__ = ["Branch", "Piece", "flat", "joined", "tree"]
+__all__ = ["Branch", "Piece", "flat", "host", "joined", "tree"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +32,12 @@ def tree(model: Model) -> Branch:
     if type(net) is Sequential:
         return _chain(net, "", known)
     return _pieces(net, "", known)
+
+
+def host(model: Model) -> dict[str, Any]:
+    """The model's parameters as NumPy arrays."""
+    to_numpy = model.network.backend.to_numpy
+    return {name: np.asarray(to_numpy(view)) for name, view in model.parameters.items()}
 
 
 def flat(branch: Branch) -> list[Piece]:

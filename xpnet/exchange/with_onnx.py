@@ -1,19 +1,20 @@
 """Networks to and from ONNX files."""
 
-from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import numpy as np
 
 from xpnet import ops
-from xpnet.errors import ArgumentError, GraphError
+from xpnet.errors import ArgumentError, FormatError, GraphError
 from xpnet.exchange.onnx_fuse import fused
 from xpnet.exchange.onnx_ops import apply
 from xpnet.exchange.onnx_reader import read
 from xpnet.exchange.onnx_writer import OnnxWriter, Tensor, merged
-from xpnet.graph import Value, trace
+from xpnet.exchange.tree import host
+from xpnet.graph import trace
 from xpnet.graph.interpret import constant
 from xpnet.kernels.terms import Underivable
 from xpnet.nn import Sequential
@@ -26,6 +27,7 @@ __all__ = ["from_onnx", "to_onnx"]
 _OPSET = 20  # the first with Gelu
 _IR = 9  # the version of files that came with it
 _ROWS = (7, 11)  # what differs between traces of so many rows is the number of rows
+_MOST = 2**31 - 2**20  # what protobuf writes, less some room for the rest
 _READ_AS = {
     "softmax_cross_entropy": ops.softmax,
     "focal": ops.softmax,
@@ -55,6 +57,9 @@ def to_onnx(model: Model, path: str | PathLike[str], *, probabilities: bool = Fa
         If probabilities are asked for and the loss has none.
     GraphError
         If the network computes with its number of rows, or by what ONNX has no operator for.
+    FormatError
+        If the parameters take 2 GB or more, or the file cannot be written; what was there before
+        is then as it was.
     MissingDependencyError
         If onnx cannot be imported.
 
@@ -69,16 +74,14 @@ def to_onnx(model: Model, path: str | PathLike[str], *, probabilities: bool = Fa
     end = _end(network.loss.name) if probabilities else None
     first, other = (_written(network, rows, end) for rows in _ROWS)
     writer, output = first
-    to_numpy = network.backend.to_numpy
-    arrays = {name: np.asarray(to_numpy(view)) for name, view in model.parameters.items()}
-    arrays |= merged(writer, other[0])
-    operators = fused(writer.operators, arrays)
+    arrays = host(model) | merged(writer, other[0])
+    operators = writer.operators
+    if network.dtype == "float32":  # epsilon, an attribute, is float32
+        operators = fused(operators, arrays, output.name)
+    _check_size(arrays)
     made = _model(onnx, network, operators, arrays, output)
     onnx.checker.check_model(made, full_check=True)
-    target = Path(path)
-    part = target.with_name(f"{target.name}.part")
-    onnx.save_model(made, part)
-    part.replace(target)
+    _save(Path(path), made.SerializeToString())
 
 
 def from_onnx(path: str | PathLike[str], **settings: Any) -> Model:
@@ -100,7 +103,7 @@ def from_onnx(path: str | PathLike[str], **settings: Any) -> Model:
     ------
     ArgumentError
         For an operator, or an attribute of one, for which xpnet has no layer; it is named.
-    DataError
+    FormatError
         If the file is not there or not one of ONNX.
     MissingDependencyError
         If onnx cannot be imported.
@@ -111,6 +114,27 @@ def from_onnx(path: str | PathLike[str], **settings: Any) -> Model:
     model = Model(Sequential(*found.layers), **given, input_shape=found.features).build()
     model.load_state_dict(found.state)
     return model
+
+
+def _check_size(arrays: dict[str, Any]) -> None:
+    size = sum(array.nbytes for array in arrays.values())
+    if size > _MOST:
+        raise FormatError(
+            f"an ONNX file holds at most {_MOST:,} bytes, the parameters are {size:,}."
+        )
+
+
+def _save(path: Path, content: bytes) -> None:
+    """Write a file whole, or leave what was there."""
+    part = path.with_name(f".xpnet-{token_hex(8)}.tmp")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise FormatError(
+            f"{path} cannot be written ({error}): name a file in a folder."
+        ) from error
 
 
 def _end(loss: str) -> Any:
@@ -130,7 +154,8 @@ def _written(network: Network, rows: int, end: Any) -> tuple[OnnxWriter, Tensor]
     if end is not None:
         output = end(output)
     backend, xp = network.backend, OnnxWriter()
-    tensors = {v: Tensor(xp, v.name, v.shape, v.dtype) for v in _named(graph.inputs, graph.parameters)}
+    named = (*graph.inputs, *graph.parameters.values())
+    tensors = {v: Tensor(xp, v.name, v.shape, v.dtype) for v in named}
     for value in graph.constants:
         array = backend.to_numpy(constant(backend.xp, value, backend.device))
         tensors[value] = xp.constant(array, value.dtype)
@@ -143,11 +168,10 @@ def _written(network: Network, rows: int, end: Any) -> tuple[OnnxWriter, Tensor]
             raise GraphError(
                 f"ONNX has no operators for {node.record.name!r}, which uses {error}."
             ) from error
-    return xp, xp.emit("Identity", [tensors[output]], output.shape, output.dtype)
-
-
-def _named(inputs: list[Value], parameters: Mapping[str, Value]) -> list[Value]:
-    return [*inputs, *parameters.values()]
+    made = tensors[output]
+    if output in graph.inputs:  # the graph's output needs a name of its own
+        made = xp.emit("Identity", [made], made.shape, made.dtype)
+    return xp, made
 
 
 def _model(
@@ -170,9 +194,12 @@ def _model(
 
 
 def _node(helper: Any, operator: Any, output: str) -> Any:
-    """One operator, with the graph's output under its name."""
+    """One operator, with the graph's output called ``y``."""
     given = dict(operator.attributes)
     if "to" in given:
         given["to"] = helper.np_dtype_to_tensor_dtype(np.dtype(given["to"]))
-    name = "y" if operator.output == output else operator.output
-    return helper.make_node(operator.kind, list(operator.inputs), [name], **given)
+    inputs, made = (
+        ["y" if name == output else name for name in names]
+        for names in (operator.inputs, [operator.output])
+    )
+    return helper.make_node(operator.kind, inputs, made, **given)

@@ -7,7 +7,7 @@ import numpy as np
 
 from xpnet import nn
 from xpnet.errors import ArgumentError, GraphError
-from xpnet.exchange.tree import flat, joined, tree
+from xpnet.exchange.tree import flat, host, joined, tree
 from xpnet.nn import Dense, Loss, Sequential
 from xpnet.optional import require
 from xpnet.train import Model
@@ -67,15 +67,15 @@ def from_sklearn(estimator: Any, **settings: Any) -> Model:
     --------
     >>> import xpnet as xn
     >>> from sklearn.neural_network import MLPRegressor
-    >>> fitted = MLPRegressor((8,), max_iter=5, solver="lbfgs").fit([[0.0], [1.0], [2.0]], [0, 1, 4])
+    >>> fitted = MLPRegressor(max_iter=300).fit([[0.0], [1.0]], [0, 1])
     >>> xn.exchange.from_sklearn(fitted).predict([[1.0]]).shape
     (1, 1)
     """
     sklearn = require("sklearn.neural_network", "sklearn", "xpnet.exchange.from_sklearn")
     if not isinstance(estimator, sklearn.MLPClassifier | sklearn.MLPRegressor):
         raise ArgumentError(
-            "from_sklearn expects an MLPClassifier or MLPRegressor of scikit-learn, got "
-            f"{type(estimator).__name__}."
+            "from_sklearn expects an MLPClassifier or MLPRegressor of sklearn.neural_network, got "
+            f"{type(estimator).__module__}.{type(estimator).__qualname__}."
         )
     if not hasattr(estimator, "coefs_"):
         raise ArgumentError("from_sklearn expects a fitted estimator: call its fit first.")
@@ -152,18 +152,19 @@ def _layers(model: Model) -> tuple[list[Any], list[Any], str]:
     end = _ENDS.get(model.network.loss.name)
     if end is not None:
         if not pieces or type(pieces[-1].layer) is not end:
-            raise GraphError(f"{model.network.loss.name} needs a network that ends in {end.__name__}.")
+            raise GraphError(
+                f"{model.network.loss.name} needs a network that ends in {end.__name__}."
+            )
         pieces.pop()
     dense = [p for p in pieces if type(p.layer) is Dense]
     between = {type(p.layer) for p in pieces if type(p.layer) is not Dense}
     chain = [Dense] + [t for _ in dense[1:] for t in (*between, Dense)]
     if [type(p.layer) for p in pieces] != chain or not between <= set(_NAMES):
         raise GraphError(
-            "scikit-learn's MLPs are dense layers with the same activation between all of them, one "
-            f"of {', '.join(_NAMES.values())}; this network is {model.network.layer!r}."
+            "scikit-learn's MLPs are dense layers with the same activation between all of them, "
+            f"one of {', '.join(_NAMES.values())}; this network is {model.network.layer!r}."
         )
-    to_numpy = model.network.backend.to_numpy
-    state = {name: np.array(to_numpy(view)) for name, view in model.parameters.items()}
+    state = {name: array.copy() for name, array in host(model).items()}
     weights = [state[joined(p.path, "weight")] for p in dense]
     zeros = [np.zeros(w.shape[1], w.dtype) for w in weights]
     biases = [state.get(joined(p.path, "bias"), z) for p, z in zip(dense, zeros, strict=True)]
@@ -181,7 +182,9 @@ def _set_labels(estimator: Any, classes: Sequence[Any] | None, out: str, columns
             f"classes must be {number} different labels in ascending order, got {classes!r}."
         )
     if several and classes is not None:
-        raise ArgumentError("the columns of several labels a sample are numbered: leave out classes.")
+        raise ArgumentError(
+            "the columns of several labels a sample are numbered: leave out classes."
+        )
     target = np.eye(number, dtype=int) if several else labels
     estimator._label_binarizer = preprocessing.LabelBinarizer().fit(target)
     estimator.classes_ = estimator._label_binarizer.classes_

@@ -1,13 +1,14 @@
 """Networks to and from PyTorch."""
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from xpnet.errors import ArgumentError, GraphError, ShapeError
-from xpnet.exchange.torch_modules import BY_LAYER, BY_MODULE, Pair
-from xpnet.exchange.tree import Branch, Piece, flat, joined, tree
+from xpnet.errors import ArgumentError
+from xpnet.exchange.torch_modules import BY_MODULE
+from xpnet.exchange.torch_state import COUNTER, fill, names, on_host, pair_of
+from xpnet.exchange.tree import Branch, Piece, flat, host, joined, tree
 from xpnet.nn import Sequential
 from xpnet.optional import require
 from xpnet.train import Model
@@ -15,10 +16,6 @@ from xpnet.typing import Shape
 
 __all__ = ["from_torch", "to_torch", "to_torch_state_dict"]
 
-Place: TypeAlias = tuple[Pair, str, str]  # a pair, the path of its layer, the parameter's own name
-
-_COUNTER = "num_batches_tracked"  # of a BatchNorm1d: it has no meaning where momentum is given
-_BY_KIND = {pair.layer.__name__: pair for pair in BY_LAYER.values()}
 # What such a module is given has the features that it names.
 _FEATURES = {"Linear": "in_features", "BatchNorm1d": "num_features"}
 # Before these the number of features is still the input's.
@@ -75,14 +72,16 @@ def from_torch(
                 "a state dict has arrays but no layers: give it the model that it is for and "
                 "nothing else, from_torch(state_dict, model)."
             )
-        return _fill(model, source)
+        return fill(model, source)
     if model is not None:
         raise ArgumentError("a module makes a model of its own: leave out `model`.")
     layers = _Layers()
     net = layers.made("", source)
     shape = _features(source) if input_shape is None else input_shape
     if shape is None:
-        raise ArgumentError("the shape of one sample cannot be read off the module: input_shape=?")
+        raise ArgumentError(
+            "the shape of one sample cannot be read off the module: give it, such as input_shape=4."
+        )
     made = Model(net, **{"dtype": _dtype(source), **settings}, input_shape=shape).build()
     made.load_state_dict(layers.state(made))
     return made
@@ -112,12 +111,12 @@ def to_torch_state_dict(model: Model, *, tensors: bool = True) -> dict[str, Any]
     >>> [*xn.exchange.to_torch_state_dict(xn.MLP([4, 8, 3]), tensors=False)]
     ['0.weight', '0.bias', '2.weight', '2.bias']
     """
-    state = _host(model)
+    state = host(model)
     arrays: dict[str, Any] = {}
-    for theirs, (pair, path, own) in _names(tree(model), state).items():
+    for theirs, (pair, path, own) in names(tree(model), state).items():
         arrays[theirs] = np.array(pair.turned(own, state[joined(path, own)]), order="C")
         if own == "running_var":
-            arrays[f"{theirs.rpartition('.')[0]}.{_COUNTER}"] = np.zeros((), np.int64)
+            arrays[f"{theirs.rpartition('.')[0]}.{COUNTER}"] = np.zeros((), np.int64)
     if not tensors:
         return arrays
     torch = require("torch", None, "xpnet.exchange.to_torch_state_dict with tensors")
@@ -137,7 +136,7 @@ def to_torch(model: Model) -> Any:
         If torch cannot be imported.
     """
     torch = require("torch", None, "xpnet.exchange.to_torch")
-    state, branch = _host(model), tree(model)
+    state, branch = host(model), tree(model)
     widths = {call.path: call.shape[-1] for call in model.network.graph.scope.calls if call.shape}
     made: dict[int, Any] = {}
 
@@ -151,7 +150,7 @@ def to_torch(model: Model) -> Any:
             weight = state.get(joined(item.path, "weight"))
             inputs = 0 if weight is None else weight.shape[0]
             # A dense layer's call ends behind its activation, of as many units.
-            made[id(item.layer)] = _pair(item).to_module(
+            made[id(item.layer)] = pair_of(item).to_module(
                 torch.nn, item.layer, inputs, widths.get(item.path, 0)
             )
         return made[id(item.layer)]
@@ -187,10 +186,10 @@ class _Layers:
         if pair is None or type(module) is not getattr(self._nn, pair.module):
             raise ArgumentError(
                 f"from_torch: {f'module {name!r}' if name else 'the module'} is "
-                f"{type(module).__name__}, for which xpnet has no layer. Understood are Sequential, "
-                f"{', '.join(BY_MODULE)}. Where a module of your own wraps a Sequential, give that "
-                "one; for other networks write the model in xpnet and fill it by "
-                "from_torch(module.state_dict(), model)."
+                f"{type(module).__name__}, for which xpnet has no layer. Understood are "
+                f"Sequential, {', '.join(BY_MODULE)}. Where a module of your own wraps a "
+                "Sequential, give that one; for other networks write the model in xpnet and fill "
+                "it by from_torch(module.state_dict(), model)."
             )
         layer = pair.to_layer(name, module)
         self._modules[id(layer)] = module
@@ -201,7 +200,7 @@ class _Layers:
         shapes = {call.path: call.shape for call in model.network.graph.scope.calls}
         found: dict[str, Any] = {}
         for piece in flat(tree(model)):
-            module, pair = self._modules[id(piece.layer)], _pair(piece)
+            module, pair = self._modules[id(piece.layer)], pair_of(piece)
             if pair.second(module) and len(shapes[piece.path]) != 2:
                 raise ArgumentError(
                     f"{module!r} would get values of shape {shapes[piece.path]}: torch takes axis "
@@ -209,7 +208,7 @@ class _Layers:
                 )
             for own, theirs in pair.parameters.items():
                 if (tensor := getattr(module, theirs)) is not None:
-                    found[joined(piece.path, own)] = pair.turned(own, _array(tensor))
+                    found[joined(piece.path, own)] = pair.turned(own, on_host(tensor))
         return found
 
 
@@ -230,100 +229,3 @@ def _dtype(module: Any) -> str:
     """float64 if a parameter is, else float32."""
     kinds = {str(p.dtype) for p in module.parameters()}
     return "float64" if "torch.float64" in kinds else "float32"
-
-
-# --- parameters -----------------------------------------------------------------------------------
-
-
-def _host(model: Model) -> dict[str, Any]:
-    """The model's parameters as NumPy arrays."""
-    to_numpy = model.network.backend.to_numpy
-    return {name: np.asarray(to_numpy(view)) for name, view in model.parameters.items()}
-
-
-def _pair(piece: Piece) -> Pair:
-    """What torch.nn has for a layer."""
-    pair = BY_LAYER.get(type(piece.layer))
-    if pair is None:
-        raise GraphError(
-            f"torch.nn has no module for {piece.layer!r} (at {piece.path or 'the top'}). There is "
-            f"one for Sequential, {', '.join(sorted(_BY_KIND))}. "
-            "xpnet.exchange.to_onnx writes any network."
-        )
-    return pair
-
-
-def _names(branch: Branch, state: Mapping[str, Any], prefix: str = "") -> dict[str, Place]:
-    """torch's name of each parameter to its place in xpnet."""
-    found: dict[str, Place] = {}
-    for i, item in enumerate(branch):
-        at = f"{prefix}{i}."
-        if not isinstance(item, Piece):
-            found |= _names(item, state, at)
-            continue
-        pair = _pair(item)
-        for own, theirs in pair.parameters.items():
-            if joined(item.path, own) in state:
-                found[at + theirs] = (pair, item.path, own)
-    return found
-
-
-def _fill(model: Model, given: Mapping[str, Any]) -> Model:
-    """Load torch's arrays into a model, by name or in order."""
-    arrays = {k: _array(v) for k, v in given.items() if not k.endswith(_COUNTER)}
-    places = _by_name(model, arrays) or _by_order(model, arrays)
-    model.load_state_dict(
-        {
-            joined(path, own): pair.turned(own, arrays[theirs])
-            for theirs, (pair, path, own) in places.items()
-        }
-    )
-    return model
-
-
-def _array(value: Any) -> Any:
-    """A tensor or an array on the host."""
-    value = value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
-    return value if value.dtype in (np.float32, np.float64) else value.astype(np.float32)
-
-
-def _by_name(model: Model, arrays: Mapping[str, Any]) -> dict[str, Place]:
-    """The names that `to_torch_state_dict` gives; empty if these are others."""
-    try:
-        names = _names(tree(model), model.parameters)
-    except GraphError:
-        return {}
-    return names if set(names) == set(arrays) else {}
-
-
-def _by_order(model: Model, arrays: Mapping[str, Any]) -> dict[str, Place]:
-    """Layer by layer in order, under whatever names."""
-    ours, theirs = _groups(model.parameters), _groups(arrays)
-    if len(ours) != len(theirs):
-        raise ShapeError(
-            f"the state dict has {len(theirs)} modules with parameters ({', '.join(theirs)}), the "
-            f"model {len(ours)} layers ({', '.join(ours)})."
-        )
-    kinds = {call.path: call.kind for call in model.network.graph.scope.calls}
-    found: dict[str, Place] = {}
-    for (path, own), (prefix, names) in zip(ours.items(), theirs.items(), strict=True):
-        kind = kinds.get(path, "function")
-        pair = _BY_KIND.get(kind)
-        wanted = {} if pair is None else {pair.parameters[name]: name for name in own}
-        if pair is None or set(wanted) != set(names):
-            raise ShapeError(
-                f"{prefix!r} of the state dict has {', '.join(names)}, which does not fit "
-                f"{path!r}, a {kind} with {', '.join(own)}."
-            )
-        for name, mine in wanted.items():
-            found[joined(prefix, name)] = (pair, path, mine)
-    return found
-
-
-def _groups(names: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Names of parameters by the layer that has them."""
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        path, _, own = name.rpartition(".")
-        groups.setdefault(path, []).append(own)
-    return groups

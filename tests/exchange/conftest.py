@@ -1,0 +1,70 @@
+"""Twenty random networks, and what is meant by equal results."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+import xpnet as xn
+
+ACTIVATIONS = [
+    *(getattr(xn, name) for name in "ReLU SELU SiLU Mish Softplus Softsign Sigmoid Tanh".split()),
+    *(xn.HardSigmoid, xn.HardTanh, xn.GELU, xn.ELU, xn.LeakyReLU, xn.PReLU, xn.Identity),
+    lambda: xn.GELU("tanh"),
+    lambda: xn.ELU(0.7),
+    lambda: xn.LeakyReLU(0.2),
+    lambda: xn.PReLU(shared=True, init=0.1),
+]
+OTHERS = [xn.BatchNorm, xn.LayerNorm, lambda: xn.Dropout(0.2), lambda: xn.BatchNorm(affine=False)]
+
+
+@dataclass
+class Drawn:
+    """A model that has been trained a little, and samples."""
+
+    model: xn.Model
+    X: np.ndarray
+
+
+def _layers(rng: np.random.Generator) -> list[Any]:
+    layers: list[Any] = []
+    for _ in range(rng.integers(1, 5)):
+        layers.append(xn.Dense(int(rng.integers(2, 150)), bias=bool(rng.integers(5))))
+        layers += [rng.choice(OTHERS)() for _ in range(rng.integers(2))]
+        layers.append(rng.choice(ACTIVATIONS)())
+    return [*layers, xn.Dense(int(rng.integers(2, 12)))]
+
+
+def draw(seed: int, dtype: str = "float32") -> Drawn:
+    """The network of this number."""
+    rng = np.random.default_rng(seed)
+    layers = _layers(rng)
+    if seed % 4 == 3:
+        X: Any = rng.integers(0, 20, (60, 5))
+        net = xn.Sequential(xn.Embedding(20, 7), xn.Flatten(), xn.Sequential(*layers))
+    else:
+        X, net = rng.normal(size=(60, int(rng.integers(1, 200)))), xn.Sequential(*layers)
+    model = xn.Model(net, optimizer=xn.Adam(0.01), seed=seed, dtype=dtype)
+    model.fit(X, rng.integers(0, layers[-1].units, 60), epochs=3, batch_size=20, verbose=False)
+    return Drawn(model, X.astype(dtype))
+
+
+@pytest.fixture(params=range(20))
+def drawn(request: pytest.FixtureRequest) -> Drawn:
+    """Each of twenty random networks in turn, in float32."""
+    return draw(request.param)
+
+
+@pytest.fixture
+def equal() -> Callable[..., None]:
+    """Asserts that two results differ by at most 1e-6 (float64: 1e-13) of the largest number."""
+
+    def check(a: Any, b: Any) -> None:
+        a, b = np.asarray(a), np.asarray(b)
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+        limit = 1e-6 if a.dtype == np.float32 else 1e-13
+        assert np.abs(a - b).max() <= limit * np.abs(b).max()
+
+    return check

@@ -1,0 +1,262 @@
+"""PyTorch computes what xpnet computes, both ways."""
+
+import copy
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import xpnet as xn
+from xpnet.errors import ArgumentError, GraphError, MissingDependencyError, ShapeError
+from xpnet.exchange import from_torch, to_torch, to_torch_state_dict
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+nn = torch.nn
+
+ACTIVATIONS = [
+    *(nn.ReLU(), nn.LeakyReLU(0.2), nn.PReLU(), nn.PReLU(8, 0.1), nn.ELU(0.6), nn.SELU()),
+    *(nn.GELU(), nn.GELU("tanh"), nn.SiLU(), nn.Mish(), nn.Softplus(), nn.Softsign()),
+    *(nn.Hardsigmoid(), nn.Hardtanh(), nn.Sigmoid(), nn.LogSigmoid(), nn.Tanh(), nn.Identity()),
+    *(nn.Softmax(-1), nn.Softmax(1), nn.LogSoftmax(-1), nn.Dropout(0.3)),
+    *(nn.LayerNorm(8), nn.LayerNorm(8, 0.1, elementwise_affine=False)),
+    *(nn.BatchNorm1d(8), nn.BatchNorm1d(8, 0.1, 0.4, affine=False)),
+]
+
+
+def output(module: Any, X: Any) -> Any:
+    with torch.no_grad():
+        return module.eval()(torch.as_tensor(X)).numpy()
+
+
+def reals(*shape: int) -> Any:
+    return np.random.default_rng(0).normal(size=shape).astype("float32")
+
+
+def ids(X: Any, model: xn.Model) -> Any:
+    """Samples as torch wants them: numbers of rows of a table are whole."""
+    return X.astype("int64") if "Embedding" in repr(model.network.layer) else X
+
+
+def test_twenty_random_networks(drawn: Any, equal: Any) -> None:
+    net = to_torch(drawn.model)
+    X = ids(drawn.X, drawn.model)
+    equal(output(net, X), drawn.model.predict(drawn.X))
+    again = from_torch(net, input_shape=drawn.X.shape[1:])
+    equal(again.predict(drawn.X), output(net, X))
+    for model in (again, drawn.model):
+        state = to_torch_state_dict(model)
+        assert {n: t.shape for n, t in state.items()} == {
+            n: t.shape for n, t in net.state_dict().items()
+        }
+        net.load_state_dict(state)
+        equal(output(net, X), drawn.model.predict(drawn.X))
+
+
+@pytest.mark.parametrize("module", ACTIVATIONS, ids=str)
+def test_module(module: Any, equal: Any) -> None:
+    net = nn.Sequential(nn.Linear(5, 8), copy.deepcopy(module), nn.Linear(8, 3, bias=False))
+    net(torch.as_tensor(reals(30, 5)))  # moves running statistics
+    model = from_torch(net)
+    equal(model.predict(reals(9, 5)), output(net, reals(9, 5)))
+    again = to_torch(model)
+    assert repr(again).replace("dim=-1", "dim=1") == repr(net.eval()).replace("dim=-1", "dim=1")
+    state = net.state_dict()
+    assert [*to_torch_state_dict(model)] == [*state]
+    for name, tensor in to_torch_state_dict(model).items():
+        if not name.endswith("num_batches_tracked"):
+            assert torch.equal(tensor, state[name]), name
+
+
+def test_nested_and_float64(equal: Any) -> None:
+    net = nn.Sequential(nn.Sequential(nn.Linear(4, 6), nn.Sequential(nn.Tanh(), nn.Linear(6, 2))))
+    model = from_torch(net.double(), loss="mse", optimizer="sgd", seed=4)
+    assert (model.dtype, model.seed, model.network.loss.name) == (
+        "float64",
+        4,
+        "mean_squared_error",
+    )
+    equal(model.predict(reals(3, 4).astype("float64")), output(net, reals(3, 4).astype("float64")))
+    assert [*model.parameters][2] == "layers.0.layers.1.layers.1.weight"
+    assert [*to_torch_state_dict(model)] == [*net.state_dict()]
+
+
+def test_a_single_module(equal: Any) -> None:
+    linear = nn.Linear(4, 2)
+    equal(from_torch(linear).predict(reals(3, 4)), output(linear, reals(3, 4)))
+
+
+def test_embedding_and_flatten(equal: Any) -> None:
+    net = nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(12, 3))
+    X = np.arange(12).reshape(4, 3) % 9
+    equal(from_torch(net, input_shape=3).predict(X), output(net, X))
+    with pytest.raises(ArgumentError, match="input_shape"):
+        from_torch(net)
+
+
+def test_a_module_that_stands_twice_is_shared(equal: Any) -> None:
+    linear = nn.Linear(4, 4)
+    net = nn.Sequential(linear, nn.Tanh(), linear)
+    model = from_torch(net)
+    assert [*model.parameters] == ["layers.0.weight", "layers.0.bias"]
+    equal(model.predict(reals(3, 4)), output(net, reals(3, 4)))
+    assert [*to_torch_state_dict(model)] == [*net.state_dict()]
+    again = to_torch(model)
+    assert again[0] is again[2]
+    model.load_state_dict({n: 0 * a for n, a in model.parameters.items()})
+    from_torch(net.state_dict(), model)
+    equal(model.predict(reals(3, 4)), output(net, reals(3, 4)))
+
+
+def test_a_dense_layers_own_activation_is_a_module(equal: Any) -> None:
+    layers = [xn.Dense(6, "prelu"), xn.Dense(5, "tanh", bias=False), xn.Dense(2)]
+    model = xn.Model(xn.Sequential(*layers), input_shape=4)
+    net = to_torch(model)
+    assert [type(part).__name__ for part in net] == "Linear PReLU Linear Tanh Linear".split()
+    equal(output(net, reals(3, 4)), model.predict(reals(3, 4)))
+
+
+def test_what_is_made_shares_no_memory() -> None:
+    net = nn.Sequential(nn.Linear(4, 2))
+    model = from_torch(net)
+    before = model.state_dict()
+    tensors, arrays = to_torch_state_dict(model), to_torch_state_dict(model, tensors=False)
+    with torch.no_grad():
+        net[0].weight.zero_()
+        tensors["0.weight"].zero_()
+        arrays["0.weight"][...] = 0
+    np.testing.assert_array_equal(model.parameters["layers.0.weight"], before["layers.0.weight"])
+
+
+class Skip(nn.Module):
+    """A module of one's own, with names of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.first = nn.BatchNorm1d(4), nn.Linear(4, 6)
+        self.inner, self.last = nn.Linear(6, 6, bias=False), nn.Linear(6, 2)
+
+    def forward(self, x: Any) -> Any:
+        h = torch.relu(self.first(self.norm(x)))
+        return self.last(h + torch.tanh(self.inner(h)))
+
+
+def skip() -> xn.Model:
+    net = xn.Sequential(
+        xn.BatchNorm(),
+        xn.Dense(6, "relu"),
+        xn.Residual(xn.Dense(6, "tanh", bias=False)),
+        xn.Dense(2),
+    )
+    return xn.Model(net, input_shape=4)
+
+
+def test_a_state_dict_in_order(equal: Any) -> None:
+    module, model = Skip(), skip()
+    module(torch.as_tensor(reals(30, 4)))
+    assert from_torch(module.state_dict(), model) is model
+    equal(model.predict(reals(9, 4)), output(module, reals(9, 4)))
+    with pytest.raises(ArgumentError, match="Skip, for which xpnet has no layer"):
+        from_torch(module)
+
+
+def test_a_state_dict_by_name_in_any_order(equal: Any) -> None:
+    net = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    model = xn.Model(xn.Sequential(xn.Dense(4), xn.Dense(4)), input_shape=4)
+    state = {name: net.state_dict()[name].numpy() for name in reversed(net.state_dict())}
+    equal(from_torch(state, model).predict(reals(3, 4)), output(net, reals(3, 4)))
+
+
+def test_half_precision_becomes_float32() -> None:
+    net = nn.Sequential(nn.Linear(4, 2))
+    model = from_torch(net.bfloat16())
+    assert model.dtype == "float32"
+    wanted = net[0].weight.detach().float().numpy().T
+    np.testing.assert_array_equal(model.parameters["layers.0.weight"], wanted)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s | {"more.weight": s["last.weight"]}, "5 modules .*, the model 4"),
+        (lambda s: {n: a for n, a in s.items() if n != "last.bias"}, "has weight, which does not"),
+        (lambda s: s | {"last.weight": s["last.weight"].T}, r"has shape \(6, 2\), got \(2, 6\)"),
+        (lambda s: s | {"last.bias": s["last.bias"] * float("nan")}, "NaN"),
+    ],
+)
+def test_a_state_dict_that_does_not_fit(change: Any, message: str) -> None:
+    model = skip()
+    before = model.state_dict()
+    with pytest.raises(ValueError, match=message):
+        from_torch(change(dict(Skip().state_dict())), model)
+    for name, array in model.parameters.items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_a_layer_without_counterpart_in_a_state_dict() -> None:
+    class Own(xn.Layer):
+        def forward(self, x: Any) -> Any:
+            return x * self.parameter(x, "weight", x.shape[1:], "ones")
+
+    model = xn.Model(xn.Sequential(Own(), xn.Dense(2)), input_shape=4)
+    net = nn.Sequential(nn.LayerNorm(4, bias=False), nn.Linear(4, 2))
+    with pytest.raises(ShapeError, match=r"does not fit 'layers.0', a Own with weight"):
+        from_torch(net.state_dict(), model)
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (nn.ReLU6(), "module '1' is ReLU6, for which"),
+        (nn.Softplus(2.0), "beta=2.0; xpnet has only beta=1"),
+        (nn.Hardtanh(-2.0, 2.0), "min_val=-2.0"),
+        (nn.Softmax(0), "dim=-1 alone"),
+        (nn.Flatten(0), "start_dim=0"),
+        (nn.LayerNorm((3, 8)), "last axis alone"),
+        (nn.LayerNorm(8, bias=False), "a weight and a bias, or neither"),
+        (nn.BatchNorm1d(8, track_running_stats=False), "track_running_stats=False"),
+        (nn.BatchNorm1d(8, momentum=None), "momentum"),
+        (nn.Embedding(8, 2, padding_idx=0), "padding_idx=0"),
+    ],
+    ids=str,
+)
+def test_what_xpnet_has_not(module: Any, message: str) -> None:
+    with pytest.raises((ArgumentError, TypeError), match=message):
+        from_torch(nn.Sequential(nn.Linear(4, 8), module, nn.Linear(8, 2)))
+
+
+@pytest.mark.parametrize(
+    "module", [nn.BatchNorm1d(3), nn.PReLU(3), nn.Softmax(1), nn.LogSoftmax(1)], ids=str
+)
+def test_channels_along_another_axis_than_features(module: Any) -> None:
+    net = nn.Sequential(nn.Embedding(9, 3), module, nn.Flatten(), nn.Linear(9, 2))
+    with pytest.raises(ArgumentError, match="torch takes axis 1 there"):
+        from_torch(net, input_shape=3)
+
+
+def test_what_torch_has_not() -> None:
+    dense = xn.Dense(3)
+    with pytest.raises(GraphError, match=r"no module for Residual.* \(at layers.2\)"):
+        to_torch(skip())
+    with pytest.raises(GraphError, match=r"no module for .*at the top"):
+        to_torch_state_dict(xn.Model(lambda x: dense(x), input_shape=2))
+
+
+def test_a_model_where_none_belongs_and_none_where_one_does() -> None:
+    with pytest.raises(ArgumentError, match="leave out `model`"):
+        from_torch(nn.Linear(4, 2), skip())
+    with pytest.raises(ArgumentError, match="give it the model"):
+        from_torch(nn.Linear(4, 2).state_dict())
+    with pytest.raises(ArgumentError, match="give it the model"):
+        from_torch(Skip().state_dict(), skip(), seed=3)
+
+
+def test_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = xn.MLP([4, 3, 2])
+    for name in ("torch", "torch.nn"):
+        monkeypatch.setitem(sys.modules, name, None)
+    state = to_torch_state_dict(model, tensors=False)
+    from_torch(state, xn.MLP([4, 3, 2], seed=1))
+    for call in (to_torch, to_torch_state_dict, from_torch):
+        with pytest.raises(MissingDependencyError, match=r"Install it with: pip install torch$"):
+            call(model)

@@ -1,0 +1,108 @@
+"""PyTorch's state dicts: which of its parameters is which of a model's."""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from xpnet.errors import GraphError, ShapeError
+from xpnet.exchange.torch_modules import BY_LAYER, Pair
+from xpnet.exchange.tree import Branch, Piece, joined, tree
+from xpnet.train import Model
+
+__all__ = ["COUNTER", "fill", "names", "on_host", "pair_of"]
+
+Place: TypeAlias = tuple[Pair, str, str]  # a pair, the path of its layer, the parameter's own name
+
+COUNTER = "num_batches_tracked"  # of a BatchNorm1d: it has no meaning where momentum is given
+_BY_KIND = {pair.layer.__name__: pair for pair in BY_LAYER.values()}
+
+
+def pair_of(piece: Piece) -> Pair:
+    """What torch.nn has for a layer."""
+    pair = BY_LAYER.get(type(piece.layer))
+    if pair is None:
+        raise GraphError(
+            f"torch.nn has no module for {piece.layer!r} (at {piece.path or 'the top'}). There is "
+            f"one for Sequential, {', '.join(sorted(_BY_KIND))}. "
+            "xpnet.exchange.to_onnx writes any network."
+        )
+    return pair
+
+
+def names(branch: Branch, state: Mapping[str, Any], prefix: str = "") -> dict[str, Place]:
+    """torch's name of each parameter to its place in xpnet."""
+    found: dict[str, Place] = {}
+    for i, item in enumerate(branch):
+        at = f"{prefix}{i}."
+        if not isinstance(item, Piece):
+            found |= names(item, state, at)
+            continue
+        pair = pair_of(item)
+        for own, theirs in pair.parameters.items():
+            if joined(item.path, own) in state:
+                found[at + theirs] = (pair, item.path, own)
+    return found
+
+
+def fill(model: Model, given: Mapping[str, Any]) -> Model:
+    """Load torch's arrays into a model, by name or in order."""
+    arrays = {k: on_host(v) for k, v in given.items() if not k.endswith(COUNTER)}
+    places = _by_name(model, arrays) or _by_order(model, arrays)
+    model.load_state_dict(
+        {
+            joined(path, own): pair.turned(own, arrays[theirs])
+            for theirs, (pair, path, own) in places.items()
+        }
+    )
+    return model
+
+
+def on_host(value: Any) -> Any:
+    """A tensor or an array on the host."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        value = value if str(value.dtype) in ("torch.float32", "torch.float64") else value.float()
+    return np.asarray(value)
+
+
+def _by_name(model: Model, arrays: Mapping[str, Any]) -> dict[str, Place]:
+    """The names that `to_torch_state_dict` gives; empty if these are others."""
+    try:
+        found = names(tree(model), model.parameters)
+    except GraphError:
+        return {}
+    return found if set(found) == set(arrays) else {}
+
+
+def _by_order(model: Model, arrays: Mapping[str, Any]) -> dict[str, Place]:
+    """Layer by layer in order, under whatever names."""
+    ours, theirs = _groups(model.parameters), _groups(arrays)
+    if len(ours) != len(theirs):
+        raise ShapeError(
+            f"the state dict has {len(theirs)} modules with parameters ({', '.join(theirs)}), the "
+            f"model {len(ours)} layers ({', '.join(ours)})."
+        )
+    kinds = {call.path: call.kind for call in model.network.graph.scope.calls}
+    found: dict[str, Place] = {}
+    for (path, own), (prefix, given) in zip(ours.items(), theirs.items(), strict=True):
+        kind = kinds.get(path, "function")
+        pair = _BY_KIND.get(kind)
+        wanted = {} if pair is None else {pair.parameters.get(name, name): name for name in own}
+        if pair is None or set(wanted) != set(given):
+            raise ShapeError(
+                f"{prefix!r} of the state dict has {', '.join(given)}, which does not fit "
+                f"{path!r}, a {kind} with {', '.join(own)}."
+            )
+        for name, mine in wanted.items():
+            found[joined(prefix, name)] = (pair, path, mine)
+    return found
+
+
+def _groups(names: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Names of parameters by the layer that has them."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        path, _, own = name.rpartition(".")
+        groups.setdefault(path, []).append(own)
+    return groups
