@@ -16,6 +16,7 @@ OPTIONAL = [
     "pandas",
     "pooch",
     "requests",
+    "safetensors",
     "scipy",
     "sklearn",
     "tensorboardX",

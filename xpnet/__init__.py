@@ -86,7 +86,7 @@ from xpnet.train import (
     load,
     register,
 )
-from xpnet.version import __version__
+from xpnet.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from xpnet import datasets, exchange, plot
@@ -182,7 +182,7 @@ _ESTIMATORS = ("MLPClassifier", "MLPRegressor")
 
 
 def __getattr__(name: str) -> Any:
-    """Import what not all programs use when it is first used: datasets, exchange, plots, estimators."""
+    """Import what not all programs use when it is first used: datasets, plots, estimators, ..."""
     from importlib import import_module
 
     if name in ("datasets", "exchange", "plot"):

@@ -13,6 +13,8 @@ examples:
   xpnet train digits                       small images that come with scikit-learn
   xpnet train mnist --epochs 1 --plot mnist.png
   xpnet train wine.csv --target quality --json
+  xpnet train wine.csv --target quality --save wine.safetensors
+  xpnet predict wine.safetensors new.csv --out quality.csv
   xpnet info                               backends and packages: what works here
 """
 
@@ -57,6 +59,25 @@ examples:
 """
 
 
+_PREDICT = """\
+Predict each row of a table. A CSV file must have the columns that the model was trained on, by
+their names, in any order; others are not looked at. Of an archive the array X counts. They are
+brought to the scale that the model was trained on. Classes come with their probability, values in
+the units of the table. Without --out the predictions are written to standard output as CSV.
+"""
+
+_EVALUATE = """\
+Measure a model on all rows of a table with the true targets: loss and accuracy, or loss (mean
+squared error, in the units of the table) and R2. Of an archive that holds X_test and y_test these
+count.
+"""
+
+_INSPECT = """\
+Show the network, the settings and the tensors in a model's file. The model is not made, so layers
+of one's own need not be known.
+"""
+
+
 def parser() -> argparse.ArgumentParser:
     """Build the parser; the parsed arguments hold the command's function as ``run``."""
     top = argparse.ArgumentParser(
@@ -69,6 +90,7 @@ def parser() -> argparse.ArgumentParser:
     top.set_defaults(run=None, parser=top)
     commands = top.add_subparsers(metavar="COMMAND")
     _add_train(commands)
+    _add_saved(commands)
     info = commands.add_parser(
         "info",
         help="show what is installed and works here",
@@ -120,8 +142,29 @@ def _add_train(commands: Any) -> None:
     output = train.add_argument_group("output")
     add = output.add_argument
     add("--plot", metavar="FILE", help="draw loss and accuracy (.png, .pdf, .svg; xpnet[plot])")
+    add("--save", metavar="FILE", help="write the model, for predict, evaluate and inspect")
     add("--json", action="store_true", help="only one JSON object on stdout, all text on stderr")
     train.set_defaults(run=_train, parser=train)
+
+
+def _add_saved(commands: Any) -> None:
+    """The commands for a model that was saved."""
+    told = {
+        "predict": ("predict the rows of a file", _PREDICT, _predict),
+        "evaluate": ("measure a saved model on a file", _EVALUATE, _evaluate),
+        "inspect": ("show what is in a model's file", _INSPECT, _inspect),
+    }
+    for name, (text, description, function) in told.items():
+        command = commands.add_parser(name, help=text, description=description)
+        command.add_argument("model", metavar="MODEL", help="what xpnet train --save wrote")
+        if name != "inspect":
+            command.add_argument("data", metavar="FILE", help="FILE.csv or FILE.npz")
+            command.add_argument("--backend", metavar="B", help="numpy, cupy or auto")
+        if name == "predict":
+            command.add_argument("--out", metavar="FILE", help="write into this .csv or .npz")
+        else:
+            command.add_argument("--json", action="store_true", help="print one JSON object")
+        command.set_defaults(run=function, parser=command)
 
 
 def _count(text: str) -> int:
@@ -151,6 +194,24 @@ def _train(arguments: argparse.Namespace) -> None:
     from xpnet.cli.train import train
 
     train(arguments)
+
+
+def _predict(arguments: argparse.Namespace) -> None:
+    from xpnet.cli.predict import predict
+
+    predict(arguments)
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from xpnet.cli.predict import evaluate
+
+    evaluate(arguments)
+
+
+def _inspect(arguments: argparse.Namespace) -> None:
+    from xpnet.cli.inspection import inspect
+
+    inspect(arguments)
 
 
 def _info(_: argparse.Namespace) -> None:

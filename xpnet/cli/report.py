@@ -22,10 +22,10 @@ class Units:
     A squared error of standardised values is multiplied by their variance.
     """
 
-    def __init__(self, source: Source) -> None:
-        self._classes, self._factor = source.classes, source.unit**2
+    def __init__(self, classes: tuple[str, ...] | None, unit: float, y_test: Any) -> None:
+        self._classes, self._factor = classes, unit**2
         # The mean squared error of always predicting the test rows' own mean.
-        self._spread = 0.0 if source.classes else float(source.y_test.var())
+        self._spread = 0.0 if classes else float(y_test.var())
 
     def row(self, row: dict[str, float]) -> dict[str, float]:
         """Convert a row of the history."""

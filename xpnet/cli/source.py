@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from xpnet import datasets
 from xpnet.cli.defaults import DEFAULTS, TABLE, Defaults
+from xpnet.cli.preprocessing import Preprocessing
 from xpnet.cli.split import Scale, split
 from xpnet.datasets import Dataset, Table
 from xpnet.datasets.csvfile import header_doubt, is_number
 from xpnet.datasets.target import Task
 from xpnet.errors import ArgumentError, DataError, UnknownNameError
 
-__all__ = ["Source", "load"]
+__all__ = ["Source", "existing_table", "load"]
 
 _LOADERS: dict[str, Callable[[], Dataset]] = {
     "digits": datasets.digits,
@@ -40,10 +41,10 @@ class Source:
         Names of the classes; None for regression.
     defaults : Defaults
         How to train on them.
+    prepared : Preprocessing
+        What was done to the columns, in numbers.
     target : str or None
         What is predicted, for a file.
-    unit : float
-        What 1 of a standardised target is in the file's units.
     notes : tuple of str
         What was done to the data, for people.
     """
@@ -54,9 +55,14 @@ class Source:
     y_test: NDArray[Any]
     classes: tuple[str, ...] | None
     defaults: Defaults
+    prepared: Preprocessing
     target: str | None = None
-    unit: float = 1.0
     notes: tuple[str, ...] = ()
+
+    @property
+    def unit(self) -> float:
+        """What 1 of a standardised target is in the file's units."""
+        return self.prepared.unit
 
     @property
     def outputs(self) -> int:
@@ -85,7 +91,21 @@ def load(data: str, target: str | None, seed: int, task: Task = "auto") -> Sourc
             )
         loaded = _LOADERS[data]()
         classes = tuple(map(str, range(int(loaded.y.max()) + 1)))
-        return Source(*loaded, classes=classes, defaults=DEFAULTS[data])
+        prepared = Preprocessing(classes=classes)
+        return Source(*loaded, classes=classes, defaults=DEFAULTS[data], prepared=prepared)
+    return _from_table(datasets.read_table(existing_table(data), target, task), seed, task)
+
+
+def existing_table(data: str) -> Path:
+    """The path of a table's file, which is there.
+
+    Raises
+    ------
+    UnknownNameError
+        If its name is not that of a table.
+    DataError
+        If there is no such file.
+    """
     path = Path(data)
     if path.suffix.lower() not in _SUFFIXES:
         if path.is_file():
@@ -95,7 +115,7 @@ def load(data: str, target: str | None, seed: int, task: Task = "auto") -> Sourc
         raise UnknownNameError("data set", data, [*_LOADERS, *(f"FILE{s}" for s in _SUFFIXES)])
     if not path.is_file():
         raise DataError(_missing(path))
-    return _from_table(datasets.read_table(path, target, task), seed, task)
+    return path
 
 
 def _missing(path: Path) -> str:
@@ -113,15 +133,16 @@ def _missing(path: Path) -> str:
 def _from_table(table: Table, seed: int, task: Task) -> Source:
     X, y, X_test, y_test, how = _parts(table, seed)
     scale = Scale.of(X)
-    target, unit = f"target {table.target_name!r}: ", 1.0
+    target, values = f"target {table.target_name!r}: ", None
     if table.classes is not None:
         target += f"{len(table.classes)} classes ({_listed(table.classes)})"
         if task == "auto" and all(map(is_number, table.classes)):
             target += " (--task regression to predict the number)"
     else:
         values = Scale.of(y)
-        y, y_test, unit = values.apply(y), values.apply(y_test), float(values.std)
-        target += f"values, standardised (mean {values.mean:.6g}, standard deviation {unit:.6g})"
+        y, y_test = values.apply(y), values.apply(y_test)
+        spread = f"standard deviation {values.std:.6g}"
+        target += f"values, standardised (mean {values.mean:.6g}, {spread})"
     features = "features: standardised with the mean and standard deviation of the training rows"
     few = f"only {len(X_test)} to test: the test figures mean little" if len(X_test) < _FEW else ""
     doubt = header_doubt([*table.feature_names, table.target_name])
@@ -133,7 +154,9 @@ def _from_table(table: Table, seed: int, task: Task) -> Source:
         classes=table.classes,
         defaults=TABLE,
         target=table.target_name,
-        unit=unit,
+        prepared=Preprocessing(
+            table.feature_names, table.target_name, table.classes, scale, values
+        ),
         notes=tuple(filter(None, (how, few, target, features, doubt))),
     )
 

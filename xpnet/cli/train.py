@@ -14,6 +14,7 @@ from xpnet.cli.source import Source, load
 from xpnet.nn import activation
 from xpnet.optim import get_optimizer
 from xpnet.train import MLP, Model
+from xpnet.train.saving.file import check_place
 
 __all__ = ["train"]
 
@@ -32,7 +33,7 @@ def train(arguments: argparse.Namespace) -> None:
     _fill_in(arguments, source)
     model = _model(arguments, source)
     _introduce(arguments, model, source, out)
-    units = Units(source)
+    units = Units(source.classes, source.unit, source.y_test)
     rows = Rows(units, out)
     start = perf_counter()
     model.fit(
@@ -46,6 +47,9 @@ def train(arguments: argparse.Namespace) -> None:
     seconds = perf_counter() - start
     found = units.results(model.evaluate(source.X_test, source.y_test))
     print(results(found, seconds), file=out)
+    if arguments.save:
+        model.save(arguments.save, preprocessing=source.prepared.to_dict())
+        print(f"model: {arguments.save}", file=out)
     if arguments.json:
         run = {**describe(arguments, model, source), "seconds": seconds, **found}
         print(as_json({**run, "history": rows.history.to_dict()}))
@@ -59,6 +63,8 @@ def _check(arguments: argparse.Namespace) -> None:
     """Refuse what can be refused before data are read or downloaded."""
     if arguments.plot is not None:
         plot.check(arguments.plot)
+    if arguments.save is not None:
+        check_place(arguments.save)
     resolve(arguments.backend)
     check_float(arguments.dtype)
     activation(arguments.activation)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from xpnet.errors import DataError
 
-__all__ = ["Columns", "header_doubt", "is_number", "parse_numbers", "read_csv"]
+__all__ = ["Columns", "header_doubt", "is_number", "parse_numbers", "read_columns", "read_csv"]
 
 _DELIMITERS = ",;\t"
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -76,6 +76,41 @@ def read_csv(path: Path, target: str | None) -> Columns:
                 raise
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}") from error
+
+
+def read_columns(path: Path, names: Sequence[str] | None) -> NDArray[np.float32]:
+    """Read the columns of these names, in this order, from a CSV file; all of them for None.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, a column is missing, or holds anything but finite numbers.
+    """
+    try:
+        with closing(_rows(path)) as rows:
+            _, header = next(rows, (1, []))
+            names = header if names is None else names
+            places = _places(path, header, names)
+            values = array("f")
+            for line, row in _full(path, rows, header):
+                values.extend(parse_numbers(path, line, names, [row[i] for i in places]))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    if not values:
+        raise DataError(f"{path} has a header but no rows of data below it.")
+    return np.frombuffer(values, np.float32).reshape(-1, len(names))
+
+
+def _places(path: Path, header: list[str], names: Sequence[str]) -> list[int]:
+    """Where the columns are."""
+    missing = [name for name in names if name not in header]
+    if missing or not names:
+        listed = ", ".join(map(repr, missing[:_COLUMNS_LISTED]))
+        raise DataError(
+            f"{path}, line 1: expected a header with the columns that the model was trained on, "
+            f"{listed} missing."
+        )
+    return [header.index(name) for name in names]
 
 
 def parse_numbers(path: Path, line: int, names: Sequence[str], cells: Sequence[str]) -> list[float]:
@@ -212,13 +247,10 @@ def _target_index(path: Path, names: list[str], target: str | None) -> int:
     raise DataError(f"{path} has no column {target!r}.{hint} Its columns: {listed}{more}.")
 
 
-def _parse(
-    path: Path, rows: Iterator[tuple[int, list[str]]], names: list[str], target: int
-) -> Columns:
-    features = names[:target] + names[target + 1 :]
-    values = array("f")
-    cells: list[str] = []
-    lines: list[int] = []
+def _full(
+    path: Path, rows: Iterator[tuple[int, list[str]]], names: list[str]
+) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are not blank, each of which must have as many fields as the header."""
     for line, row in rows:
         if row in ([], [""]):
             continue
@@ -227,6 +259,17 @@ def _parse(
                 f"{path}, line {line}: expected {len(names)} fields, as in the header, found "
                 f"{len(row)}. Fill in what is missing, or quote fields that hold the delimiter."
             )
+        yield line, row
+
+
+def _parse(
+    path: Path, rows: Iterator[tuple[int, list[str]]], names: list[str], target: int
+) -> Columns:
+    features = names[:target] + names[target + 1 :]
+    values = array("f")
+    cells: list[str] = []
+    lines: list[int] = []
+    for line, row in _full(path, rows, names):
         cells.append(row.pop(target))
         lines.append(line)
         values.extend(parse_numbers(path, line, features, row))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xpnet.errors import DataError
 
-__all__ = ["read_npz", "to_float32"]
+__all__ = ["read_inputs", "read_npz", "to_float32"]
 
 _REQUIRED = ("X", "y")
 _TEST = ("X_test", "y_test")
@@ -50,6 +50,11 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     return arrays
 
 
+def read_inputs(path: Path) -> NDArray[np.float32]:
+    """Read and check ``X`` alone; see `read_npz`."""
+    return _inputs(f"{path}, array 'X'", _load(path, ("X",))["X"])
+
+
 def to_float32(where: str, values: NDArray[Any]) -> NDArray[np.float32]:
     """Convert to float32, refusing what is not finite in it."""
     with np.errstate(over="ignore"):
@@ -64,12 +69,14 @@ def to_float32(where: str, values: NDArray[Any]) -> NDArray[np.float32]:
     return converted
 
 
-def _load(path: Path) -> dict[str, NDArray[Any]]:
+def _load(path: Path, wanted: tuple[str, ...] = _REQUIRED) -> dict[str, NDArray[Any]]:
     try:
         if path.is_file() and not zipfile.is_zipfile(path):
             raise DataError(f"{path} is not a NumPy archive. Write it with numpy.savez.")
         with np.load(path, allow_pickle=False) as archive:
-            return {name: _member(path, archive, name) for name in _names(path, archive.files)}
+            return {
+                name: _member(path, archive, name) for name in _names(path, archive.files, wanted)
+            }
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
 
@@ -83,9 +90,10 @@ def _member(path: Path, archive: Any, name: str) -> NDArray[Any]:
         ) from error
 
 
-def _names(path: Path, found: list[str]) -> tuple[str, ...]:
+def _names(path: Path, found: list[str], wanted: tuple[str, ...]) -> tuple[str, ...]:
     """Choose the arrays to load: the required ones, and the test pair if it is there."""
-    names = _REQUIRED + (_TEST if any(name in found for name in _TEST) else ())
+    more = wanted == _REQUIRED and any(name in found for name in _TEST)
+    names = wanted + (_TEST if more else ())
     missing = [name for name in names if name not in found]
     if missing:
         raise DataError(

@@ -48,7 +48,7 @@ class Setup:
     def network_for(
         self, backend: Backend, features: Shape, start: Mapping[str, Any] | None = None
     ) -> Network:
-        """The network for samples of this shape: the model's, or a new one with these parameters."""
+        """The network for samples of this shape: the model's, or a new one that starts so."""
         if self.features not in (None, features):
             raise ShapeError(f"the model is for samples of shape {self.features}, got {features}.")
         return self.network or Network(

@@ -28,7 +28,7 @@ class Trainer:
         self.epoch = self.step = 0
         self._program: Program | None = None
         self.updater = Updater(network, optimizer)
-        self.keep("the beginning")
+        self._good: tuple[str, Any] | None = None
 
     def rate(self, share: float = 0.0) -> float:
         """The learning rate when this share of the present epoch is done."""
@@ -69,9 +69,11 @@ class Trainer:
 
     def restore(self) -> str:
         """Put back the parameters kept last, with an empty optimiser; says from when they are."""
+        self.updater.reset()
+        if self._good is None:  # they were not finite when the training began
+            return "the last step"
         when, params = self._good
         self.network.set_params(params)
-        self.updater.reset()
         return when
 
     def load(self, state: Any, only: Any = None) -> None:

@@ -140,10 +140,11 @@ def _not_registered(thing: Any, where: str) -> str:
             f"{where} is a lambda, for which a file has no name: give it one, "
             "xpnet.register('name')(lambda ...), here and where the file is loaded."
         )
-    what = f"{where} is {f'the function {name}' if name else f'of the class {type(thing).__name__}'}"
+    what = f"the function {name}" if name else f"of the class {type(thing).__name__}"
     return (
-        f"{what}, which is not registered, so that a file cannot name it: put @xpnet.register in "
-        "front of its definition, in a module that the program that loads the file imports too."
+        f"{where} is {what}, which is not registered, so that a file cannot name it: put "
+        "@xpnet.register in front of its definition, in a module that the program that loads the "
+        "file imports too."
     )
 
 
@@ -169,20 +170,22 @@ class _Decoder:
                 return _known(object_named(name), name)
             case {"same": int(number), **rest} if not rest and number in self._known:
                 return self._known[number]
-            case {"kind": str(kind), "settings": dict(settings), **rest} if not rest.keys() - {"id"}:
-                return self._make(kind, settings, rest.get("id"))
+            case {"kind": str(kind), "settings": dict(settings), "id": int(number), **rest}:
+                if not rest:
+                    made = self._known[number] = self._make(kind, settings)
+                    return made
+            case {"kind": str(kind), "settings": dict(settings), **rest} if not rest:
+                return self._make(kind, settings)
         raise FormatError(f"it holds {str(data)[:80]!r} where an object or a setting should be.")
 
-    def _make(self, kind: str, settings: dict[str, Any], number: Any) -> Any:
+    def _make(self, kind: str, settings: dict[str, Any]) -> Any:
         maker = _known(maker_named(kind), kind)
         given = {name: self.decode(value) for name, value in settings.items()}
         try:
-            made = make(maker, given)
+            return make(maker, given)
         except Exception as error:  # settings from a file may be anything
-            raise FormatError(f"no {kind} can be made of what it says: {error}") from error
-        if number is not None:
-            self._known[number] = made
-        return made
+            why = str(error)[:300]
+            raise FormatError(f"no {kind} can be made of what it says: {why}") from error
 
 
 def _known(found: Any, name: str) -> Any:
@@ -197,7 +200,7 @@ def _known(found: Any, name: str) -> Any:
 def _check_size(data: Any) -> None:
     """Raise unless the data are so small that what they describe can be traced."""
     if _weigh(data, {}, 0) > _MOST:
-        raise FormatError(f"it describes more than {_MOST:,} layers and settings of layers.")
+        raise FormatError(f"it describes more than {_MOST:,} objects, such as layers.")
 
 
 def _weigh(data: Any, weights: dict[Any, int], depth: int) -> int:
@@ -210,7 +213,9 @@ def _weigh(data: Any, weights: dict[Any, int], depth: int) -> int:
         return 0
     if isinstance(data.get("same"), int):
         return weights.get(data["same"], 1)
-    weight = 1 + sum(_weigh(item, weights, depth + 1) for item in data.values())
+    weight = ("kind" in data or "ref" in data) + sum(
+        _weigh(item, weights, depth + 1) for item in data.values()
+    )
     if isinstance(data.get("id"), int):
         weights[data["id"]] = weight
     return weight

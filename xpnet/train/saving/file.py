@@ -14,13 +14,14 @@ import numpy as np
 
 from xpnet.errors import ArgumentError, FormatError
 
-__all__ = ["checked_path", "read_file", "write_file"]
+__all__ = ["check_place", "read_file", "write_file"]
 
 _KEY = "xpnet"  # the entry of the file's metadata that holds the JSON
-_TYPES = {
-    **{"BOOL": "?", "U8": "u1", "I8": "i1", "U16": "<u2", "I16": "<i2", "U32": "<u4"},
-    **{"I32": "<i4", "U64": "<u8", "I64": "<i8", "F16": "<f2", "F32": "<f4", "F64": "<f8"},
-}
+_TYPES = dict(
+    pair.split(":")
+    for pair in """BOOL:? U8:u1 I8:i1 U16:<u2 I16:<i2 U32:<u4 I32:<i4 U64:<u8 I64:<i8
+    F16:<f2 F32:<f4 F64:<f8""".split()
+)
 _OTHERS = {
     b"PK\x03\x04": "a zip archive, as PyTorch (.pt), Keras (.keras) and NumPy (.npz) write",
     b"\x89HDF": "an HDF5 file, as Keras writes",
@@ -32,14 +33,8 @@ _OTHERS = {
 }
 
 
-def checked_path(path: Any) -> Path:
-    """The path of a file, with links followed.
-
-    Raises
-    ------
-    ArgumentError
-        If it is no path.
-    """
+def _path(path: Any) -> Path:
+    """The path of a file, with links followed."""
     if not isinstance(path, str | os.PathLike) or not str(path):
         raise ArgumentError(f"expected the name of a file, got {path!r}.")
     try:
@@ -65,9 +60,8 @@ def write_file(path: Any, arrays: dict[str, Any], data: dict[str, Any]) -> None:
     from safetensors import SafetensorError, safe_open
     from safetensors.numpy import save_file
 
-    path = checked_path(path)
+    path = check_place(path)
     try:
-        _check_place(path)
         text = json.dumps(data, allow_nan=False)
         with _replacing(path) as temporary:
             save_file(arrays, temporary, {_KEY: text})
@@ -81,13 +75,27 @@ def write_file(path: Any, arrays: dict[str, Any], data: dict[str, Any]) -> None:
         ) from error
 
 
-def _check_place(path: Path) -> None:
-    """Say what is wrong with a place where no file can be."""
-    if path.exists() and not path.is_file():
+def check_place(given: Any) -> Path:
+    """The path of a file that can be written.
+
+    Raises
+    ------
+    FormatError
+        If there can be no file, or it may not be written.
+    """
+    path = _path(given)
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise FormatError(f"{path} cannot be written: {error}.") from error
+    if there and not path.is_file():
         what = "a folder" if path.is_dir() else "no ordinary file"
         raise FormatError(f"{path} is {what}: name a file, such as model.safetensors.")
     if not path.parent.is_dir():
         raise FormatError(f"{path} cannot be written: there is no folder {path.parent}. Create it.")
+    if not os.access(path.parent, os.W_OK):
+        raise FormatError(f"{path} cannot be written: the folder {path.parent} is read-only.")
+    return path
 
 
 @contextmanager
@@ -134,13 +142,16 @@ def read_file(path: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     from safetensors import SafetensorError, safe_open
 
-    path = checked_path(path)
+    path = _path(path)
     try:
         _check_there(path)
         with path.open("rb") as stream:
-            _check_program(path, stream)
-            with safe_open(path, framework="numpy") as file:  # checks every name, type and place
-                metadata = file.metadata() or {}
+            try:
+                with safe_open(path, framework="numpy") as file:  # checks names, types, places
+                    metadata = file.metadata() or {}
+            except SafetensorError:
+                _check_program(path, stream)
+                raise
             if _KEY not in metadata:
                 raise FormatError(
                     f"{path} is a safetensors file of another program: it does not say what the "
@@ -167,7 +178,11 @@ def _check_there(path: Path) -> None:
 
 
 def _check_program(path: Path, stream: BinaryIO) -> None:
-    """Raise if the first bytes are those of another kind of file."""
+    """Raise if the first bytes are those of another kind of file.
+
+    Only asked of a file that is no safetensors file: such a one begins with a length, which may
+    look like anything.
+    """
     start = stream.read(4)
     for known, what in _OTHERS.items():
         if start.startswith(known):
@@ -195,7 +210,8 @@ def _array(memory: mmap, base: int, name: str, entry: dict[str, Any]) -> Any:
     start, end = entry["data_offsets"]
     count = (end - start) // dtype.itemsize
     flat = np.frombuffer(memory, dtype, count, base + start) if count else np.empty(0, dtype)
-    return flat.reshape(entry["shape"])
+    array: Any = flat.reshape(entry["shape"])
+    return array
 
 
 def _parsed(path: Path, text: str) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def _check_again(described: dict[str, Any], network: "Network") -> None:
         settings = settings_of_model(described)
         table = _table(settings["net"], network.features, settings)
     except FormatError as error:
-        raise ArgumentError(f"the network cannot be made again from its settings: {error}") from error
+        raise ArgumentError(f"the network cannot be made from its settings: {error}") from error
     if table.specs.keys() != network.table.specs.keys() or table.shapes != network.table.shapes:
         raise ArgumentError(
             "made again from its settings, the network has the parameters "
@@ -97,7 +97,7 @@ def _check_finite(name: str, array: Any) -> None:
     try:
         check_finite(name, array, get("numpy"))
     except DataError:
-        raise DataError(f"{name!r} holds NaN or infinite numbers, with which no model works.") from None
+        raise DataError(f"{name!r} holds NaN or infinite numbers: no model works so.") from None
 
 
 def _preprocessing(given: Any) -> Any:
