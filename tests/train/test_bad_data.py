@@ -253,3 +253,38 @@ def test_real_sparse_matrices_are_named():
     for kind in (sparse.csr_matrix, sparse.csr_array, sparse.coo_array):
         with pytest.raises(DataError, match=r"X is a sparse matrix.*toarray"):
             trained().fit(kind(X), Y)
+
+
+@pytest.mark.parametrize(
+    ("data", "advice"),
+    [
+        (np.ones(4), r"X\[:1\] or X\[None\]"),
+        (np.ones((3, 2, 2)), r"X\.reshape\(len\(X\), -1\).*xpnet\.Flatten"),
+        (np.ones((3, 5)), r"so samples of shape \(5,\)\."),
+    ],
+)
+def test_samples_of_another_shape_before_any_training(data, advice):
+    with pytest.raises(ShapeError, match=r"the model is for samples of shape \(4,\).*" + advice):
+        xn.MLP([4, 3]).predict(data)
+
+
+def test_text_is_advised_by_what_it_is():
+    X, Y = np.ones((3, 4)), np.arange(3)
+    with pytest.raises(DTypeError, match=r"X\.astype\(float\).*one-hot.*Embedding"):
+        xn.MLP([4, 3]).fit(X.astype(str), Y)
+    with pytest.raises(DTypeError, match=r"labels by numpy\.unique\(y, return_inverse=True"):
+        xn.MLP([4, 3]).fit(X, Y.astype(str))
+
+
+@pytest.mark.parametrize("layer", [xn.Dense(3), xn.BatchNorm(), xn.LayerNorm()])
+def test_the_samples_of_a_trace_are_not_named(layer):
+    with pytest.raises(ShapeError, match=r"got \(n,\)"):
+        xn.Model(layer, "mse").fit(np.ones(5), np.ones(5))
+
+
+@pytest.mark.parametrize("cut", [lambda x: x[:, 1], lambda x: x[:, 1:2], lambda x: x])
+def test_a_number_between_two_rows_of_a_table_is_named(cut):
+    ids = np.array([[0.0, 1.0], [1.0, 2.0], [2.0, 1.5], [3.0, 2.0]])
+    model = xn.Model(lambda x: xn.Dense(2)(xn.Flatten()(xn.Embedding(4, 3)(cut(x)))))
+    with pytest.raises(DataError, match=r"from 0 to 3; got 1\.5 in row 2"):
+        model.fit(ids, [0, 1, 0, 1])

@@ -190,3 +190,102 @@ def test_verbose(verbose):
 def test_a_misspelt_setting_is_refused(name):
     with pytest.raises(TypeError, match=name):
         trained().fit(X, Y, **{name: 1})
+
+
+@pytest.mark.parametrize(
+    ("call", "near"),
+    [
+        (lambda: xn.Dense(3, "ReLU"), "relu"),
+        (lambda: xn.Dense(3, "Relu"), "relu"),
+        (lambda: xn.Dense(3, "LeakyReLU"), "leaky_relu"),
+        (lambda: xn.Dense(3, kernel_init="he"), "he_normal"),
+        (lambda: xn.MLP([4, 3], "tanh", loss="MSE"), "mse"),
+        (lambda: xn.MLP([4, 3], loss="sparse_softmax_cross_entropy"), "softmax_cross_entropy"),
+    ],
+)
+def test_a_name_is_guessed_from_its_letters_in_any_case(call, near):
+    with pytest.raises(UnknownNameError, match=f"Did you mean '{near}'"):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (lambda: xn.Adam(lr=0.1), r"Adam has no setting 'lr'\. Did you mean learning_rate\?"),
+        (lambda: xn.AdamW(betas=(0.9, 0.99)), "AdamW has no.*mean beta1 and beta2.*weight_decay"),
+        (lambda: xn.SGD(clipnorm=1), r"mean clip_norm\?.*Settings: learning_rate, momentum"),
+        (lambda: xn.RMSprop(eps=1), r"mean epsilon\?"),
+        (lambda: xn.MLP([4, 2], learning_rate=0.1), r"MLP has.*optimizer=xpnet\.Adam\(0\.1\)"),
+        (lambda: xn.MLP([4, 2], metric=["accuracy"]), r"mean metrics\?.*Settings: sizes"),
+    ],
+)
+def test_an_unknown_setting_gives_the_nearest_and_all(call, match):
+    with pytest.raises(TypeError, match=match):
+        call()
+
+
+@pytest.mark.parametrize("settings", [{"lr": 0.1}, {"net": xn.Dense(2)}, {"input_shape": 4}])
+def test_mlp_refuses_what_it_sets_itself(settings):
+    with pytest.raises(TypeError, match="MLP has no setting"):
+        xn.MLP([4, 2], **settings)
+
+
+@pytest.mark.parametrize("name", ["kernel_penalty", "bias_penalty", "kernel_constraint"])
+@pytest.mark.parametrize("value", [0.1, "l2", xn.L2, xn.MaxNorm])
+def test_penalties_and_constraints_are_checked_when_given(name, value):
+    with pytest.raises(ArgumentError, match=f"Dense: {name} must be .*xpnet"):
+        xn.Dense(3, **{name: value})
+
+
+@pytest.mark.parametrize("name", ["penalty", "constraint"])
+def test_those_of_an_embedding_too(name):
+    with pytest.raises(ArgumentError, match=f"Embedding: {name} must be .*xpnet"):
+        xn.Embedding(3, 2, **{name: 0.1})
+
+
+def test_dense_takes_the_outputs_alone():
+    with pytest.raises(ArgumentError, match=r"Dense\(4\) or Dense\(3\), not Dense\(4, 3\)"):
+        xn.Dense(4, 3)
+
+
+@pytest.mark.parametrize("owner", [xn.Sequential, xn.Residual, xn.Concat, xn.Add])
+def test_layers_are_given_one_by_one(owner):
+    with pytest.raises(ArgumentError, match=r"one by one, without a list: \w+\(a, b\)"):
+        owner([xn.Dense(3), xn.Dense(2)])
+
+
+@pytest.mark.parametrize("name", ["huber", "softmax_cross_entropy"])
+def test_what_makes_a_loss_is_no_metric(name):
+    with pytest.raises(ArgumentError, match=r"a metric is a name or .*losses\.huber\(delta=2\.0\)"):
+        xn.MLP([4, 3], metrics=[getattr(xn.losses, name)])
+
+
+@pytest.mark.parametrize("function", [lambda: 1, lambda logs: 1, lambda m, e, logs, *, x: 1, len])
+def test_a_callback_that_cannot_be_called_is_refused_before_training(function):
+    model = trained()
+    before = frozen(model)
+    with pytest.raises(ArgumentError, match=r"called as f\(model, epoch, logs\).*cannot be"):
+        model.fit(X, Y, callbacks=[function])
+    assert frozen(model) == before
+
+
+def test_freeze_is_told_what():
+    model = trained()
+    with pytest.raises(ArgumentError, match=r"model\.freeze\('layers\.0'\)"):
+        model.freeze()
+    assert model.frozen == ()
+
+
+@pytest.mark.parametrize("call", [lambda: xn.ops.relu([-1.0, 2.0]), lambda: xn.ops.add(1.0, 2.0),
+                                  lambda: xn.ops.matmul(X, [[1.0]] * 4)])  # fmt: skip
+def test_ops_ask_for_arrays(call):
+    with pytest.raises(xn.errors.GraphError, match="expects an array or a symbolic value"):
+        call()
+
+
+def test_an_op_explains_itself():
+    text = xn.ops.softplus.__doc__
+    assert text.startswith("y = ln(1 + e**x)")
+    assert "Shapes: (...)->(...).\n\nGradients:\ngx = gy" in text
+    assert "Settings, by name: axis" in xn.ops.softmax.__doc__
+    assert repr(xn.ops.relu) == "<op relu: (...)->(...)>"

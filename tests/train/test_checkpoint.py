@@ -104,6 +104,7 @@ def test_if_none_can_be_read_nothing_is_trained(tmp_path):
         ({"xpnet": '{"format": "other"}'}, "no checkpoint but 'other'"),
         ({"xpnet": '{"format": "xpnet checkpoint", "version": 99}'}, "version 99"),
         ({"xpnet": "{"}, "not good JSON"),
+        ({"xpnet": '{"format": "xpnet checkpoint", "version": 1}'}, "no whole checkpoint"),
     ],
 )
 def test_files_of_others_are_refused(tmp_path, metadata, message):
@@ -137,7 +138,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_ones(tmp_path, monkeypatch
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(xn.errors.FormatError, match="No space left"):
-        fit(tmp_path)
+        fit(tmp_path, tmp_path, epochs=5)
     assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
@@ -156,3 +157,38 @@ def test_lbfgs_has_none(tmp_path):
     fit(tmp_path)
     with pytest.raises(xn.errors.ArgumentError, match="cannot be resumed"):
         model.fit(X, Y, resume_from=tmp_path)
+
+
+def test_a_folder_is_for_one_fit(tmp_path):
+    """Else the newest checkpoint would be another fit's, and the new ones would be deleted."""
+    fit(tmp_path)
+    before = {p: p.read_bytes() for p in tmp_path.iterdir()}
+    with pytest.raises(xn.errors.ArgumentError, match="does not go on from"):
+        fit(tmp_path, epochs=2)
+    with pytest.raises(xn.errors.ArgumentError, match="does not go on from"):
+        fit(tmp_path, checkpoints(tmp_path)[0])
+    assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_what_is_not_finite_is_not_written(tmp_path):
+    class Break(xn.Callback):
+        def on_step_end(self, model, step):
+            if step == 8:
+                model.parameters["layers.0.weight"][...] = np.inf
+
+    with pytest.raises(xn.errors.DivergedError):
+        fit(tmp_path, callbacks=[Break()], unit="step", keep=1)
+    assert steps(tmp_path) == [7]
+
+
+def test_a_folder_may_have_a_dot_in_its_name(tmp_path):
+    assert len(fit(tmp_path / "v1.2", tmp_path / "v1.2")[1]) == 4
+
+
+def test_what_a_killed_writer_left_is_removed_later(tmp_path):
+    old, new = tmp_path / ".xpnet-1.tmp", tmp_path / ".xpnet-2.tmp"
+    for path in (old, new):
+        path.write_text("part")
+    os.utime(old, (0, 0))
+    fit(tmp_path)
+    assert (old.exists(), new.exists()) == (False, True)

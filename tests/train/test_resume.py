@@ -71,6 +71,11 @@ def model_of():
     return xn.MLP([6, 8, 3], dropout=0.2, optimizer=xn.SGD(0.5, momentum=0.9), seed=1)
 
 
+def like(**settings):
+    settings = {"optimizer": xn.SGD(0.5, momentum=0.9), "seed": 1} | settings
+    return xn.MLP([6, 8, 3], dropout=0.2, **settings)
+
+
 @pytest.fixture
 def data(zoo):
     return zoo.ZOO[0].data()
@@ -122,13 +127,19 @@ def test_a_second_fit_can_be_resumed(data):
         (lambda m, d: (xn.MLP([6, 9, 3]), d, {}), "parameters there"),
         (
             lambda m, d: (xn.MLP([6, 8, 3], dropout=0.2, optimizer="adam"), d, {}),
-            "optimizer there: SGD; here: Adam",
+            "optimizer there: SGD .*here: Adam",
         ),
-        (lambda m, d: (m, (d[0][:50], d[1][:50]), {}), "other data or another batch size"),
-        (lambda m, d: (m, d, {"batch_size": 20}), "other data or another batch size"),
+        (lambda m, d: (m, (d[0][:50], d[1][:50]), {}), "rows there: 70; here: 50"),
+        (lambda m, d: (m, (d[0] + 1, d[1]), {}), "the checkpoint is of other data"),
+        (lambda m, d: (like(seed=2), d, {}), "seed there: 1; here: 2"),
+        (lambda m, d: (like(loss="focal"), d, {}), "loss there"),
+        (lambda m, d: (like(activation="tanh"), d, {}), "layers there"),
+        (lambda m, d: (like(optimizer=xn.SGD(0.5, momentum=0.8)), d, {}), "optimizer there"),
+        (lambda m, d: (m, d, {"shuffle": False}), "shuffle there"),
+        (lambda m, d: (m, d, {"class_weight": "balanced"}), "other data"),
+        (lambda m, d: (m, d, {"batch_size": 20}), "batches there"),
         (lambda m, d: (m, d, {"callbacks": [xn.KeepBest("loss")]}), "callbacks"),
     ],
-    ids=["layers", "optimizer", "rows", "batch size", "callbacks"],
 )
 def test_what_does_not_go_with_the_model_is_refused(data, change, message):
     stop = StopAt(5)
@@ -141,3 +152,81 @@ def test_what_does_not_go_with_the_model_is_refused(data, change, message):
         model.fit(X, y, **{"epochs": 3, "batch_size": 16, "resume_from": stop.snapshot} | more)
     for name, array in before.items():
         np.testing.assert_array_equal(model.parameters[name], array)
+
+
+def test_more_epochs_than_before_train_longer(data):
+    stop = StopAt(9)
+    with pytest.raises(Stopped):
+        model_of().fit(*data, epochs=2, batch_size=16, callbacks=[stop])
+    longer = model_of().fit(*data, epochs=5, batch_size=16, resume_from=stop.snapshot)
+    assert longer["loss"] == model_of().fit(*data, epochs=5, batch_size=16)["loss"]
+
+
+@pytest.mark.parametrize("count", [3, 8, 14])
+def test_rates_that_callbacks_assign_go_on(data, count):
+    """By a function after an epoch, and in the middle of one; also with the same model again."""
+
+    class Halve(xn.Callback):
+        def on_step_end(self, model, step):
+            if step in (2, 7):
+                model.optimizer.learning_rate = model.optimizer.rate(0) / 2
+
+    def slower(model, epoch, logs):
+        model.optimizer.learning_rate = 0.1 * logs["loss"]
+
+    for make in (lambda: [slower], lambda: [Halve()]):
+        check(*whole_and_resumed(model_of, data, count, make, epochs=4))
+    stop, model = StopAt(count), model_of()
+    fit = {"epochs": 6, "batch_size": 16}
+    plateau = xn.ReduceOnPlateau("loss", factor=0.3, patience=0, min_delta=0.05)
+    with pytest.raises(Stopped):
+        model.fit(*data, callbacks=[plateau, stop], **fit)
+    model.optimizer.learning_rate = 9.0
+    again = model.fit(*data, callbacks=[plateau], resume_from=stop.snapshot, **fit)
+    own = xn.ReduceOnPlateau("loss", factor=0.3, patience=0, min_delta=0.05)
+    wanted = model_of().fit(*data, callbacks=[own], **fit)
+    assert again["learning_rate"] == wanted["learning_rate"]
+    assert again["loss"] == wanted["loss"]
+
+
+@pytest.mark.parametrize("kind", [xn.CSVLog, xn.JSONLinesLog])
+def test_logs_have_each_epoch_once(data, kind, tmp_path):
+    log = tmp_path / "log"
+
+    class Late(xn.Callback):  # dies two epochs behind the snapshot
+        def on_epoch_end(self, model, epoch, logs):
+            if epoch == 4:
+                raise Stopped
+
+    class Keep(StopAt):
+        def on_safe_point(self, model, run):
+            if self.count == 1:
+                self.snapshot = take(run)
+            self.count -= 1
+
+    keep = Keep(12)
+    with pytest.raises(Stopped):
+        model_of().fit(*data, epochs=6, batch_size=16, callbacks=[kind(log), keep, Late()])
+    model_of().fit(*data, epochs=6, batch_size=16, callbacks=[kind(log)], resume_from=keep.snapshot)
+    lines = log.read_text().splitlines()
+    epochs = [line.split(",")[0].removeprefix('{"epoch": ') for line in lines]
+    assert [e for e in epochs if e.isdecimal()] == list("123456")
+
+
+def test_a_refused_snapshot_leaves_the_logs(data, tmp_path):
+    stop, log = StopAt(3), tmp_path / "log.csv"
+    with pytest.raises(Stopped):
+        model_of().fit(*data, epochs=2, batch_size=16, callbacks=[stop])
+    log.write_text("epoch,loss\n1,2\n")
+    with pytest.raises(xn.errors.XpnetError, match="seed"):
+        like(seed=5).fit(*data, epochs=2, batch_size=16, resume_from=stop.snapshot,
+                         callbacks=[xn.CSVLog(log, overwrite=True)])  # fmt: skip
+    assert log.read_text() == "epoch,loss\n1,2\n"
+
+
+def test_the_gradient_monitor_keeps_its_rows(data):
+    def callbacks():
+        return [xn.GradientMonitor(every=2)]
+
+    a, b = whole_and_resumed(model_of, data, 8, callbacks)
+    assert str(a[2][0].rows) == str(b[2][0].rows)  # NaN is not equal to itself

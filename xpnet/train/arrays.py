@@ -5,7 +5,7 @@ from typing import Any
 
 from xpnet.backends import Backend, backend_of, dtype_name, get
 from xpnet.errors import DataError, DTypeError, ShapeError
-from xpnet.typing import Shape
+from xpnet.typing import Shape, size_of
 
 __all__ = ["cast", "check_features", "check_finite", "check_rows", "result_like", "to_backend"]
 
@@ -15,10 +15,19 @@ def to_backend(name: str, data: Any, backend: Backend) -> Any:
     given, array = (backend, data) if backend.plain(data) else _admit(name, data)
     if not dtype_name(array.dtype).startswith(("float", "int", "uint", "bool", "bfloat")):
         raise DTypeError(
-            f"{name} must hold real numbers, got dtype {array.dtype}: "
-            "encode text first, labels by numpy.unique(y, return_inverse=True)[1]."
+            f"{name} must hold real numbers, got dtype {array.dtype}: {_encoding(name)}."
         )
     return array if given.name == backend.name else _move(given, array, backend)
+
+
+def _encoding(name: str) -> str:
+    """How text becomes numbers: labels, or features."""
+    if name.endswith("y"):
+        return f"encode text first, labels by numpy.unique({name}, return_inverse=True)[1]"
+    return (
+        f"numbers in text become numbers by {name}.astype(float), categories by one column each "
+        "(one-hot), or by numpy.unique(column, return_inverse=True)[1] for an Embedding"
+    )
 
 
 def _admit(name: str, data: Any) -> tuple[Backend, Any]:
@@ -47,8 +56,8 @@ def _from_table(name: str, data: Any) -> Any:
         return array.astype("float64")  # columns of several number types, or nullable ones
     except (TypeError, ValueError) as error:
         raise DTypeError(
-            f"{name} must hold real numbers, and some of its values are none ({error}): encode "
-            "text, for labels by numpy.unique(y, return_inverse=True)[1], and fill what is missing."
+            f"{name} must hold real numbers, and some of its values are none ({error}): fill what "
+            f"is missing; {_encoding(name)}."
         ) from error
 
 
@@ -103,13 +112,25 @@ def check_features(
         raise DataError(f"{name} is empty (shape {tuple(x.shape)}): it needs at least one sample.")
     if features is not None and tuple(x.shape[1:]) != features:
         raise ShapeError(
-            f"each sample must have shape {features} as in training, {name} has shape "
-            f"{tuple(x.shape)}, so samples of shape {tuple(x.shape[1:])}."
+            f"the model is for samples of shape {features}, {name} has shape {tuple(x.shape)}, so "
+            f"samples of shape {tuple(x.shape[1:])}{_way(name, tuple(x.shape), features)}."
         )
     x = cast(x, backend, dtype)
     if finite:
         check_finite(name, x, backend)
     return x
+
+
+def _way(name: str, shape: Shape, features: Shape) -> str:
+    """What to do where samples have another shape, if that can be told."""
+    if shape == features:
+        return f": one sample is given as {name}[:1] or {name}[None]"
+    if len(features) == 1 and size_of(shape[1:]) == features[0]:
+        return (
+            f": flatten them by {name}.reshape(len({name}), -1), or begin the network with "
+            "xpnet.Flatten()"
+        )
+    return ""
 
 
 def result_like(result: Any, backend: Backend, X: Any) -> Any:

@@ -298,10 +298,16 @@ class BaseModel:
         Raises
         ------
         ArgumentError
-            If there is no such layer or parameter (found when the model is built), or a fit runs.
+            If none is named, there is no such layer or parameter (found when the model is built),
+            or a fit runs.
         GraphError
             If nothing would be left to train.
         """
+        if not names:
+            raise ArgumentError(
+                "freeze expects the names of layers or parameters, such as "
+                "model.freeze('layers.0'); model.summary() shows those of the layers."
+            )
         self._set_frozen((*self.frozen, *(n for n in _names(names) if n not in self.frozen)))
 
     def unfreeze(self, *names: str) -> None:

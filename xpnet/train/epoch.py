@@ -30,6 +30,8 @@ class Epoch:
     data : Data
     steps : int
         Batches of an epoch.
+    order : str
+        How the samples are ordered: by the seed, by a function, or as they come.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Epoch:
         shuffle: bool | Callable[[int], Any],
     ) -> None:
         self._network, self.data, self._shuffle = network, data, shuffle
+        self.order = "function" if callable(shuffle) else "seed" if shuffle else "as they come"
         self._parts = batches(data.rows, batch_size)
         self.steps, self.sizes = len(self._parts), [p.stop - p.start for p in self._parts]
         self._programs = {
@@ -58,8 +61,9 @@ class Epoch:
         for i in range(run.batch, self.steps):
             part, size = self._parts[i], self.sizes[i]
             program = self._programs[size]
-            program.load(self.data.arrays, part if order is None else order[part])
-            trainer.run(program)
+            with self._network.lock:
+                program.load(self.data.arrays, part if order is None else order[part])
+                trainer.run(program)
             if i == 0 or backend.synchronous:
                 self._check(trainer, i, float(program.results[0]))
             if i == 0:
@@ -72,7 +76,8 @@ class Epoch:
                 rate = trainer.rate()
             if varies and i:
                 rate = trainer.rate(i / self.steps)
-            trainer.apply(program, rate)
+            with self._network.lock:
+                trainer.apply(program, rate)
             run.stepped(size)
             if run.over and run.batch < self.steps:
                 return {}

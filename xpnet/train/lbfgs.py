@@ -52,8 +52,8 @@ class Objective:
         trained = backend.asarray(x.astype(network.dtype), network.dtype)
         network.set_params(backend.xp.concat([trained, network.params[network.table.trainable :]]))
         # Other programs share this one's memory: what was loaded before may be gone.
-        self._program.load(self._data.arrays, slice(None))
-        with backend.quiet():
+        with network.lock, backend.quiet():
+            self._program.load(self._data.arrays, slice(None))
             self._program.run()
         value = float(self._program.results[0])
         gradient = backend.to_numpy(network.grads).astype("float64")
@@ -148,8 +148,8 @@ def run_lbfgs(
     progress.begin(epochs, objective.rows)
     try:
         callbacks.fit_begin(model)
-        iterations.begin()
         with iterations.interrupts:
+            iterations.begin()
             found = optimize.minimize(
                 objective,
                 start,

@@ -52,10 +52,10 @@ def measure(network: Network, data: Data, batch_size: int) -> dict[str, float]:
     parts, rows = batches(data.rows, batch_size), []
     programs = measure_programs(network, data, batch_size)
     for part, program in zip(parts, programs, strict=True):
-        program.load(data.arrays, part)
-        with network.backend.quiet():
+        with network.lock, network.backend.quiet():
+            program.load(data.arrays, part)
             program.run()
-        rows.append(network.backend.copy(program.results))
+            rows.append(network.backend.copy(program.results))
     results = network.backend.to_numpy(network.backend.xp.stack(rows)).astype("float64")
     sizes = [part.stop - part.start for part in parts]
     return combine(network, programs[0].computation, results, sizes)

@@ -1,8 +1,10 @@
 """A multilayer perceptron in one line."""
 
 from collections.abc import Iterable, Sequence
+from inspect import signature
 from typing import Any
 
+from xpnet.arguments import refuse_unknown
 from xpnet.errors import ArgumentError
 from xpnet.nn import Dense, Dropout, Sequential
 from xpnet.nn import activation as activation_layer
@@ -41,6 +43,9 @@ def MLP(
     >>> import xpnet as xn
     >>> model = xn.MLP([784, 128, 10], optimizer=xn.SGD(0.1))
     """
+    own = [name for name in signature(MLP).parameters if name != "settings"]
+    known = [name for name in signature(Model).parameters if name not in ("net", "input_shape")]
+    refuse_unknown("MLP", settings, [*own, *known], _hint(settings))
     sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
     if len(sizes) < 2:
         raise ArgumentError(
@@ -55,3 +60,9 @@ def MLP(
             layers.append(Dropout(dropout))
     hidden = layers[: -2 if dropout else -1]
     return Model(Sequential(*hidden), input_shape=sizes[0], **settings)
+
+
+def _hint(settings: dict[str, Any]) -> str:
+    """Where the settings of the optimiser go."""
+    rate = settings.get("learning_rate", settings.get("lr"))
+    return "" if rate is None else f" Give it to the optimizer: optimizer=xpnet.Adam({rate!r})."

@@ -112,8 +112,9 @@ class Model(BaseModel):
             with every row's number once.
         resume_from : path, optional
             A checkpoint that `Checkpoint` wrote, or a folder of them, of which the newest counts.
-            The fit that it is of goes on to its own end, with the same bits as if it had never
-            stopped; give it the same data and settings. A folder without any begins anew.
+            The fit that it is of goes on, up to `epochs` counted from its own beginning, with the
+            same bits as if it had never stopped; give it the same data and settings. A folder
+            without any begins anew.
 
         Returns
         -------
@@ -175,7 +176,7 @@ class Model(BaseModel):
         program = network.program(data.spec("train", data.rows))
         trainer = self._settle(network)
         rate = trainer.rate()
-        with network.backend.quiet():
+        with network.lock, network.backend.quiet():
             program.load(data.arrays, slice(None))
             trainer.run(program)
             loss = network.backend.copy(program.results[0:1])
@@ -212,11 +213,11 @@ class Model(BaseModel):
         parts = []
         for start in range(0, rows, size):
             part = slice(start, min(start + size, rows))
-            program = network.program(Spec("predict", part.stop - part.start))
-            program.load([x], part)
-            with network.backend.quiet():
+            with network.lock, network.backend.quiet():
+                program = network.program(Spec("predict", part.stop - part.start))
+                program.load([x], part)
                 program.run()
-            parts.append(network.backend.copy(program.output()))
+                parts.append(network.backend.copy(program.output()))
         result = parts[0] if len(parts) == 1 else network.backend.xp.concat(parts)
         return result_like(result, network.backend, X)
 

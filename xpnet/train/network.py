@@ -6,6 +6,7 @@ What is computed for a kind of batch is in `computation`, how it is run in `prog
 """
 
 from collections.abc import Mapping, Sequence
+from threading import RLock
 from typing import Any
 
 from xpnet.backends import Backend, PlannedBackend
@@ -48,6 +49,8 @@ class Network:
         The loss, then the metrics.
     step : 0-d array
         Number of the training step, from which dropout and noise are drawn.
+    lock : RLock
+        To be held from loading a program to reading its results: all share one memory.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Network:
         self.params = self.table.flatten(backend.xp, start)
         self.grads = backend.zeros((self.table.trainable,), dtype)
         self.step = backend.zeros((), "int64")
+        self.lock = RLock()
         self.arena = Arena(backend) if isinstance(backend, PlannedBackend) else None
         self._programs: dict[Spec, Program] = {}
 

@@ -1,7 +1,8 @@
 """A fit at work: epochs of shuffled batches, and everything that is recorded of them."""
 
+from functools import cached_property
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xpnet.train.callbacks import Callbacks
 from xpnet.train.door import Data
@@ -10,7 +11,8 @@ from xpnet.train.history import History
 from xpnet.train.interrupts import Interrupts
 from xpnet.train.measure import measure
 from xpnet.train.progress import Progress
-from xpnet.train.snapshot import Snapshot, put_back
+from xpnet.train.saving import Snapshot
+from xpnet.train.snapshot import check, describe, put_back
 from xpnet.train.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -24,10 +26,12 @@ class Run:
 
     Attributes
     ----------
-    end : int
-        The epoch after which it is done, counted over the model's life.
+    begin : int
+        Epochs of the model's life that were done when the fit began.
     batch : int
         Batches of the present epoch that are done.
+    rate : float
+        The learning rate with which the present epoch began.
     seconds : float
         Time spent on the present epoch before `batch`, in a run that was interrupted.
     history : History
@@ -47,12 +51,26 @@ class Run:
     ) -> None:
         self.model, self.trainer, self.epoch = model, trainer, epoch
         self.callbacks, self._validation, self._progress = callbacks, validation, progress
-        self.end, self.batch, self.seconds = trainer.epoch + epochs, 0, 0.0
+        self.begin, self._epochs = trainer.epoch, epochs
+        self.batch, self.rate, self.seconds = 0, 0.0, 0.0
         self.history, self.stopping = History(), False
-        self._clock, self._interrupts = perf_counter(), Interrupts()
+        self._clock, self._interrupts, self._ended = perf_counter(), Interrupts(), False
+
+    @cached_property
+    def fit(self) -> dict[str, Any]:
+        """What must be the same in a fit that goes on from this one."""
+        return describe(self)
+
+    @property
+    def end(self) -> int:
+        """The epoch after which it is done, counted over the model's life."""
+        return self.begin + self._epochs
 
     def run(self, snapshot: Snapshot | None = None) -> History:
         """Train until the end, perhaps from a snapshot; return what happened in each epoch."""
+        if snapshot is not None:
+            check(self, snapshot)
+        self.callbacks.run_begin(self, snapshot)
         if self.trainer.finite():  # on a GPU, steps made by hand are not checked
             self.trainer.keep("the start of the training")
         try:
@@ -63,6 +81,8 @@ class Run:
             with self._interrupts:
                 while self.trainer.epoch < self.end and not self.over:
                     self._one_epoch()
+                if self.over and not self._ended:
+                    self._safe_point()  # the signal came behind the last one
         finally:
             self._progress.close()
             self.callbacks.fit_end(self.model)
@@ -89,6 +109,8 @@ class Run:
         if self.batch == 0:
             self.callbacks.epoch_begin(self.model, trainer.epoch + 1)
         self._clock, rate = perf_counter() - self.seconds, trainer.rate()
+        if self.batch == 0:
+            self.rate = rate
         with trainer.network.backend.quiet():
             found = self.epoch.run(self, rate)
         if not found:
@@ -99,7 +121,7 @@ class Run:
             found = measure(trainer.network, self._validation, self.model.chunk)
             row.update({f"val_{name}": value for name, value in found.items()})
         trainer.epoch, self.batch, self.seconds = trainer.epoch + 1, 0, 0.0
-        row.update({"learning_rate": rate, "seconds": seconds})
+        row.update({"learning_rate": self.rate, "seconds": seconds})
         self.history.append(row)
         self._progress.report(row)
         self.stopping = self.callbacks.epoch_end(self.model, trainer.epoch, row)
@@ -115,5 +137,6 @@ class Run:
 
     def _safe_point(self) -> None:
         """Let checkpoints be written."""
+        self._ended = self.last
         for call in self.callbacks.safe_point:
             call(self.model, self)

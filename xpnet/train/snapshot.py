@@ -1,36 +1,19 @@
 """Everything that a fit needs to go on as if it had never stopped."""
 
-from dataclasses import dataclass
-from math import isfinite
+from math import isclose, isfinite
 from typing import TYPE_CHECKING, Any
 
 from xpnet.backends import Backend
-from xpnet.errors import ArgumentError, DataError
+from xpnet.errors import ArgumentError, DataError, XpnetError
+from xpnet.train.saving import Snapshot
+from xpnet.train.saving.codec import decode, encode
 
 if TYPE_CHECKING:
     from xpnet.train.run import Run
 
-__all__ = ["Snapshot", "put_back", "take"]
+__all__ = ["check", "put_back", "take"]
 
-_ARRAY = "array:"  # in front of the name of an array, where the state has one
-_FLOAT = "float:"  # in front of NaN and the infinities, which JSON does not have
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A fit between two steps.
-
-    Attributes
-    ----------
-    arrays : dict of str to NumPy array
-        Parameters and the optimiser's vectors, each flat; the results of the present epoch's
-        batches; arrays of callbacks.
-    state : dict
-        Everything else, ready for JSON.
-    """
-
-    arrays: dict[str, Any]
-    state: dict[str, Any]
+_ARRAY, _FLOAT = "$array", "$float"  # what stands in the state for what JSON does not have
 
 
 def take(run: "Run") -> Snapshot:
@@ -43,32 +26,109 @@ def take(run: "Run") -> Snapshot:
     arrays = {name: host(network.backend.copy(vector)) for name, vector in vectors.items()}
     arrays["results"] = run.epoch.recorded(run.batch)
     state = {
+        "fit": run.fit,
         "parameters": {name: list(shape) for name, shape in network.table.shapes.items()},
-        "frozen": list(network.frozen),
-        "dtype": network.dtype,
-        "optimizer": type(trainer.optimizer).__name__,
-        "sizes": _sizes(run),
         "updates": trainer.updater.step,
         "epoch": trainer.epoch,
         "step": trainer.step,
         "batch": run.batch,
-        "end": run.end,
+        "begin": run.begin,
         "seconds": run.spent(),
         "stopping": run.stopping,
+        "rate": run.rate,
+        "schedule": _schedule(run),
         "history": list(run.history),
         "callbacks": [
             {"class": type(callback).__name__, "state": own}
             for callback, own in run.callbacks.states()
         ],
     }
-    return Snapshot(arrays, {k: _pack(v, k, arrays, network.backend) for k, v in state.items()})
+    packed: dict[str, Any] = _pack(state, arrays, network.backend)
+    return Snapshot(arrays, packed)
+
+
+def describe(run: "Run") -> dict[str, Any]:
+    """What must be the same in a fit that goes on from this one."""
+    trainer, network, epoch = run.trainer, run.trainer.network, run.epoch
+    settings = {k: v for k, v in vars(trainer.optimizer).items() if not k.startswith("_")}
+    means = [_mean(array, network.backend) for array in epoch.data.arrays]
+    return {
+        "layers": [node.record.name for node in network.graph.nodes],
+        "frozen": list(network.frozen),
+        "dtype": network.dtype,
+        "seed": trainer.seed,
+        "loss": repr(network.loss),
+        "metrics": list(network.metrics),
+        "optimizer": f"{type(trainer.optimizer).__name__} {settings}",
+        "rows": epoch.data.rows,
+        "batches": [epoch.steps, epoch.sizes[0]],
+        "shuffle": epoch.order,
+        "means of the data": means,
+    }
+
+
+def _mean(array: Any, backend: Backend) -> float:
+    xp = backend.xp
+    return float(xp.mean(xp.astype(array, backend.dtype("float64"))))
+
+
+def _schedule(run: "Run") -> Any:
+    """The schedule as it is now, which a callback may have changed; None for a user's function."""
+    try:
+        return encode(run.trainer.optimizer.learning_rate, "learning_rate")
+    except XpnetError:
+        return None
+
+
+def check(run: "Run", snapshot: Snapshot) -> None:
+    """Raise unless the snapshot is of this model, these data and these callbacks."""
+    network = run.trainer.network
+    state = _unpack(snapshot.state, snapshot.arrays)
+    found = {name: tuple(shape) for name, shape in state["parameters"].items()}
+    _same("parameters", found, network.table.shapes)
+    for what, there in state["fit"].items():
+        here = run.fit.get(what)
+        if what == "means of the data":
+            _same_data(there, here)
+        elif what in ("rows", "batches"):
+            _same(what, there, here, DataError, "with the same data and batch size")
+        else:
+            _same(what, there, here)
+    slots = {name.removeprefix("slots.") for name in snapshot.arrays if name.startswith("slots.")}
+    _same("optimizer's vectors", slots, set(run.trainer.updater.slots))
+    classes = [entry["class"] for entry in state["callbacks"]]
+    _same("callbacks with a state", classes, [type(c).__name__ for c, _ in run.callbacks.states()])
+
+
+def _same(
+    what: str,
+    there: Any,
+    here: Any,
+    error: type[XpnetError] = ArgumentError,
+    mend: str = "with the model and the fit as they were",
+) -> None:
+    if there != here:
+        raise error(
+            f"the checkpoint is of another fit: {what} there: {there}; here: {here}. Resume {mend}."
+        )
+
+
+def _same_data(there: list[float], here: Any) -> None:
+    """Backends add in different orders, so that means are equal to rounding."""
+    near = len(there) == len(here) and all(
+        isclose(a, b, rel_tol=1e-4, abs_tol=1e-6) for a, b in zip(there, here, strict=True)
+    )
+    if not near:
+        raise DataError(
+            f"the checkpoint is of other data: inputs, targets and weights have the means {there} "
+            f"there, {here} here. Resume with the same data."
+        )
 
 
 def put_back(run: "Run", snapshot: Snapshot) -> None:
-    """Let a fit that is about to begin go on from a snapshot, after checking that it fits."""
+    """Let a fit that is about to begin go on from a snapshot that was checked."""
     trainer, network = run.trainer, run.trainer.network
-    state = {name: _unpack(value, snapshot.arrays) for name, value in snapshot.state.items()}
-    _check(run, state, snapshot.arrays)
+    state = _unpack(snapshot.state, snapshot.arrays)
     backend = network.backend
     network.set_params(backend.asarray(snapshot.arrays["params"], network.dtype))
     slots = {
@@ -77,68 +137,43 @@ def put_back(run: "Run", snapshot: Snapshot) -> None:
     }
     trainer.updater.put(slots, state["updates"])
     trainer.epoch, trainer.step = state["epoch"], state["step"]
+    if state["schedule"] is not None:
+        trainer.optimizer.learning_rate = decode(state["schedule"])
     trainer.keep("the checkpoint")
-    run.end, run.batch, run.seconds = state["end"], state["batch"], state["seconds"]
-    run.stopping = state["stopping"]
+    run.begin, run.batch, run.rate = state["begin"], state["batch"], state["rate"]
+    run.seconds, run.stopping = state["seconds"], state["stopping"]
     for row in state["history"]:
         run.history.append(row)
     run.epoch.restore(snapshot.arrays["results"])
     run.callbacks.put_back(run.model, [entry["state"] for entry in state["callbacks"]])
 
 
-def _sizes(run: "Run") -> dict[str, int]:
-    """What must be the same for the batches to be the same."""
-    return {"rows": run.epoch.data.rows, "batches": run.epoch.steps, "first": run.epoch.sizes[0]}
-
-
-def _check(run: "Run", state: dict[str, Any], arrays: dict[str, Any]) -> None:
-    """Raise unless the snapshot is of this model, these data and these callbacks."""
-    network = run.trainer.network
-    found = {name: tuple(shape) for name, shape in state["parameters"].items()}
-    _same("parameters", found, network.table.shapes)
-    _same("frozen layers", tuple(state["frozen"]), network.frozen)
-    _same("dtype", state["dtype"], network.dtype)
-    _same("optimizer", state["optimizer"], type(run.trainer.optimizer).__name__)
-    slots = {name.removeprefix("slots.") for name in arrays if name.startswith("slots.")}
-    _same("optimizer's vectors", slots, set(run.trainer.updater.slots))
-    if state["sizes"] != _sizes(run):
-        raise DataError(
-            "the checkpoint is of a fit with other data or another batch size: "
-            f"{state['sizes']} there, {_sizes(run)} here. Resume with the same data and settings."
-        )
-    classes = [entry["class"] for entry in state["callbacks"]]
-    _same("callbacks with a state", classes, [type(c).__name__ for c, _ in run.callbacks.states()])
-
-
-def _same(what: str, there: Any, here: Any) -> None:
-    if there != here:
-        raise ArgumentError(
-            f"the checkpoint does not go with this model: {what} there: {there}; here: {here}. "
-            "Make the model and the fit as they were."
-        )
-
-
-def _pack(value: Any, path: str, arrays: dict[str, Any], backend: Backend) -> Any:
-    """A state as JSON can hold it; its arrays go to `arrays` under their path."""
+def _pack(value: Any, arrays: dict[str, Any], backend: Backend) -> Any:
+    """A state as JSON can hold it; its arrays go to `arrays` under a number."""
     if isinstance(value, dict):
-        return {k: _pack(v, f"{path}.{k}", arrays, backend) for k, v in value.items()}
+        if not all(isinstance(key, str) and not key.startswith("$") for key in value):
+            raise ArgumentError(
+                f"the state of a callback must have texts as keys, got {list(value)}."
+            )
+        return {k: _pack(v, arrays, backend) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_pack(v, f"{path}.{i}", arrays, backend) for i, v in enumerate(value)]
+        return [_pack(v, arrays, backend) for v in value]
     if hasattr(value, "shape") and hasattr(value, "dtype"):
-        arrays[path] = backend.to_numpy(backend.copy(value))
-        return _ARRAY + path
+        name = f"callbacks.{len(arrays)}"
+        arrays[name] = backend.to_numpy(backend.copy(backend.asarray(value)))
+        return {_ARRAY: name}
     if isinstance(value, float) and not isfinite(value):
-        return _FLOAT + str(value)
+        return {_FLOAT: str(value)}
     return value
 
 
 def _unpack(value: Any, arrays: dict[str, Any]) -> Any:
-    if isinstance(value, dict):
-        return {k: _unpack(v, arrays) for k, v in value.items()}
     if isinstance(value, list):
         return [_unpack(v, arrays) for v in value]
-    if isinstance(value, str) and value.startswith(_ARRAY):
-        return arrays[value.removeprefix(_ARRAY)]
-    if isinstance(value, str) and value.startswith(_FLOAT):
-        return float(value.removeprefix(_FLOAT))
-    return value
+    if not isinstance(value, dict):
+        return value
+    if _ARRAY in value:
+        return arrays[value[_ARRAY]]
+    if _FLOAT in value:
+        return float(value[_FLOAT])
+    return {k: _unpack(v, arrays) for k, v in value.items()}

@@ -2,6 +2,7 @@
 
 import json
 import struct
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -121,7 +122,7 @@ def test_descriptions(data):
         for key in path:
             place = place[key]
         if data.draw(st.booleans()) or isinstance(place, list):
-            place[last] = data.draw(VALUES)
+            place[last] = deepcopy(data.draw(VALUES))  # a later change is to leave the pool
         else:
             del place[last]
     header["__metadata__"]["xpnet"] = json.dumps(described)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from xpnet.errors import ArgumentError
@@ -9,6 +10,7 @@ from xpnet.errors import ArgumentError
 if TYPE_CHECKING:
     from xpnet.train.model import Model
     from xpnet.train.run import Run
+    from xpnet.train.saving import Snapshot
 
 __all__ = ["Callback", "Callbacks"]
 
@@ -25,6 +27,9 @@ class Callback:
 
         `columns` are those of its history. Called before anything is changed.
         """
+
+    def on_run_begin(self, run: "Run", snapshot: "Snapshot | None") -> None:
+        """Run before all else in a fit, with the snapshot that it goes on from."""
 
     def on_fit_begin(self, model: "Model") -> None:
         """Run before the first epoch."""
@@ -57,11 +62,27 @@ class Callback:
 
 class _Function(Callback):
     def __init__(self, function: Callable[..., Any]) -> None:
+        _check_signature(function)
         self._function = function
 
     def on_epoch_end(self, model: "Model", epoch: int, logs: dict[str, float]) -> bool | None:
         result: bool | None = self._function(model, epoch, logs)
         return result
+
+
+def _check_signature(function: Callable[..., Any]) -> None:
+    """Raise for a function that cannot be called as a callback is, as far as Python can tell."""
+    try:
+        bind = signature(function).bind
+    except (TypeError, ValueError):  # some compiled functions have no signature
+        return
+    try:
+        bind(None, 1, {})
+    except TypeError as error:
+        raise ArgumentError(
+            f"a function given as a callback is called as f(model, epoch, logs); {function!r} "
+            f"cannot be: {error}."
+        ) from error
 
 
 def _own(callback: Callback, event: str) -> bool:
@@ -96,6 +117,11 @@ class Callbacks:
         """Ask all."""
         for callback in self._all:
             callback.check(columns)
+
+    def run_begin(self, run: "Run", snapshot: "Snapshot | None") -> None:
+        """Tell all."""
+        for callback in self._all:
+            callback.on_run_begin(run, snapshot)
 
     def fit_begin(self, model: "Model") -> None:
         """Tell all."""

@@ -2,20 +2,24 @@
 
 import os
 from pathlib import Path
+from time import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from xpnet.arguments import count
-from xpnet.errors import ArgumentError, UnknownNameError
+from xpnet.errors import ArgumentError, FormatError, UnknownNameError
 from xpnet.optim.lbfgs import LBFGS
 from xpnet.train.callbacks.base import Callback
-from xpnet.train.saving import checkpoints, write_snapshot
+from xpnet.train.saving import checkpoints, read_snapshot, step_of, write_snapshot
 from xpnet.train.snapshot import take
 
 if TYPE_CHECKING:
     from xpnet.train.model import Model
     from xpnet.train.run import Run
+    from xpnet.train.saving import Snapshot
 
 __all__ = ["Checkpoint"]
+
+_STALE = 3600.0  # seconds; a file that is being written is younger
 
 
 class Checkpoint(Callback):
@@ -25,7 +29,8 @@ class Checkpoint(Callback):
     vectors, schedules, dropout, the order of the samples and the place in the epoch, the history
     and the callbacks are what they were, so that the result has the same bits as that of a run
     which was never broken off. A folder without checkpoints begins at the beginning, so one
-    program can be started again and again.
+    program can be started again and again. A larger ``epochs`` than before trains longer. Each fit
+    needs a folder of its own.
 
     Parameters
     ----------
@@ -48,8 +53,9 @@ class Checkpoint(Callback):
     -----
     A file is written beside the old ones and then renamed, so that whatever happens there is a
     whole one. Values are copied from a GPU for each, which waits for it. The data are not kept:
-    resume with the same data, batch size and callbacks. An order of the samples that a function
-    of one's own draws is that function's to repeat.
+    resume with the same data, batch size and callbacks. Parameters that are NaN or infinite are
+    not written. A learning rate that is a function of one's own is taken as it is given. An order
+    of the samples that a function of one's own draws is that function's to repeat.
 
     Examples
     --------
@@ -92,8 +98,21 @@ class Checkpoint(Callback):
         if isinstance(model.optimizer, LBFGS):
             raise ArgumentError("a fit by L-BFGS has no checkpoints: SciPy keeps its state.")
 
+    def on_run_begin(self, run: "Run", snapshot: "Snapshot | None") -> None:
+        step = -1 if snapshot is None else snapshot.state["step"]
+        later = [p for p in checkpoints(self.folder) if step_of(p) > step and _whole(p)]
+        if later:
+            raise ArgumentError(
+                f"{self.folder} holds checkpoints that this fit does not go on from, such as "
+                f"{later[-1].name}: give fit resume_from={str(self.folder)!r} to go on from the "
+                "newest, or let each fit have a folder of its own."
+            )
+        for path in self.folder.glob(".xpnet-*.tmp"):
+            if time() - path.stat().st_mtime > _STALE:  # of a process that was killed
+                path.unlink(missing_ok=True)
+
     def on_safe_point(self, model: "Model", run: "Run") -> None:
-        if run.last or self._due(run):
+        if (run.last or self._due(run)) and run.trainer.finite():
             path = self.folder / f"checkpoint-{run.trainer.step:012d}.safetensors"
             write_snapshot(path, take(run))
             for old in checkpoints(self.folder)[: -self.keep]:
@@ -103,3 +122,10 @@ class Checkpoint(Callback):
         if self.unit == "epoch":
             return run.batch == 0 and run.trainer.epoch % self.every == 0
         return run.trainer.step % self.every == 0
+
+
+def _whole(path: Path) -> bool:
+    try:
+        return read_snapshot(path) is not None
+    except FormatError:
+        return False

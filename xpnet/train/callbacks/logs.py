@@ -13,6 +13,8 @@ from xpnet.train.callbacks.base import Callback
 
 if TYPE_CHECKING:
     from xpnet.train.model import Model
+    from xpnet.train.run import Run
+    from xpnet.train.saving import Snapshot
 
 __all__ = ["CSVLog", "JSONLinesLog"]
 
@@ -28,6 +30,18 @@ class _Log(Callback):
         self.path = Path(path)
         self._append, self._overwrite = bool(append), bool(overwrite)
         self._file: IO[str] | None = None
+
+    def on_run_begin(self, run: "Run", snapshot: "Snapshot | None") -> None:
+        if snapshot is not None:
+            self._append, self._overwrite = True, False
+
+    def get_state(self) -> dict[str, Any]:
+        return {"size": self.path.stat().st_size if self._file is not None else 0}
+
+    def set_state(self, model: "Model", state: dict[str, Any]) -> None:
+        assert self._file is not None
+        if self._file.tell() > state["size"]:  # what came behind the checkpoint is written again
+            self._file.truncate(state["size"])
 
     def on_fit_begin(self, model: "Model") -> None:
         try:

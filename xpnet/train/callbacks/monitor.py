@@ -91,6 +91,12 @@ class GradientMonitor(Callback):
             cells = step, model.epoch + 1, loss, name, gradient, parameter, update, ratio, inactive
             self._rows.append(dict(zip(_COLUMNS, cells, strict=True)))
 
+    def get_state(self) -> dict[str, Any]:
+        return {"_rows": self._rows}
+
+    def set_state(self, model: "Model", state: dict[str, Any]) -> None:
+        vars(self).update(state)
+
     def __getitem__(self, name: str) -> dict[str, list[Any]]:
         rows = [row for row in self._rows if row["name"] == name]
         if not rows:

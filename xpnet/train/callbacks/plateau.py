@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from xpnet.arguments import count, number, positive
 from xpnet.errors import ArgumentError
-from xpnet.optim.base import Optimizer
 from xpnet.optim.lbfgs import LBFGS
 from xpnet.optim.schedules import Constant, Scaled
 from xpnet.train.callbacks.base import Callback
@@ -88,7 +87,6 @@ class ReduceOnPlateau(Callback):
         self.reductions: list[int] = []
         self._best = self._watched.worst
         self._waited = self._cooling = 0
-        self._made: list[tuple[bool, float]] = []  # what was assigned: a rate, or a factor
 
     def check(self, columns: tuple[str, ...]) -> None:
         self._watched.check(columns)
@@ -110,13 +108,11 @@ class ReduceOnPlateau(Callback):
             self._reduce(model, epoch)
 
     def get_state(self) -> dict[str, Any]:
-        names = ("reductions", "_best", "_waited", "_cooling", "_made")
+        names = ("reductions", "_best", "_waited", "_cooling")
         return {name: getattr(self, name) for name in names}
 
     def set_state(self, model: "Model", state: dict[str, Any]) -> None:
         vars(self).update(state)
-        for constant, amount in self._made:
-            _lower(model.optimizer, constant, amount)
 
     def _reduce(self, model: "Model", epoch: int) -> None:
         """Lower the rate of the epochs to come, unless it is at its least."""
@@ -125,13 +121,7 @@ class ReduceOnPlateau(Callback):
         lower = max(rate * self._factor, self._min_rate)
         if not 0 < lower < rate:
             return
-        constant = isinstance(optimizer.learning_rate, Constant)
-        self._made.append((constant, lower if constant else lower / rate))
-        _lower(optimizer, *self._made[-1])
+        schedule = optimizer.learning_rate
+        constant = isinstance(schedule, Constant)
+        optimizer.learning_rate = Constant(lower) if constant else Scaled(schedule, lower / rate)
         self.reductions.append(epoch)
-
-
-def _lower(optimizer: Optimizer, constant: bool, amount: float) -> None:
-    """Give an optimiser this rate, or scale its schedule by this factor."""
-    schedule = optimizer.learning_rate
-    optimizer.learning_rate = Constant(amount) if constant else Scaled(schedule, amount)

@@ -1,5 +1,11 @@
 """Files: models, and checkpoints of their training."""
 
-from xpnet.train.saving.snapshots import checkpoints, read_snapshot, write_snapshot
+from xpnet.train.saving.snapshots import (
+    Snapshot,
+    checkpoints,
+    read_snapshot,
+    step_of,
+    write_snapshot,
+)
 
-__all__ = ["checkpoints", "read_snapshot", "write_snapshot"]
+__all__ = ["Snapshot", "checkpoints", "read_snapshot", "step_of", "write_snapshot"]

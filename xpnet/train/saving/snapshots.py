@@ -1,23 +1,50 @@
 """Snapshots of a fit as files, and the newest of a folder."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from warnings import warn
 
 from xpnet.errors import ArgumentError, FormatError
 from xpnet.train.saving.file import read_file, write_file
-from xpnet.train.snapshot import Snapshot
 
-__all__ = ["checkpoints", "read_snapshot", "write_snapshot"]
+__all__ = ["Snapshot", "checkpoints", "read_snapshot", "step_of", "write_snapshot"]
 
 _FORMAT = {"format": "xpnet checkpoint", "version": 1}
 _PATTERN = "checkpoint-*.safetensors"
+KEYS = frozenset(
+    "fit parameters updates epoch step batch begin seconds stopping rate schedule history "
+    "callbacks".split()
+)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A fit between two steps.
+
+    Attributes
+    ----------
+    arrays : dict of str to NumPy array
+        Parameters and the optimiser's vectors, each flat; the results of the present epoch's
+        batches; arrays of callbacks.
+    state : dict
+        Everything else, ready for JSON.
+    """
+
+    arrays: dict[str, Any]
+    state: dict[str, Any]
 
 
 def checkpoints(folder: Path) -> list[Path]:
     """The checkpoints of a folder, the newest last."""
     return sorted(folder.glob(_PATTERN))
+
+
+def step_of(path: Path) -> int:
+    """The step of a checkpoint, by its name; 0 for a name that tells none."""
+    number = path.stem.removeprefix("checkpoint-")
+    return int(number) if number.isdecimal() else 0
 
 
 def write_snapshot(path: Path, snapshot: Snapshot) -> None:
@@ -43,7 +70,7 @@ def read_snapshot(source: Any) -> Snapshot | None:
     if path.is_dir():
         return _newest(checkpoints(path))
     if not path.exists():
-        if path.suffix:
+        if path.suffix == ".safetensors":
             raise ArgumentError(f"there is no checkpoint {path}.")
         return None  # a folder that the first checkpoint will make
     return _read(path)
@@ -69,4 +96,7 @@ def _read(path: Path) -> Snapshot:
             f"{path} has version {data.get('version')!r} of the checkpoint format, this xpnet "
             f"reads {_FORMAT['version']}."
         )
-    return Snapshot(arrays, data["state"])
+    state = data.get("state")
+    if not isinstance(state, dict) or not state.keys() >= KEYS or "params" not in arrays:
+        raise FormatError(f"{path} is no whole checkpoint: parts of its state are missing.")
+    return Snapshot(arrays, state)
