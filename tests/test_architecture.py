@@ -67,7 +67,7 @@ OWNERS = {
     "matplotlib": ["xpnet.plot", "xpnet.cli"],
     "pooch": ["xpnet.datasets", "xpnet.cli"],
     "tqdm": ["xpnet.train.progress", "xpnet.cli"],
-    "safetensors": ["xpnet.train.saving.file"],
+    "safetensors": ["xpnet.train.saving.file", "xpnet.cli.export"],
     "tensorboardX": ["xpnet.train.callbacks.tensorboard"],
 }
 # Loaded when they are used, never by `import xpnet`; numpy alone may be imported at once.

@@ -91,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(metavar="COMMAND")
     _add_train(commands)
     _add_saved(commands)
+    _add_export(commands)
     info = commands.add_parser(
         "info",
         help="show what is installed and works here",
@@ -133,7 +134,7 @@ def _add_train(commands: Any) -> None:
     add("--epochs", type=_count, metavar="N", help="passes over the training data")
     add("--batch-size", type=_count, metavar="B", help="samples in one step")
     add("--learning-rate", type=float, metavar="R", help="size of a step")
-    add("--optimizer", default="adam", metavar="NAME", help="adam or sgd")
+    add("--optimizer", default="adam", metavar="NAME", help="adam, sgd, adamw, rmsprop, lion, ...")
     add("--seed", type=int, default=0, metavar="S", help="of weights, shuffles, a file's split")
     where = train.add_argument_group("where it computes")
     add = where.add_argument
@@ -143,6 +144,8 @@ def _add_train(commands: Any) -> None:
     add = output.add_argument
     add("--plot", metavar="FILE", help="draw loss and accuracy (.png, .pdf, .svg; xpnet[plot])")
     add("--save", metavar="FILE", help="write the model, for predict, evaluate and inspect")
+    add("--checkpoint", metavar="DIR", help="write a checkpoint into this folder after each epoch")
+    add("--resume", action="store_true", help="go on from the newest checkpoint of the folder")
     add("--json", action="store_true", help="only one JSON object on stdout, all text on stderr")
     train.set_defaults(run=_train, parser=train)
 
@@ -165,6 +168,21 @@ def _add_saved(commands: Any) -> None:
         else:
             command.add_argument("--json", action="store_true", help="print one JSON object")
         command.set_defaults(run=function, parser=command)
+
+
+def _add_export(commands: Any) -> None:
+    export = commands.add_parser(
+        "export",
+        help="write a saved model for another library",
+        description="Write a saved model as ONNX, or its arrays by PyTorch's names (safetensors).",
+    )
+    export.add_argument("model", metavar="MODEL", help="what xpnet train --save wrote")
+    export.add_argument("--to", choices=("onnx", "torch"), required=True, help="for which library")
+    export.add_argument(
+        "--out", metavar="FILE", help="default: MODEL.onnx, MODEL.torch.safetensors"
+    )
+    export.add_argument("--probabilities", action="store_true", help="end an ONNX file in softmax")
+    export.set_defaults(run=_export, parser=export)
 
 
 def _count(text: str) -> int:
@@ -212,6 +230,12 @@ def _inspect(arguments: argparse.Namespace) -> None:
     from xpnet.cli.inspection import inspect
 
     inspect(arguments)
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from xpnet.cli.export import export
+
+    export(arguments)
 
 
 def _info(_: argparse.Namespace) -> None:

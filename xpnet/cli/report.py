@@ -58,11 +58,18 @@ class Rows(Callback):
         """Print."""
         row = self._units.row(logs)
         self.history.append(row)
-        if len(self.history) == 1:
+        if not self._widths:
             names = [name for name in row if name != _HIDDEN]
             self._widths = [max(len(name), _WIDTH) for name in names]
             self._print(names)
         self._print([_shown(k, v) for k, v in row.items() if k != _HIDDEN])
+
+    def get_state(self) -> dict[str, Any]:
+        return {"rows": list(self.history)}
+
+    def set_state(self, model: Model, state: dict[str, Any]) -> None:
+        for row in state["rows"]:
+            self.history.append(row)
 
     def _print(self, cells: list[str]) -> None:
         line = "  ".join(c.rjust(w) for c, w in zip(cells, self._widths, strict=True))

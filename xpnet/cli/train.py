@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 from time import perf_counter
 from typing import Any, TextIO
 
@@ -11,9 +12,11 @@ from xpnet.cli import plot
 from xpnet.cli.defaults import LEARNING_RATE_SGD
 from xpnet.cli.report import Rows, Units, as_json, describe, results
 from xpnet.cli.source import Source, load
+from xpnet.errors import ArgumentError
 from xpnet.nn import activation
 from xpnet.optim import get_optimizer
-from xpnet.train import MLP, Model
+from xpnet.train import MLP, Checkpoint, Model
+from xpnet.train.saving import checkpoints
 from xpnet.train.saving.file import check_place
 
 __all__ = ["train"]
@@ -36,13 +39,15 @@ def train(arguments: argparse.Namespace) -> None:
     units = Units(source.classes, source.unit, source.y_test)
     rows = Rows(units, out)
     start = perf_counter()
-    model.fit(
+    folder = arguments.checkpoint
+    history = model.fit(
         source.X,
         source.y,
         epochs=arguments.epochs,
         batch_size=arguments.batch_size,
         validation_data=(source.X_test, source.y_test),
-        callbacks=[rows],
+        callbacks=[rows, *([] if folder is None else [Checkpoint(folder)])],
+        resume_from=folder if arguments.resume else None,
     )
     seconds = perf_counter() - start
     found = units.results(model.evaluate(source.X_test, source.y_test))
@@ -57,6 +62,8 @@ def train(arguments: argparse.Namespace) -> None:
     if arguments.plot:
         plot.draw(arguments.plot, rows.history, arguments.data)
         print(f"curves: {arguments.plot}", file=out)
+    if history.interrupted:
+        raise KeyboardInterrupt  # what was learned was measured and saved; say how it ended
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -65,10 +72,22 @@ def _check(arguments: argparse.Namespace) -> None:
         plot.check(arguments.plot)
     if arguments.save is not None:
         check_place(arguments.save)
+    _check_checkpoints(arguments)
     resolve(arguments.backend)
     check_float(arguments.dtype)
     activation(arguments.activation)
     get_optimizer(arguments.optimizer, arguments.learning_rate)
+
+
+def _check_checkpoints(arguments: argparse.Namespace) -> None:
+    if arguments.resume and arguments.checkpoint is None:
+        raise ArgumentError("--resume needs --checkpoint FOLDER, from which to go on.")
+    folder = arguments.checkpoint
+    if folder is not None and not arguments.resume and checkpoints(Path(folder)):
+        raise ArgumentError(
+            f"--checkpoint {folder}: the folder holds checkpoints. Add --resume to go on from the "
+            "newest, or name another folder."
+        )
 
 
 def _fill_in(arguments: argparse.Namespace, source: Source) -> None:
