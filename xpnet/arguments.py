@@ -1,12 +1,35 @@
 """Checks of the numbers that users pass; each error says what was expected and what came."""
 
+from collections.abc import Iterable
 from math import isfinite
 from numbers import Integral, Real
 from typing import Any
 
-from xpnet.errors import ArgumentError
+from xpnet.errors import ArgumentError, nearest
 
-__all__ = ["count", "finite", "number", "positive"]
+__all__ = ["count", "finite", "number", "positive", "refuse_unknown"]
+
+_ELSEWHERE = {  # what other libraries call it
+    "lr": "learning_rate",
+    "betas": "beta1",
+    "eps": "epsilon",
+    "clipnorm": "clip_norm",
+    "clipvalue": "clip_value",
+    "global_clipnorm": "clip_global_norm",
+    "hidden_layer_sizes": "sizes",
+}
+
+
+def refuse_unknown(owner: str, given: Iterable[str], valid: Iterable[str], more: str = "") -> None:
+    """Raise `TypeError`, as Python does, for a keyword that is not among the valid ones."""
+    names = list(valid)
+    for name in given:
+        if name in names:
+            continue
+        meant = _ELSEWHERE.get(name)
+        near = meant if meant in names else nearest(name, names)
+        hint = more or (f" Did you mean {near!r}?" if near else "")
+        raise TypeError(f"{owner} has no setting {name!r}.{hint} Settings: {', '.join(names)}.")
 
 
 def count(name: str, value: Any, low: int = 1, below: int | None = None) -> int:

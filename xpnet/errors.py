@@ -31,15 +31,25 @@ class ArgumentError(XpnetError, ValueError):
     """An argument has a value outside of what it may be (a learning rate of -1)."""
 
 
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The name that was probably meant: equal but for case, begun by it, or alike."""
+    from difflib import get_close_matches
+
+    text, lower = name.lower(), {n.lower(): n for n in names}
+    begun = [n for n in lower if n.startswith(text) and len(text) > 1]
+    within = [n for n in lower if (text in n or n in text) and min(len(text), len(n)) > 2]
+    alike = get_close_matches(text, lower, n=1, cutoff=0.5)
+    near = [*(n for n in lower if n == text), *begun, *alike, *within]
+    return lower[near[0]] if near else None
+
+
 class UnknownNameError(ArgumentError):
     """A name (of a loss, an activation, a backend, ...) is not one that xpnet knows."""
 
     def __init__(self, kind: str, name: object, valid: Iterable[str]) -> None:
-        from difflib import get_close_matches
-
         names = sorted(valid)
-        near = get_close_matches(str(name), names, n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        near = nearest(str(name), names)
+        hint = "" if near is None else f" Did you mean {near!r}?"
         super().__init__(f"unknown {kind} {name!r}.{hint} Valid names: {', '.join(names)}.")
 
 

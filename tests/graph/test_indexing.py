@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+import xpnet
 from xpnet import ops, value_and_grad
 from xpnet.errors import GraphError, ShapeError
 from xpnet.graph import Graph, interpret
@@ -21,6 +22,12 @@ KEYS = [
     np.s_[:],
     np.s_[()],
     np.s_[np.int64(1) :],
+    0,
+    np.s_[:, -1],
+    np.s_[..., 2],
+    np.s_[1:, np.int64(0), 1:3],
+    np.s_[-2, :, 3],
+    np.s_[1, 2, -4],
 ]
 
 
@@ -58,8 +65,9 @@ def test_what_cuts_nothing_adds_nothing():
 @pytest.mark.parametrize(
     "key",
     [
-        0,
-        np.s_[:, 1],
+        np.s_[:, 0, 0],
+        np.s_[:, [0]],
+        np.s_[:, 1.0],
         np.s_[::2],
         np.s_[::-1],
         np.s_[..., ...],
@@ -73,8 +81,23 @@ def test_what_cuts_nothing_adds_nothing():
     ids=str,
 )
 def test_other_indices_are_refused(key):
-    with pytest.raises(GraphError, match=r"2 dimensions can be indexed by up to 2 slices"):
+    with pytest.raises(GraphError, match="2 dimensions can be indexed by up to 2 whole numbers"):
         part(key, np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("at", [3, -4])
+def test_an_index_beyond_the_end_is_refused(at):
+    with pytest.raises(ShapeError, match=rf"index {at} is out of range for axis 1 of shape \(2, 3"):
+        part(np.s_[:, at], np.ones((2, 3)))
+
+
+def test_a_loss_of_the_first_column():
+    """The target (n,) of one output is a column too."""
+    x, t = np.arange(6.0).reshape(3, 2), np.array([1.0, -2.0, 0.5])
+    loss = lambda o, t: ops.abs(o[:, 0] - t[:, 0])  # noqa: E731
+    model = xpnet.MLP([2, 1], loss=loss, dtype="float64")
+    found = model.evaluate(x, t)
+    assert np.isclose(found["loss"], np.abs(model.predict(x)[:, 0] - t).mean())
 
 
 def test_values_are_no_bounds():

@@ -103,11 +103,15 @@ class Value:
     __lt__ = __le__ = __gt__ = __ge__ = _compare
 
     def __getitem__(self, key: Any) -> Value:
-        """A part of it, by slices: ``x[:, 2:5]``, ``x[..., :3]``."""
+        """A part of it: ``x[:, 2:5]``, ``x[..., :3]``; a whole number removes its axis."""
         value = self
-        for axis, part in cuts(key, self.ndim):
+        parts, removed = cuts(key, self.shape)
+        for axis, part in parts:
             value = ops.slice(value, axis=axis, start=part.start, stop=part.stop)
-        return value
+        if not removed:
+            return value
+        shape = tuple(n for i, n in enumerate(value.shape) if i not in removed)
+        return self.graph.append(ops.reshape, (value,), {"shape": shape})
 
     def __bool__(self) -> bool:
         raise GraphError(

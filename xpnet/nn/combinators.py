@@ -11,6 +11,8 @@ __all__ = ["Add", "Concat", "Multiply", "Residual", "Sequential"]
 
 
 def _callables(owner: str, layers: tuple[LayerLike, ...]) -> list[LayerLike]:
+    if len(layers) == 1 and isinstance(layers[0], list | tuple):
+        raise ArgumentError(f"give the layers one by one, without a list: {owner}(a, b).")
     for position, layer in enumerate(layers):
         if isinstance(layer, type) or not callable(layer):
             what = f"the class {layer.__name__}" if isinstance(layer, type) else repr(layer)

@@ -4,11 +4,18 @@ from typing import Any
 
 from xpnet import ops
 from xpnet.arguments import count
-from xpnet.errors import ShapeError
+from xpnet.errors import ArgumentError, ShapeError
 from xpnet.graph import Value
 from xpnet.nn import init
 from xpnet.nn.activations import activation as activation_layer
-from xpnet.nn.layer import Layer, LayerLike, call
+from xpnet.nn.layer import (
+    Layer,
+    LayerLike,
+    batch_shape,
+    call,
+    check_constraint,
+    check_penalty,
+)
 
 __all__ = ["Dense", "Maxout"]
 
@@ -34,7 +41,7 @@ class Dense(Layer):
     Raises
     ------
     ArgumentError
-        If `units` is not a whole number of at least 1.
+        If `units` is not a whole number of at least 1, or a setting is not what it should be.
     ShapeError
         If it is called on an input of fewer than two dimensions (samples, features).
     """
@@ -52,17 +59,24 @@ class Dense(Layer):
         kernel_constraint: Any = None,
     ) -> None:
         self.units, self.bias = count("Dense: units", units), bool(bias)
+        if isinstance(activation, int):
+            raise ArgumentError(
+                f"Dense takes the number of outputs only, and finds that of its inputs itself: "
+                f"Dense({units}) or Dense({activation}), not Dense({units}, {activation})."
+            )
         self.activation = None if activation is None else activation_layer(activation)
         self.kernel_init, self.bias_init = init.get(kernel_init), init.get(bias_init)
-        self.kernel_penalty, self.bias_penalty = kernel_penalty, bias_penalty
-        self.kernel_constraint = kernel_constraint
+        self.kernel_penalty = check_penalty("Dense: kernel_penalty", kernel_penalty)
+        self.bias_penalty = check_penalty("Dense: bias_penalty", bias_penalty)
+        self.kernel_constraint = check_constraint("Dense: kernel_constraint", kernel_constraint)
 
     def forward(self, x: Value) -> Any:
         """Apply the affine map, then the activation."""
         if x.ndim < 2:
             raise ShapeError(
-                f"Dense expects an input of shape (samples, features), got {x.shape}: reshape one "
-                "sample to (1, features), or one feature to (samples, 1)."
+                f"Dense expects an input of shape (samples, features), got "
+                f"{batch_shape(x.shape)}: reshape one sample to (1, features), or one feature "
+                "to (samples, 1)."
             )
         y = self._product(x)
         return y if self.activation is None else call(self.activation, y)

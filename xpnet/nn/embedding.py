@@ -8,7 +8,7 @@ from xpnet.backends import is_float
 from xpnet.errors import ArgumentError
 from xpnet.graph import Value
 from xpnet.nn import init
-from xpnet.nn.layer import Layer
+from xpnet.nn.layer import Layer, check_constraint, check_penalty
 
 __all__ = ["Embedding"]
 
@@ -53,7 +53,8 @@ class Embedding(Layer):
     ) -> None:
         self.size, self.units = count("Embedding: size", size), count("Embedding: units", units)
         self.table_init = init.normal(1.0) if table_init is None else init.get(table_init)
-        self.penalty, self.constraint = penalty, constraint
+        self.penalty = check_penalty("Embedding: penalty", penalty)
+        self.constraint = check_constraint("Embedding: constraint", constraint)
 
     def forward(self, x: Value) -> Any:
         """Look the rows up."""

@@ -9,7 +9,7 @@ from xpnet.graph import ParameterSpec, Value
 from xpnet.nn.constraints import MaxNorm, UnitNorm
 from xpnet.nn.init import get as get_init
 
-__all__ = ["Layer", "LayerLike", "call"]
+__all__ = ["Layer", "LayerLike", "batch_shape", "call", "check_constraint", "check_penalty"]
 
 LayerLike = Callable[..., Any]
 
@@ -31,6 +31,29 @@ def call(layer: LayerLike, *xs: Any, name: str | None = None) -> Any:
                 "layer into xpnet.Model, or into a function for xpnet.value_and_grad."
             )
     return xs[0].graph.scope.call(layer, *xs, name=name)
+
+
+def check_penalty(what: str, penalty: Any) -> Any:
+    """The penalty, if it is a function of a parameter, or None."""
+    if penalty is not None and (isinstance(penalty, type) or not callable(penalty)):
+        raise ArgumentError(
+            f"{what} must be a function of the parameter, such as xpnet.L2(1e-4), got {penalty!r}."
+        )
+    return penalty
+
+
+def check_constraint(what: str, constraint: Any) -> Any:
+    """The constraint, if it is one that is known, or None."""
+    if constraint is not None and not isinstance(constraint, MaxNorm | UnitNorm):
+        raise ArgumentError(
+            f"{what} must be xpnet.MaxNorm(...) or xpnet.UnitNorm(), got {constraint!r}."
+        )
+    return constraint
+
+
+def batch_shape(shape: tuple[int, ...]) -> str:
+    """A batch's shape as users think of it: n for the samples, however many were traced."""
+    return str(shape).replace(str(shape[0]), "n", 1) if shape else "()"
 
 
 class Layer:
@@ -89,16 +112,8 @@ class Layer:
             Applied after every update.
         """
         lengths = tuple(count(f"parameter {name!r}: a length", n, 0) for n in shape)
-        if penalty is not None and (isinstance(penalty, type) or not callable(penalty)):
-            raise ArgumentError(
-                f"the penalty on {name!r} must be a function of it, such as xpnet.L2(1e-4), got "
-                f"{penalty!r}."
-            )
-        if constraint is not None and not isinstance(constraint, MaxNorm | UnitNorm):
-            raise ArgumentError(
-                f"the constraint on {name!r} must be xpnet.MaxNorm(...) or xpnet.UnitNorm(), got "
-                f"{constraint!r}."
-            )
+        check_penalty(f"the penalty on {name!r}", penalty)
+        check_constraint(f"the constraint on {name!r}", constraint)
         if constraint is not None and not -len(lengths) <= constraint.axis < len(lengths):
             raise ArgumentError(
                 f"{constraint!r} needs axis {constraint.axis}, which {name!r} of shape {lengths} "

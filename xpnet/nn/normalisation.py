@@ -6,7 +6,7 @@ from xpnet import ops
 from xpnet.arguments import number, positive
 from xpnet.errors import ArgumentError, ShapeError
 from xpnet.graph import Value
-from xpnet.nn.layer import Layer
+from xpnet.nn.layer import Layer, batch_shape
 
 __all__ = ["BatchNorm", "LayerNorm"]
 
@@ -25,6 +25,10 @@ class _Normalised(Layer):
         weight = self.parameter(x, "weight", shape, "ones", decay=False)
         bias = self.parameter(x, "bias", shape, "zeros", decay=False)
         return y * weight + bias
+
+
+def _too_few(name: str, x: Value) -> ShapeError:
+    return ShapeError(f"{name} expects shape (samples, ..., features), got {batch_shape(x.shape)}.")
 
 
 class LayerNorm(_Normalised):
@@ -48,7 +52,7 @@ class LayerNorm(_Normalised):
     def forward(self, x: Value) -> Any:
         """Standardize the last axis."""
         if x.ndim < 2:
-            raise ShapeError(f"LayerNorm expects shape (samples, ..., features), got {x.shape}.")
+            raise _too_few("LayerNorm", x)
         return self.scaled(x, ops.standardize_features(x, epsilon=self.epsilon))
 
 
@@ -89,7 +93,7 @@ class BatchNorm(_Normalised):
     def forward(self, x: Value) -> Any:
         """Standardize each feature."""
         if x.ndim < 2:
-            raise ShapeError(f"BatchNorm expects shape (samples, ..., features), got {x.shape}.")
+            raise _too_few("BatchNorm", x)
         flat = x if x.ndim == 2 else ops.reshape(x, shape=(-1, x.shape[-1]))
         mean = self.state(x, "running_mean", x.shape[-1:], "zeros")
         variance = self.state(x, "running_var", x.shape[-1:], "ones")

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from xpnet.errors import GraphError
 from xpnet.ops.signature import Signature
 from xpnet.typing import Shape
 
@@ -49,6 +50,16 @@ def _pass_on(xp: Any, gy: Any) -> Any:
 
 
 PASS = Vjp("pass", _pass_on, (), ())
+
+
+def _documentation(op: "Op", inputs: list[str], static: list[str], vjps: Sequence[Any]) -> str:
+    """An op's equations, shapes and settings, for `help`."""
+    gradients = [v.fn.__doc__ for v in vjps if v is not None and v.fn.__doc__]
+    lines = [op.fn.__doc__, "", f"Inputs: {', '.join(inputs) or 'any number of arrays'}."]
+    lines += [f"Settings, by name: {', '.join(static)}."] if static else []
+    lines += [f"Shapes: {op.signature}."]
+    lines += ["", "Gradients:", *gradients] if gradients else []
+    return "\n".join(str(line) for line in lines)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +113,7 @@ class Op:
             ("static", tuple(static)),
             ("shapes", shapes),
             ("vjps", vjps),
+            ("__doc__", _documentation(self, inputs, static, vjps)),
         ):
             object.__setattr__(self, key, value)
 
@@ -110,6 +122,9 @@ class Op:
             return fn
         reads, static = _parameters(fn)
         return Vjp(f"{self.name}.vjp_{name}", fn, tuple(reads[1:]), tuple(static))
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}: {self.signature}>"
 
     @property
     def variadic(self) -> bool:
@@ -149,7 +164,14 @@ class Op:
                 return graph.append(self, args, static)
         from array_api_compat import array_namespace
 
-        xp = array_namespace(*args)
+        try:
+            xp = array_namespace(*args)
+        except TypeError as error:
+            kinds = ", ".join(type(a).__name__ for a in args) or "nothing"
+            raise GraphError(
+                f"{self.name} expects an array or a symbolic value, of one library, got {kinds}: "
+                "make an array first, such as numpy.asarray(...)."
+            ) from error
         self.output_shape([tuple(getattr(a, "shape", ())) for a in args], static)
         result = self.fn(xp, *args, **static)
         return result[0] if self.residual else result

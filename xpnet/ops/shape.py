@@ -1,5 +1,6 @@
 """Ops that move elements without changing them."""
 
+from operator import index
 from typing import Any
 
 from xpnet.errors import GraphError, ShapeError
@@ -101,23 +102,48 @@ def slice_vjp(
     return xp.concat([zeros(first), gy, zeros(x_shape[axis] - last)], axis=at)
 
 
-def cuts(key: Any, ndim: int) -> list[tuple[int, slice]]:
-    """The axes that an index such as ``[:, 2:5]`` cuts, each with its slice."""
+def cuts(key: Any, shape: Shape) -> tuple[list[tuple[int, slice]], list[int]]:
+    """The axes that an index such as ``[:, 2:5]`` cuts, each with its slice; those it removes."""
+    ndim = len(shape)
     keys = key if isinstance(key, tuple) else (key,)
     dots = [i for i, k in enumerate(keys) if k is ...]
     good = all(
-        k is ... or (isinstance(k, slice) and k.step in (None, 1) and _plain(k)) for k in keys
+        k is ... or _whole(k) or (isinstance(k, slice) and k.step in (None, 1) and _plain(k))
+        for k in keys
     )
     if not good or len(dots) > 1 or len(keys) - len(dots) > ndim:
         raise GraphError(
-            f"a symbolic value of {ndim} dimensions can be indexed by up to {ndim} slices without "
-            "a step, such as [:, 2:5] or [..., :3]; use ops.reshape to remove an axis, and "
-            "ops.embedding to pick rows."
+            f"a symbolic value of {ndim} dimensions can be indexed by up to {ndim} whole numbers "
+            "and slices without a step, such as [:, 0], [:, 2:5] or [..., :3]; use ops.concat to "
+            "put several parts together, ops.reshape to add an axis, and ops.embedding to pick "
+            "rows."
         )
     at = dots[0] if dots else len(keys)
     axes = [*range(at), *range(ndim - len(keys) + at + 1, ndim)]
     parts = [k for k in keys if k is not ...]
-    return [(i, k) for i, k in zip(axes, parts, strict=False) if k != slice(None)]
+    pairs = list(zip(axes, parts, strict=False))
+    found = [(i, _one(i, k, shape) if _whole(k) else k) for i, k in pairs]
+    removed = [i for i, k in pairs if _whole(k)]
+    return [(i, k) for i, k in found if k != slice(None)], removed
+
+
+def _whole(key: Any) -> bool:
+    """Whether it is a whole number."""
+    if isinstance(key, bool | slice):
+        return False
+    try:
+        index(key)
+    except TypeError:
+        return False
+    return True
+
+
+def _one(axis: int, key: Any, shape: Shape) -> slice:
+    """The slice of the one element at a whole number."""
+    at, length = index(key), shape[axis]
+    if not -length <= at < length:
+        raise ShapeError(f"index {at} is out of range for axis {axis} of shape {shape}.")
+    return slice(at % length, at % length + 1)
 
 
 def _plain(key: slice) -> bool:

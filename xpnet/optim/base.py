@@ -1,9 +1,10 @@
 """What an optimiser is: a learning rate, and a chain of update rules on flat vectors."""
 
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any, TypedDict
 
-from xpnet.arguments import number, positive
+from xpnet.arguments import number, positive, refuse_unknown
 from xpnet.errors import ArgumentError
 from xpnet.ops import UPDATES, Update
 from xpnet.optim.schedules import Schedule, schedule
@@ -85,7 +86,10 @@ class Optimizer:
         clip_norm: float | None = None,
         clip_global_norm: float | None = None,
         average_decay: float | None = None,
+        **unknown: Any,
     ) -> None:
+        if unknown:
+            refuse_unknown(type(self).__name__, unknown, _settings(type(self)))
         if clip_norm is not None and clip_global_norm is not None:
             raise ArgumentError(
                 "give clip_norm (each parameter's gradient) or clip_global_norm (the whole "
@@ -174,6 +178,12 @@ class Optimizer:
             if value is not None and (name in _SHOWN or not name.startswith("_"))
         ]
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _settings(kind: type) -> list[str]:
+    """The keywords that an optimiser takes, its own and those of its bases."""
+    found = [p for base in kind.__mro__[:-1] for p in signature(base).parameters.values()]
+    return list(dict.fromkeys(p.name for p in found if p.kind is not p.VAR_KEYWORD))
 
 
 def _limit(name: str, value: float | None) -> float | None:

@@ -7,6 +7,7 @@ from xpnet.backends import Backend
 from xpnet.errors import DataError
 from xpnet.graph import Graph, Value
 from xpnet.train.network import Network
+from xpnet.typing import size_of
 
 __all__ = ["check_ids"]
 
@@ -41,7 +42,7 @@ def _fractional(name: str, found: Any, whole: Any, size: int, backend: Backend) 
     """The message about the first number that is not whole."""
     place = backend.to_numpy(backend.xp.argmin(backend.xp.astype(whole, backend.xp.int64)))
     value = float(backend.xp.reshape(found, (-1,))[int(place)])
-    row = int(place) // (whole.size // whole.shape[0])
+    row = int(place) // size_of(tuple(whole.shape[1:]))
     return (
         f"{name} is looked up in an Embedding of {size} rows, so it must hold whole numbers from "
         f"0 to {size - 1}; got {value:g} in row {row} (counted from 0). Give categories as numbers "

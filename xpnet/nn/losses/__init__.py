@@ -88,6 +88,15 @@ def names() -> list[str]:
     return sorted(_BY_NAME)
 
 
+def check_function(kind: str, spec: Any) -> None:
+    """Raise `ArgumentError` for what is no function of output and target, but may make one."""
+    if not callable(spec) or spec in _MAKERS:
+        raise ArgumentError(
+            f"a {kind} is a name or a function of output and target, or the result of a function "
+            f"of xpnet.losses, such as xpnet.losses.huber(delta=2.0); got {spec!r}."
+        )
+
+
 def get(spec: Any) -> Loss:
     """The loss of this name, `spec` itself if it is one, or one made of the user's function.
 
@@ -102,9 +111,5 @@ def get(spec: Any) -> Loss:
         if spec not in _BY_NAME:
             raise UnknownNameError("loss", spec, _BY_NAME)
         return _BY_NAME[spec]()
-    if not callable(spec) or spec in _MAKERS:
-        raise ArgumentError(
-            f"a loss is a name or a function of output and target, or the result of a function of "
-            f"xpnet.losses, such as xpnet.losses.huber(delta=2.0); got {spec!r}."
-        )
+    check_function("loss", spec)
     return Loss(getattr(spec, "__name__", "loss"), spec, "any")

@@ -63,6 +63,7 @@ def _get_metric(spec: Any, loss: Loss) -> Metric:
     if isinstance(spec, Loss):
         return _of_loss(spec.name, spec, loss)
     if callable(spec):
+        losses.check_function("metric", spec)
         return of_samples(getattr(spec, "__name__", type(spec).__name__), spec)
     top = re.fullmatch(r"top_([1-9]\d*)_accuracy", str(spec))
     if spec == "accuracy":
