@@ -1,5 +1,7 @@
 """How both estimators are fitted: data, head and weights are made ready, and `Model.fit` trains."""
 
+import os
+import signal
 import warnings
 from typing import Any
 
@@ -7,15 +9,16 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from xpnet.backends import dtype_name, resolve
+from xpnet.backends import dtype_name
 from xpnet.errors import ArgumentError, DataError, DivergedError
 from xpnet.estimators.bridge import FitCallbacks
-from xpnet.estimators.data import Samples, admit, admit_weights
+from xpnet.estimators.data import Samples, admit, admit_weights, backend_for
 from xpnet.estimators.fitted import FittedMLP
 from xpnet.estimators.heads import DataLoss
 from xpnet.estimators.network import draw_weights, hidden_sizes, make_network
-from xpnet.estimators.solvers import is_stochastic, make_optimizer
+from xpnet.estimators.solvers import Rate, is_stochastic, keeps_best, make_optimizer
 from xpnet.estimators.split import held_out
+from xpnet.estimators.undo import undone_by_errors
 from xpnet.estimators.watch import Watch
 from xpnet.train import Model
 
@@ -41,7 +44,26 @@ class BaseMLP(FittedMLP):
         partial: bool = False,
         initialize: bool = False,
     ) -> Any:
-        """Train, one epoch if `partial`, none if only to `initialize`."""
+        """Train, one epoch if `partial`, none if only to `initialize`; an error changes nothing."""
+        with undone_by_errors(self):
+            interrupted = self._fit_unguarded(
+                X, y, sample_weight, validation, partial=partial, initialize=initialize
+            )
+        if interrupted == "SIGTERM":
+            os.kill(os.getpid(), signal.SIGTERM)  # its usual effect, now that the state is tidy
+        return self
+
+    def _fit_unguarded(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation: tuple[Any, Any, Any],
+        *,
+        partial: bool,
+        initialize: bool,
+    ) -> str | None:
+        """The name of the signal that ended the training, if one did."""
         hidden_sizes(self.hidden_layer_sizes)
         first = not hasattr(self, "coefs_") or not (self.warm_start or partial)
         X, y = admit(self, X, y, reset=first, numeric=self._numeric)
@@ -52,15 +74,17 @@ class BaseMLP(FittedMLP):
         validated = validation[0] is not None
         self._make_ready(samples, first=first, partial=partial, validated=validated)
         if initialize:
-            return self
+            return None
         samples, held = self._divide(samples, validation, partial)
         watch = Watch(self, samples, held, is_stochastic(self))
         try:
-            self._run(samples, held, watch, 1 if partial else self.max_iter)
+            interrupted = self._run(samples, held, watch, 1 if partial else self.max_iter)
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=3)
-        self._finish(watch, partial)
-        return self
+            interrupted = "SIGINT"
+        if interrupted == "SIGINT":
+            warnings.warn("Training interrupted by user.", stacklevel=4)
+        self._finish(watch, partial, interrupted is not None)
+        return interrupted
 
     def _samples(self, X: Any, y: Any, weight: Any) -> Samples:
         """With the targets that the loss takes, in the type of the model."""
@@ -75,6 +99,8 @@ class BaseMLP(FittedMLP):
         else:
             self._sync()
         before = getattr(self, "_model", None)
+        if not keeps_best(self):  # the best weights of a fit before are none of this one
+            self.__dict__.pop("_best_state", None)
         if before is not None and partial:
             return
         sizes = [samples.X.shape[1], *hidden_sizes(self.hidden_layer_sizes), self._head.units]
@@ -85,7 +111,7 @@ class BaseMLP(FittedMLP):
             model.load_state_dict(before.state_dict())
         else:
             self._weights().put(model, *self._start(sizes, first))
-        self._model = model
+        self._model, self._rate = model, Rate(self)
         if first and self.early_stopping and is_stochastic(self):
             self._best_state = model.state_dict()
         self.t_ = getattr(self, "t_", 0)
@@ -109,8 +135,8 @@ class BaseMLP(FittedMLP):
             self._head.loss,
             make_optimizer(self),
             metrics=[DataLoss(self._head.reported)] if watched else (),
-            backend=resolve(self.backend, X),
-            dtype=self.dtype or dtype_name(X.dtype),
+            backend=backend_for(self.backend, X),
+            dtype=dtype_name(X.dtype) if self.dtype is None else self.dtype,
             seed=self._random_state.randint(_SEED, dtype=np.int64) if noisy else 0,
             input_shape=int(X.shape[1]),
             check_finite=False,
@@ -141,13 +167,13 @@ class BaseMLP(FittedMLP):
         """Samples in a batch."""
         return min(200 if self.batch_size == "auto" else self.batch_size, rows)
 
-    def _run(self, samples: Samples, held: Samples | None, watch: Watch, epochs: int) -> None:
-        """Let the model train."""
+    def _run(self, samples: Samples, held: Samples | None, watch: Watch, epochs: int) -> str | None:
+        """Let the model train; the name of the signal that ended it, if one did."""
         if is_stochastic(self) and self.batch_size != "auto" and self.batch_size > samples.rows:
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be "
                 "clipped",
-                stacklevel=5,
+                stacklevel=6,
             )
         told = [FitCallbacks(self, samples)] if hasattr(self, "_skl_callbacks") else []
         order = _Order(samples.rows, self._random_state)
@@ -167,10 +193,18 @@ class BaseMLP(FittedMLP):
             if not is_stochastic(self):
                 watch.stopped = bool(history.converged)
                 if not len(history):  # L-BFGS starts where it would end
-                    self.loss_ = self._model.evaluate(
+                    found = self._model.evaluate(
                         samples.X, samples.target, sample_weight=samples.weight,
                         batch_size=samples.rows,
-                    )["loss"]  # fmt: skip
+                    )  # fmt: skip
+                    self.loss_ = watch.loss(found)
+            return history.interrupted
+        except ArgumentError as error:
+            if held is None and "no column 'val_" in str(error):
+                raise ArgumentError(
+                    f"{error} For an estimator these are X_val= and y_val= of fit."
+                ) from error
+            raise
         except DivergedError as error:
             if getattr(self, "_best_state", None) is None:
                 raise DataError(
@@ -181,14 +215,15 @@ class BaseMLP(FittedMLP):
             warnings.warn(
                 f"{error.args[0]} Then the best weights so far were put back.",
                 ConvergenceWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
+            return None
 
     def _class_weights(self) -> Any:
         """What `Model.fit` takes as class weights; a classifier has some."""
         return None
 
-    def _finish(self, watch: Watch, partial: bool) -> None:
+    def _finish(self, watch: Watch, partial: bool, interrupted: bool) -> None:
         """Put the best weights back, show them, and warn where they are not the last word."""
         self.converged_ = watch.stopped
         best = getattr(self, "_best_state", None)
@@ -196,20 +231,20 @@ class BaseMLP(FittedMLP):
             self._model.load_state_dict(best)
         self._link()
         self.learning_rate_ = self._model.optimizer.rate(self._model.epoch)
-        if self.converged_ or partial:
+        if self.converged_ or partial or interrupted:
             return
         if is_stochastic(self) and self.n_iter_ == self.max_iter:
             text = (
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
                 "optimization hasn't converged yet."
             )
-            warnings.warn(text, ConvergenceWarning, stacklevel=4)
+            warnings.warn(text, ConvergenceWarning, stacklevel=5)
         elif not is_stochastic(self):
             text = (
                 f"lbfgs failed to converge after {self.n_iter_} iteration(s): increase max_iter or "
                 "max_fun, or scale the data."
             )
-            warnings.warn(text, ConvergenceWarning, stacklevel=4)
+            warnings.warn(text, ConvergenceWarning, stacklevel=5)
 
     def _can_partial_fit(self) -> bool:
         if not is_stochastic(self):

@@ -36,7 +36,13 @@ class FitCallbacks(Callback):
         twin = deepcopy(model)
         weights, biases = self._estimator._weights().of(twin)
         linked = [*weights, *biases]
-        return {"_model": twin, "coefs_": weights, "intercepts_": biases, "_linked": linked}
+        return {
+            "_model": twin,
+            "coefs_": weights,
+            "intercepts_": biases,
+            "_linked": linked,
+            "_checked": self._samples.X,  # an array, of which no names of columns are asked
+        }
 
     def on_fit_begin(self, model: Model) -> None:
         self._fit.call_on_fit_task_begin(**self._told())

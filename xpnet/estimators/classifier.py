@@ -17,6 +17,7 @@ from xpnet.estimators.documentation import documented
 from xpnet.estimators.heads import classifier_head
 from xpnet.estimators.labels import Labels
 from xpnet.estimators.parameters import CONSTRAINTS, keep
+from xpnet.estimators.undo import undone_by_errors
 
 __all__ = ["MLPClassifier"]
 
@@ -65,7 +66,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         **CONSTRAINTS,
         "class_weight": [str, dict, None],
     }
-    _metric = staticmethod(accuracy_score)
     score = BaseMLP.score  # not the mixin's, which knows no CuPy arrays
     _numeric = False
     classes_: Any
@@ -109,7 +109,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         callbacks: Any = None,
         initial_weights: Any = None,
         backend: Any = None,
-        dtype: str | None = None,
+        dtype: Any = None,
     ) -> None:
         keep(self, locals())
 
@@ -183,10 +183,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
                 "class_weight='balanced' needs all samples: for partial_fit give a dict, such as "
                 "that of sklearn.utils.class_weight.compute_class_weight."
             )
-        if _check_partial_fit_first_call(self, classes):
-            self.__dict__.pop("_labels", None)
         validation = (X_val, y_val, sample_weight_val)
-        return self._fit(X, y, sample_weight, validation, partial=True)  # type: ignore[no-any-return]
+        with undone_by_errors(self):
+            if _check_partial_fit_first_call(self, classes):
+                self.__dict__.pop("_labels", None)
+            return self._fit(X, y, sample_weight, validation, partial=True)  # type: ignore[no-any-return]
 
     def initialize(self, X: Any, y: Any) -> Self:
         """Make the weights without training, to be looked at or set before `partial_fit`.
@@ -212,9 +213,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
                 self.classes_ = self._labels.classes
         if known is not None or partial:
             self._labels.check(y, all_of_them=self.warm_start and known is not None and not first)
-        kind, number = self._labels.kind, self._labels.number
-        self._head = classifier_head(self.loss, kind, number)
-        self.n_outputs_ = self._head.units
+        if not self._goes_on(partial):
+            kind, number = self._labels.kind, self._labels.number
+            self._head = classifier_head(self.loss, kind, number)
+            self.n_outputs_ = self._head.units
 
     def _check_targets(self, y: Any) -> None:
         self._labels.check(y, all_of_them=False)
@@ -236,6 +238,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         if unknown:
             raise ArgumentError(f"class_weight names {unknown}, the classes are {names}.")
         return {names.index(label): weight for label, weight in given.items()}
+
+    def _metric(self, y: Any, predicted: Any, sample_weight: Any) -> float:
+        return float(accuracy_score(y, predicted, sample_weight=sample_weight))
 
     def predict(self, X: Any) -> Any:
         """The label of each sample.

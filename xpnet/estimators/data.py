@@ -1,6 +1,8 @@
 """What users give, checked by scikit-learn's rules, as arrays of one library: that of X."""
 
 from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -9,13 +11,14 @@ from sklearn.utils._array_api import get_namespace
 from sklearn.utils.validation import _check_n_features, _check_sample_weight, validate_data
 
 from xpnet.backends import Backend, backend_of, dtype_name, get, resolve
-from xpnet.errors import DataError
+from xpnet.errors import ArgumentError, DataError
 
 __all__ = [
     "Samples",
     "admit",
     "admit_inputs",
     "admit_weights",
+    "backend_for",
     "check_library",
     "library",
     "moved",
@@ -52,6 +55,27 @@ class Samples:
 def library(x: Any) -> Backend:
     """The library of an array; NumPy for everything else."""
     return backend_of(x) or get("numpy")
+
+
+def backend_for(name: str | ModuleType | None, X: Any) -> Backend:
+    """The backend by the name of it or of an Array API library; None follows X.
+
+    Raises
+    ------
+    ArgumentError
+        If it is neither, or a module: those cannot be cloned or pickled.
+    """
+    if isinstance(name, ModuleType):
+        raise ArgumentError(f"backend must be a name, got a module: give {name.__name__!r}.")
+    if name is None or name in ("numpy", "cupy", "auto"):
+        return resolve(name, X)
+    for module in (f"array_api_compat.{name}", name):
+        try:
+            found = import_module(module)
+        except (ImportError, TypeError, ValueError):  # the last two where it can be no module's
+            continue
+        return resolve(found, X)
+    return resolve(name, X)  # raises, with the valid names
 
 
 def on_host(x: Any) -> Any:
@@ -116,7 +140,7 @@ def _vector(y: Any) -> Any:
         "A column-vector y was passed when a 1d array was expected. Please change the shape of y "
         "to (n_samples, ), for example using ravel().",
         DataConversionWarning,
-        stacklevel=5,
+        stacklevel=6,
     )
     return library(y).xp.reshape(y, (-1,))
 

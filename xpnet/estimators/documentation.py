@@ -59,7 +59,8 @@ _PARAMETERS = """
         A `BatchNorm` or `LayerNorm` before each hidden activation.
     optimizer : str or Optimizer, optional
         Any of xpnet's, such as ``xpnet.AdamW(xpnet.CosineDecay(1e-3, 50))``, in place of `solver`
-        and its settings; its learning rate may be a schedule.
+        and its settings, which must keep their defaults; its learning rate may be a schedule. One
+        by name takes `learning_rate_init` if that is not its default.
     clip_value, clip_norm, clip_global_norm : float, optional
         Limits of the gradient for ``"sgd"`` and ``"adam"``; see `Optimizer`.
     scoring : str or callable, optional
@@ -72,9 +73,10 @@ _PARAMETERS = """
         xpnet's. scikit-learn's own are given to `set_callbacks`.
     initial_weights : (coefs, intercepts), optional
         Lists of arrays that the first fit starts from, in place of random ones.
-    backend : None, {"numpy", "cupy", "auto"} or namespace
-        Where to compute. None follows X.
-    dtype : {"float32", "float64"}, optional
+    backend : str, optional
+        Where to compute: ``"numpy"``, ``"cupy"``, ``"auto"``, or the name of an Array API library
+        that can be imported, such as ``"torch"``. None follows X.
+    dtype : {"float32", "float64"}, or that type of NumPy, optional
         Of the weights; by default that of X, float64 for integers.
 """.strip("\n")
 

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from inspect import signature
+from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.callback import CallbackSupportMixin
+from sklearn.metrics import check_scoring
 from sklearn.utils.validation import check_is_fitted
 
 from xpnet.arguments import count
+from xpnet.errors import ArgumentError
 from xpnet.estimators.data import Samples, admit_inputs, check_library, library, on_host
 from xpnet.estimators.network import dense_names
 from xpnet.estimators.weights import Weights
@@ -19,10 +23,28 @@ from xpnet.train import Model
 __all__ = ["FittedMLP"]
 
 
-class FittedMLP(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+def _knows_weights(scorer: Callable[..., float]) -> bool:
+    """Whether a scorer, or the metric that one of scikit-learn's calls, takes `sample_weight`."""
+    found = signature(getattr(scorer, "_score_func", scorer)).parameters
+    return "sample_weight" in found or any(p.kind is p.VAR_KEYWORD for p in found.values())
+
+
+class FittedMLP(
+    CallbackSupportMixin,  # type: ignore[misc]
+    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
+    TransformerMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
+):
     """What an estimator with a trained model can do; `BaseMLP` trains it."""
 
     _metric: Callable[..., float]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "_model" in vars(self)
+
+    def _goes_on(self, partial: bool) -> bool:
+        """Whether the network there is will be trained, not a new one."""
+        return partial and "_model" in vars(self)
 
     # --- weights ------------------------------------------------------------------------------
 
@@ -52,6 +74,7 @@ class FittedMLP(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         state = dict(super().__getstate__())
         for name in ("coefs_", "intercepts_", "_linked"):
             state.pop(name, None)
+        state.pop("_checked", None)
         if "classes_" in state:
             state["classes_"] = on_host(self.classes_)
             state["_labels"] = replace(self._labels, classes=on_host(self._labels.classes))
@@ -70,6 +93,8 @@ class FittedMLP(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         """The network's output for samples as users give them, in their library."""
         if "_model" not in vars(self):
             check_is_fitted(self)
+        if X is not None and X is vars(self).get("_checked"):
+            return self._model.predict(X)
         plain = type(X) is np.ndarray and X.ndim == 2 and not hasattr(self, "feature_names_in_")
         if not plain or not self._usual(X):
             check_library(self, X, self._linked[0], method)
@@ -106,6 +131,10 @@ class FittedMLP(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         ------
         ArgumentError
             If there is no such hidden layer.
+
+        Notes
+        -----
+        With ``set_output(transform="pandas")`` the columns are named for the last hidden layer.
         """
         check_is_fitted(self)
         check_library(self, X, self._linked[0], "transform")
@@ -113,10 +142,19 @@ class FittedMLP(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
         self._sync()
         return self._hidden(layer).predict(X)
 
-    def _hidden(self, layer: int) -> Model:
+    @property
+    def _n_features_out(self) -> int:
+        """Units of the last hidden layer, which `get_feature_names_out` names."""
+        return int(self.coefs_[-1].shape[0])
+
+    def _hidden(self, layer: Any) -> Model:
         """A model of the layers up to this hidden one, with its activation."""
         dense = [int(name.partition(".")[2]) for name in dense_names(self._network)]
         hidden = len(dense) - 1
+        if not isinstance(layer, Integral):
+            raise ArgumentError(f"layer must be a whole number, got {layer!r}.")
+        if not hidden:
+            raise ArgumentError("there is no hidden layer: hidden_layer_sizes is empty.")
         place = count("layer, from the last", layer + hidden, 0, 2 * hidden) % hidden
         front = Sequential(*self._network.layers[: dense[place + 1]])
         found = self._model
@@ -131,18 +169,25 @@ class FittedMLP(CallbackSupportMixin, TransformerMixin, BaseEstimator):  # type:
     def _validation_score(self, held: Samples) -> float:
         """The score by `scoring`, or else the estimator's own; NaN where outputs are not finite."""
         if self.scoring is not None:
-            from sklearn.metrics import check_scoring
-
-            kwargs = {} if held.weight is None else {"sample_weight": held.weight}
-            return float(check_scoring(self, self.scoring)(self, held.X, held.y, **kwargs))
+            return self._scored_by(check_scoring(self, self.scoring), held)
         output = on_host(self._model.predict(held.X))
         if not np.isfinite(output).all():
             return float("nan")
         weight = None if held.weight is None else on_host(held.weight)
         return float(self._metric(on_host(held.y), self._read(output), sample_weight=weight))
 
+    def _scored_by(self, scorer: Callable[..., float], held: Samples) -> float:
+        """A scorer's score, weighted if it knows weights."""
+        weighted = held.weight is not None and _knows_weights(scorer)
+        kwargs = {"sample_weight": held.weight} if weighted else {}
+        self._checked = held.X  # an array, though the samples may have come with names of columns
+        try:
+            return float(scorer(self, held.X, held.y, **kwargs))
+        finally:
+            del self._checked
+
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Accuracy for a classifier, R**2 for a regressor.
+        """Accuracy for a classifier, R**2 for a regressor, the mean D**2 of its quantiles.
 
         Parameters
         ----------

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from copy import copy
 from itertools import pairwise
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,11 @@ def hidden_sizes(given: Any) -> list[int]:
     Raises
     ------
     ArgumentError
-        If one is not greater than 0.
+        If one is not a whole number greater than 0.
     """
     sizes = list(given) if isinstance(given, Iterable) else [given]
-    if any(size <= 0 for size in sizes):
-        raise ArgumentError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+    if any(isinstance(n, bool) or not isinstance(n, Integral) or n <= 0 for n in sizes):
+        raise ArgumentError(f"hidden_layer_sizes must be > 0, and whole numbers, got {sizes}.")
     return [int(size) for size in sizes]
 
 

@@ -50,8 +50,8 @@ CONSTRAINTS: dict[str, Any] = {
     "restore_best": ["boolean"],
     "callbacks": [list, tuple, None],
     "initial_weights": [list, tuple, None],
-    "backend": [str, ModuleType, None],
-    "dtype": [StrOptions({"float32", "float64"}), None],
+    "backend": [str, ModuleType, None],  # a module is refused by an error that says more
+    "dtype": [StrOptions({"float32", "float64"}), type, np.dtype, None],
 }
 
 

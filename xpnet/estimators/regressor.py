@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
-from sklearn.metrics import r2_score
+from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils.metaestimators import available_if
 
 from xpnet.errors import ArgumentError
@@ -56,7 +56,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         "quantiles": [float, list, tuple, None],
         "scale_target": ["boolean"],
     }
-    _metric = staticmethod(r2_score)
     score = BaseMLP.score  # not the mixin's, which knows no CuPy arrays
     _numeric = True
 
@@ -100,7 +99,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         callbacks: Any = None,
         initial_weights: Any = None,
         backend: Any = None,
-        dtype: str | None = None,
+        dtype: Any = None,
     ) -> None:
         keep(self, locals())
 
@@ -186,8 +185,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     def _learn_targets(self, y: Any, *, first: bool, partial: bool) -> None:
         """The number of values, their scale, and the head that they need."""
         columns = 1 if y.ndim == 1 else int(y.shape[1])
-        self._head = regressor_head(self.loss, columns, self.quantiles)
-        self.n_outputs_, self._columns = self._head.units, columns
+        if self._goes_on(partial):
+            self._check_targets(y, "y")
+        else:
+            self._head = regressor_head(self.loss, columns, self.quantiles)
+            self.n_outputs_, self._columns = self._head.units, columns
+            self._levels = None if self.quantiles is None else np.atleast_1d(self.quantiles)
         if first or not hasattr(self, "_scale"):
             self._scale = self._learn_scale(y) if self.scale_target else None
 
@@ -199,10 +202,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         deviation = columns.std(axis=0)
         return columns.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
 
-    def _check_targets(self, y: Any) -> None:
+    def _check_targets(self, y: Any, name: str = "y_val") -> None:
         columns = 1 if y.ndim == 1 else int(y.shape[1])
         if columns != self._columns:
-            raise ArgumentError(f"y_val has {columns} columns, y has {self._columns}.")
+            raise ArgumentError(f"{name} has {columns} columns, the fit has {self._columns}.")
 
     def _target(self, y: Any, X: Any) -> Any:
         """The values as columns, in the library of X and in its type."""
@@ -220,6 +223,17 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
             mean, deviation = (like.xp.astype(like.asarray(a), values.dtype) for a in self._scale)
             values = values * deviation + mean
         return values[:, 0] if values.shape[1] == 1 else values
+
+    def _metric(self, y: Any, predicted: Any, sample_weight: Any) -> float:
+        """R**2; for quantiles the mean of their D**2, which is R**2 for the pinball loss."""
+        if self._levels is None:
+            return float(r2_score(y, predicted, sample_weight=sample_weight))
+        columns = np.reshape(predicted, (len(predicted), -1)).T
+        scores = [
+            d2_pinball_score(y, column, sample_weight=sample_weight, alpha=level)
+            for column, level in zip(columns, self._levels, strict=True)
+        ]
+        return float(np.mean(scores))
 
     def predict(self, X: Any) -> Any:
         """The values for each sample.

@@ -1,6 +1,7 @@
 """scikit-learn's solvers as xpnet's optimisers, and its rules for their learning rate."""
 
 from copy import deepcopy
+from inspect import signature
 from math import sqrt
 from typing import Any
 
@@ -8,7 +9,7 @@ from xpnet.errors import ArgumentError
 from xpnet.optim import LBFGS, SGD, Adam, Optimizer, get_optimizer
 from xpnet.train import Model
 
-__all__ = ["InnerAdam", "Rate", "is_stochastic", "make_optimizer"]
+__all__ = ["InnerAdam", "Rate", "is_stochastic", "keeps_best", "make_optimizer"]
 
 
 class InnerAdam(Adam):
@@ -28,7 +29,8 @@ def make_optimizer(estimator: Any) -> Optimizer:
     Raises
     ------
     ArgumentError
-        If the gradient is to be clipped where that cannot be.
+        If the gradient is to be clipped where that cannot be, or settings of `solver` are given
+        beside an `optimizer` that does not read them.
     """
     clips = ("clip_value", "clip_norm", "clip_global_norm")
     clip = {n: getattr(estimator, n) for n in clips if getattr(estimator, n) is not None}
@@ -39,7 +41,7 @@ def make_optimizer(estimator: Any) -> Optimizer:
             "object, such as xpnet.AdamW(clip_norm=1.0); L-BFGS has none."
         )
     if own is not None:
-        return get_optimizer(own) if isinstance(own, str) else deepcopy(own)
+        return _own_optimizer(estimator)
     rate = estimator.learning_rate_init
     if solver == "lbfgs":
         smallest = 5e-324  # a tolerance of 0
@@ -58,6 +60,42 @@ def is_stochastic(estimator: Any) -> bool:
     if own is None:
         return bool(estimator.solver != "lbfgs")
     return not (isinstance(own, LBFGS) or own == "lbfgs")
+
+
+def keeps_best(estimator: Any) -> bool:
+    """Whether the best weights are to be put back; L-BFGS knows no early stopping."""
+    return bool(estimator.restore_best or (estimator.early_stopping and is_stochastic(estimator)))
+
+
+_OF_SOLVERS = (
+    "solver", "learning_rate", "power_t", "momentum", "nesterovs_momentum", "beta_1", "beta_2",
+    "epsilon", "max_fun",
+)  # fmt: skip
+
+
+def _own_optimizer(estimator: Any) -> Optimizer:
+    """That of `optimizer`: by name with the estimator's rate if it was set, or a copy."""
+    own, defaults = estimator.optimizer, signature(type(estimator)).parameters
+    changed = [
+        name
+        for name in ("learning_rate_init", *_OF_SOLVERS)
+        if name in defaults and getattr(estimator, name) != defaults[name].default
+    ]
+    rate_is_set = "learning_rate_init" in changed
+    if isinstance(own, str) and own != "lbfgs" and rate_is_set:
+        changed.remove("learning_rate_init")
+    if changed:
+        raise ArgumentError(
+            f"optimizer={own!r} does not read {', '.join(changed)}: leave them at their defaults, "
+            "and set them in an optimizer object, such as xpnet.AdamW(learning_rate=0.01)."
+        )
+    if not isinstance(own, str):
+        copied: Optimizer = deepcopy(own)
+        return copied
+    optimizer: Optimizer = get_optimizer(own)
+    if rate_is_set:
+        optimizer.learning_rate = float(estimator.learning_rate_init)
+    return optimizer
 
 
 class Rate:

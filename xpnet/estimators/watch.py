@@ -4,7 +4,7 @@ from math import inf
 from typing import Any
 
 from xpnet.estimators.data import Samples
-from xpnet.estimators.solvers import Rate, is_stochastic
+from xpnet.estimators.solvers import is_stochastic, keeps_best
 from xpnet.train import Callback, Model
 
 __all__ = ["Watch"]
@@ -29,7 +29,6 @@ class Watch(Callback):
     ) -> None:
         self._estimator, self._rows, self._held = estimator, samples.rows, held
         self._patient = patient
-        self._rate = Rate(estimator)
         self._scored = held is not None and (estimator.early_stopping or estimator.restore_best)
         by_class = getattr(estimator, "class_weight", None) is not None
         weighted = (samples.weight is not None or by_class) and is_stochastic(estimator)
@@ -60,19 +59,19 @@ class Watch(Callback):
         estimator = self._estimator
         estimator.n_iter_ += 1
         estimator.t_ += self._rows
-        estimator.loss_ = self._loss(logs)
+        estimator.loss_ = self.loss(logs)
         estimator.loss_curve_.append(estimator.loss_)
         self._say(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
         if self._held is not None:
             estimator.validation_loss_curve_.append(logs["val_data_loss"])
         better = self._score(model, logs) if self._scored else self._compare_loss()
-        if better and (estimator.early_stopping or estimator.restore_best) and self._patient:
+        if better and keeps_best(estimator):
             estimator._best_state = model.state_dict()
-        self._rate.after_epoch(model, estimator.t_)
+        estimator._rate.after_epoch(model, estimator.t_)
         self.stopped = self._patient and self._out_of_patience(model)
         return self.stopped
 
-    def _loss(self, logs: dict[str, float]) -> float:
+    def loss(self, logs: dict[str, float]) -> float:
         """The loss as scikit-learn reports it."""
         factor = self._estimator._head.factor
         loss = logs["loss"] if self._losses is None else self._losses.mean()
@@ -116,7 +115,7 @@ class Watch(Callback):
             f"{what} did not improve more than tol={estimator.tol:f} for "
             f"{estimator.n_iter_no_change} consecutive epochs."
         )
-        lowered = self._rate.lower(model)
+        lowered = estimator._rate.lower(model)
         self._say(f"{message} {lowered or 'Stopping.'}")
         if lowered is not None:
             estimator._no_improvement_count = 0
