@@ -51,9 +51,10 @@ class Updater:
         self._places = {name: i for i, name in enumerate(names)}
         self._coefficients = backend.zeros((len(names),), network.dtype)
         self._written: dict[str, float] = {}
-        self._calls = self._bind() if isinstance(backend, PlannedBackend) else None
-        flushing = backend.denormals_cost and self._calls is not None
-        self._flushes = self._bind_flushes() if flushing else []
+        # Bound when they are first needed: a model that only predicts is ready sooner.
+        self._planned = isinstance(backend, PlannedBackend)
+        self._calls: list[Callable[[], Any]] = []
+        self._flushes: list[Callable[[], Any]] = []
 
     def put(self, slots: Mapping[str, Any], step: int) -> None:
         """Set the state to that of another updater of the same optimiser."""
@@ -93,11 +94,10 @@ class Updater:
         values = self._optimizer.coefficients(rate, self.step)
         if values != self._written:
             self._write(values)
-        if self._calls is None:
+        if not self._planned:
             self._interpret()
-        else:
-            for call in self._calls:
-                call()
+        for call in self._calls or self._bind():
+            call()
         if self._network.backend.denormals_cost and self.step % _FLUSH_STEPS == 0:
             self._flush()
 
@@ -131,7 +131,7 @@ class Updater:
         return [reshape(self._coefficients[i : i + 1], ()) for i in places]
 
     def _write(self, values: dict[str, float]) -> None:
-        if self._calls is None:
+        if not self._planned:
             ordered = [values[name] for name in self._places]
             self._coefficients = self._network.backend.asarray(ordered, self._network.dtype)
         else:
@@ -148,7 +148,9 @@ class Updater:
         return Recorder(backend, arena.scratch)
 
     def _bind(self) -> list[Callable[[], Any]]:
-        """Record the calls of a whole step."""
+        """Record the calls of a whole step, where there are kernels."""
+        if not self._planned:
+            return []
         recorder = self._recorder()
         for link in self._chain:
             self._bind_link(recorder, link)
@@ -156,7 +158,10 @@ class Updater:
             self._bind_constraint(recorder, name, constraint)
         for link in self._averaging:
             self._bind_link(recorder, link)
-        return recorder.calls
+        self._calls = recorder.calls
+        if self._network.backend.denormals_cost:
+            self._flushes = self._bind_flushes()
+        return self._calls
 
     def _bind_link(self, recorder: Recorder, link: Link) -> None:
         kernel = find(link.update, recorder.backend.families)
@@ -188,10 +193,11 @@ class Updater:
         The slot of a unit without gradient decays by beta a step until it is denormal, and a CPU
         computes with denormal numbers some forty times slower.
         """
-        if self._calls is None:
+        if not self._planned:
             xp, below = self._network.backend.xp, _TINY[self._network.dtype]
             flush = ops.flush_to_zero.fn
             self.slots = {n: flush(xp, v, below=below) for n, v in self.slots.items()}
+            return
         for call in self._flushes:
             call()
 
