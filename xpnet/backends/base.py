@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any
 
 from xpnet.errors import DTypeError
 from xpnet.typing import Namespace, Shape, size_of
@@ -55,7 +55,7 @@ class Backend(ABC):
     name: str
     xp: Namespace
     raw: Any = None
-    families: ClassVar[tuple[str, ...]] = ()
+    families: tuple[str, ...] = ()
     block: int | None = None
     denormals_cost: bool = False
     synchronous: bool = True
@@ -106,7 +106,15 @@ class Backend(ABC):
 
 
 class PlannedBackend(Backend):
-    """A backend whose library writes results into given memory (``out=``)."""
+    """A backend whose library writes results into given memory (``out=``).
+
+    Attributes
+    ----------
+    compiles : bool
+        Whether recorded calls are fused and compiled, see `xpnet.lowering`.
+    """
+
+    compiles: bool = False
 
     def arena(self, nbytes: int) -> Any:
         """A flat piece of memory: `nbytes` unsigned bytes."""
@@ -122,6 +130,10 @@ class PlannedBackend(Backend):
     @abstractmethod
     def gather(self, source: Any, index: Any, out: Any) -> None:
         """Write the rows of `source` that `index` names into `out`."""
+
+    @abstractmethod
+    def address(self, x: Any) -> int:
+        """Where the first element of one of this library's arrays is in its memory."""
 
     def number(self, value: float, dtype: Any) -> Any:
         """A number in the form in which the library's functions take it fastest."""

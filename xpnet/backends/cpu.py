@@ -34,15 +34,26 @@ RAW = SimpleNamespace(
 
 
 class NumpyBackend(PlannedBackend):
-    """NumPy (2.0 or newer follows the Array API standard itself)."""
+    """NumPy (2.0 or newer follows the Array API standard itself).
+
+    Parameters
+    ----------
+    compiles : bool
+        Whether recorded calls are fused into loops, which LLVM compiles (extra ``fast``).
+    """
 
     name = "numpy"
     xp = np
     raw = RAW
-    families = ("out",)
+    families: tuple[str, ...] = ("out",)
     block = 16384
     device = "cpu"
     denormals_cost = True
+
+    def __init__(self, compiles: bool = False) -> None:
+        self.compiles = compiles
+        if compiles:
+            self.families = ("loops", "out")
 
     def owns(self, x: Any) -> bool:
         return isinstance(x, np.ndarray | np.generic)
@@ -55,6 +66,9 @@ class NumpyBackend(PlannedBackend):
 
     def to_numpy(self, x: Any) -> Any:
         return np.asarray(x)
+
+    def address(self, x: Any) -> int:
+        return int(x.__array_interface__["data"][0])
 
     def quiet(self) -> Any:
         return np.errstate(all="ignore")

@@ -66,6 +66,9 @@ class CupyBackend(PlannedBackend):
     def to_numpy(self, x: Any) -> Any:
         return self._cupy.asnumpy(x)
 
+    def address(self, x: Any) -> int:
+        return int(x.data.ptr)
+
     def synchronize(self) -> None:
         self._cupy.cuda.get_current_stream().synchronize()
 

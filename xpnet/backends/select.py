@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -21,6 +22,7 @@ from xpnet.errors import (
     BackendFallbackWarning,
     BackendUnavailableError,
     DataError,
+    MissingDependencyError,
     UnknownNameError,
 )
 
@@ -43,7 +45,21 @@ class Status:
 def _numpy() -> Backend:
     from xpnet.backends.cpu import NumpyBackend
 
-    return NumpyBackend()
+    return NumpyBackend(compiles=_compiles())
+
+
+def _compiles() -> bool:
+    """Whether NumPy's calls are compiled: where the extra is installed, unless switched off."""
+    wanted = os.environ.get("XPNET_FAST", "")
+    if wanted not in ("", "0", "1"):
+        raise UnknownNameError("XPNET_FAST", wanted, ["0", "1"])
+    found = find_spec("llvmlite") is not None
+    if wanted == "1" and not found:
+        raise MissingDependencyError(
+            "XPNET_FAST=1 asks for compiled steps, which need 'llvmlite'. "
+            "Install it with: pip install 'xpnet[fast]'"
+        )
+    return found and wanted != "0"
 
 
 @cache

@@ -43,7 +43,8 @@ def gradients(graph: Graph, loss: Value, wrt: Sequence[Value]) -> list[Value]:
         gy = accumulators.get(node.output)
         if gy is None:
             continue
-        for index, value in enumerate(node.inputs):
+        # The last input first: a bias's gradient reads what was just computed, in one pass with it.
+        for index, value in reversed([*enumerate(node.inputs)]):
             if value in active:
                 part = _vjp(graph, node, index, gy)
                 first = accumulators.get(value)

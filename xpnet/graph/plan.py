@@ -20,6 +20,7 @@ from xpnet.graph.interpret import constant, evaluate
 from xpnet.graph.memory import lay_out
 from xpnet.graph.value import Graph, Node, Value
 from xpnet.kernels import Kernel, Recorder, Scratch, find
+from xpnet.lowering import lower
 
 __all__ = ["Arena", "Plan", "distinct"]
 
@@ -101,7 +102,8 @@ class Plan:
         recorder = Recorder(backend, arena.scratch)
         for node, kernel in self._kernels.items():
             self._bind(recorder, node, kernel)
-        self.calls = recorder.calls
+        kept = [self._arrays[v] for v in outputs]
+        self.calls = lower(backend, recorder.calls, [memory, *recorder.borrowed], kept)
 
     @staticmethod
     def _needed(graph: Graph, outputs: Sequence[Value]) -> list[Node]:
@@ -134,6 +136,12 @@ class Plan:
             places.append(self._arrays[node.residual])
         arrays = [self._arrays[v] for v in node.inputs]
         recorder.bind(kernel.function, *places, *arrays, **node.static)
+
+    @property
+    def definitions(self) -> list[str]:
+        """Names of the ops that are computed by their definitions, since no kernel could be made."""
+        found = [n.record.name for n, k in self._kernels.items() if k.family == "definition"]
+        return sorted(set(found))
 
     def array(self, value: Value) -> Any:
         """The array in which an input is to be put, or an output is found."""

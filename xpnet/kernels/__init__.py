@@ -2,6 +2,6 @@
 
 from xpnet.kernels import out
 from xpnet.kernels.choice import derived, find
-from xpnet.kernels.recorder import KERNELS, Kernel, Recorder, Scratch, kernel
+from xpnet.kernels.recorder import KERNELS, Call, Kernel, Recorder, Scratch, kernel
 
-__all__ = ["KERNELS", "Kernel", "Recorder", "Scratch", "derived", "find", "kernel", "out"]
+__all__ = ["KERNELS", "Call", "Kernel", "Recorder", "Scratch", "derived", "find", "kernel", "out"]

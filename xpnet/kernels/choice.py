@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from xpnet.kernels.derive import emit, results_of
+from xpnet.kernels.loops import AS_LOOPS
 from xpnet.kernels.recorder import KERNELS, Kernel, Recorder
 from xpnet.kernels.terms import Underivable
 from xpnet.ops import Op, Update, Vjp
@@ -16,10 +17,13 @@ Record = Op | Vjp | Update
 def find(record: Record, families: tuple[str, ...]) -> Kernel:
     """The best registered kernel of these families, or else one made of the definition.
 
+    ``"loops"`` among the families says that runs of calls are made loops, see `AS_LOOPS`.
     It is `derived` where the family ``"out"`` is allowed, that is, where the library's functions
     take ``out=``. Otherwise its family is ``"definition"``: the definition is computed, which
     allocates, and the results are copied into place.
     """
+    if "loops" in families and record.name in AS_LOOPS:
+        return derived(record)
     for family in families:
         if (family, record.name) in KERNELS:
             return KERNELS[family, record.name]

@@ -16,9 +16,33 @@ from xpnet.errors import GraphError
 from xpnet.ops import Op, Update
 from xpnet.typing import Shape, size_of
 
-__all__ = ["KERNELS", "Kernel", "Recorder", "Scratch", "kernel"]
+__all__ = ["KERNELS", "Call", "Kernel", "Recorder", "Scratch", "kernel"]
 
-Call = Callable[[], Any]
+
+class Call:
+    """A recorded call: ``fn(*args, **kwargs)``, whose result is not used.
+
+    Attributes
+    ----------
+    fn, args, kwargs
+        As they were recorded, with numbers as numbers, so that `xpnet.lowering` can read them.
+    run : callable
+        The call itself, with its numbers in the form that the library takes fastest.
+    """
+
+    def __init__(
+        self, backend: PlannedBackend, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Any
+    ) -> None:
+        self.fn, self.args, self.kwargs = fn, args, kwargs
+        dtype = next((a.dtype for a in args if hasattr(a, "dtype")), None)
+        if dtype is not None:
+            args = tuple(
+                backend.number(a, dtype) if isinstance(a, int | float) else a for a in args
+            )
+        self.run = partial(fn, *args, **kwargs)
+
+    def __call__(self) -> None:
+        self.run()
 
 
 class Scratch:
@@ -48,20 +72,22 @@ class Recorder:
 
     ``k(fn, *args, **kwargs)`` records a call, ``k.raw`` is the library's functions with
     ``out=``, ``k.scratch`` lends memory.
+
+    Attributes
+    ----------
+    calls : list of Call
+    borrowed : list of array
+        What `scratch` lent: memory whose content nobody needs when the calls have run.
     """
 
     def __init__(self, backend: PlannedBackend, scratch: Scratch | None = None) -> None:
         self.backend, self.raw = backend, backend.raw
         self.calls: list[Call] = []
+        self.borrowed: list[Any] = []
         self._scratch = scratch or Scratch(backend)
 
     def __call__(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        dtype = next((a.dtype for a in args if hasattr(a, "dtype")), None)
-        if dtype is not None:
-            args = tuple(
-                self.backend.number(a, dtype) if isinstance(a, int | float) else a for a in args
-            )
-        self.calls.append(partial(fn, *args, **kwargs))
+        self.calls.append(Call(self.backend, fn, args, kwargs))
 
     def bind(self, function: Callable[..., Any], *args: Any, **static: Any) -> None:
         """Record one kernel's calls."""
@@ -70,7 +96,9 @@ class Recorder:
 
     def scratch(self, like: Any, shape: Shape | None = None, dtype: str | None = None) -> Any:
         """Memory of the shape and type of `like`, or of those given."""
-        return self._scratch.take(like.shape if shape is None else shape, dtype or str(like.dtype))
+        shape = like.shape if shape is None else shape
+        self.borrowed.append(self._scratch.take(shape, dtype or str(like.dtype)))
+        return self.borrowed[-1]
 
     def blocks(self, *vectors: Any) -> Iterator[tuple[Any, ...]]:
         """Cut vectors into pieces that stay in cache, each with a scratch piece at the end."""

@@ -7,6 +7,7 @@ from xpnet import ops
 from xpnet.backends import PlannedBackend
 from xpnet.errors import ArgumentError
 from xpnet.kernels import Recorder, find
+from xpnet.lowering import lower
 from xpnet.optim import Link, Optimizer
 from xpnet.train.network import Network
 from xpnet.typing import Namespace, size_of
@@ -158,7 +159,8 @@ class Updater:
             self._bind_constraint(recorder, name, constraint)
         for link in self._averaging:
             self._bind_link(recorder, link)
-        self._calls = recorder.calls
+        spare = [self._network.grads, *recorder.borrowed]
+        self._calls = lower(recorder.backend, recorder.calls, spare)
         if self._network.backend.denormals_cost:
             self._flushes = self._bind_flushes()
         return self._calls
@@ -185,7 +187,7 @@ class Updater:
         for slot in self.slots.values():
             for part, _ in recorder.blocks(slot):
                 recorder.bind(kernel.function, part, part, below=below)
-        return recorder.calls
+        return lower(recorder.backend, recorder.calls, recorder.borrowed)
 
     def _flush(self) -> None:
         """Set to 0 what is too small to matter in the slots.

@@ -1,0 +1,17 @@
+"""Which definitions are better than kernels by hand, where calls are fused into loops.
+
+A kernel by hand avoids passes: it looks an element up where the definition compares with all, or
+sums by a product with ones. In a loop a pass costs nothing, but a call that no loop can do ends it.
+"""
+
+from xpnet import ops
+
+__all__ = ["AS_LOOPS"]
+
+AS_LOOPS = {
+    "affine.vjp_b",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy.vjp_z",
+    "sum_squares",
+    *ops.UPDATES,
+}

@@ -1,0 +1,202 @@
+"""NumPy's matrix product by its address: what a compiled step calls without Python.
+
+NumPy does not say which BLAS it was linked with, but its own extension module knows: a symbol that
+is looked up in that module is looked up in the libraries it was linked with, and nowhere else. So
+what is found is the function that ``numpy.matmul`` calls, and no second BLAS is ever loaded.
+"""
+
+import ctypes
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "AS_IT_LIES",
+    "ROWS",
+    "TRANSPOSED",
+    "Gemm",
+    "entry",
+    "libraries",
+    "lies",
+    "name",
+    "openblas",
+    "right",
+]
+
+ROWS, AS_IT_LIES, TRANSPOSED = 101, 111, 112  # CblasRowMajor, CblasNoTrans, CblasTrans
+
+_LETTERS = {"float32": "s", "float64": "d"}
+_REALS = {"float32": ctypes.c_float, "float64": ctypes.c_double}
+_INTEGERS = {32: ctypes.c_int32, 64: ctypes.c_int64}
+
+# How builders rename BLAS, and the size of the integers that such a name stands for.
+_NAMES = [
+    ("scipy_cblas_{}gemm64_", 64),  # the wheels of NumPy
+    ("cblas_{}gemm64_", 64),
+    ("cblas_{}gemm_64", 64),  # MKL
+    ("scipy_cblas_{}gemm", 32),
+    ("cblas_{}gemm", 32),
+]
+_OPENBLAS = ["scipy_openblas_{}64_", "openblas_{}64_", "scipy_openblas_{}", "openblas_{}"]
+
+
+@dataclass(frozen=True)
+class Gemm:
+    """A ``cblas_?gemm`` that computes C = alpha A B + beta C.
+
+    Attributes
+    ----------
+    dtype : str
+        ``"float32"`` or ``"float64"``.
+    address : int
+        Where the function is. Its arguments are those of CBLAS: ``(order, trans_a, trans_b, m, n,
+        k, alpha, A, lda, B, ldb, beta, C, ldc)``.
+    bits : int
+        Size of the integers m, n, k, lda, ldb and ldc: 32 or 64. ``order`` and
+        ``trans`` are C's ``int`` (32 bits).
+    library : str
+        What the library calls itself.
+    """
+
+    dtype: str
+    address: int
+    bits: int
+    library: str
+
+    @property
+    def function(self) -> Callable[..., None]:
+        """The same to be called from Python, with pointers as integers."""
+        enum, integer, real = ctypes.c_int, _INTEGERS[self.bits], _REALS[self.dtype]
+        array = ctypes.c_void_p
+        kind = ctypes.CFUNCTYPE(
+            None,
+            *(enum, enum, enum, integer, integer, integer),
+            *(real, array, integer, array, integer, real, array, integer),
+        )
+        return kind(self.address)
+
+    def bind(self, a: Any, b: Any, out: Any, beta: float = 0.0) -> Callable[[], None]:
+        """The product ``out = a @ b + beta out`` of these matrices, as a call without arguments.
+
+        ``out`` must be contiguous in its rows, ``a`` and ``b`` in their rows or columns.
+        """
+        call, (m, k), n = self.function, a.shape, b.shape[1]
+        (ta, lda), (tb, ldb), (tc, ldc) = lies(a), lies(b), lies(out)
+        assert tc == AS_IT_LIES
+        pa, pb, pc = (x.ctypes.data for x in (a, b, out))
+
+        def run() -> None:
+            call(ROWS, ta, tb, m, n, k, 1.0, pa, lda, pb, ldb, beta, pc, ldc)
+
+        return run
+
+
+def lies(x: Any) -> tuple[int, int]:
+    """How BLAS must be told that a matrix lies: `AS_IT_LIES` or `TRANSPOSED`, and its stride.
+
+    The stride is that from row to row (from column to column if transposed), in elements.
+    Raises `ValueError` for what BLAS cannot read: gaps in both directions, or no elements.
+    """
+    (rows, columns), (down, along) = x.shape, (s // x.itemsize for s in x.strides)
+    if x.size and (columns == 1 or along == 1):
+        stride = columns if rows == 1 else down
+        if stride >= columns:
+            return AS_IT_LIES, max(stride, 1)
+    if x.size and (rows == 1 or down == 1):
+        stride = rows if columns == 1 else along
+        if stride >= rows:
+            return TRANSPOSED, max(stride, 1)
+    raise ValueError(f"BLAS cannot read a matrix of shape {x.shape} with strides {x.strides}")
+
+
+def openblas(library: Any, name: str) -> Any:
+    """A function of OpenBLAS under the name that its builder gave it, or None."""
+    return next((f for n in _OPENBLAS if (f := getattr(library, n.format(name), None))), None)
+
+
+def right(gemm: Gemm) -> bool:
+    """Whether small products agree with NumPy's, in all orientations and inside larger arrays."""
+    big = np.arange(1.0, 81.0, dtype=gemm.dtype).reshape(8, 10) % 7  # exact in any order
+    for a in (big[:5, :4], big[:4, :5].T):
+        for b in (big[1:5, :3], big[:3, 2:6].T):
+            out = np.ones((6, 7), dtype=gemm.dtype)
+            wanted = out.copy()
+            wanted[:5, 1:4] += a @ b
+            gemm.bind(a, b, out[:5, 1:4], beta=1.0)()
+            if not np.array_equal(out, wanted):
+                return False
+    return True
+
+
+@cache
+def libraries() -> list[Any]:
+    """Where the functions that NumPy calls are found; all of it is loaded already."""
+    paths = []
+    core = sys.modules.get("numpy._core._multiarray_umath")
+    if file := getattr(core, "__file__", None):
+        paths.append(Path(file))
+    if sys.platform == "win32":  # where a module does not answer for the libraries it uses
+        paths += sorted(Path(np.__file__).parents[1].glob("numpy.libs/*openblas*.dll"))
+    return [ctypes.CDLL(str(path)) for path in paths]
+
+
+@cache
+def entry(dtype: str) -> Gemm | None:
+    """NumPy's own ``cblas_sgemm`` or ``cblas_dgemm``; None where it cannot be found or used.
+
+    It is offered only after it has computed a few small products as NumPy does. The reason for None
+    is logged (logger ``xpnet``, level INFO).
+
+    Parameters
+    ----------
+    dtype : {"float32", "float64"}
+    """
+    if dtype not in _LETTERS:
+        return None
+    found = _find(dtype)
+    if isinstance(found, Gemm) and right(found):
+        return found
+    reason = "its products are not NumPy's" if isinstance(found, Gemm) else found
+    logging.getLogger("xpnet").info("NumPy's BLAS is not called directly: %s", reason)
+    return None
+
+
+def _find(dtype: str) -> Gemm | str:
+    """The function, not yet tried, or why there is none."""
+    for library in libraries():
+        for name, bits in _NAMES:
+            if function := getattr(library, name.format(_LETTERS[dtype]), None):
+                text = _version(library)
+                if sys.platform == "darwin" and not text:
+                    return "Apple's Accelerate is not supported"
+                address = ctypes.cast(function, ctypes.c_void_p).value
+                assert address is not None
+                return Gemm(dtype, address, 64 if "USE64BITINT" in text else bits, text or "BLAS")
+    return "no cblas_gemm is among the functions of the library that NumPy was linked with"
+
+
+def _version(library: Any) -> str:
+    """What a BLAS says that it is; empty if it does not say."""
+    if function := openblas(library, "get_config"):
+        function.restype = ctypes.c_char_p
+        return str(function().decode()).strip()
+    if function := getattr(library, "bli_info_get_version_str", None):
+        function.restype = ctypes.c_char_p
+        return f"BLIS {function().decode()}"
+    if function := getattr(library, "mkl_get_version_string", None):
+        text = ctypes.create_string_buffer(200)
+        function(text, len(text))
+        return text.value.decode().strip()
+    return ""
+
+
+@cache
+def name() -> str:
+    """What NumPy's BLAS says that it is; empty if it does not say or is not known."""
+    return next(filter(None, map(_version, libraries())), "")

@@ -1,0 +1,121 @@
+"""LLVM at work: code to machine code, and many calls of machine code as one call from Python.
+
+A *task* is the address of a function of one argument, and that argument: the address of a row of
+64-bit numbers. A program is a list of tasks, which `run` walks through without Python.
+"""
+
+import ctypes
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+from llvmlite import binding, ir
+
+from xpnet.lowering.cpu import printer
+from xpnet.lowering.loop import Loop
+
+__all__ = ["Task", "compiled", "loop_task", "program"]
+
+_I8, _I64 = ir.IntType(8), ir.IntType(64)
+_POINTER = _I64.as_pointer()
+_TASK = ir.FunctionType(ir.VoidType(), [_POINTER])
+
+
+@dataclass(eq=False)
+class Task:
+    """A function's address and its numbers; `arrays` are what the numbers point to."""
+
+    address: int
+    numbers: Any
+    arrays: list[Any]
+
+    @classmethod
+    def of(cls, address: int, numbers: Sequence[int], arrays: list[Any]) -> "Task":
+        """A task with these numbers."""
+        return cls(address, np.array(numbers, dtype=np.int64), arrays)
+
+
+@cache
+def _machine() -> Any:
+    """This computer's processor, as LLVM knows it."""
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    return binding.Target.from_default_triple().create_target_machine(
+        cpu=binding.get_host_cpu_name(),
+        features=binding.get_host_cpu_features().flatten(),
+        opt=3,
+        jit=True,
+    )
+
+
+_ENGINES: list[Any] = []  # what they hold is called by address, so they are never freed
+
+
+@cache
+def compiled(code: str, name: str) -> int:
+    """The address of a function in a module of LLVM's intermediate code."""
+    machine = _machine()
+    module = binding.parse_assembly(code)
+    module.verify()
+    options = binding.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = options.slp_vectorization = True
+    passes = binding.create_pass_builder(machine, options)
+    passes.getModulePassManager().run(module, passes)
+    engine = binding.create_mcjit_compiler(module, machine)
+    engine.finalize_object()
+    _ENGINES.append(engine)
+    return int(engine.get_function_address(name))
+
+
+def loop_task(loop: Loop) -> Task:
+    """A loop as a task."""
+    address = compiled(printer.printed(loop), printer.NAME)
+    places = [place.address for place in loop.places]
+    return Task.of(address, [loop.rows, loop.columns, *places], loop.arrays)
+
+
+@cache
+def _runner() -> Callable[..., None]:
+    """``run(table, count)``: call the function in each row of a table of (address, argument)."""
+    module = ir.Module(name="xpnet")
+    run = ir.Function(module, ir.FunctionType(ir.VoidType(), [_POINTER, _I64]), "run")
+    table, count = run.args
+    before = run.append_basic_block()
+    body, after = run.append_basic_block(), run.append_basic_block()
+    b = ir.IRBuilder(before)
+    b.branch(body)
+    b.position_at_end(body)
+    index = b.phi(_I64)
+    index.add_incoming(_I64(0), before)
+    place = b.mul(index, _I64(2))
+    function = b.inttoptr(b.load(b.gep(table, [place])), _TASK.as_pointer())
+    argument = b.inttoptr(b.load(b.gep(table, [b.add(place, _I64(1))])), _POINTER)
+    b.call(function, [argument])
+    following = b.add(index, _I64(1))
+    index.add_incoming(following, body)
+    b.cbranch(b.icmp_signed("<", following, count), body, after)
+    b.position_at_end(after)
+    b.ret_void()
+    kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
+    return kind(compiled(str(module), "run"))
+
+
+class _Program:
+    """Tasks, one after the other, as one call."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self.tasks = tasks
+        table = [[task.address, task.numbers.ctypes.data] for task in tasks]
+        self._table = np.array(table, dtype=np.int64)
+        pointer, count = ctypes.c_void_p(self._table.ctypes.data), ctypes.c_int64(len(tasks))
+        self.run = partial(_runner(), pointer, count)
+
+    def __call__(self) -> None:
+        self.run()
+
+
+def program(tasks: Sequence[Task]) -> Callable[[], None]:
+    """One call that carries out the tasks in their order."""
+    return _Program(tasks)

@@ -1,0 +1,204 @@
+"""Functions of single numbers, written so that LLVM does many elements at a time.
+
+Source: the Cephes Mathematical Library of Stephen L. Moshier (`expf`, `exp`, `logf`, `log`,
+`tanhf`, `tanh`), whose polynomials and reductions these are, without its branches: all cases are
+computed, and the right one is selected. Errors are of one or two units in the last place.
+"""
+
+from typing import Any
+
+from llvmlite import ir
+
+__all__ = ["exp", "expm1", "intrinsic", "log", "log1p", "tanh"]
+
+_CONTRACT = ("contract",)  # a product and a sum may be rounded once
+
+_LOG2_E = 1.44269504088896340736
+_EXP = {
+    # smallest and largest argument, ln 2 in two parts, the exponent's bits
+    "float": (-110.0, 100.0, 0.693359375, -2.12194440e-4, 32, 23, 127),
+    "double": (-760.0, 720.0, 6.93145751953125e-1, 1.42860682030941723212e-6, 64, 52, 1023),
+}
+_EXP_FLOAT = (
+    1.9875691500e-4,
+    1.3981999507e-3,
+    8.3334519073e-3,
+    4.1665795894e-2,
+    1.6666665459e-1,
+    5.0000001201e-1,
+)
+_EXP_P = (1.26177193074810590878e-4, 3.02994407707441961300e-2, 9.99999999999999999910e-1)
+_EXP_Q = (
+    3.00198505138664455042e-6,
+    2.52448340349684104192e-3,
+    2.27265548208155028766e-1,
+    2.00000000000000000005e0,
+)
+_TANH_FLOAT = (
+    -5.70498872745e-3,
+    2.06390887954e-2,
+    -5.37397155531e-2,
+    1.33314422036e-1,
+    -3.33332819422e-1,
+)
+_TANH_P = (
+    -9.64399179425052238628e-1,
+    -9.92877231001918586564e1,
+    -1.61468768441708447952e3,
+)
+_TANH_Q = (1.0, 1.12811678491632931402e2, 2.23548839060100448583e3, 4.84406305325125486048e3)
+
+_LOG = {
+    # smallest normal number, 2**k that makes others normal, k
+    "float": (1.1754943508222875e-38, 2.0**25, 25),
+    "double": (2.2250738585072014e-308, 2.0**54, 54),
+}
+_LOG_FLOAT = (
+    7.0376836292e-2,
+    -1.1514610310e-1,
+    1.1676998740e-1,
+    -1.2420140846e-1,
+    1.4249322787e-1,
+    -1.6668057665e-1,
+    2.0000714765e-1,
+    -2.4999993993e-1,
+    3.3333331174e-1,
+)
+_LOG_P = (
+    1.01875663804580931796e-4,
+    4.97494994976747001425e-1,
+    4.70579119878881725854,
+    1.44989225341610930846e1,
+    1.79368678507819816313e1,
+    7.70838733755885391666,
+)
+_LOG_Q = (
+    1.0,
+    1.12873587189167450590e1,
+    4.52279145837532221105e1,
+    8.29875266912776603211e1,
+    7.11544750618563894466e1,
+    2.31251620126765340583e1,
+)
+
+
+def _polynomial(b: ir.IRBuilder, x: Any, coefficients: tuple[float, ...]) -> Any:
+    """By Horner's rule, the highest power first."""
+    total = x.type(coefficients[0])
+    for c in coefficients[1:]:
+        total = b.fadd(b.fmul(total, x, flags=_CONTRACT), x.type(c), flags=_CONTRACT)
+    return total
+
+
+def intrinsic(b: ir.IRBuilder, name: str, *args: Any) -> Any:
+    """A function that LLVM has itself, of numbers of one type."""
+    kind = args[0].type
+    function = ir.FunctionType(kind, [kind] * len(args))
+    return b.call(b.module.declare_intrinsic(f"llvm.{name}", [kind], function), args)
+
+
+def _power_of_two(b: ir.IRBuilder, n: Any, kind: str) -> Any:
+    """2**n of a whole number in the range of normal numbers."""
+    *_, width, shift, bias = _EXP[kind]
+    integer = ir.IntType(width)
+    bits = b.shl(b.add(n, integer(bias)), integer(shift))
+    return b.bitcast(bits, ir.FloatType() if kind == "float" else ir.DoubleType())
+
+
+def exp(b: ir.IRBuilder, x: Any) -> Any:
+    """e**x = 2**n e**r, with n the whole number nearest to x / ln 2 and r what is left."""
+    kind = str(x.type)
+    low, high, ln2_high, ln2_low, width, *_ = _EXP[kind]
+    real, integer, nan = x.type, ir.IntType(width), b.fcmp_unordered("uno", x, x)
+    inside = b.select(b.fcmp_ordered(">", x, real(low)), x, real(low))  # NaN becomes `low`
+    inside = b.select(b.fcmp_ordered("<", inside, real(high)), inside, real(high))
+    n = intrinsic(b, "rint", b.fmul(inside, real(_LOG2_E)))
+    r = b.fsub(inside, b.fmul(n, real(ln2_high), flags=_CONTRACT), flags=_CONTRACT)
+    r = b.fsub(r, b.fmul(n, real(ln2_low), flags=_CONTRACT), flags=_CONTRACT)
+    square = b.fmul(r, r)
+    if kind == "float":
+        rest = b.fmul(_polynomial(b, r, _EXP_FLOAT), square, flags=_CONTRACT)
+        y = b.fadd(b.fadd(rest, r, flags=_CONTRACT), real(1.0))
+    else:
+        p = b.fmul(r, _polynomial(b, square, _EXP_P))
+        q = b.fsub(_polynomial(b, square, _EXP_Q), p)
+        y = b.fadd(real(1.0), b.fmul(real(2.0), b.fdiv(p, q)))
+    # In two factors, since n may lie outside of the exponents that there are.
+    whole = b.fptosi(n, integer)
+    half = b.ashr(whole, integer(1))
+    y = b.fmul(b.fmul(y, _power_of_two(b, half, kind)), _power_of_two(b, b.sub(whole, half), kind))
+    return b.select(nan, x, y)
+
+
+def tanh(b: ir.IRBuilder, x: Any) -> Any:
+    """Tanh x: near 0 a polynomial or a rational function, elsewhere 1 - 2 / (e**(2 |x|) + 1)."""
+    real, square = x.type, b.fmul(x, x)
+    size = intrinsic(b, "fabs", x)
+    if str(real) == "float":
+        share = _polynomial(b, square, _TANH_FLOAT)
+    else:
+        share = b.fdiv(_polynomial(b, square, _TANH_P), _polynomial(b, square, _TANH_Q))
+    near = b.fadd(x, b.fmul(b.fmul(share, square), x), flags=_CONTRACT)
+    grown = b.fadd(exp(b, b.fmul(size, real(2.0))), real(1.0))
+    far = b.fsub(real(1.0), b.fdiv(real(2.0), grown))
+    far = intrinsic(b, "copysign", far, x)
+    return b.select(b.fcmp_ordered("<", size, real(0.625)), near, far)
+
+
+def _split(b: ir.IRBuilder, x: Any) -> tuple[Any, Any]:
+    """M from sqrt(1/2) to sqrt(2) and e, a whole number, with x = m 2**e; x positive."""
+    kind, real = str(x.type), x.type
+    *_, width, shift, _ = _EXP[kind]
+    least, scale, digits = _LOG[kind]
+    integer = ir.IntType(width)
+    small = b.fcmp_ordered("<", x, real(least))
+    bits = b.bitcast(b.select(small, b.fmul(x, real(scale)), x), integer)
+    # What is in front of the binary point when sqrt(1/2) is taken for 1/2.
+    over = b.sub(bits, b.bitcast(real(2.0**-0.5), integer))
+    whole = b.ashr(over, integer(shift))
+    part = b.bitcast(b.sub(bits, b.shl(whole, integer(shift))), real)
+    exponent = b.sitofp(whole, real)
+    return part, b.select(small, b.fsub(exponent, real(float(digits))), exponent)
+
+
+def log(b: ir.IRBuilder, x: Any) -> Any:
+    """Ln x = e ln 2 + ln m, by a polynomial or a rational function of m - 1."""
+    real = x.type
+    m, e = _split(b, x)
+    d = b.fsub(m, real(1.0))
+    square = b.fmul(d, d)
+    if str(real) == "float":
+        y = b.fmul(b.fmul(_polynomial(b, d, _LOG_FLOAT), d), square)
+    else:
+        share = b.fdiv(_polynomial(b, d, _LOG_P), _polynomial(b, d, _LOG_Q))
+        y = b.fmul(d, b.fmul(square, share))
+    y = b.fadd(y, b.fmul(e, real(-2.121944400546905827679e-4)))
+    y = b.fsub(y, b.fmul(square, real(0.5)))
+    y = b.fadd(b.fadd(d, y), b.fmul(e, real(0.693359375)))
+    infinity = real(float("inf"))
+    y = b.select(b.fcmp_ordered("==", x, infinity), infinity, y)
+    y = b.select(b.fcmp_ordered("==", x, real(0.0)), real(float("-inf")), y)
+    return b.select(b.fcmp_unordered("<", x, real(0.0)), real(float("nan")), y)
+
+
+def log1p(b: ir.IRBuilder, x: Any) -> Any:
+    """Ln(1 + x) = ln u - ((u - 1) - x) / u with u = 1 + x rounded."""
+    real = x.type
+    u = b.fadd(x, real(1.0))
+    lost = b.fdiv(b.fsub(b.fsub(u, real(1.0)), x), u)
+    y = b.fsub(log(b, u), lost)
+    edge = b.or_(b.fcmp_ordered("==", u, real(0.0)), b.fcmp_ordered("==", u, real(float("inf"))))
+    y = b.select(edge, log(b, u), y)
+    return b.select(b.fcmp_ordered("==", x, real(0.0)), x, y)
+
+
+def expm1(b: ir.IRBuilder, x: Any) -> Any:
+    """e**x - 1 = (u - 1) x / ln u with u = e**x rounded (W. Kahan)."""
+    real = x.type
+    u = exp(b, x)
+    less = b.fsub(u, real(1.0))
+    y = b.fdiv(b.fmul(less, x), log(b, u))
+    y = b.select(b.fcmp_ordered("==", u, real(1.0)), x, y)
+    whole = b.fcmp_ordered("==", less, real(-1.0))
+    whole = b.or_(whole, b.fcmp_ordered("==", u, real(float("inf"))))
+    return b.select(whole, less, y)

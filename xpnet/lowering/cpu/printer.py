@@ -1,0 +1,258 @@
+"""A loop as LLVM's intermediate code.
+
+The code is that of a function of one argument, the address of a row of 64-bit numbers: how many
+rows, how many columns, then the address of each place of `Loop.places`. Sizes that are part of the
+code (columns, strides) let LLVM unroll it; the number of rows is not, so that batches of any
+size share it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from llvmlite import ir
+
+from xpnet.lowering.cpu.functions import (
+    FUNCTIONS,
+    TESTS,
+    TYPES,
+    converted,
+    is_real,
+    number_type,
+)
+from xpnet.lowering.loop import Load, Loop, Place, Statement, Value
+
+__all__ = ["NAME", "printed"]
+
+NAME = "xpnet_loop"
+
+_I64 = ir.IntType(64)
+_REASSOCIATE = ("reassoc",)  # a sum in another order, so that it takes many elements at a time
+
+
+def printed(loop: Loop) -> str:
+    """The code of a loop."""
+    return str(_Printer(loop).module)
+
+
+class _Printer:
+    def __init__(self, loop: Loop) -> None:
+        self.module = ir.Module(name="xpnet")
+        self._loop, self._places = loop, loop.places
+        self._values: dict[Any, Any] = {}  # what is in a register, until the phase or row is over
+        self._cells: dict[Statement, Any] = {}  # memory of a reduction of one row
+        self._totals: dict[Statement, Any] = {}  # and of one of all rows
+        self._pointers: dict[Place, Any] = {}
+        self._entry()
+
+    def _entry(self) -> None:
+        """The function that is called, and the one that works, whose arrays do not overlap."""
+        pointers = [TYPES[p.dtype].as_pointer() for p in self._places]
+        kind = ir.FunctionType(ir.VoidType(), [_I64, _I64, *pointers])
+        work = ir.Function(self.module, kind, "work")
+        work.linkage = "internal"
+        work.attributes.add("noinline")
+        for argument in work.args[2:]:
+            argument.add_attribute("noalias")
+        outer = ir.FunctionType(ir.VoidType(), [_I64.as_pointer()])
+        entry = ir.Function(self.module, outer, NAME)
+        b = ir.IRBuilder(entry.append_basic_block())
+        numbers = [b.load(b.gep(entry.args[0], [_I64(i)])) for i in range(2 + len(pointers))]
+        addresses = [b.inttoptr(n, t) for n, t in zip(numbers[2:], pointers, strict=True)]
+        b.call(work, [*numbers[:2], *addresses])
+        b.ret_void()
+        self._pointers = dict(zip(self._places, work.args[2:], strict=True))
+        self._body(work)
+
+    def _body(self, work: ir.Function) -> None:
+        self._b = ir.IRBuilder(work.append_basic_block())
+        loop, rows, columns = self._loop, work.args[0], work.args[1]
+        self._columns = columns if loop.rows == 1 else _I64(loop.columns)
+        self._row: Any = _I64(0)
+        for place in self._places:
+            if place.level == "pre":
+                self._values[place] = self._read(place, None)
+        for s in loop.at("pre"):
+            self._execute(s, None)
+        self._prepare()
+        outer = dict(self._values)
+        with self._counted(rows) as row:
+            self._row = row
+            self._one_row()
+        self._values = outer
+        for s in loop.statements:
+            if s.level == "total":
+                total = self._b.load(self._totals[s])
+                self._set(s, converted(self._b, total, "float64", s.dtype), None)
+        for s in loop.at("post"):
+            self._execute(s, None)
+        self._b.ret_void()
+
+    def _prepare(self) -> None:
+        """Cells for what is summed up, and zeros where it is summed up in place."""
+        for s in self._loop.statements:
+            if s.level == "total":
+                self._totals[s] = self._b.alloca(ir.DoubleType())
+                self._b.store(ir.DoubleType()(0.0), self._totals[s])
+            elif s.level == "column":
+                with self._counted(self._columns) as column:
+                    zero = TYPES[s.place.dtype](0.0)
+                    self._b.store(zero, self._address(s.place, column))
+            if s.reduces == "full" and s.level != "column":
+                self._cells[s] = self._b.alloca(number_type(self._cell_type(s)))
+
+    def _one_row(self) -> None:
+        top = dict(self._values)
+        for place in self._places:
+            if place.level == "row" and any(
+                isinstance(v, Load) and v.place == place
+                for s in self._loop.statements
+                for v in s.args
+            ):
+                self._values[place] = self._read(place, None)
+        for phase in self._loop.phases:
+            for s in self._loop.at("row", phase):
+                self._execute(s, None)
+            inner = [*self._loop.at("full", phase)]
+            if inner:
+                self._one_phase(inner)
+        self._values = top
+
+    def _one_phase(self, inner: list[Statement]) -> None:
+        """The inner loop of a phase, and behind it the results of its reductions."""
+        b = self._b
+        for s in inner:
+            if s.reduces and s.level != "column":
+                kind = self._cell_type(s)
+                b.store(number_type(kind)(_START[s.name](kind)), self._cells[s])
+        row = dict(self._values)
+        with self._counted(self._columns) as column:
+            for s in inner:
+                self._execute(s, column)
+        self._values = row
+        for s in inner:
+            if s.level == "row":
+                kind = self._cell_type(s)
+                found = converted(b, b.load(self._cells[s]), kind, s.place.dtype)
+                self._set(s, found, None)
+            elif s.level == "total":
+                found = converted(b, b.load(self._cells[s]), s.dtype, "float64")
+                self._count_in(s, found)
+
+    def _count_in(self, s: Statement, found: Any) -> None:
+        """Add a number to a total."""
+        self._b.store(self._b.fadd(self._b.load(self._totals[s]), found), self._totals[s])
+
+    @staticmethod
+    def _cell_type(s: Statement) -> str:
+        return "int64" if s.name == "first_equal" else s.dtype
+
+    # --- statements -------------------------------------------------------------------------------
+
+    def _execute(self, s: Statement, column: Any) -> None:
+        b = self._b
+        args = [self._number(v, self._wanted(s, i), column) for i, v in enumerate(s.args)]
+        if not s.reduces:
+            made = FUNCTIONS[s.name](b, s.dtype, *args)
+            self._set(s, converted(b, made, self._made(s), s.place.dtype), column)
+        elif s.level == "column":
+            address = self._address(s.place, column)
+            found = converted(b, args[0], s.dtype, s.place.dtype)
+            b.store(b.fadd(b.load(address), found), address)
+        elif s.reduces == "row":
+            self._count_in(s, converted(b, args[0], s.dtype, "float64"))
+        else:
+            found = self._reduced(s, b.load(self._cells[s]), args, column)
+            b.store(found, self._cells[s])
+
+    def _reduced(self, s: Statement, now: Any, args: list[Any], column: Any) -> Any:
+        """A reduction's number with one more element."""
+        b = self._b
+        if s.name == "sum":
+            return b.fadd(now, args[0], flags=_REASSOCIATE)
+        if s.name == "first_equal":
+            hit = b.fcmp_unordered("ueq", args[0], args[1])
+            here = b.select(hit, column, _I64(_NOWHERE))
+            return b.select(b.icmp_signed("<", here, now), here, now)
+        name = "maximum" if s.name == "max" else "minimum"
+        return FUNCTIONS[name](b, s.dtype, now, args[0])
+
+    @staticmethod
+    def _wanted(s: Statement, i: int) -> str:
+        return "bool" if s.name == "where" and i == 0 else s.dtype
+
+    @staticmethod
+    def _made(s: Statement) -> str:
+        """The type that a function returns."""
+        return "bool" if s.name in TESTS else s.dtype
+
+    def _number(self, v: Value, wanted: str, column: Any) -> Any:
+        """An argument, in the type in which it is wanted."""
+        if isinstance(v, int | float):
+            kind = number_type(wanted)
+            return kind(float(v) if is_real(wanted) else int(v))
+        place = v.place
+        key: Any = v if isinstance(v, Statement) else place
+        if key not in self._values:
+            self._values[key] = self._read(place, column)
+        return converted(self._b, self._values[key], place.dtype, wanted)
+
+    # --- memory -----------------------------------------------------------------------------------
+
+    def _address(self, place: Place, column: Any) -> Any:
+        b, index = self._b, _I64(0)
+        if place.row and self._loop.rows > 1 and place not in self._loop.buffers:
+            index = b.mul(self._row, _I64(place.row))
+        if place.column and column is not None:
+            step = column if place.column == 1 else b.mul(column, _I64(place.column))
+            index = b.add(index, step)
+        return b.gep(self._pointers[place], [index])
+
+    def _read(self, place: Place, column: Any) -> Any:
+        found = self._b.load(self._address(place, column))
+        if place.dtype == "bool":
+            return self._b.icmp_unsigned("!=", found, found.type(0))
+        return found
+
+    def _set(self, s: Statement, found: Any, column: Any) -> None:
+        """Keep what a statement computed, and write it where it is needed."""
+        self._values[s] = found
+        if s.stored:
+            if s.place.dtype == "bool":
+                found = self._b.zext(found, ir.IntType(8))
+            self._b.store(found, self._address(s.place, column))
+
+    @contextmanager
+    def _counted(self, count: Any) -> Iterator[Any]:
+        """What follows, for every number from 0 to below `count`, which is at least 1."""
+        b = self._b
+        before, body = b.block, b.append_basic_block()
+        b.branch(body)
+        b.position_at_end(body)
+        index = b.phi(_I64)
+        index.add_incoming(_I64(0), before)
+        yield index
+        following = b.add(index, _I64(1), flags=("nsw", "nuw"))
+        index.add_incoming(following, b.block)
+        after = b.append_basic_block()
+        b.cbranch(b.icmp_signed("<", following, count), body, after)
+        b.position_at_end(after)
+
+
+_NOWHERE = (1 << 62) - 1
+
+
+def _least(dtype: str) -> float:
+    return float("-inf") if is_real(dtype) else -(1 << 31)
+
+
+def _largest(dtype: str) -> float:
+    return float("inf") if is_real(dtype) else (1 << 31) - 1
+
+
+_START: dict[str, Callable[[str], float]] = {
+    "sum": lambda dtype: 0.0,
+    "max": _least,
+    "min": _largest,
+    "first_equal": lambda dtype: _NOWHERE,
+}

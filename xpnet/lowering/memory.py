@@ -1,0 +1,76 @@
+"""Which bytes an array occupies, and which of them are still needed."""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator
+
+from xpnet.typing import Shape
+
+__all__ = ["EVERYTHING", "Intervals", "Range", "dense_range", "spanned"]
+
+Range = tuple[int, int]
+EVERYTHING: Range = (0, 1 << 62)
+
+
+def spanned(address: int, shape: Shape, strides: Shape, itemsize: int) -> Range:
+    """From the first to behind the last byte that an array looks at."""
+    if 0 in shape:
+        return address, address
+    reach = [(n - 1) * s for n, s in zip(shape, strides, strict=True)]
+    low = sum(r for r in reach if r < 0)
+    high = sum(r for r in reach if r > 0)
+    return address + low, address + high + itemsize
+
+
+def dense_range(address: int, shape: Shape, strides: Shape, itemsize: int) -> Range | None:
+    """The bytes of an array that has no holes; None for one that has."""
+    first, last = spanned(address, shape, strides, itemsize)
+    count = 1
+    for n in shape:
+        count *= n
+    return (first, last) if last - first == count * itemsize else None
+
+
+class Intervals:
+    """A set of bytes, as intervals that neither touch nor overlap."""
+
+    def __init__(self, ranges: Iterable[Range] = ()) -> None:
+        self._all: list[Range] = []
+        for found in ranges:
+            self.add(found)
+
+    def __iter__(self) -> Iterator[Range]:
+        return iter(self._all)
+
+    def add(self, new: Range) -> None:
+        """Put these bytes into the set."""
+        low, high = new
+        if low >= high:
+            return
+        for r in self._touching(low, high):
+            self._all.remove(r)
+            low, high = min(low, r[0]), max(high, r[1])
+        insort(self._all, (low, high))
+
+    def remove(self, gone: Range) -> None:
+        """Take these bytes out of the set."""
+        low, high = gone
+        for r in self._touching(low, high):
+            self._all.remove(r)
+            for rest in ((r[0], min(low, r[1])), (max(high, r[0]), r[1])):
+                if rest[0] < rest[1]:
+                    insort(self._all, rest)
+
+    def meets(self, other: Range) -> bool:
+        """Whether any of these bytes is in the set."""
+        return any(r[0] < other[1] and other[0] < r[1] for r in self._touching(*other))
+
+    def _touching(self, low: int, high: int) -> list[Range]:
+        """The intervals that overlap this one or lie beside it."""
+        start = max(bisect_left(self._all, (low, low)) - 1, 0)
+        found = []
+        for r in self._all[start:]:
+            if r[0] > high:
+                break
+            if r[1] >= low:
+                found.append(r)
+        return found
