@@ -6,6 +6,7 @@ from typing import Any
 
 from xpnet.backends.base import PlannedBackend, dtype_name
 from xpnet.kernels import Call
+from xpnet.kernels.loops import draw
 from xpnet.lowering.memory import EVERYTHING, Range, dense_range, spanned
 from xpnet.ops.reduce import normal_axes
 from xpnet.typing import Shape, size_of
@@ -59,7 +60,7 @@ class Reader:
 
     def __init__(self, backend: PlannedBackend) -> None:
         self._backend = backend
-        self._names: dict[Any, str] = {}
+        self._names: dict[Any, str] = {draw: "draw"}
         for name in (*_ELEMENTWISE, *_REDUCTIONS, *_OTHERS, *_SAME):
             for source in (backend.xp, backend.raw):
                 function = getattr(source, name, None)
@@ -83,7 +84,7 @@ class Reader:
     def work(self, call: Call) -> Work | None:
         """What the call does; None if no loop can do it."""
         name, kwargs = self.name(call), dict(call.kwargs)
-        if name is None or name == "matmul":
+        if name in (None, "matmul", "draw"):
             return None
         if name == "copyto":
             return self._copy(call)

@@ -5,6 +5,7 @@ from typing import Any
 
 from xpnet.kernels import Call
 from xpnet.lowering.cpu.engine import Task, loop_task, program
+from xpnet.lowering.cpu.noise import draw_task
 from xpnet.lowering.cpu.products import product_task
 from xpnet.lowering.loop import Loop
 from xpnet.lowering.reading import Reader
@@ -17,7 +18,7 @@ def compile_calls(reader: Reader, items: Sequence[Loop | Call]) -> list[Callable
     result: list[Callable[[], Any]] = []
     tasks: list[Task] = []
     for item in items:
-        task = loop_task(item) if isinstance(item, Loop) else product_task(reader, item)
+        task = _task(reader, item)
         if task is not None:
             tasks.append(task)
             continue
@@ -29,3 +30,9 @@ def compile_calls(reader: Reader, items: Sequence[Loop | Call]) -> list[Callable
     if tasks:
         result.append(program(tasks))
     return result
+
+
+def _task(reader: Reader, item: Loop | Call) -> Task | None:
+    if isinstance(item, Loop):
+        return loop_task(item)
+    return product_task(reader, item) or draw_task(reader, item)

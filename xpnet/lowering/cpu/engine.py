@@ -7,13 +7,14 @@ A *task* is the address of a function of one argument, and that argument: the ad
 import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache as once
+from functools import partial
 from typing import Any
 
 import numpy as np
 from llvmlite import binding, ir
 
-from xpnet.lowering.cpu import printer
+from xpnet.lowering.cpu import cache, printer
 from xpnet.lowering.loop import Loop
 
 __all__ = ["Task", "compiled", "loop_task", "program"]
@@ -37,36 +38,55 @@ class Task:
         return cls(address, np.array(numbers, dtype=np.int64), arrays)
 
 
-@cache
+@once
 def _machine() -> Any:
     """This computer's processor, as LLVM knows it."""
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     return binding.Target.from_default_triple().create_target_machine(
         cpu=binding.get_host_cpu_name(),
-        features=binding.get_host_cpu_features().flatten(),
+        features=_features(),
         opt=3,
         jit=True,
     )
 
 
+def _features() -> str:
+    return str(binding.get_host_cpu_features().flatten())
+
+
+@once
+def _processor() -> str:
+    """What machine code depends on besides its source."""
+    return f"{binding.get_default_triple()} {binding.get_host_cpu_name()} {_features()}"
+
+
 _ENGINES: list[Any] = []  # what they hold is called by address, so they are never freed
 
 
-@cache
+@once
 def compiled(code: str, name: str) -> int:
     """The address of a function in a module of LLVM's intermediate code."""
     machine = _machine()
     module = binding.parse_assembly(code)
     module.verify()
+    key = cache.key(code, ".".join(map(str, binding.llvm_version_info)), _processor())
+    kept = cache.load(key)
+    if kept is None:
+        _optimise(module, machine)
+    engine = binding.create_mcjit_compiler(module, machine)
+    engine.set_object_cache(lambda _, made: cache.save(key, made), lambda _: kept)
+    engine.finalize_object()
+    _ENGINES.append(engine)
+    return int(engine.get_function_address(name))
+
+
+def _optimise(module: Any, machine: Any) -> None:
+    """Let LLVM make loops of many elements at a time."""
     options = binding.create_pipeline_tuning_options(speed_level=3)
     options.loop_vectorization = options.slp_vectorization = True
     passes = binding.create_pass_builder(machine, options)
     passes.getModulePassManager().run(module, passes)
-    engine = binding.create_mcjit_compiler(module, machine)
-    engine.finalize_object()
-    _ENGINES.append(engine)
-    return int(engine.get_function_address(name))
 
 
 def loop_task(loop: Loop) -> Task:
@@ -76,7 +96,7 @@ def loop_task(loop: Loop) -> Task:
     return Task.of(address, [loop.rows, loop.columns, *places], loop.arrays)
 
 
-@cache
+@once
 def _runner() -> Callable[..., None]:
     """``run(table, count)``: call the function in each row of a table of (address, argument)."""
     module = ir.Module(name="xpnet")

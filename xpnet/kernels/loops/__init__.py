@@ -5,8 +5,9 @@ sums by a product with ones. In a loop a pass costs nothing, but a call that no 
 """
 
 from xpnet import ops
+from xpnet.kernels.loops.noise import draw
 
-__all__ = ["AS_LOOPS"]
+__all__ = ["AS_LOOPS", "draw"]
 
 AS_LOOPS = {
     "affine.vjp_b",

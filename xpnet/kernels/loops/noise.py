@@ -1,0 +1,76 @@
+"""Noise where calls are fused into loops: the random words by one call, the rest by loops."""
+
+from math import pi
+from typing import Any
+
+from xpnet import ops, random
+from xpnet.kernels.recorder import Recorder, kernel
+from xpnet.ops.noise import least_kept
+from xpnet.typing import Namespace
+
+__all__ = ["draw"]
+
+
+def draw(xp: Namespace, step: Any, key: tuple[int, int], out: Any) -> None:
+    """Write `random.words` of (seed, stream, step) into `out`, four numbers a block.
+
+    `xpnet.lowering` has faster code for it, which this specifies.
+    """
+    out[...] = random.words(xp, random.Key(*key, step), out.shape)
+
+
+def _words(k: Recorder, count: int, step: Any, seed: int, stream: int) -> Any:
+    """Record the drawing of at least `count` words, in whole blocks."""
+    words = k.scratch(step, (-(-count // 4) * 4,), "uint32")
+    k(draw, k.backend.xp, step, (seed, stream), out=words)
+    return words
+
+
+@kernel(ops.dropout, family="loops", inplace=(0,))
+def dropout(
+    k: Recorder,
+    out: Any,
+    r: Any,
+    x: Any,
+    step: Any,
+    *,
+    rate: float,
+    seed: int,
+    stream: int,
+) -> None:
+    words = _words(k, r.size, step, seed, stream)[: r.size].reshape(r.shape)
+    keep, drop = k.scratch(r, dtype="bool"), k.scratch(r, dtype="bool")
+    k(k.raw.greater_equal, words, least_kept(rate), out=keep)
+    k(k.backend.xp.logical_not, keep, out=drop)
+    k(k.raw.copyto, r, keep)
+    k(k.raw.multiply, r, 1 / (1 - rate), out=r)
+    k(k.raw.multiply, x, r, out=out)
+    k(k.raw.copyto, out, 0, where=drop)
+
+
+@kernel(ops.gaussian_noise, family="loops", inplace=(0,))
+def gaussian_noise(
+    k: Recorder, out: Any, x: Any, step: Any, *, std: float, seed: int, stream: int
+) -> None:
+    pairs = -(-out.size // 2)
+    words = _words(k, 2 * pairs, step, seed, stream)[: 2 * pairs]
+    z = k.scratch(out, words.shape, "float64")
+    k(k.raw.copyto, z, words)
+    k(k.raw.add, z, 0.5, out=z)
+    k(k.raw.multiply, z, 2.0**-32, out=z)
+    radius, angle, sine = z[:pairs], z[pairs:], k.scratch(out, (pairs,), "float64")
+    k(k.raw.log, radius, out=radius)
+    k(k.raw.multiply, radius, -2.0, out=radius)
+    k(k.raw.sqrt, radius, out=radius)
+    k(k.raw.multiply, angle, 2.0 * pi, out=angle)
+    k(k.backend.xp.sin, angle, out=sine)
+    k(k.backend.xp.cos, angle, out=angle)
+    k(k.raw.multiply, angle, radius, out=angle)
+    k(k.raw.multiply, sine, radius, out=radius)
+    noise = k.scratch(out)
+    flat = noise.reshape(-1)
+    k(k.raw.multiply, angle, std, out=angle)
+    k(k.raw.multiply, radius, std, out=radius)
+    k(k.raw.copyto, flat[:pairs], angle)
+    k(k.raw.copyto, flat[pairs:], radius[: flat.shape[0] - pairs])
+    k(k.raw.add, x, noise, out=out)

@@ -1,0 +1,58 @@
+r"""Machine code on disk, so that a processor compiles each loop once.
+
+One file a function, in ``$XPNET_CACHE/llvm`` or, where that is not set, in the user's cache folder
+(``$XDG_CACHE_HOME/xpnet/llvm``, ``~/.cache/xpnet/llvm``, ``%LOCALAPPDATA%\xpnet\llvm``). A file's
+name is a hash of the code, of LLVM's version and of the processor, and its content begins with a
+hash of the rest: what was cut off or changed is compiled again.
+"""
+
+import os
+import sys
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+__all__ = ["folder", "key", "load", "save"]
+
+
+def folder() -> Path | None:
+    """Where machine code is kept; None where there is no home."""
+    chosen = os.environ.get("XPNET_CACHE")
+    if chosen:
+        return Path(chosen) / "llvm"
+    usual = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME")
+    try:
+        return (Path(usual) if usual else Path.home() / ".cache") / "xpnet" / "llvm"
+    except RuntimeError:
+        return None
+
+
+def key(*parts: str) -> str:
+    """The name under which code is kept."""
+    return sha256("\0".join(parts).encode()).hexdigest()
+
+
+def load(name: str) -> bytes | None:
+    """The machine code of this name; None if there is none, or it is damaged."""
+    place = folder()
+    if place is None:
+        return None
+    try:
+        found = (place / name).read_bytes()
+    except OSError:
+        return None
+    digest, code = found[:32], found[32:]
+    return code if sha256(code).digest() == digest else None
+
+
+def save(name: str, code: bytes) -> None:
+    """Keep machine code; where the folder cannot be written, it is compiled again next time."""
+    place = folder()
+    if place is None:
+        return
+    with suppress(OSError):
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with NamedTemporaryFile(dir=place, delete=False) as file:
+            file.write(sha256(code).digest() + code)
+        os.replace(file.name, place / name)
