@@ -1,7 +1,7 @@
 """What the package offers: these names and no others, each with its documentation."""
 
 import ast
-import importlib
+import importlib.util
 import inspect
 from importlib import metadata, resources
 from itertools import pairwise
@@ -118,6 +118,7 @@ SUBMODULES = {
         "DTypeError",
         "DataError",
         "DatasetError",
+        "DeviceMemoryError",
         "DivergedError",
         "FormatError",
         "GraphError",
@@ -325,6 +326,8 @@ def test_submodules_offer_exactly_this(module: str) -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_every_module_says_what_it_is_and_offers_what_it_has(name: str) -> None:
+    if name.startswith("xpnet.lowering.cpu."):
+        pytest.importorskip("llvmlite", reason="the extra 'fast' is not installed")
     module = importlib.import_module(name)
     assert module.__doc__
     assert module.__doc__.strip()
@@ -413,7 +416,10 @@ def test_types_are_shipped() -> None:
 def test_public_functions_are_annotated() -> None:
     bare = []
     for name in MODULES:
-        source = Path(inspect.getfile(importlib.import_module(name))).read_text("utf-8")
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        source = Path(spec.origin).read_text("utf-8")
         functions = (n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.FunctionDef))
         bare += [f"{name}.{f.name}" for f in functions if f.returns is None]
     assert bare == []

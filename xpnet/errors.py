@@ -13,6 +13,7 @@ __all__ = [
     "DTypeError",
     "DataError",
     "DatasetError",
+    "DeviceMemoryError",
     "DivergedError",
     "FormatError",
     "GraphError",
@@ -71,6 +72,28 @@ class GraphError(XpnetError, ValueError):
 
 class BackendUnavailableError(XpnetError, RuntimeError):
     """The backend asked for cannot run here; the message gives the reason and the mend."""
+
+
+class DeviceMemoryError(XpnetError, MemoryError):
+    """A GPU has no room for what is to be put there.
+
+    The model can be used as before: what it had computed with is given back.
+
+    Attributes
+    ----------
+    asked, free, total : int or None
+        Bytes that were asked for, that nothing uses, and that the device has, where known.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        asked: int | None = None,
+        free: int | None = None,
+        total: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.asked, self.free, self.total = asked, free, total
 
 
 class MissingDependencyError(XpnetError, ImportError):

@@ -30,7 +30,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def _ours(name: str) -> bool:
-    return name.partition(".")[0] == "cupy" or name.startswith("array_api_compat.cupy")
+    return name.partition(".")[0] in ("cupy", "cupyx") or name.startswith("array_api_compat.cupy")
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +60,7 @@ def standin_modules() -> dict[str, ModuleType]:
 @pytest.fixture
 def cupy(standin_modules: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch) -> Any:
     """The stand-in, installed as ``cupy`` for this test, its counters at 0."""
+    monkeypatch.setenv("XPNET_FAST", "0")  # it compiles nothing: CuPy's own functions alone
     for name in list(filter(_ours, sys.modules)):
         monkeypatch.delitem(sys.modules, name)
     for name, module in standin_modules.items():
@@ -67,5 +68,6 @@ def cupy(standin_modules: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
     wrapper = standin_modules["array_api_compat.cupy"]
     monkeypatch.setattr(array_api_compat, "cupy", wrapper, raising=False)
     standin = standin_modules["cupy"]
-    standin.COUNTS.update(dict.fromkeys(standin.COUNTS, 0))
-    return standin
+    standin._reset()
+    yield standin
+    standin._reset()

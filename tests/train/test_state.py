@@ -60,16 +60,20 @@ def test_parameters_cannot_be_assigned_by_name_in_vain():
     assert not model.state_dict()["layers.0.weight"].any()
 
 
+def memory_of(array):
+    """The array that owns an array's memory."""
+    while array.base is not None:
+        array = array.base
+    return array
+
+
 def test_programs_of_growing_batches_do_not_hold_old_memory():
     model = make()
     for rows in range(1, 40):
         model.predict(X[:rows])
-    arena = model.network.arena.memory
+    arena = memory_of(model.network.arena.memory)
     for program in model.network._programs.values():
-        base = program.output()
-        while base.base is not None:
-            base = base.base
-        assert base is arena
+        assert memory_of(program.output()) is arena
 
 
 @pytest.mark.parametrize("backend", ["numpy", GenericBackend(np)], ids=["plan", "interpreter"])

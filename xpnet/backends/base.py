@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
+from math import isfinite
 from typing import Any
 
 from xpnet.errors import DTypeError
@@ -50,6 +51,10 @@ class Backend(ABC):
         Whether arithmetic on numbers below the smallest normal one is slow.
     synchronous : bool
         Whether reading one number costs nothing because results are ready when a call returns.
+    index : int or None
+        Which of several devices it is; None where there is none to choose.
+    precision : str
+        How the operands of matrix products are rounded, see `xpnet.backends.precision`.
     """
 
     name: str
@@ -60,6 +65,8 @@ class Backend(ABC):
     denormals_cost: bool = False
     synchronous: bool = True
     device: Any = None
+    index: int | None = None
+    precision: str = "float32"
 
     @abstractmethod
     def owns(self, x: Any) -> bool:
@@ -81,9 +88,35 @@ class Backend(ABC):
         """The library's data type of this name."""
         return getattr(self.xp, name)
 
+    def finite(self, x: Any) -> bool:
+        """Whether every number of a floating array is finite; this waits for a GPU."""
+        xp = self.xp
+        flat = xp.reshape(x, (-1,))
+        with self.quiet():
+            # One product tells, at the speed of memory, unless it overflows: then look at each.
+            return isfinite(float(flat @ flat)) or bool(xp.all(xp.isfinite(x)))
+
     def synchronize(self) -> None:
         """Wait until everything asked of the device is done; here it always is."""
         return
+
+    def work(self) -> AbstractContextManager[Any]:
+        """Run what follows on the backend's device.
+
+        Raises
+        ------
+        DeviceMemoryError
+            If the device has no room for it.
+        """
+        return nullcontext()
+
+    def release(self) -> None:
+        """Give back the memory that nothing uses; here the library does so by itself."""
+        return
+
+    def fits(self, nbytes: int) -> bool:
+        """Whether so many bytes can be kept where the backend computes."""
+        return True
 
     def quiet(self) -> AbstractContextManager[Any]:
         """Run what follows without warnings of overflow and NaN: results are checked instead."""

@@ -1,13 +1,17 @@
 """NumPy: arrays in the computer's own memory."""
 
+from math import isfinite
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from xpnet.backends.base import PlannedBackend
+from xpnet.typing import Shape, size_of
 
 __all__ = ["NumpyBackend"]
+
+_LINE = 64  # bytes of a cache line and of the widest vector; memory begins at a multiple of it
 
 
 def _take(source: Any, index: Any, out: Any) -> None:
@@ -61,6 +65,16 @@ class NumpyBackend(PlannedBackend):
     def plain(self, x: Any) -> bool:
         return type(x) is np.ndarray  # no matrix, no masked array
 
+    def arena(self, nbytes: int) -> Any:
+        memory = np.empty(nbytes + _LINE, dtype="uint8")
+        start = -self.address(memory) % _LINE
+        return memory[start : start + nbytes]
+
+    def zeros(self, shape: Shape, dtype: str) -> Any:
+        memory = self.arena(size_of(shape) * np.dtype(dtype).itemsize)
+        memory[...] = 0
+        return memory.view(dtype).reshape(shape)
+
     def asarray(self, x: Any, dtype: str | None = None) -> Any:
         return np.asarray(x, dtype=dtype, order="C")  # rows of other orders gather slowly
 
@@ -69,6 +83,9 @@ class NumpyBackend(PlannedBackend):
 
     def address(self, x: Any) -> int:
         return int(x.__array_interface__["data"][0])
+
+    def finite(self, x: Any) -> bool:
+        return isfinite(np.vdot(x, x)) or bool(np.isfinite(x).all())  # `vdot` gives no warnings
 
     def quiet(self) -> Any:
         return np.errstate(all="ignore")

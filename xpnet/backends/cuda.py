@@ -1,15 +1,22 @@
 """CuPy: arrays on an NVIDIA GPU. The only module that imports cupy, and only when asked."""
 
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import copy
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from xpnet.backends.base import PlannedBackend
+from xpnet.errors import DeviceMemoryError
+from xpnet.typing import Shape
 
-__all__ = ["CupyBackend", "load", "probe"]
+__all__ = ["CupyBackend", "count_devices", "load", "probe"]
 
-_NAMES = """abs add arange argmax concatenate copyto divide dtype empty equal exp expand_dims
-    greater greater_equal log log1p matmul max maximum minimum multiply negative  ones power sqrt
+_NAMES = """abs add arange argmax copyto divide dtype empty equal exp expand_dims
+    greater greater_equal log log1p max maximum minimum multiply negative  ones power sqrt
     subtract sum swapaxes tanh zeros""".split()
+_SHARE = 0.8  # of the free memory that data may take: parameters and workspace need the rest
 
 
 def load() -> Any:
@@ -17,6 +24,14 @@ def load() -> Any:
     import cupy
 
     return cupy
+
+
+def count_devices(cupy: Any) -> int:
+    """How many devices the driver reports; 0 where it cannot be asked."""
+    try:
+        return int(cupy.cuda.runtime.getDeviceCount())
+    except Exception:  # no driver, or one that does not answer
+        return 0
 
 
 def probe(cupy: Any) -> None:
@@ -42,29 +57,142 @@ def probe(cupy: Any) -> None:
 
 
 class CupyBackend(PlannedBackend):
-    """CuPy 14 or newer."""
+    """CuPy 14 or newer, on one device.
+
+    Everything is asked of one stream of its own, which can be captured, and which waits for
+    what was asked of the user's stream before; the user's stream then waits for it.
+
+    Parameters
+    ----------
+    cupy : module
+    index : int
+        Which device.
+    compiles : bool
+        Whether recorded calls are fused into kernels, which NVRTC compiles; it comes with CuPy.
+    """
 
     name = "cupy"
-    families = ("out",)
+    families: tuple[str, ...] = ("out",)
     synchronous = False
 
-    def __init__(self, cupy: Any) -> None:
+    def __init__(self, cupy: Any, index: int = 0, compiles: bool = False) -> None:
         from array_api_compat import cupy as xp
 
-        self._cupy = cupy
+        self._cupy, self.index, self.compiles = cupy, index, compiles
+        if compiles:
+            self.families = ("loops", "out")
+        self.name = f"cupy:{index}" if index else "cupy"
         self.xp = xp
         self.raw = SimpleNamespace(
-            **{name: getattr(cupy, name) for name in _NAMES}, take=self.gather, put=cupy.put
+            **{name: getattr(cupy, name) for name in _NAMES},
+            take=self.gather,
+            put=cupy.put,
+            matmul=_true_matmul(cupy),
+            concatenate=_concatenate,
+        )
+        self._streams: dict[str, Any] = {}
+
+    def rounded(self, precision: str) -> "CupyBackend":
+        """The same with the operands of products rounded so."""
+        twin = copy(self)
+        twin.precision = precision
+        twin._streams = {}
+        return twin
+
+    @property
+    def cupy(self) -> Any:
+        """The library."""
+        return self._cupy
+
+    @property
+    def stream(self) -> Any:
+        """The stream on which the backend works; made when it is first needed."""
+        return self._made_stream("work")
+
+    @property
+    def capturing(self) -> Any:
+        """The stream on which graphs are captured, and nothing is computed."""
+        return self._made_stream("capture")
+
+    def _made_stream(self, purpose: str) -> Any:
+        if purpose not in self._streams:
+            with self._cupy.cuda.Device(self.index):
+                self._streams[purpose] = self._cupy.cuda.Stream(non_blocking=True)
+        return self._streams[purpose]
+
+    @contextmanager
+    def work(self) -> Iterator[None]:
+        with self._cupy.cuda.Device(self.index):
+            outside = self._cupy.cuda.get_current_stream()
+            try:
+                if outside == self.stream:  # within other work
+                    yield
+                    return
+                self.stream.wait_event(self._mark(outside))
+                try:
+                    with self.stream:
+                        yield
+                finally:
+                    outside.wait_event(self._mark(self.stream))
+            except self._cupy.cuda.memory.OutOfMemoryError as error:
+                raise self._no_memory(error) from error
+
+    def _mark(self, stream: Any) -> Any:
+        """An event behind everything that was asked of a stream so far."""
+        return stream.record(self._cupy.cuda.Event(disable_timing=True))
+
+    def _memory(self) -> tuple[int, int]:
+        """Bytes that nothing uses and that the device has, within a limit that CuPy was given."""
+        with self._cupy.cuda.Device(self.index) as device:
+            pool = self._cupy.get_default_memory_pool()
+            free, total = device.mem_info
+            free += pool.free_bytes()
+            limit = pool.get_limit()
+            if limit:
+                free, total = min(free, limit - pool.used_bytes()), min(total, limit)
+        return max(free, 0), total
+
+    def _no_memory(self, error: Any) -> DeviceMemoryError:
+        free, total = self._memory()
+        return DeviceMemoryError(
+            f"{self.name} has no room: {error} Of its {total:,} bytes {free:,} are free. Use a "
+            "smaller batch_size, smaller layers or float32; give large data as NumPy arrays, which "
+            "stay in the computer's own memory where they do not fit; end other programs that "
+            "use the GPU (nvidia-smi shows them).",
+            getattr(error, "_size", None),
+            free,
+            total,
         )
 
+    def release(self) -> None:
+        with self._cupy.cuda.Device(self.index):
+            self._cupy.get_default_memory_pool().free_all_blocks()
+            self._cupy.get_default_pinned_memory_pool().free_all_blocks()
+
+    def fits(self, nbytes: int) -> bool:
+        return nbytes <= _SHARE * self._memory()[0]
+
     def owns(self, x: Any) -> bool:
-        return isinstance(x, self._cupy.ndarray)
+        return isinstance(x, self._cupy.ndarray) and bool(x.device.id == self.index)
+
+    def pinned(self, shape: Shape, dtype: str) -> Any:
+        """A NumPy array in host memory from which the device copies by itself."""
+        import cupyx
+
+        return cupyx.empty_pinned(shape, dtype)
 
     def asarray(self, x: Any, dtype: str | None = None) -> Any:
-        return self._cupy.asarray(x, dtype=dtype, order="C")
+        with self._cupy.cuda.Device(self.index):
+            return self._cupy.asarray(x, dtype=dtype, order="C")
 
     def to_numpy(self, x: Any) -> Any:
         return self._cupy.asnumpy(x)
+
+    def write(self, out: Any, values: Any) -> None:
+        if hasattr(values, "__array_interface__"):  # on the host
+            out.set(values)
+        else:
+            out[...] = values
 
     def address(self, x: Any) -> int:
         return int(x.data.ptr)
@@ -74,3 +202,30 @@ class CupyBackend(PlannedBackend):
 
     def gather(self, source: Any, index: Any, out: Any) -> None:
         self._cupy.take(source, index, axis=0, out=out)
+
+
+def _true_matmul(cupy: Any) -> Callable[..., Any]:
+    """CuPy's product in true float32, also where ``CUPY_TF32=1`` has CuPy round to TF32."""
+    if not int(os.environ.get("CUPY_TF32", "0")):
+        return cast(Callable[..., Any], cupy.matmul)
+    core = cupy._core
+    float32, tf32 = 4, core.get_compute_type("float32")
+
+    def matmul(a: Any, b: Any, out: Any) -> None:
+        core.set_compute_type("float32", float32)
+        try:
+            cupy.matmul(a, b, out=out)
+        finally:
+            core.set_compute_type("float32", tf32)
+
+    return matmul
+
+
+def _concatenate(arrays: Any, axis: int, out: Any) -> None:
+    """Write arrays one behind the other; CuPy's own function uploads their addresses each time."""
+    start = 0
+    for array in arrays:
+        stop = start + array.shape[axis]
+        part = (slice(None),) * (axis % out.ndim) + (slice(start, stop),)
+        out[part] = array
+        start = stop

@@ -1,14 +1,16 @@
 """Which backend: by name, by namespace, or by the arrays given.
 
-Nothing is decided at import. ``XPNET_BACKEND`` names the backend for objects that are given
-none; ``XPNET_FALLBACK=numpy`` lets ``backend="cupy"`` run on NumPy where CuPy cannot, with one
-warning, so that a test suite passes on a machine without a GPU.
+``"cupy"`` is the first GPU, ``"cupy:1"`` the second. Nothing is decided at import.
+``XPNET_BACKEND`` names the backend for objects that are given none; ``XPNET_FALLBACK=numpy`` lets
+``backend="cupy"`` run on NumPy where CuPy cannot, with one warning, so that a test suite passes
+on a machine without a GPU.
 """
 
 import os
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -48,11 +50,17 @@ def _numpy() -> Backend:
     return NumpyBackend(compiles=_compiles())
 
 
-def _compiles() -> bool:
-    """Whether NumPy's calls are compiled: where the extra is installed, unless switched off."""
+def _fast() -> str:
+    """What the user says of compiling: "0" never, "1" surely, "" where it can be done."""
     wanted = os.environ.get("XPNET_FAST", "")
     if wanted not in ("", "0", "1"):
         raise UnknownNameError("XPNET_FAST", wanted, ["0", "1"])
+    return wanted
+
+
+def _compiles() -> bool:
+    """Whether NumPy's calls are compiled: where the extra is installed, unless switched off."""
+    wanted = _fast()
     found = find_spec("llvmlite") is not None
     if wanted == "1" and not found:
         raise MissingDependencyError(
@@ -62,30 +70,45 @@ def _compiles() -> bool:
     return found and wanted != "0"
 
 
+def _device_name(index: int) -> str:
+    return f"cupy:{index}" if index else "cupy"
+
+
 @cache
-def _cupy() -> tuple[Backend | None, Status]:
-    """CuPy if it really works, and what the probe found. Tried once a process."""
+def _cupy(index: int) -> tuple[Backend | None, Status]:
+    """CuPy on a device if it really works, and what the probe found. Tried once a process."""
+    name = _device_name(index)
     try:
         cupy = cuda.load()
     except ImportError as error:
-        return None, Status("cupy", None, False, f"CuPy cannot be imported ({error}): {_INSTALL}")
+        return None, Status(name, None, False, f"CuPy cannot be imported ({error}): {_INSTALL}")
     except Exception as error:  # a broken CUDA installation may raise anything
         reason = f"importing CuPy failed: {type(error).__name__}: {error}: reinstall it, {_INSTALL}"
-        return None, Status("cupy", None, False, reason)
+        return None, Status(name, None, False, reason)
     # An uninstalled CuPy may leave a folder behind, which imports as an empty package.
     version = getattr(cupy, "__version__", None)
+    devices = cuda.count_devices(cupy)
+    if 0 < devices <= index:
+        return None, Status(name, version, False, _no_such_device(devices))
     try:
-        cuda.probe(cupy)
-        return cuda.CupyBackend(cupy), Status("cupy", version, True, "works")
+        with cupy.cuda.Device(index) if index else nullcontext():
+            cuda.probe(cupy)
+        return cuda.CupyBackend(cupy, index, _fast() != "0"), Status(name, version, True, "works")
     except Exception as error:
         mend = "check the NVIDIA driver with nvidia-smi and that CuPy's wheel matches its CUDA"
-        return None, Status("cupy", version, False, f"{error}: {mend}")
+        return None, Status(name, version, False, f"{error}: {mend}")
+
+
+def _no_such_device(devices: int) -> str:
+    names = ", ".join(_device_name(i) for i in range(devices))
+    count = "1 device" if devices == 1 else f"{devices} devices"
+    return f"there {'is' if devices == 1 else 'are'} {count} here: {names}"
 
 
 @cache
-def _warn_fallback(reason: str) -> None:
+def _warn_fallback(name: str, reason: str) -> None:
     warnings.warn(
-        f"backend 'cupy' cannot run here ({reason}); using NumPy because XPNET_FALLBACK=numpy.",
+        f"backend {name!r} cannot run here ({reason}); using NumPy because XPNET_FALLBACK=numpy.",
         BackendFallbackWarning,
         stacklevel=_outside(),
     )
@@ -99,24 +122,24 @@ def _outside() -> int:
     return level
 
 
-def _get_cupy() -> Backend:
-    backend, found = _cupy()
+def _get_cupy(index: int = 0) -> Backend:
+    backend, found = _cupy(index)
     if backend is not None:
         return backend
     fallback = os.environ.get("XPNET_FALLBACK", "")
     if fallback == "numpy":
-        _warn_fallback(found.reason)
+        _warn_fallback(found.name, found.reason)
         return _numpy()
     if fallback:
         raise UnknownNameError("XPNET_FALLBACK", fallback, ["numpy"])
     raise BackendUnavailableError(
-        f"backend 'cupy' cannot run here: {found.reason}. "
+        f"backend {found.name!r} cannot run here: {found.reason}. "
         "Use backend='auto' to take the GPU only where there is one."
     )
 
 
 def _get_auto() -> Backend:
-    backend, found = _cupy()
+    backend, found = _cupy(0)
     chosen = backend or _numpy()
     from logging import getLogger
 
@@ -129,6 +152,12 @@ _BY_NAME: dict[str, Callable[[], Backend]] = {
     "cupy": _get_cupy,
     "auto": _get_auto,
 }
+
+
+def _device_number(name: str) -> int | None:
+    """Which device ``"cupy:1"`` names; None for other names."""
+    library, _, number = name.partition(":")
+    return int(number) if library == "cupy" and number.isdecimal() else None
 
 
 def _by_namespace(xp: ModuleType, device: Any = None) -> Backend:
@@ -150,19 +179,24 @@ def get(spec: Any) -> Backend:
 
     Parameters
     ----------
-    spec : {"numpy", "cupy", "auto"}, module or Backend
-        ``"auto"`` is CuPy where it really works, else NumPy, and is logged.
+    spec : {"numpy", "cupy", "cupy:1", ..., "auto"}, module or Backend
+        ``"cupy:1"`` is the second GPU, ``"cupy"`` the first; ``"auto"`` is CuPy where it really
+        works, else NumPy, and is logged.
 
     Raises
     ------
     BackendUnavailableError
-        For ``"cupy"`` where it cannot run; the message gives the probe's finding.
+        For ``"cupy"`` where it cannot run; the message gives the probe's finding. For a device
+        that there is not.
     UnknownNameError
         For any other name.
     """
     if isinstance(spec, Backend):
         return spec
     if isinstance(spec, str):
+        index = _device_number(spec)
+        if index is not None:
+            return _get_cupy(index)
         if spec not in _BY_NAME:
             raise UnknownNameError("backend", spec, [*_BY_NAME, "any Array API namespace"])
         return _BY_NAME[spec]()
@@ -176,7 +210,7 @@ def backend_of(x: Any) -> Backend | None:
     if _numpy().owns(x):
         return _numpy()
     if type(x).__module__.partition(".")[0] == "cupy":
-        return get("cupy")
+        return _get_cupy(x.device.id if hasattr(x, "device") else 0)
     if not hasattr(x, "dtype") or not hasattr(x, "shape"):
         return None
     from array_api_compat import array_namespace, device
@@ -210,13 +244,17 @@ def resolve(spec: Any, *arrays: Any) -> Backend:
         spec = os.environ.get("XPNET_BACKEND") or None
     if spec is not None:
         wanted = get(spec)
-        same = (b for b in found.values() if b.xp is wanted.xp)
-        return next(same, wanted)  # on the device of the data
+        if wanted.index is None:  # a library's name says nothing of the device: that of the data
+            return next((b for b in found.values() if b.xp is wanted.xp), wanted)
+        return wanted
     return found.popitem()[1] if found else _numpy()
 
 
 def status() -> list[Status]:
     """Each backend by name: its version, whether it can run here, and if not, exactly why.
+
+    Of several GPUs the first is tried; the others have a line each and are tried when they are
+    used, since that takes memory on them.
 
     Returns
     -------
@@ -225,4 +263,9 @@ def status() -> list[Status]:
     """
     import numpy as np
 
-    return [Status("numpy", np.__version__, True, "works"), _cupy()[1]]
+    first = _cupy(0)[1]
+    found = [Status("numpy", np.__version__, True, "works"), first]
+    if first.usable:
+        others = range(1, cuda.count_devices(cuda.load()))
+        found += [Status(_device_name(i), first.version, True, "not tried yet") for i in others]
+    return found

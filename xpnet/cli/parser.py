@@ -15,6 +15,7 @@ examples:
   xpnet train wine.csv --target quality --json
   xpnet train wine.csv --target quality --save wine.safetensors
   xpnet predict wine.safetensors new.csv --out quality.csv
+  xpnet bench --layers 784 128 10          which backend, and from what batch size on
   xpnet info                               backends and packages: what works here
 """
 
@@ -77,6 +78,13 @@ Show the network, the settings and the tensors in a model's file. The model is n
 of one's own need not be known.
 """
 
+_BENCH = """\
+Time one training step of a network on each backend that works here, for the batch size given and
+for smaller and larger ones, against the matrix products that the step contains: no step can be
+faster than these. It is a step as fit makes it, from gathering the batch to the update, on random
+data that are on the device already. The backends take turns; medians are shown.
+"""
+
 
 def parser() -> argparse.ArgumentParser:
     """Build the parser; the parsed arguments hold the command's function as ``run``."""
@@ -92,6 +100,7 @@ def parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_saved(commands)
     _add_export(commands)
+    _add_bench(commands)
     info = commands.add_parser(
         "info",
         help="show what is installed and works here",
@@ -138,7 +147,11 @@ def _add_train(commands: Any) -> None:
     add("--seed", type=int, default=0, metavar="S", help="of weights, shuffles, a file's split")
     where = train.add_argument_group("where it computes")
     add = where.add_argument
-    add("--backend", metavar="B", help="numpy, cupy or auto (default: $XPNET_BACKEND, else numpy)")
+    add(
+        "--backend",
+        metavar="B",
+        help="numpy, cupy, cupy:1 or auto (default: $XPNET_BACKEND, else numpy)",
+    )
     add("--dtype", default="float32", metavar="D", help="float32 or float64")
     output = train.add_argument_group("output")
     add = output.add_argument
@@ -162,7 +175,7 @@ def _add_saved(commands: Any) -> None:
         command.add_argument("model", metavar="MODEL", help="what xpnet train --save wrote")
         if name != "inspect":
             command.add_argument("data", metavar="FILE", help="FILE.csv or FILE.npz")
-            command.add_argument("--backend", metavar="B", help="numpy, cupy or auto")
+            command.add_argument("--backend", metavar="B", help="numpy, cupy, cupy:1 or auto")
         if name == "predict":
             command.add_argument("--out", metavar="FILE", help="write into this .csv or .npz")
         else:
@@ -183,6 +196,31 @@ def _add_export(commands: Any) -> None:
     )
     export.add_argument("--probabilities", action="store_true", help="end an ONNX file in softmax")
     export.set_defaults(run=_export, parser=export)
+
+
+def _add_bench(commands: Any) -> None:
+    bench = commands.add_parser(
+        "bench",
+        help="time your network on each backend: which to use, and from what batch on",
+        description=_BENCH,
+    )
+    add = bench.add_argument
+    add(
+        "--layers",
+        type=_count,
+        nargs="+",
+        required=True,
+        metavar="UNITS",
+        help="inputs, hidden units of each layer, outputs",
+    )
+    add("--batch", type=_count, default=64, metavar="B", help="samples in one step (default: 64)")
+    add("--activation", default="relu", metavar="NAME", help="relu, tanh, sigmoid, identity, ...")
+    add("--optimizer", default="adam", metavar="NAME", help="adam, sgd, adamw, rmsprop, lion, ...")
+    add("--dtype", default="float32", metavar="D", help="float32 or float64")
+    add("--backend", nargs="+", metavar="B", help="numpy, cupy, cupy:1, ... (default: all)")
+    add("--plot", metavar="FILE", help="draw times against the batch (.png, .pdf, .svg)")
+    add("--json", metavar="FILE", help="write the measurements into this file")
+    bench.set_defaults(run=_bench, parser=bench)
 
 
 def _count(text: str) -> int:
@@ -236,6 +274,12 @@ def _export(arguments: argparse.Namespace) -> None:
     from xpnet.cli.export import export
 
     export(arguments)
+
+
+def _bench(arguments: argparse.Namespace) -> None:
+    from xpnet.cli.bench import bench
+
+    bench(arguments)
 
 
 def _info(_: argparse.Namespace) -> None:

@@ -2,12 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from xpnet.errors import ArgumentError
 from xpnet.optional import require
 from xpnet.train import History
 
-__all__ = ["check", "draw"]
+__all__ = ["check", "draw", "save"]
 
 
 def check(path: str) -> None:
@@ -44,6 +45,17 @@ def draw(path: str, history: History, name: str) -> None:
     columns = [c for c in ("loss", "accuracy") if c in history.columns]
     figure = plot.history(history, columns, labels=("train", "test"))
     figure.suptitle(f"Training on {Path(name).name}")
+    save(figure, path)
+
+
+def save(figure: Any, path: str) -> None:
+    """Write a figure.
+
+    Raises
+    ------
+    ArgumentError
+        If the file cannot be written after all.
+    """
     try:
         figure.savefig(path, dpi=150)
     except OSError as error:

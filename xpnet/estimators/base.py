@@ -186,7 +186,7 @@ class BaseMLP(FittedMLP):
                 sample_weight=samples.weight,
                 class_weight=self._class_weights(),
                 validation_data=None if held is None else held.validation,
-                callbacks=[watch, *(self.callbacks or ()), *told],
+                callbacks=[*watch.callbacks, *(self.callbacks or ()), *told],
                 verbose=False,
                 shuffle=order if self.shuffle else False,
             )

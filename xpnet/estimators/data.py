@@ -67,7 +67,7 @@ def backend_for(name: str | ModuleType | None, X: Any) -> Backend:
     """
     if isinstance(name, ModuleType):
         raise ArgumentError(f"backend must be a name, got a module: give {name.__name__!r}.")
-    if name is None or name in ("numpy", "cupy", "auto"):
+    if name is None or name in ("numpy", "cupy", "auto") or str(name).startswith("cupy:"):
         return resolve(name, X)
     for module in (f"array_api_compat.{name}", name):
         try:

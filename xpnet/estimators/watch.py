@@ -51,9 +51,10 @@ class Watch(Callback):
             estimator.validation_scores_ = estimator.best_validation_score_ = None
             estimator.best_loss_ = inf
 
-    def on_step_end(self, model: Model, step: int) -> None:
-        if self._losses is not None:
-            self._losses.add(model.batch_loss)
+    @property
+    def callbacks(self) -> list[Callback]:
+        """Itself, and what it needs to have told of every step, if that is much."""
+        return [self] if self._losses is None else [self._losses, self]
 
     def on_epoch_end(self, model: Model, epoch: int, logs: dict[str, float]) -> bool:
         estimator = self._estimator
@@ -137,7 +138,7 @@ class Watch(Callback):
             print(text)
 
 
-class _BatchLosses:
+class _BatchLosses(Callback):
     """The mean of an epoch's batch losses by their numbers of samples.
 
     xpnet's own is that by their samples' weights, which scikit-learn's is not.
@@ -147,9 +148,8 @@ class _BatchLosses:
         self._rows, self._size = samples.rows, estimator._batch_rows(samples.rows)
         self._losses: list[Any] = []
 
-    def add(self, loss: Any) -> None:
-        """Another batch."""
-        self._losses.append(loss)
+    def on_step_end(self, model: Model, step: int) -> None:
+        self._losses.append(model.batch_loss)
 
     def mean(self) -> float:
         """Of the epoch, which is over."""

@@ -20,7 +20,7 @@ from xpnet.graph.interpret import constant, evaluate
 from xpnet.graph.memory import lay_out
 from xpnet.graph.value import Graph, Node, Value
 from xpnet.kernels import Kernel, Recorder, Scratch, find
-from xpnet.lowering import lower
+from xpnet.lowering import largest_product, lower
 
 __all__ = ["Arena", "Plan", "distinct"]
 
@@ -68,6 +68,13 @@ class Plan:
         Values to keep until the run's end; read them with `array`.
     arena : Arena, optional
         Shared memory; by default the plan has its own.
+
+    Attributes
+    ----------
+    calls : list of callable
+        What is run.
+    operations : int
+        Floating-point operations of its largest matrix product.
     """
 
     def __init__(
@@ -102,8 +109,12 @@ class Plan:
         recorder = Recorder(backend, arena.scratch)
         for node, kernel in self._kernels.items():
             self._bind(recorder, node, kernel)
+        self.operations = largest_product(backend, recorder.calls)
         kept = [self._arrays[v] for v in outputs]
         self.calls = lower(backend, recorder.calls, [memory, *recorder.borrowed], kept)
+        self._movable = all(hasattr(call, "pointing_into") for call in self.calls)
+        self._pointers: dict[Value, list[tuple[Any, int, int]]] = {}
+        self._read: dict[Value, Any] = {}
 
     @staticmethod
     def _needed(graph: Graph, outputs: Sequence[Value]) -> list[Node]:
@@ -139,13 +150,38 @@ class Plan:
 
     @property
     def definitions(self) -> list[str]:
-        """Names of the ops that are computed by their definitions, since no kernel could be made."""
+        """Names of the ops that are computed by their definitions: no kernel could be made."""
         found = [n.record.name for n, k in self._kernels.items() if k.family == "definition"]
         return sorted(set(found))
 
     def array(self, value: Value) -> Any:
         """The array in which an input is to be put, or an output is found."""
         return self._arrays[value]
+
+    def read_from(self, value: Value, array: Any) -> bool:
+        """Let an input be read from this array, where it lies, instead of from its own place.
+
+        False, and nothing is changed, where the plan cannot: its calls are bound to arrays, not
+        to addresses, or the array is not of the place's type and layout.
+        """
+        place = self._arrays[value]
+        alike = (array.shape, array.dtype, array.strides) == (
+            place.shape,
+            place.dtype,
+            place.strides,
+        )
+        if not (self._movable and alike and array.flags.aligned):
+            return False
+        if value not in self._pointers:
+            start = self._backend.address(place)
+            calls: list[Any] = self.calls
+            spots = (s for c in calls for s in c.pointing_into(start, start + place.nbytes))
+            self._pointers[value] = [*spots]
+        address = self._backend.address(array)
+        for numbers, position, offset in self._pointers[value]:
+            numbers[position] = address + offset
+        self._read[value] = array  # so that it lives as long as it is pointed to
+        return True
 
     def run(self) -> None:
         """Compute the outputs from what is in the inputs' arrays."""

@@ -74,8 +74,9 @@ class ValueAndGrad:
             The same seed gives the same parameters on every backend.
         """
         backend = resolve(self._backend, *args)
-        graph, _, value = self._trace(backend, args)
-        return initialise(graph, backend, value.dtype, seed)
+        with backend.work():
+            graph, _, value = self._trace(backend, args)
+            return initialise(graph, backend, value.dtype, seed)
 
     def __call__(
         self, *args: Any, parameters: Mapping[str, Any] | None = None, step: int = 0
@@ -97,21 +98,27 @@ class ValueAndGrad:
         gradient : array, tuple of arrays, or dict of arrays by name
             As `wrt` asks.
         """
-        backend = resolve(self._backend, *args, *(parameters or {}).values())
+        parameters = parameters or {}
+        backend = resolve(self._backend, *args, *parameters.values())
+        with backend.work():
+            return self._compute(backend, args, parameters, step)
+
+    def _compute(
+        self, backend: Backend, args: Sequence[Any], parameters: Mapping[str, Any], step: int
+    ) -> Any:
         graph, arrays, value = self._trace(backend, args)
         feeds = dict(zip(graph.inputs, arrays, strict=True))
-        if set(graph.parameters) != set(parameters or {}):
+        if set(graph.parameters) != set(parameters):
             names = ", ".join(graph.parameters) or "none"
             raise GraphError(
                 f"the function's layers have the parameters {names}; got "
-                f"{', '.join(parameters or {}) or 'none'}. Call it with "
+                f"{', '.join(parameters) or 'none'}. Call it with "
                 "parameters=vg.init(*args), where vg is this object."
             )
-        ParameterTable.of(graph).check(
-            parameters or {}, {n: tuple(a.shape) for n, a in (parameters or {}).items()}
-        )
+        shapes = {n: tuple(a.shape) for n, a in parameters.items()}
+        ParameterTable.of(graph).check(parameters, shapes)
         for name, symbol in graph.parameters.items():
-            feeds[symbol] = backend.asarray((parameters or {})[name], symbol.dtype)
+            feeds[symbol] = backend.asarray(parameters[name], symbol.dtype)
         if graph.step is not None:
             feeds[graph.step] = backend.asarray(step, "int64")
         wrt = self._symbols(graph)

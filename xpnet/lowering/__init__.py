@@ -1,21 +1,24 @@
 """From recorded calls to what is run: fused and compiled where the backend can, else as they are.
 
 Kernels say what is computed, one library function a call. Here a plan's whole list of calls is
-read again, together, and calls become loops (`fuse`), which are compiled: by LLVM on a CPU.
+read again, together, and calls become loops (`fuse`), which are compiled: by LLVM on a CPU, to
+kernels on a GPU, where matrix products are cuBLASLt's.
 What cannot be read stays the call that it is, so nothing depends on being read.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from xpnet.backends.base import PlannedBackend
+from xpnet.backends.base import Backend, PlannedBackend
+from xpnet.backends.cuda import CupyBackend
 from xpnet.kernels import Call
 from xpnet.lowering.fuse import fuse
 from xpnet.lowering.loop import Loop
 from xpnet.lowering.memory import EVERYTHING, Intervals
 from xpnet.lowering.reading import Reader
 
-__all__ = ["Loop", "Reader", "fuse", "lower"]
+__all__ = ["Loop", "Reader", "fuse", "largest_product", "limited", "lower"]
 
 
 def lower(
@@ -35,14 +38,41 @@ def lower(
     kept : iterable of array
         Parts of it whose content is needed all the same.
     """
-    if not backend.compiles:
+    if not (backend.compiles or isinstance(backend, CupyBackend)):
         return [call.run for call in calls]
-    from xpnet.lowering.cpu.compile import compile_calls
-
     reader = Reader(backend)
     live = Intervals([EVERYTHING])
     for array in spare:
         live.remove(reader.operand(array).range)
     for array in kept:
         live.add(reader.operand(array).range)
+    if isinstance(backend, CupyBackend):
+        from xpnet.lowering.cuda.compile import compile_calls as compile_for_gpu
+
+        return compile_for_gpu(backend, calls, live)
+    from xpnet.lowering.cpu.compile import compile_calls
+
     return compile_calls(reader, fuse(reader, calls, live))
+
+
+def largest_product(backend: PlannedBackend, calls: Iterable[Call]) -> int:
+    """Floating-point operations of the largest matrix product among recorded calls."""
+    reader = Reader(backend)
+    return max(map(reader.operations, calls), default=0)
+
+
+def limited(backend: Backend, operations: int) -> AbstractContextManager[None]:
+    """Compute what follows with no more threads than its largest product is worth.
+
+    Parameters
+    ----------
+    backend : Backend
+        Only NumPy's has threads that can be limited.
+    operations : int
+        From `largest_product`.
+    """
+    if backend.name != "numpy":
+        return nullcontext()
+    from xpnet.lowering.cpu import threads
+
+    return threads.limited(threads.advice(operations))

@@ -76,11 +76,13 @@ def _repeats(place: Place, level: str, shape: tuple[int, int]) -> bool:
 
 def _level(source: Shape, shape: tuple[int, int]) -> tuple[str | None, int]:
     """On which level arrays of a shape stand, and as how many dimensions they are seen."""
-    rows, _ = shape
+    rows, columns = shape
     if shape == (1, 1):
         return ("pre", 0) if size_of(source) == 1 else (None, 0)
     if _matrix(source) == shape and source:
         return "full", 2 if len(source) > 1 else 1
+    if columns == 1 and source == (rows,):
+        return "full", 0
     if size_of(source) == rows and source and (len(source) == 1 or source[-1] == 1):
         return "row", 0 if len(source) == 1 else -1
     if size_of(source) == 1:
@@ -108,16 +110,15 @@ def _place(operand: Operand, target: Shape, kept: int) -> Place | None:
 def _reduced_level(work: Work, source: Shape, level: str, shape: tuple[int, int]) -> str | None:
     """The level of what a reduction leaves."""
     axes, ndim = work.axes or (), len(source)
-    every = axes == tuple(range(ndim))
-    if level == "full" and axes == (ndim - 1,):
-        return "row"
-    if every and level == "full" and shape[0] == 1:
+    every, (rows, columns) = axes == tuple(range(ndim)), shape
+    if level == "full" and (every if rows == 1 else ndim > 1 and axes == (ndim - 1,)):
         return "row"
     if work.name != "sum":
         return None
-    if every:
+    over_rows = level == "full" and axes == tuple(range(ndim - 1))
+    if every or (over_rows and columns == 1):
         return "total"
-    return "column" if level == "full" and axes == tuple(range(ndim - 1)) else None
+    return "column" if over_rows else None
 
 
 def _reduced_place(out: Operand, level: str) -> Place | None:

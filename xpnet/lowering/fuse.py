@@ -20,9 +20,12 @@ from xpnet.typing import size_of
 __all__ = ["fuse"]
 
 _LATE = ("column", "total", "post")  # levels that are there when the last row is done
+_LONG = 4096  # columns that are too many for the threads of one row
 
 
-def fuse(reader: Reader, calls: Sequence[Call], live: Intervals) -> list[Loop | Call]:
+def fuse(
+    reader: Reader, calls: Sequence[Call], live: Intervals, parallel: bool = False
+) -> list[Loop | Call]:
     """The same work with loops in place of the calls that loops can do.
 
     Parameters
@@ -31,19 +34,21 @@ def fuse(reader: Reader, calls: Sequence[Call], live: Intervals) -> list[Loop | 
     calls : sequence of Call
     live : Intervals
         The bytes whose content is needed when all calls have run.
+    parallel : bool
+        Whether rows are worked on at the same time, each by many threads. Sums over rows then
+        stand in loops without other reductions, and a long row is reduced as a matrix is.
     """
     needed = _needed_after(reader, calls, live)
     result: list[Loop | Call] = []
-    group = _Group()
+    group = _Group(parallel)
     for i, call in enumerate(calls):
-        work = reader.work(call)
-        if work is not None and group.add(work):
+        if group.add(reader, call):
             continue
         _close(group, result, needed[i - 1])
-        group = _Group()
-        if work is None or not group.add(work):
+        group = _Group(parallel)
+        if not group.add(reader, call):
             result.append(call)
-            group = _Group()
+            group = _Group(parallel)
     _close(group, result, live)
     return result
 
@@ -72,26 +77,37 @@ def _needed_after(reader: Reader, calls: Sequence[Call], live: Intervals) -> lis
 class _Group:
     """A loop in the making."""
 
+    parallel: bool = False
     shape: tuple[int, int] | None = None
     statements: list[Statement] = field(default_factory=list)
     phase: int = 0
+    calls: list[Call] = field(default_factory=list)
     _now: dict[Place, Statement] = field(default_factory=dict)  # who wrote a place last
     _loads: dict[Place, Load] = field(default_factory=dict)
     _ranges: dict[Place, Range] = field(default_factory=dict)
-    _arrays: list[Any] = field(default_factory=list)
+    _arrays: dict[Place, Any] = field(default_factory=dict)
     _holes: set[Place] = field(default_factory=set)  # with memory of others between elements
 
     # --- taking a call in ---------------------------------------------------------------------
 
-    def add(self, work: Work) -> bool:
+    def add(self, reader: Reader, call: Call) -> bool:
         """Take a call in; False, and nothing changed, if it does not fit."""
+        work = reader.work(call)
+        if work is None or not self._add(work):
+            return False
+        self.calls.append(call)
+        return True
+
+    def _add(self, work: Work) -> bool:
         shape = self.shape or natural_shape(work)
         if 0 in shape or size_of(work.out.shape) == 0:
             return False
         fitted = fit(work, shape)
         if fitted is None:
             return False
-        if self.shape is None and any(p.level != "pre" for p, _ in fitted.places):
+        if self.parallel and shape[0] == 1 and shape[1] > _LONG and fitted.level == "row":
+            fitted.level = "total" if fitted.reduces else "pre"
+        if self.shape is None and shape != (1, 1):
             self.shape = shape
             if not self._enter(work, fitted):
                 self.shape = None
@@ -105,7 +121,7 @@ class _Group:
             return False
         args = [a if not isinstance(a, Place) else self._value(a) for a in fitted.args]
         made = self._statements(work.name, args, fitted)
-        if made is None:
+        if made is None or (self.parallel and self._mixes(made)):
             return False
         for place, found, holes in new:
             self._ranges[place] = found
@@ -113,7 +129,8 @@ class _Group:
                 self._holes.add(place)
         for load in (a for s in made for a in s.args if isinstance(a, Load)):
             self._loads.setdefault(load.place, load)
-        self._arrays += [operand.array for _, operand in fitted.places]
+        for place, operand in fitted.places:
+            self._arrays.setdefault(place, operand.array)
         for s in made:
             if s not in self.statements:
                 self.statements.append(s)
@@ -132,6 +149,11 @@ class _Group:
                 if other != p and not apart and (p in written or other in written):
                     return None
         return found
+
+    def _mixes(self, made: Iterable[Statement]) -> bool:
+        """Whether sums over rows would stand beside anything but what they sum up."""
+        levels = {s.level for s in (*self.statements, *made)}
+        return "column" in levels and not levels <= {"column", "full"}
 
     def _value(self, place: Place) -> Value:
         """What a place holds now."""
@@ -152,7 +174,7 @@ class _Group:
             isinstance(a, Statement) and a.level == "full" for a in args
         ):
             return None
-        if level == "column" and (fitted.out in self._now or fitted.out in self._loads):
+        if level == "column" and fitted.out in (*self._now, *self._loads, *fitted.args):
             return None  # it is summed up in its place
         dtype = computed_in(name, args, fitted.out.dtype)
         if dtype is None:
@@ -216,7 +238,8 @@ class _Group:
                 buffers |= set() if kept or not s.place.row else {s.place}
         for s in reloaded:
             s.stored = True
-        loop = Loop(rows, columns, wanted, buffers, self._arrays)
+        loop = Loop(rows, columns, wanted, buffers, calls=self.calls)
+        loop.arrays = [self._arrays[place] for place in loop.places]
         return _flat(loop) if _is_flat(loop) else loop
 
 

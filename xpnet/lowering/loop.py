@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from xpnet.kernels import Call
 from xpnet.lowering.memory import Range
 
 __all__ = ["REDUCTIONS", "Load", "Loop", "Place", "Statement", "Value"]
@@ -115,6 +116,8 @@ class Loop:
         Places that are needed in the loop alone: every row may use the first one's memory.
     arrays : list
         The arrays behind the places, which must not be freed before the loop is.
+    calls : list of Call
+        What it was made of, and what does the same.
     """
 
     rows: int
@@ -122,6 +125,7 @@ class Loop:
     statements: list[Statement]
     buffers: set[Place] = field(default_factory=set)
     arrays: list[Any] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
 
     @property
     def phases(self) -> range:

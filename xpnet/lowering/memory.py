@@ -23,11 +23,12 @@ def spanned(address: int, shape: Shape, strides: Shape, itemsize: int) -> Range:
 
 def dense_range(address: int, shape: Shape, strides: Shape, itemsize: int) -> Range | None:
     """The bytes of an array that has no holes; None for one that has."""
-    first, last = spanned(address, shape, strides, itemsize)
-    count = 1
-    for n in shape:
-        count *= n
-    return (first, last) if last - first == count * itemsize else None
+    expected = itemsize
+    for stride, n in sorted((abs(s), n) for n, s in zip(shape, strides, strict=True) if n != 1):
+        if stride != expected:
+            return None
+        expected *= n
+    return spanned(address, shape, strides, itemsize)
 
 
 class Intervals:
@@ -54,6 +55,8 @@ class Intervals:
     def remove(self, gone: Range) -> None:
         """Take these bytes out of the set."""
         low, high = gone
+        if low >= high:
+            return
         for r in self._touching(low, high):
             self._all.remove(r)
             for rest in ((r[0], min(low, r[1])), (max(high, r[0]), r[1])):

@@ -135,10 +135,18 @@ class Reader:
             return [EVERYTHING], None
         arrays = [*call.args, *(v for k, v in call.kwargs.items() if k != "out")]
         written = call.kwargs.get("out")
-        if name == "copyto" and "where" not in call.kwargs:
+        if "where" in call.kwargs:  # what it leaves as it was is still needed
+            arrays, written = [*arrays, *([] if written is None else [written])], None
+        elif name == "copyto":
             written, arrays = call.args[0], arrays[1:]
         found = [self.operand(a).range for a in self._flat(arrays)]
         return found, None if written is None else self.operand(written).dense
+
+    def operations(self, call: Call) -> int:
+        """Floating-point operations of a matrix product; 0 for any other call."""
+        if self.name(call) != "matmul":
+            return 0
+        return 2 * size_of(call.kwargs["out"].shape) * int(call.args[0].shape[-1])
 
     def _flat(self, arrays: Any) -> Iterator[Any]:
         for a in arrays:

@@ -1,13 +1,20 @@
 """Turns what users give into arrays of the backend, and results into what they gave."""
 
-from math import isfinite
 from typing import Any
 
 from xpnet.backends import Backend, backend_of, dtype_name, get
 from xpnet.errors import DataError, DTypeError, ShapeError
 from xpnet.typing import Shape, size_of
 
-__all__ = ["cast", "check_features", "check_finite", "check_rows", "result_like", "to_backend"]
+__all__ = [
+    "cast",
+    "check_features",
+    "check_finite",
+    "check_rows",
+    "place_for",
+    "result_like",
+    "to_backend",
+]
 
 
 def to_backend(name: str, data: Any, backend: Backend) -> Any:
@@ -18,6 +25,19 @@ def to_backend(name: str, data: Any, backend: Backend) -> Any:
             f"{name} must hold real numbers, got dtype {array.dtype}: {_encoding(name)}."
         )
     return array if given.name == backend.name else _move(given, array, backend)
+
+
+def place_for(backend: Backend, dtype: str, *data: Any) -> Backend:
+    """Where data are kept: the backend, or NumPy for arrays of its that do not fit there.
+
+    Arrays of another type than `dtype` are converted there, which takes room for both.
+    """
+    if backend.index is None:
+        return backend
+    host = get("numpy")
+    arrays = [a for a in data if host.owns(a)]
+    need = sum(a.nbytes + (dtype_name(a.dtype) != dtype) * 8 * a.size for a in arrays)
+    return backend if backend.fits(need) else host
 
 
 def _encoding(name: str) -> str:
@@ -77,12 +97,8 @@ def cast(x: Any, backend: Backend, dtype: str) -> Any:
 
 def check_finite(name: str, x: Any, backend: Backend) -> None:
     """Raise `DataError` for NaN and infinity."""
-    xp = backend.xp
-    flat = xp.reshape(x, (-1,))
-    with backend.quiet():
-        # One product tells, at the speed of memory, unless it overflows: then look at each.
-        if isfinite(float(flat @ flat)) or bool(xp.all(xp.isfinite(x))):
-            return
+    if backend.finite(x):
+        return
     raise DataError(
         f"{name} contains NaN or infinity (or numbers too large for {dtype_name(x.dtype)}). "
         "Impute or remove them, or pass check_finite=False to let them through."

@@ -7,13 +7,15 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from xpnet.arguments import count
-from xpnet.backends import Backend, resolve
+from xpnet.backends import Backend
 from xpnet.backends.base import check_float
 from xpnet.errors import ArgumentError
 from xpnet.nn import LayerLike, get_loss, get_metrics
 from xpnet.optim import LBFGS, Optimizer, get_optimizer
+from xpnet.train.given import names_of, place_of, sample_shape
 from xpnet.train.network import Network
 from xpnet.train.pickling import get_state, set_state, settings_of
+from xpnet.train.place import on_device
 from xpnet.train.saving.model import save_model
 from xpnet.train.setup import Setup
 from xpnet.train.summary import summary
@@ -22,24 +24,6 @@ from xpnet.train.updater import Updater
 from xpnet.typing import Shape
 
 __all__ = ["BaseModel"]
-
-
-def _sample_shape(shape: Any) -> Shape | None:
-    """One sample's shape from a number of features, a shape or None."""
-    if shape is None:
-        return None
-    lengths = shape if isinstance(shape, tuple | list) else (shape,)
-    return tuple(count("input_shape", n) for n in lengths)
-
-
-def _names(names: Any) -> tuple[str, ...]:
-    """Dotted names of layers and parameters."""
-    good = isinstance(names, Iterable) and not isinstance(names, str)
-    if not good or not all(isinstance(n, str) and n for n in names):
-        raise ArgumentError(
-            f"expected names of layers or parameters, such as 'layers.0', in a list, got {names!r}."
-        )
-    return tuple(names)
 
 
 class BaseModel:
@@ -58,10 +42,12 @@ class BaseModel:
         input_shape: int | Shape | None = None,
         check_finite: bool = True,
         frozen: Sequence[str] = (),
+        precision: str = "float32",
     ) -> None:
         if isinstance(net, type) or not callable(net):
             raise ArgumentError(f"net must be a layer or a function, got {net!r}.")
-        chosen = get_loss(loss)
+        chosen, dtype = get_loss(loss), check_float(dtype)
+        wanted, precision = place_of(backend, precision, dtype)
         if isinstance(metrics, Iterable) and not isinstance(metrics, str):
             metrics = tuple(metrics)
         self._optimizer, self._metrics = get_optimizer(optimizer), metrics
@@ -70,12 +56,13 @@ class BaseModel:
             net,
             chosen,
             get_metrics(metrics, chosen),
-            None if backend is None else resolve(backend),
-            check_float(dtype),
+            wanted,
+            dtype,
             count("seed", seed, 0, 2**32),
-            _sample_shape(input_shape),
+            sample_shape(input_shape),
             bool(check_finite),
-            _names(frozen),
+            names_of(frozen),
+            precision,
         )
         self._trainer: Trainer | None = None
         self.preprocessing: dict[str, Any] | None = None
@@ -96,6 +83,11 @@ class BaseModel:
     def dtype(self) -> str:
         """Type of the parameters: ``"float32"`` or ``"float64"``."""
         return self._setup.dtype
+
+    @property
+    def precision(self) -> str:
+        """How the operands of matrix products are rounded."""
+        return self._setup.precision
 
     @property
     def seed(self) -> int:
@@ -121,9 +113,13 @@ class BaseModel:
         optimizer = get_optimizer(value)
         if isinstance(optimizer, LBFGS):
             self._refuse_while_fitting("L-BFGS cannot take over")
-        self._optimizer = optimizer
+        self._exchange(optimizer)
+
+    @on_device
+    def _exchange(self, optimizer: Optimizer) -> None:
         if self._trainer is not None:
-            self._trainer.set_optimizer(self._optimizer)
+            self._trainer.set_optimizer(optimizer)
+        self._optimizer = optimizer
 
     @property
     def network(self) -> Network:
@@ -135,6 +131,7 @@ class BaseModel:
         """The optimiser at work: its step count and its slots."""
         return self._built().updater
 
+    @on_device
     def build(self, input_shape: int | Shape | None = None) -> Self:
         """Create the parameters for samples of this shape; data do so by themselves.
 
@@ -145,7 +142,7 @@ class BaseModel:
         ShapeError
             If it is not the shape that the model was made or built for.
         """
-        shape = _sample_shape(input_shape) or self._setup.features
+        shape = sample_shape(input_shape) or self._setup.features
         if shape is None:
             raise ArgumentError(
                 "the shape of one sample is not known yet: train first, or call "
@@ -205,6 +202,7 @@ class BaseModel:
         return MappingProxyType(self.network.views(self.network.grads))
 
     @property
+    @on_device
     def batch_loss(self) -> Any:
         """The loss of the last training batch before its step, a 0-d array; None before the first.
 
@@ -212,10 +210,12 @@ class BaseModel:
         """
         return None if self._trainer is None else self._trainer.loss
 
+    @on_device
     def state_dict(self) -> dict[str, Any]:
         """Copies of the parameters by name, in the model's library."""
         return {name: self.network.backend.copy(view) for name, view in self.parameters.items()}
 
+    @on_device
     def load_state_dict(self, state: Mapping[str, Any], only: Sequence[str] | None = None) -> None:
         """Set the parameters from arrays by name; the optimiser starts again.
 
@@ -238,8 +238,9 @@ class BaseModel:
                 "load_state_dict expects a dict of arrays by name, as state_dict() returns it; got "
                 f"{type(state).__name__}."
             )
-        self._built().load(state, None if only is None else _names(only))
+        self._built().load(state, None if only is None else names_of(only))
 
+    @on_device
     def save(
         self,
         path: Any,
@@ -308,7 +309,7 @@ class BaseModel:
                 "freeze expects the names of layers or parameters, such as "
                 "model.freeze('layers.0'); model.summary() shows those of the layers."
             )
-        self._set_frozen((*self.frozen, *(n for n in _names(names) if n not in self.frozen)))
+        self._set_frozen((*self.frozen, *(n for n in names_of(names) if n not in self.frozen)))
 
     def unfreeze(self, *names: str) -> None:
         """Train these layers or parameters again, all of them if none is named.
@@ -318,13 +319,14 @@ class BaseModel:
         ArgumentError
             If a name is not among `frozen`.
         """
-        for name in _names(names):
+        for name in names_of(names):
             if name not in self.frozen:
                 raise ArgumentError(
                     f"{name!r} is not frozen; frozen: {', '.join(self.frozen) or 'nothing'}."
                 )
         self._set_frozen(tuple(n for n in self.frozen if names and n not in names))
 
+    @on_device
     def _set_frozen(self, names: tuple[str, ...]) -> None:
         self._refuse_while_fitting("layers cannot be frozen or unfrozen")
         if self._trainer is not None:
@@ -332,6 +334,7 @@ class BaseModel:
             self._setup.network = self._trainer.network
         self._setup.frozen = names
 
+    @on_device
     def averaged(self) -> Self:
         """An independent model with the running average of the parameters.
 
@@ -355,6 +358,7 @@ class BaseModel:
         """The layers with their output shapes and numbers of parameters, as a table."""
         return summary(self.network)
 
+    @on_device
     def __deepcopy__(self, memo: Any) -> Self:
         """An independent model with the same parameters and optimiser state."""
         twin = object.__new__(type(self))
@@ -366,6 +370,7 @@ class BaseModel:
             twin._setup.network = twin._trainer.network
         return twin
 
+    @on_device
     def __getstate__(self) -> dict[str, Any]:
         """Settings, parameters and the optimiser's state, on the host."""
         return get_state(self)
@@ -376,5 +381,7 @@ class BaseModel:
 
     def __repr__(self) -> str:
         where = self.backend.name if self.backend else "backend open"
+        if self._setup.precision != "float32":
+            where += f", precision={self._setup.precision!r}"
         made = f"{self._setup.net!r}, loss={self._setup.loss.name!r}, {self.optimizer!r}"
         return f"{type(self).__name__}({made}, {where})"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xpnet.arguments import number
-from xpnet.backends import is_float
+from xpnet.backends import Backend, is_float
 from xpnet.backends.base import dtype_name
 from xpnet.errors import ArgumentError
 from xpnet.train.door import Data
@@ -26,16 +26,16 @@ def with_class_weight(network: Network, data: Data, class_weight: Any) -> Data:
     if class_weight is None:
         return data
     share = _shares(network, data)
-    weights = _numbers(class_weight, share, network)
-    factor = share @ network.backend.asarray(weights, network.dtype)
-    if network.backend.synchronous and float(network.backend.xp.max(factor)) == 0:
+    weights = _numbers(class_weight, share, data.place)
+    factor = share @ data.place.asarray(weights, network.dtype)
+    if data.place.synchronous and float(data.place.xp.max(factor)) == 0:
         raise ArgumentError("class_weight is 0 for every sample: nothing would be learned.")
-    return Data(data.x, data.y, factor if data.w is None else data.w * factor)
+    return Data(data.place, data.x, data.y, factor if data.w is None else data.w * factor)
 
 
 def _shares(network: Network, data: Data) -> Any:
     """The probability of each class for each sample: (n, classes)."""
-    loss, xp, y = network.loss, network.backend.xp, data.y
+    loss, xp, y = network.loss, data.place.xp, data.y
     if loss.target == "binary" and network.output_shape == (1,):
         return xp.concat([1 - y, y], axis=1)
     if loss.target != "classes":
@@ -47,10 +47,10 @@ def _shares(network: Network, data: Data) -> Any:
         return y
     device = getattr(y, "device", None)
     classes = xp.arange(network.output_shape[-1], dtype=y.dtype, device=device)
-    return xp.astype(xp.expand_dims(y, axis=-1) == classes, network.backend.dtype(network.dtype))
+    return xp.astype(xp.expand_dims(y, axis=-1) == classes, data.place.dtype(network.dtype))
 
 
-def _numbers(given: Any, share: Any, network: Network) -> list[float]:
+def _numbers(given: Any, share: Any, place: Backend) -> list[float]:
     """One weight for each class."""
     rows, classes = share.shape
     if isinstance(given, str):
@@ -58,7 +58,7 @@ def _numbers(given: Any, share: Any, network: Network) -> list[float]:
             raise ArgumentError(
                 f"class_weight must be 'balanced', a dict or a list, got {given!r}."
             )
-        totals = network.backend.to_numpy(network.backend.xp.sum(share, axis=0)).tolist()
+        totals = place.to_numpy(place.xp.sum(share, axis=0)).tolist()
         return [rows / (classes * t) if t else 0.0 for t in totals]
     if isinstance(given, Mapping):
         unknown = [key for key in given if key not in range(classes)]

@@ -48,6 +48,8 @@ class Computation:
         Places of each one's numbers in the vector that all results make.
     gradients, state : dict of str to Value
         By the parameters' names.
+    scale : Value or None
+        A number given from outside, by which the gradients are multiplied.
     """
 
     graph: Graph
@@ -56,6 +58,7 @@ class Computation:
     layout: dict[str, slice] = field(default_factory=dict)
     gradients: dict[str, Value] = field(default_factory=dict)
     state: dict[str, Value] = field(default_factory=dict)
+    scale: Value | None = None
 
     @property
     def outputs(self) -> list[Value]:
@@ -75,8 +78,12 @@ class Computation:
         output: Value,
         measures: Mapping[str, Metric],
         table: ParameterTable,
+        scaled: bool = False,
     ) -> "Computation":
-        """Append to a network's graph what the mode asks for; `measures` begin with the loss."""
+        """Append to a network's graph what the mode asks for; `measures` begin with the loss.
+
+        If `scaled`, the loss is multiplied by `scale` before it is differentiated.
+        """
         if spec.mode == "predict":
             return cls(graph, [output])
         made = cls(graph)
@@ -92,7 +99,11 @@ class Computation:
             made._append(name, values)
         if spec.mode == "train":
             wrt = [graph.parameters[name] for name in table.trained]
-            slopes = gradients(graph, made.results[0], wrt)
+            loss = made.results[0]
+            if scaled:
+                made.scale = Value(graph, "scale", "loss scale", (), loss.dtype)
+                loss = loss * made.scale
+            slopes = gradients(graph, loss, wrt)
             made.gradients = dict(zip(table.trained, slopes, strict=True))
             made.state = dict(graph.assignments)
         return made._distinct()

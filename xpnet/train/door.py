@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from xpnet.backends import dtype_name, is_float
+from xpnet.backends import Backend, dtype_name, is_float
 from xpnet.errors import DataError, DTypeError, ShapeError
 from xpnet.train.arrays import cast, check_finite, check_rows, to_backend
 from xpnet.train.computation import Spec
@@ -14,8 +14,12 @@ __all__ = ["Data", "Door"]
 
 @dataclass(frozen=True)
 class Data:
-    """Checked arrays on the backend: inputs, targets and perhaps weights."""
+    """Checked arrays: inputs, targets and perhaps weights.
 
+    They are on the backend `place`: the network's, or NumPy if they do not fit there.
+    """
+
+    place: Backend
     x: Any
     y: Any
     w: Any = None
@@ -37,11 +41,13 @@ class Data:
 
 
 class Door:
-    """Checks targets and sample weights against a network, and puts them on its backend.
+    """Checks targets and sample weights against a network, and puts them on a backend.
 
     Parameters
     ----------
     network : Network
+    place : Backend
+        Where the arrays are put.
     where : str
         What the error messages put in front of a name.
     values : bool
@@ -50,8 +56,10 @@ class Door:
         Whether NaN and infinity are refused.
     """
 
-    def __init__(self, network: Network, where: str, values: bool, finite: bool) -> None:
-        self._loss, self._backend, self._dtype = network.loss, network.backend, network.dtype
+    def __init__(
+        self, network: Network, place: Backend, where: str, values: bool, finite: bool
+    ) -> None:
+        self._loss, self._backend, self._dtype = network.loss, place, network.dtype
         self._output, self._where = network.output_shape, where
         self._values, self._finite = values, values and finite
 

@@ -9,7 +9,11 @@ import numpy as np
 from xpnet import random
 from xpnet.backends import PlannedBackend
 from xpnet.errors import ArgumentError, DivergedError
+from xpnet.lowering import limited
+from xpnet.train.callbacks import Callbacks
+from xpnet.train.captured import CapturedSteps, captured_steps
 from xpnet.train.door import Data
+from xpnet.train.feeding import feed
 from xpnet.train.measure import batches, combine
 from xpnet.train.network import Network
 from xpnet.train.trainer import Trainer
@@ -51,20 +55,44 @@ class Epoch:
         }
         self._computation = self._programs[self.sizes[0]].computation
         self._log = _Log(network, self.steps, self._computation.size)
+        self._feed = feed(network, data.place, data.arrays, self._parts)
+        self._captured: CapturedSteps | None = None
+
+    def capture(self, trainer: Trainer, callbacks: Callbacks, wanted: int | None) -> None:
+        """Let a GPU make the steps by graphs where it can, `wanted` steps in each."""
+        self._captured = captured_steps(
+            trainer, callbacks, self.data, self.sizes, self._programs, self._log.table, wanted
+        )
 
     def run(self, run: "Run", rate: float) -> dict[str, float]:
         """Train on the batches that are left of this epoch; the mean loss and metrics of all."""
-        trainer, backend = run.trainer, self._network.backend
-        order = self._order(trainer)
+        trainer, program = run.trainer, self._programs[self.sizes[0]]
+        if self._captured is None:
+            with limited(self._network.backend, program.operations):
+                self._call_by_call(run, rate)
+        else:
+            self._by_graphs(run, rate, self._captured)
+        if run.over and run.batch < self.steps:
+            return {}
+        log = self._log.rows(self.steps)
+        for i, loss in enumerate(log[:, 0].tolist()):
+            self._check(trainer, i, loss)
+        self._check_parameters(trainer)
+        return combine(self._network, self._computation, log, self.sizes)
+
+    def _call_by_call(self, run: "Run", rate: float) -> None:
+        """Make the steps that are left, until the run is to end."""
+        trainer, synchronous = run.trainer, self._network.backend.synchronous
+        self._feed.begin(self._order(trainer), run.batch)
         listening = bool(run.callbacks.step_end or run.callbacks.gradient)
         schedule, varies = trainer.optimizer.learning_rate, trainer.optimizer.varies
         for i in range(run.batch, self.steps):
-            part, size = self._parts[i], self.sizes[i]
+            size = self.sizes[i]
             program = self._programs[size]
             with self._network.lock:
-                program.load(self.data.arrays, part if order is None else order[part])
+                self._feed.load(program, i)
                 trainer.run(program)
-            if i == 0 or backend.synchronous:
+            if i == 0 or synchronous:
                 self._check(trainer, i, float(program.results[0]))
             if i == 0:
                 trainer.keep(f"the start of epoch {trainer.epoch + 1}")
@@ -79,13 +107,25 @@ class Epoch:
             with self._network.lock:
                 trainer.apply(program, rate)
             run.stepped(size)
-            if run.over and run.batch < self.steps:
-                return {}
-        log = self._log.rows(self.steps)
-        for i, loss in enumerate(log[:, 0].tolist()):
-            self._check(trainer, i, loss)
-        self._check_parameters(trainer)
-        return combine(self._network, self._computation, log, self.sizes)
+            if run.over:
+                return
+
+    def _by_graphs(self, run: "Run", rate: float, captured: CapturedSteps) -> None:
+        """The same on a GPU, where everything that differs from step to step is sent ahead."""
+        trainer, first = run.trainer, run.batch
+        varies = trainer.optimizer.varies
+        rates = [
+            trainer.rate(i / self.steps) if varies and i else rate for i in range(first, self.steps)
+        ]
+        captured.begin(trainer, self._order(trainer), rates, first)
+        while run.batch < self.steps and not run.over:
+            if not captured.several(run, run.batch):
+                captured.step(run, run.batch, self._look if run.batch == 0 else None)
+
+    def _look(self, trainer: Trainer, loss: float) -> None:
+        """Check an epoch's first loss, and remember the parameters that it was computed with."""
+        self._check(trainer, 0, loss)
+        trainer.keep(f"the start of epoch {trainer.epoch + 1}")
 
     def recorded(self, count: int) -> Any:
         """The results of the first batches of this epoch, on the host."""
@@ -96,16 +136,16 @@ class Epoch:
         self._log.restore(rows)
 
     def _order(self, trainer: Trainer) -> Any:
-        """The order of the samples in this epoch, on the backend; None for as they come."""
+        """The order of the samples in this epoch, where they are; None for as they come."""
         if not self._shuffle:
             return None
-        backend = self._network.backend
+        place = self.data.place
         if callable(self._shuffle):
-            return backend.asarray(self._given(self._shuffle(self.data.rows)))
+            return place.asarray(self._given(self._shuffle(self.data.rows)))
         key = random.Key(trainer.seed, _SHUFFLE, trainer.epoch)
-        if self._network.arena is not None:
-            return random.permutation(backend.xp, key, self.data.rows)
-        return backend.asarray(random.permutation(np, key, self.data.rows))
+        if isinstance(place, PlannedBackend):
+            return random.permutation(place.xp, key, self.data.rows)
+        return place.asarray(random.permutation(np, key, self.data.rows))
 
     def _given(self, order: Any) -> Any:
         """The user's order, on the host, where it is known to hold every row once."""
@@ -144,19 +184,19 @@ class _Log:
     def __init__(self, network: Network, rows: int, columns: int) -> None:
         self._backend, self._dtype = network.backend, network.dtype
         self._planned = isinstance(network.backend, PlannedBackend)
-        self._table = network.backend.zeros((rows, columns), network.dtype)
+        self.table = network.backend.zeros((rows, columns), network.dtype)
         self._rows: list[Any] = [None] * rows
 
     def put(self, i: int, results: Any) -> None:
         """Keep the results of a batch."""
         if self._planned:
-            self._table[i, ...] = results
+            self.table[i, ...] = results
         else:
             self._rows[i] = results
 
     def rows(self, count: int) -> Any:
         """Those of the first batches in double precision; this waits for a GPU."""
-        found = self._table[:count, ...]
+        found = self.table[:count, ...]
         if count and not self._planned:
             found = self._backend.xp.stack(self._rows[:count])
         return self._backend.to_numpy(found).astype("float64")

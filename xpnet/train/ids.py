@@ -12,12 +12,13 @@ from xpnet.typing import size_of
 __all__ = ["check_ids"]
 
 
-def check_ids(name: str, x: Any, network: Network) -> None:
+def check_ids(name: str, x: Any, network: Network, place: Backend) -> None:
     """Raise `DataError` for inputs that name no row of the table that they are looked up in.
 
-    Only numbers that are inputs themselves, or a slice of them, can be checked here.
+    The inputs are an array of the backend `place`. Only numbers that are inputs themselves, or a
+    slice of them, can be checked here.
     """
-    xp = network.backend.xp
+    xp = place.xp
     for value, size in network.graph.ids:
         cuts = _cuts(network.graph, value)
         if cuts is None:
@@ -28,7 +29,7 @@ def check_ids(name: str, x: Any, network: Network) -> None:
         low, high = float(xp.min(found)), float(xp.max(found))
         whole = found == xp.floor(found)
         if not bool(xp.all(whole)):
-            raise DataError(_fractional(name, found, whole, size, network.backend))
+            raise DataError(_fractional(name, found, whole, size, place))
         if low < 0 or high >= size:
             raise DataError(
                 f"{name} is looked up in an Embedding of {size} rows, so it must hold whole "

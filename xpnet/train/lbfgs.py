@@ -36,6 +36,11 @@ class Objective:
                 f"L-BFGS cannot keep the constraints on {', '.join(constrained)}: leave them out, "
                 "or use another optimizer."
             )
+        if network.loss_scale is not None:
+            raise ArgumentError(
+                "L-BFGS cannot leave out the steps in which float16 gradients overflow: use "
+                "precision='bfloat16', or another optimizer."
+            )
         self._program, self.rows = network.program(data.spec("train", data.rows)), data.rows
         self._at = self.start()
 

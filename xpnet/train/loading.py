@@ -3,8 +3,9 @@
 from typing import Any
 
 from xpnet.arguments import count
-from xpnet.backends import get
-from xpnet.errors import BackendUnavailableError, FormatError, XpnetError
+from xpnet.backends import get, resolve
+from xpnet.backends.precision import kept_precision
+from xpnet.errors import BackendUnavailableError, DeviceMemoryError, FormatError, XpnetError
 from xpnet.train.model import Model
 from xpnet.train.saving.model import check_arrays, read_model, settings_of_model
 
@@ -23,7 +24,7 @@ def load(path: Any, backend: Any = None) -> Model:
     path : str or path
     backend : None, {"numpy", "cupy", "auto"} or namespace
         Where the model is to compute, wherever it was trained; None for ``XPNET_BACKEND``, or else
-        NumPy.
+        NumPy. A precision other than float32 is kept on CuPy alone.
 
     Returns
     -------
@@ -55,8 +56,9 @@ def load(path: Any, backend: Any = None) -> Model:
         get(backend)
     arrays, data = read_model(path)
     try:
-        return _made(arrays, data, backend)
-    except BackendUnavailableError:
+        with resolve(backend).work():
+            return _made(arrays, data, backend)
+    except (BackendUnavailableError, DeviceMemoryError):
         raise
     except XpnetError as error:
         raise FormatError(f"{path} cannot be loaded: {error}") from error
@@ -70,7 +72,9 @@ def load(path: Any, backend: Any = None) -> Model:
 
 
 def _made(arrays: dict[str, Any], data: dict[str, Any], backend: Any) -> Model:
-    model = Model(**settings_of_model(data["model"]), backend=backend)
+    settings = settings_of_model(data["model"])
+    settings["precision"] = kept_precision(resolve(backend), settings["precision"])
+    model = Model(**settings, backend=backend)
     setup = model._setup
     if setup.input_shape is None:
         raise FormatError("it does not say which shape a sample has.")

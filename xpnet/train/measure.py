@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from xpnet.lowering import limited
 from xpnet.train.computation import PENALTY, WEIGHT, Computation
 from xpnet.train.door import Data
+from xpnet.train.feeding import feed
 from xpnet.train.network import Network
 from xpnet.train.programs import Program
 
@@ -51,11 +53,14 @@ def measure(network: Network, data: Data, batch_size: int) -> dict[str, float]:
     """Loss and metrics of these data, with the parameters as they are."""
     parts, rows = batches(data.rows, batch_size), []
     programs = measure_programs(network, data, batch_size)
-    for part, program in zip(parts, programs, strict=True):
-        with network.lock, network.backend.quiet():
-            program.load(data.arrays, part)
-            program.run()
-            rows.append(network.backend.copy(program.results))
+    source = feed(network, data.place, data.arrays, parts)
+    source.begin()
+    with limited(network.backend, programs[0].operations):
+        for i, program in enumerate(programs):
+            with network.lock, network.backend.quiet():
+                source.load(program, i)
+                program.run()
+                rows.append(network.backend.copy(program.results))
     results = network.backend.to_numpy(network.backend.xp.stack(rows)).astype("float64")
     sizes = [part.stop - part.start for part in parts]
     return combine(network, programs[0].computation, results, sizes)

@@ -7,16 +7,20 @@ from typing import Any
 from xpnet.arguments import count
 from xpnet.errors import ArgumentError, DivergedError, GraphError
 from xpnet.graph import Plan
+from xpnet.lowering import limited
 from xpnet.optim import LBFGS
+from xpnet.train.again import again
 from xpnet.train.arrays import result_like
 from xpnet.train.base import BaseModel
 from xpnet.train.callbacks import Callbacks
 from xpnet.train.class_weight import with_class_weight
 from xpnet.train.computation import Spec
 from xpnet.train.epoch import Epoch
+from xpnet.train.feeding import feed
 from xpnet.train.history import History
 from xpnet.train.lbfgs import Objective, run_lbfgs
-from xpnet.train.measure import columns, measure, measure_programs
+from xpnet.train.measure import batches, columns, measure, measure_programs
+from xpnet.train.place import on_device
 from xpnet.train.programs import PlannedProgram
 from xpnet.train.progress import Progress
 from xpnet.train.run import Run
@@ -53,6 +57,11 @@ class Model(BaseModel):
         Whether data with NaN or infinity are refused.
     frozen : sequence of str, optional
         Dotted names of layers or parameters that keep their values; see `freeze`.
+    precision : {"float32", "tf32", "bfloat16", "float16"}, default "float32"
+        How the operands of matrix products are rounded on a GPU with tensor cores; sums,
+        parameters and everything else stay float32. ``"float32"`` does not round. ``"float16"``
+        multiplies the loss by a scale, and a step whose gradients overflow changes nothing. All
+        but ``"float32"`` need ``backend="cupy"`` and nvmath-python, which the extras bring.
 
     Raises
     ------
@@ -71,6 +80,7 @@ class Model(BaseModel):
 
     chunk = 1024  # samples at a time where no batch size is given: few enough to stay in cache
 
+    @on_device
     def fit(
         self,
         X: Any,
@@ -85,6 +95,7 @@ class Model(BaseModel):
         verbose: Any = "auto",
         shuffle: bool | Callable[[int], Any] = True,
         resume_from: Any = None,
+        steps_per_graph: int | None = None,
     ) -> History:
         """Train on the data for some epochs; a second call goes on from the first.
 
@@ -115,6 +126,12 @@ class Model(BaseModel):
             The fit that it is of goes on, up to `epochs` counted from its own beginning, with the
             same bits as if it had never stopped; give it the same data and settings. A folder
             without any begins anew.
+        steps_per_graph : int, optional
+            On a GPU: how many steps are launched at once, as one CUDA graph; 0 for none, which
+            launches every operation by itself. By default many if they are small. The results
+            have the same bits. Where steps cannot be captured (a callback looks at every one, the
+            data do not fit on the device, nvmath-python is missing, ...) they are launched one
+            operation after the other, and the logger ``xpnet`` says why.
 
         Returns
         -------
@@ -128,8 +145,12 @@ class Model(BaseModel):
             Before anything changes, for data or settings that cannot be used.
         DivergedError
             If the loss becomes NaN or infinite; the last good parameters are put back.
+        DeviceMemoryError
+            If the GPU has no room; see the message for what to change.
         """
         epochs, batch_size = count("epochs", epochs), count("batch_size", batch_size)
+        graph = steps_per_graph
+        per_graph = None if graph is None else count("steps_per_graph", graph, 0)
         listeners, progress = Callbacks(callbacks), Progress(verbose)
         network, data = self._setup.admit(X, y, sample_weight)
         data = with_class_weight(network, data, class_weight)
@@ -148,9 +169,11 @@ class Model(BaseModel):
         listeners.check((*recorded, "learning_rate"))
         epoch = Epoch(network, data, batch_size, shuffle)
         with self._fitting(network) as trainer:
+            epoch.capture(trainer, listeners, per_graph)
             run = Run(self, trainer, epoch, epochs, validation, listeners, progress)
             return run.run(snapshot)
 
+    @on_device
     def train_on_batch(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Make one step on one batch (not with `LBFGS`, which needs all samples at once).
 
@@ -192,6 +215,7 @@ class Model(BaseModel):
             trainer.apply(program, rate)
         return network.backend.xp.reshape(loss, ())
 
+    @on_device
     def predict(self, X: Any, batch_size: int | None = None) -> Any:
         """The network's output for each sample.
 
@@ -206,21 +230,29 @@ class Model(BaseModel):
         array of shape (n, ...)
             In the library of `X`. For a classifier these are logits: the class is their argmax.
         """
+        known = None if self._setup.network is None else self._setup.network.again
+        if known is not None and batch_size is None and known.takes(X):
+            return known(X)
         size = self.chunk if batch_size is None else count("batch_size", batch_size)
-        network, x = self._setup.admit_inputs(X)
+        network, place, x = self._setup.admit_inputs(X)
         self._settle(network)
-        rows = x.shape[0]
-        parts = []
-        for start in range(0, rows, size):
-            part = slice(start, min(start + size, rows))
-            with network.lock, network.backend.quiet():
-                program = network.program(Spec("predict", part.stop - part.start))
-                program.load([x], part)
-                program.run()
-                parts.append(network.backend.copy(program.output()))
-        result = parts[0] if len(parts) == 1 else network.backend.xp.concat(parts)
-        return result_like(result, network.backend, X)
+        backend, parts = network.backend, batches(x.shape[0], size)
+        keep = backend.copy if place.name == backend.name else backend.to_numpy
+        source, found = feed(network, place, [x], parts), []
+        source.begin()
+        programs = [network.program(Spec("predict", p.stop - p.start)) for p in parts]
+        with limited(backend, programs[0].operations):
+            for i, program in enumerate(programs):
+                with network.lock, backend.quiet():
+                    source.load(program, i)
+                    program.run()
+                    found.append(keep(program.output()))
+        if len(found) > 1:
+            return result_like(place.xp.concat(found), place, X)
+        network.again = again(network, programs[0], place, X, x, self._setup.check_finite)
+        return result_like(found[0], place, X)
 
+    @on_device
     def evaluate(
         self, X: Any, y: Any, *, sample_weight: Any = None, batch_size: int | None = None
     ) -> dict[str, float]:
@@ -230,6 +262,7 @@ class Model(BaseModel):
         self._settle(network)
         return measure(network, data, size)
 
+    @on_device
     def plan(self, X: Any, y: Any, sample_weight: Any = None) -> Plan:
         """The plan of one training step on a batch like this one; print it to read it.
 

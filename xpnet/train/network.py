@@ -7,16 +7,20 @@ What is computed for a kind of batch is in `computation`, how it is run in `prog
 
 from collections.abc import Mapping, Sequence
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xpnet.backends import Backend, PlannedBackend
 from xpnet.errors import ArgumentError, GraphError, ShapeError
 from xpnet.graph import Arena, Graph, ParameterTable, Value, initialise, trace, under
 from xpnet.nn import LayerLike, Loss, Metric, loss_metric
+from xpnet.train.again import Again
 from xpnet.train.arrays import cast, check_finite, to_backend
 from xpnet.train.computation import Computation, Spec
 from xpnet.train.programs import InterpretedProgram, PlannedProgram, Program
 from xpnet.typing import Shape
+
+if TYPE_CHECKING:
+    from xpnet.lowering.cuda.precision import LossScale
 
 __all__ = ["Network"]
 
@@ -49,8 +53,12 @@ class Network:
         The loss, then the metrics.
     step : 0-d array
         Number of the training step, from which dropout and noise are drawn.
+    loss_scale : LossScale or None
+        What float16 gradients are multiplied by.
     lock : RLock
         To be held from loading a program to reading its results: all share one memory.
+    again : Again or None
+        A short way for predictions like the last one.
     """
 
     def __init__(
@@ -79,11 +87,15 @@ class Network:
         self.table = ParameterTable.of(self.graph)
         self._check_trainable()
         start = initialise(self.graph, backend, dtype, seed) if start is None else start
-        self.params = self.table.flatten(backend.xp, start)
+        flat = self.table.flatten(backend.xp, start)
+        self.params = backend.zeros(flat.shape, dtype)
+        self.set_params(flat)
         self.grads = backend.zeros((self.table.trainable,), dtype)
         self.step = backend.zeros((), "int64")
         self.lock = RLock()
         self.arena = Arena(backend) if isinstance(backend, PlannedBackend) else None
+        self.loss_scale = _loss_scale(backend)
+        self.again: Again | None = None
         self._programs: dict[Spec, Program] = {}
 
     def _trace(self, rows: int, training: bool) -> tuple[Graph, Value]:
@@ -184,8 +196,18 @@ class Network:
         memory = self.arena.memory
         program = PlannedProgram(self, computation)
         if self.arena.memory is not memory:
-            self._programs.clear()  # they would keep the smaller memory alive
+            self._drop()  # they would keep the smaller memory alive
         return program
+
+    def forget(self) -> None:
+        """Drop the compiled programs and their memory; they are compiled again when needed."""
+        self._drop()
+        if isinstance(self.backend, PlannedBackend):
+            self.arena = Arena(self.backend)
+
+    def _drop(self) -> None:
+        self._programs.clear()
+        self.again = None
 
     def compute(self, spec: Spec) -> Computation:
         """The graph of a program and its outputs."""
@@ -195,4 +217,13 @@ class Network:
                 f"traced again, the network has the parameters {', '.join(graph.specs)}, before it "
                 f"had {', '.join(self.table.specs)}: it must make the same layers at every call."
             )
-        return Computation.of(spec, graph, output, self.measures, self.table)
+        scaled = self.loss_scale is not None
+        return Computation.of(spec, graph, output, self.measures, self.table, scaled)
+
+
+def _loss_scale(backend: Backend) -> "LossScale | None":
+    if backend.precision != "float16":
+        return None
+    from xpnet.lowering.cuda.precision import LossScale
+
+    return LossScale()

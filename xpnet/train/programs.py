@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["InterpretedProgram", "PlannedProgram", "Program"]
 
+_MOVED = 1 << 16  # bytes of a batch that are read where they are; fewer are copied as fast
+
 
 class Program(Protocol):
     """A computation that can be loaded with a batch and run.
@@ -26,10 +28,13 @@ class Program(Protocol):
     computation : Computation
     results : array
         After a run: the numbers that the computation's `layout` names.
+    operations : int
+        Floating-point operations of the largest matrix product, where they are known.
     """
 
     computation: Computation
     results: Any
+    operations: int
 
     def load(self, arrays: Sequence[Any], index: Any) -> None:
         """Take the rows that `index` (an array, a slice) names as the batch."""
@@ -45,7 +50,14 @@ class Program(Protocol):
 
 
 class PlannedProgram:
-    """A program run by its plan: no allocation, no decision."""
+    """A program run by its plan: no allocation, no decision.
+
+    Attributes
+    ----------
+    plan : Plan
+    places : list of array
+        Where the batch is put.
+    """
 
     def __init__(self, network: "Network", computation: Computation) -> None:
         backend = network.backend
@@ -54,7 +66,11 @@ class PlannedProgram:
         self.results = backend.zeros((computation.size,), network.dtype)
         given = self._given(network)
         self.plan = Plan(computation.graph, backend, given, computation.predicted, network.arena)
-        self._places = [self.plan.array(value) for value in computation.graph.inputs]
+        if computation.scale is not None and network.loss_scale is not None:
+            self.plan.calls.append(network.loss_scale.unscaled(network.grads))
+        self.operations = self.plan.operations
+        self._lent: list[tuple[Any, Any]] = []  # inputs that are read from the data for one run
+        self.places = [self.plan.array(value) for value in computation.graph.inputs]
         self._output = [self.plan.array(value) for value in computation.predicted]
         self._staged = [
             (network.table.view(backend.xp, network.params, name), given[value])
@@ -65,6 +81,8 @@ class PlannedProgram:
         """The memory outside the plan: the network's vectors, and the results."""
         graph, xp, table = self.computation.graph, self._backend.xp, network.table
         given = {v: table.view(xp, network.params, n) for n, v in graph.parameters.items()}
+        if self.computation.scale is not None and network.loss_scale is not None:
+            given[self.computation.scale] = network.loss_scale.scale
         if graph.step is not None:
             given[graph.step] = network.step
         start = 0
@@ -80,14 +98,21 @@ class PlannedProgram:
 
     def load(self, arrays: Sequence[Any], index: Any) -> None:
         if isinstance(index, slice):
-            for array, place in zip(arrays, self._places, strict=True):
-                self._backend.write(place, array[index])
+            inputs = self.computation.graph.inputs
+            for value, array, place in zip(inputs, arrays, self.places, strict=True):
+                part = array[index]
+                if part.nbytes > _MOVED and self.plan.read_from(value, part):
+                    self._lent.append((value, place))
+                else:
+                    self._backend.write(place, part)
         else:
-            for array, place in zip(arrays, self._places, strict=True):
+            for array, place in zip(arrays, self.places, strict=True):
                 self._backend.gather(array, index, place)
 
     def run(self) -> None:
         self.plan.run()
+        while self._lent:  # so that nothing points to the data when they may be gone
+            self.plan.read_from(*self._lent.pop())
 
     def commit(self) -> None:
         for place, value in self._staged:
@@ -101,7 +126,7 @@ class InterpretedProgram:
     """A program run by the plain definitions, on any Array API library."""
 
     def __init__(self, network: "Network", computation: Computation) -> None:
-        self._network, self.computation = network, computation
+        self._network, self.computation, self.operations = network, computation, 0
         self.results: Any = None
         self._batch: list[Any] = []
         self._found: dict[Any, Any] = {}

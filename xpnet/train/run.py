@@ -127,9 +127,9 @@ class Run:
         self.stopping = self.callbacks.epoch_end(self.model, trainer.epoch, row)
         self._safe_point()
 
-    def stepped(self, samples: int) -> None:
-        """Note that a step was made, and tell the callbacks."""
-        self.batch += 1
+    def stepped(self, samples: int, steps: int = 1) -> None:
+        """Note that a step was made, or several of so many samples, and tell the callbacks."""
+        self.batch += steps
         self._progress.step(samples)
         for call in self.callbacks.step_end:
             call(self.model, self.trainer.step)

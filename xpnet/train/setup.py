@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from xpnet.backends import Backend, resolve
+from xpnet.backends.precision import in_precision
 from xpnet.errors import ArgumentError, DataError, ShapeError
 from xpnet.nn import LayerLike, Loss, Metric
-from xpnet.train.arrays import check_features
+from xpnet.train.arrays import check_features, place_for
 from xpnet.train.door import Data, Door
 from xpnet.train.ids import check_ids
 from xpnet.train.network import Network
@@ -33,6 +34,7 @@ class Setup:
     input_shape: Shape | None
     check_finite: bool
     frozen: tuple[str, ...] = ()
+    precision: str = "float32"
     network: Network | None = None
 
     @property
@@ -66,8 +68,10 @@ class Setup:
     def backend_for(self, *arrays: Any) -> Backend:
         """The backend for these arrays; raises `DataError` if it is not the model's."""
         found, own = resolve(self.wanted_backend, *arrays), self.backend
-        if own is None or found.name == own.name:
-            return found
+        if own is None:
+            return in_precision(found, self.precision)
+        if found.name == own.name:
+            return own
         if all(a is None or isinstance(a, list | tuple) for a in arrays):
             return own
         raise DataError(
@@ -75,21 +79,25 @@ class Setup:
             f"data, or make the model with backend={own.name!r} to have it done."
         )
 
-    def admit_inputs(self, X: Any, *others: Any, wait: bool = True) -> tuple[Network, Any]:
-        """X, checked, and the network for it. Without `wait` no value on a GPU is read."""
+    def admit_inputs(self, X: Any, *others: Any, wait: bool = True) -> tuple[Network, Backend, Any]:
+        """X, checked, the backend that it was put on, and the network for it.
+
+        Without `wait` no value on a GPU is read.
+        """
         backend = self.backend_for(X, *others)
-        finite = self.check_finite and (wait or backend.synchronous)
-        x = check_features("X", X, backend, self.dtype, self.features, finite)
+        place = place_for(backend, self.dtype, X, *others)
+        finite = self.check_finite and (wait or place.synchronous)
+        x = check_features("X", X, place, self.dtype, self.features, finite)
         network = self.network_for(backend, tuple(x.shape[1:]))
-        if wait or backend.synchronous:
-            check_ids("X", x, network)
-        return network, x
+        if wait or place.synchronous:
+            check_ids("X", x, network, place)
+        return network, place, x
 
     def admit(self, X: Any, y: Any, w: Any = None, wait: bool = True) -> tuple[Network, Data]:
         """Inputs, targets and weights, checked, and the network for them."""
-        network, x = self.admit_inputs(X, y, w, wait=wait)
-        door = Door(network, "", wait or network.backend.synchronous, self.check_finite)
-        return network, Data(x, door.target(y, x.shape[0]), door.weights(w, x.shape[0]))
+        network, place, x = self.admit_inputs(X, y, w, wait=wait)
+        door = Door(network, place, "", wait or place.synchronous, self.check_finite)
+        return network, Data(place, x, door.target(y, x.shape[0]), door.weights(w, x.shape[0]))
 
     def admit_validation(self, network: Network, given: Any) -> Data | None:
         """Validation data, checked against the network that is to be trained."""
@@ -105,7 +113,8 @@ class Setup:
                 "convert one to the other's library."
             )
         name, finite = f"{where}X", self.check_finite
-        x = check_features(name, X, backend, self.dtype, network.features, finite)
-        check_ids(name, x, network)
-        door = Door(network, where, True, finite)
-        return Data(x, door.target(y, x.shape[0]), door.weights(w, x.shape[0]))
+        place = place_for(backend, self.dtype, X, y, w)
+        x = check_features(name, X, place, self.dtype, network.features, finite)
+        check_ids(name, x, network, place)
+        door = Door(network, place, where, True, finite)
+        return Data(place, x, door.target(y, x.shape[0]), door.weights(w, x.shape[0]))

@@ -23,6 +23,8 @@ def take(run: "Run") -> Snapshot:
     vectors = {"params": network.params} | {
         f"slots.{name}": vector for name, vector in trainer.updater.slots.items()
     }
+    if network.loss_scale is not None:
+        vectors["loss_scale"] = network.loss_scale.state
     arrays = {name: host(network.backend.copy(vector)) for name, vector in vectors.items()}
     arrays["results"] = run.epoch.recorded(run.batch)
     state = {
@@ -51,11 +53,12 @@ def describe(run: "Run") -> dict[str, Any]:
     """What must be the same in a fit that goes on from this one."""
     trainer, network, epoch = run.trainer, run.trainer.network, run.epoch
     settings = {k: v for k, v in vars(trainer.optimizer).items() if not k.startswith("_")}
-    means = [_mean(array, network.backend) for array in epoch.data.arrays]
+    means = [_mean(array, epoch.data.place) for array in epoch.data.arrays]
     return {
         "layers": [node.record.name for node in network.graph.nodes],
         "frozen": list(network.frozen),
         "dtype": network.dtype,
+        "precision": network.backend.precision,
         "seed": trainer.seed,
         "loss": repr(network.loss),
         "metrics": list(network.metrics),
@@ -136,6 +139,8 @@ def put_back(run: "Run", snapshot: Snapshot) -> None:
         for name in trainer.updater.slots
     }
     trainer.updater.put(slots, state["updates"])
+    if network.loss_scale is not None:
+        network.loss_scale.state[...] = backend.asarray(snapshot.arrays["loss_scale"])
     trainer.epoch, trainer.step = state["epoch"], state["step"]
     if state["schedule"] is not None:
         trainer.optimizer.learning_rate = decode(state["schedule"])

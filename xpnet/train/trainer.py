@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from xpnet.backends import PlannedBackend
 from xpnet.optim import Optimizer
 from xpnet.train.network import Network
 from xpnet.train.programs import Program
@@ -50,9 +51,26 @@ class Trainer:
 
     def apply(self, program: Program, rate: float) -> None:
         """Let what was computed change the state and the parameters."""
-        program.commit()
-        self.updater.apply(rate)
+        before = self.updater.step
+        try:
+            self.updater.apply(rate)
+            program.commit()
+        except MemoryError:
+            if self.updater.step != before:  # a part of it may be done
+                self.restore()
+            raise
         self.step += 1
+
+    def passed(self, program: Program, steps: int) -> None:
+        """Note that so many steps were made, the last of them by this program."""
+        self.updater.passed(steps)
+        self.step += steps
+        self._program = program
+
+    def forget(self) -> None:
+        """Drop the compiled programs and what they computed."""
+        self._program = None
+        self.network.forget()
 
     def set_optimizer(self, optimizer: Optimizer) -> None:
         """Go on with another optimiser, whose state is empty."""
@@ -60,12 +78,16 @@ class Trainer:
 
     def keep(self, when: str) -> None:
         """Remember the parameters of this moment as good."""
-        self._good = when, self.network.backend.copy(self.network.params)
+        backend, params = self.network.backend, self.network.params
+        if self._good is None or not isinstance(backend, PlannedBackend):
+            self._good = when, backend.copy(params)
+        else:
+            backend.write(self._good[1], params)
+            self._good = when, self._good[1]
 
     def finite(self) -> bool:
         """Whether every parameter is a finite number; this waits for a GPU."""
-        xp = self.network.backend.xp
-        return bool(xp.all(xp.isfinite(self.network.params)))
+        return self.network.backend.finite(self.network.params)
 
     def restore(self) -> str:
         """Put back the parameters kept last, with an empty optimiser; says from when they are."""
@@ -91,6 +113,8 @@ class Trainer:
     def clone(self, optimizer: Optimizer) -> "Trainer":
         """An independent copy, with a copy of the optimiser."""
         copy = Trainer(self.network.clone(), optimizer, self.seed)
-        copy.epoch, copy.step, copy._good = self.epoch, self.step, self._good
+        copy.epoch, copy.step = self.epoch, self.step
+        if self._good is not None:
+            copy._good = self._good[0], self.network.backend.copy(self._good[1])
         copy.updater.put(self.updater.slots, self.updater.step)
         return copy

@@ -1,6 +1,6 @@
 """Applies an optimiser's chain of rules to the trained part of a network's flat vectors."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from xpnet import ops
@@ -29,6 +29,8 @@ class Updater:
         The optimiser's running vectors, as long as the trained parameters.
     step : int
         Updates made so far.
+    coefficients : array
+        The numbers that the rules read in a step, such as the learning rate.
     """
 
     def __init__(self, network: Network, optimizer: Optimizer) -> None:
@@ -39,10 +41,10 @@ class Updater:
             for name in network.table.trained
             if network.table.specs[name].constraint is not None
         }
-        self.reset()
+        self._begin()
 
-    def reset(self) -> None:
-        """Start again: empty slots, step 0."""
+    def _begin(self) -> None:
+        """Empty slots, step 0, nothing bound."""
         network, backend = self._network, self._network.backend
         updates = [link.update for link in (*self._chain, *self._averaging)]
         length = (network.table.trainable,)
@@ -50,12 +52,23 @@ class Updater:
         self.step = 0
         names = dict.fromkeys(name for u in updates for name in u.coefficients)
         self._places = {name: i for i, name in enumerate(names)}
-        self._coefficients = backend.zeros((len(names),), network.dtype)
+        self.coefficients = backend.zeros((len(names),), network.dtype)
         self._written: dict[str, float] = {}
         # Bound when they are first needed: a model that only predicts is ready sooner.
         self._planned = isinstance(backend, PlannedBackend)
         self._calls: list[Callable[[], Any]] = []
         self._flushes: list[Callable[[], Any]] = []
+        self._definitions: list[str] = []
+
+    def reset(self) -> None:
+        """Start again: empty slots, step 0."""
+        backend = self._network.backend
+        for name, vector in self.slots.items():
+            if isinstance(backend, PlannedBackend):
+                backend.write(vector, 0)
+            else:
+                self.slots[name] = backend.zeros(vector.shape, self._network.dtype)
+        self.step = 0
 
     def put(self, slots: Mapping[str, Any], step: int) -> None:
         """Set the state to that of another updater of the same optimiser."""
@@ -91,13 +104,14 @@ class Updater:
 
         The gradient vector is the update's to overwrite.
         """
+        calls = self._calls or self._bind()
         self.step += 1
         values = self._optimizer.coefficients(rate, self.step)
         if values != self._written:
             self._write(values)
         if not self._planned:
             self._interpret()
-        for call in self._calls or self._bind():
+        for call in calls:
             call()
         if self._network.backend.denormals_cost and self.step % _FLUSH_STEPS == 0:
             self._flush()
@@ -125,19 +139,30 @@ class Updater:
 
     # --- coefficients -------------------------------------------------------------------------
 
+    def ahead(self, rates: Iterable[float]) -> list[list[float]]:
+        """The coefficients of the next steps, which have these learning rates, a row a step."""
+        steps = enumerate(rates, self.step + 1)
+        found = [self._optimizer.coefficients(rate, step) for step, rate in steps]
+        return [[values[name] for name in self._places] for values in found]
+
+    def passed(self, steps: int) -> None:
+        """Note that so many steps were made by `calls`, with coefficients from `ahead`."""
+        self.step += steps
+        self._written = {}
+
     def _numbers(self, link: Link) -> list[Any]:
         """The coefficients of a rule, as 0-d arrays."""
         reshape = self._network.backend.xp.reshape
         places = [self._places[name] for name in link.update.coefficients]
-        return [reshape(self._coefficients[i : i + 1], ()) for i in places]
+        return [reshape(self.coefficients[i : i + 1], ()) for i in places]
 
     def _write(self, values: dict[str, float]) -> None:
         if not self._planned:
             ordered = [values[name] for name in self._places]
-            self._coefficients = self._network.backend.asarray(ordered, self._network.dtype)
+            self.coefficients = self._network.backend.asarray(ordered, self._network.dtype)
         else:
             for name, place in self._places.items():
-                self._coefficients[place] = values[name]
+                self.coefficients[place] = values[name]
         self._written = values
 
     # --- by kernels ---------------------------------------------------------------------------
@@ -147,6 +172,16 @@ class Updater:
         assert isinstance(backend, PlannedBackend)
         assert arena is not None
         return Recorder(backend, arena.scratch)
+
+    @property
+    def calls(self) -> list[Callable[[], Any]]:
+        """What makes a step where there are kernels; bound when it is first needed."""
+        return self._calls or self._bind()
+
+    @property
+    def definitions(self) -> list[str]:
+        """Names of the rules that are computed by their definitions, for want of a kernel."""
+        return self._definitions if self.calls else []
 
     def _bind(self) -> list[Callable[[], Any]]:
         """Record the calls of a whole step, where there are kernels."""
@@ -161,6 +196,10 @@ class Updater:
             self._bind_link(recorder, link)
         spare = [self._network.grads, *recorder.borrowed]
         self._calls = lower(recorder.backend, recorder.calls, spare)
+        network = self._network
+        if network.loss_scale is not None:
+            trained = network.params[: network.table.trainable]
+            self._calls = network.loss_scale.guarded(self._calls, [trained, *self.slots.values()])
         if self._network.backend.denormals_cost:
             self._flushes = self._bind_flushes()
         return self._calls
@@ -170,6 +209,8 @@ class Updater:
         for part in self._parts(link):
             vectors = [vector[part] for vector in self._vectors(link)]
             recorder.bind(kernel.function, *vectors, *self._numbers(link), **link.static)
+        if kernel.family == "definition":
+            self._definitions.append(link.update.name)
 
     def _bind_constraint(self, recorder: Recorder, name: str, constraint: Any) -> None:
         network, raw = self._network, recorder.raw

@@ -122,10 +122,10 @@ def test_a_blas_of_macos_that_does_not_say_its_name_is_not_used(
 
 
 class _Library:
-    """A library in which ``cblas_sgemm`` has its usual name, and says how it was built."""
+    """A library in which functions have their usual names, and which says how it was built."""
 
     def __init__(self, text: bytes) -> None:
-        self.cblas_sgemm = ctypes.CFUNCTYPE(None)(lambda: None)
+        self.cblas_sgemm = self.cblas_sgemv = ctypes.CFUNCTYPE(None)(lambda: None)
         if text:
             self.openblas_get_config = lambda: text
 

@@ -10,7 +10,7 @@ import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,12 @@ __all__ = [
     "TRANSPOSED",
     "Gemm",
     "entry",
+    "find",
     "libraries",
     "lies",
-    "name",
     "openblas",
     "right",
+    "version",
 ]
 
 ROWS, AS_IT_LIES, TRANSPOSED = 101, 111, 112  # CblasRowMajor, CblasNoTrans, CblasTrans
@@ -43,6 +44,7 @@ _NAMES = [
     ("scipy_cblas_{}gemm", 32),
     ("cblas_{}gemm", 32),
 ]
+_UNKNOWN = "unknown BLAS"
 _OPENBLAS = ["scipy_openblas_{}64_", "openblas_{}64_", "scipy_openblas_{}", "openblas_{}"]
 
 
@@ -62,37 +64,47 @@ class Gemm:
         ``trans`` are C's ``int`` (32 bits).
     library : str
         What the library calls itself.
+    vector : int
+        Where ``cblas_?gemv`` is, a matrix times a vector: ``(order, trans, rows, columns, alpha,
+        A, lda, x, step, beta, y, step)``.
     """
 
     dtype: str
     address: int
     bits: int
     library: str
-
-    @property
-    def function(self) -> Callable[..., None]:
-        """The same to be called from Python, with pointers as integers."""
-        enum, integer, real = ctypes.c_int, _INTEGERS[self.bits], _REALS[self.dtype]
-        array = ctypes.c_void_p
-        kind = ctypes.CFUNCTYPE(
-            None,
-            *(enum, enum, enum, integer, integer, integer),
-            *(real, array, integer, array, integer, real, array, integer),
-        )
-        return kind(self.address)
+    vector: int
 
     def bind(self, a: Any, b: Any, out: Any, beta: float = 0.0) -> Callable[[], None]:
         """The product ``out = a @ b + beta out`` of these matrices, as a call without arguments.
 
-        ``out`` must be contiguous in its rows, ``a`` and ``b`` in their rows or columns.
+        ``out`` must be contiguous in its rows, ``a`` and ``b`` in their rows or columns. All three
+        must live as long as the call is used.
         """
-        call, (m, k), n = self.function, a.shape, b.shape[1]
+        enum, integer, real = ctypes.c_int, _INTEGERS[self.bits], _REALS[self.dtype]
         (ta, lda), (tb, ldb), (tc, ldc) = lies(a), lies(b), lies(out)
         assert tc == AS_IT_LIES
-        pa, pb, pc = (x.ctypes.data for x in (a, b, out))
+        pa, pb, pc = (ctypes.c_void_p(x.ctypes.data) for x in (a, b, out))
+        sizes = map(integer, (*out.shape, a.shape[1]))
+        arguments = [*map(enum, (ROWS, ta, tb)), *sizes, real(1.0)]
+        arguments += [pa, integer(lda), pb, integer(ldb), real(beta), pc, integer(ldc)]
+        kind = ctypes.CFUNCTYPE(None, *map(type, arguments))
+        return partial(kind(self.address), *arguments)
+
+    def bind_vector(self, a: Any, x: Any, out: Any) -> Callable[[], None]:
+        """The product ``out = a @ x`` of a matrix and a contiguous vector, as such a call."""
+        enum, integer, real = ctypes.c_int, _INTEGERS[self.bits], _REALS[self.dtype]
+        array = ctypes.c_void_p
+        kind = ctypes.CFUNCTYPE(
+            *(None, enum, enum, integer, integer, real, array, integer, array, integer),
+            *(real, array, integer),
+        )
+        (way, stride), call = lies(a), kind(self.vector)
+        stored = a.shape if way == AS_IT_LIES else a.shape[::-1]
+        pointers = [v.ctypes.data for v in (a, x, out)]
 
         def run() -> None:
-            call(ROWS, ta, tb, m, n, k, 1.0, pa, lda, pb, ldb, beta, pc, ldc)
+            call(ROWS, way, *stored, 1.0, pointers[0], stride, pointers[1], 1, 0.0, pointers[2], 1)
 
         return run
 
@@ -115,11 +127,6 @@ def lies(x: Any) -> tuple[int, int]:
     raise ValueError(f"BLAS cannot read a matrix of shape {x.shape} with strides {x.strides}")
 
 
-def openblas(library: Any, name: str) -> Any:
-    """A function of OpenBLAS under the name that its builder gave it, or None."""
-    return next((f for n in _OPENBLAS if (f := getattr(library, n.format(name), None))), None)
-
-
 def right(gemm: Gemm) -> bool:
     """Whether small products agree with NumPy's, in all orientations and inside larger arrays."""
     big = np.arange(1.0, 81.0, dtype=gemm.dtype).reshape(8, 10) % 7  # exact in any order
@@ -131,7 +138,35 @@ def right(gemm: Gemm) -> bool:
             gemm.bind(a, b, out[:5, 1:4], beta=1.0)()
             if not np.array_equal(out, wanted):
                 return False
+        vector, found = big[7, : a.shape[1]], np.empty(a.shape[0], dtype=gemm.dtype)
+        gemm.bind_vector(a, vector, found)()
+        if not np.array_equal(found, a @ vector):
+            return False
     return True
+
+
+@cache
+def entry(dtype: str) -> Gemm | None:
+    """NumPy's own ``cblas_sgemm`` or ``cblas_dgemm``; None where it cannot be found or used.
+
+    It is offered only after it has computed a few small products as NumPy does. The reason for None
+    is logged (logger ``xpnet``, level INFO).
+
+    Parameters
+    ----------
+    dtype : {"float32", "float64"}
+    """
+    gemm = next(filter(None, (find(library, dtype) for library in libraries())), None)
+    if gemm is None:
+        reason = "no cblas_gemm for it is in the library that NumPy was linked with"
+    elif sys.platform == "darwin" and gemm.library == _UNKNOWN:
+        reason = "Apple's Accelerate is not supported"
+    elif not right(gemm):
+        reason = f"the products of {gemm.library} called directly are not NumPy's"
+    else:
+        return gemm
+    logging.getLogger("xpnet").info("%s: NumPy's BLAS is not called directly: %s", dtype, reason)
+    return None
 
 
 @cache
@@ -146,43 +181,30 @@ def libraries() -> list[Any]:
     return [ctypes.CDLL(str(path)) for path in paths]
 
 
-@cache
-def entry(dtype: str) -> Gemm | None:
-    """NumPy's own ``cblas_sgemm`` or ``cblas_dgemm``; None where it cannot be found or used.
-
-    It is offered only after it has computed a few small products as NumPy does. The reason for None
-    is logged (logger ``xpnet``, level INFO).
-
-    Parameters
-    ----------
-    dtype : {"float32", "float64"}
-    """
-    if dtype not in _LETTERS:
-        return None
-    found = _find(dtype)
-    if isinstance(found, Gemm) and right(found):
-        return found
-    reason = "its products are not NumPy's" if isinstance(found, Gemm) else found
-    logging.getLogger("xpnet").info("NumPy's BLAS is not called directly: %s", reason)
+def find(library: Any, dtype: str) -> Gemm | None:
+    """A library's function, not yet tried; None if it has none."""
+    for name, bits in _NAMES if dtype in _LETTERS else []:
+        if function := getattr(library, name.format(_LETTERS[dtype]), None):
+            text = version(library)
+            bits = 64 if "USE64BITINT" in text else bits
+            vector = getattr(library, name.format(_LETTERS[dtype]).replace("gemm", "gemv"))
+            return Gemm(dtype, _address(function), bits, text, _address(vector))
     return None
 
 
-def _find(dtype: str) -> Gemm | str:
-    """The function, not yet tried, or why there is none."""
-    for library in libraries():
-        for name, bits in _NAMES:
-            if function := getattr(library, name.format(_LETTERS[dtype]), None):
-                text = _version(library)
-                if sys.platform == "darwin" and not text:
-                    return "Apple's Accelerate is not supported"
-                address = ctypes.cast(function, ctypes.c_void_p).value
-                assert address is not None
-                return Gemm(dtype, address, 64 if "USE64BITINT" in text else bits, text or "BLAS")
-    return "no cblas_gemm is among the functions of the library that NumPy was linked with"
+def _address(function: Any) -> int:
+    found = ctypes.cast(function, ctypes.c_void_p).value
+    assert found is not None
+    return found
 
 
-def _version(library: Any) -> str:
-    """What a BLAS says that it is; empty if it does not say."""
+def openblas(library: Any, name: str) -> Any:
+    """A function of OpenBLAS under the name that its builder gave it, or None."""
+    return next((f for n in _OPENBLAS if (f := getattr(library, n.format(name), None))), None)
+
+
+def version(library: Any) -> str:
+    """What a BLAS says that it is."""
     if function := openblas(library, "get_config"):
         function.restype = ctypes.c_char_p
         return str(function().decode()).strip()
@@ -193,10 +215,4 @@ def _version(library: Any) -> str:
         text = ctypes.create_string_buffer(200)
         function(text, len(text))
         return text.value.decode().strip()
-    return ""
-
-
-@cache
-def name() -> str:
-    """What NumPy's BLAS says that it is; empty if it does not say or is not known."""
-    return next(filter(None, map(_version, libraries())), "")
+    return _UNKNOWN

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from xpnet.kernels import Call
-from xpnet.lowering.cpu.engine import Task, loop_task, program
+from xpnet.lowering.cpu.engine import Program, Task, loop_task
 from xpnet.lowering.cpu.noise import draw_task
 from xpnet.lowering.cpu.products import product_task
+from xpnet.lowering.cpu.threads import advice
 from xpnet.lowering.loop import Loop
 from xpnet.lowering.reading import Reader
 
@@ -15,24 +16,25 @@ __all__ = ["compile_calls"]
 
 def compile_calls(reader: Reader, items: Sequence[Loop | Call]) -> list[Callable[[], Any]]:
     """What is to be run: as few calls as there can be."""
+    threads = advice(max((reader.operations(i) for i in items if isinstance(i, Call)), default=0))
     result: list[Callable[[], Any]] = []
     tasks: list[Task] = []
     for item in items:
-        task = _task(reader, item)
+        task = _task(reader, item, threads)
         if task is not None:
             tasks.append(task)
             continue
         if tasks:
-            result.append(program(tasks))
+            result.append(Program(tasks))
             tasks = []
         assert isinstance(item, Call)
         result.append(item.run)
     if tasks:
-        result.append(program(tasks))
+        result.append(Program(tasks))
     return result
 
 
-def _task(reader: Reader, item: Loop | Call) -> Task | None:
+def _task(reader: Reader, item: Loop | Call, threads: int | None) -> Task | None:
     if isinstance(item, Loop):
         return loop_task(item)
-    return product_task(reader, item) or draw_task(reader, item)
+    return product_task(reader, item, threads) or draw_task(reader, item)

@@ -17,7 +17,7 @@ from llvmlite import binding, ir
 from xpnet.lowering.cpu import cache, printer
 from xpnet.lowering.loop import Loop
 
-__all__ = ["Task", "compiled", "loop_task", "program"]
+__all__ = ["Program", "Task", "compiled", "loop_task"]
 
 _I8, _I64 = ir.IntType(8), ir.IntType(64)
 _POINTER = _I64.as_pointer()
@@ -26,16 +26,20 @@ _TASK = ir.FunctionType(ir.VoidType(), [_POINTER])
 
 @dataclass(eq=False)
 class Task:
-    """A function's address and its numbers; `arrays` are what the numbers point to."""
+    """A function's address and its numbers, the last of which are addresses of arrays."""
 
     address: int
     numbers: Any
-    arrays: list[Any]
+    pointers: Any  # those of the numbers that are addresses, as a view
+    arrays: list[Any]  # what they point to
 
     @classmethod
-    def of(cls, address: int, numbers: Sequence[int], arrays: list[Any]) -> "Task":
-        """A task with these numbers."""
-        return cls(address, np.array(numbers, dtype=np.int64), arrays)
+    def of(
+        cls, address: int, numbers: Sequence[int], pointers: Sequence[int], arrays: list[Any]
+    ) -> "Task":
+        """A task with these numbers, and behind them these addresses."""
+        row = np.array([*numbers, *pointers], dtype=np.int64)
+        return cls(address, row, row[len(numbers) :], arrays)
 
 
 @once
@@ -93,7 +97,7 @@ def loop_task(loop: Loop) -> Task:
     """A loop as a task."""
     address = compiled(printer.printed(loop), printer.NAME)
     places = [place.address for place in loop.places]
-    return Task.of(address, [loop.rows, loop.columns, *places], loop.arrays)
+    return Task.of(address, [loop.rows, loop.columns], places, loop.arrays)
 
 
 @once
@@ -122,7 +126,7 @@ def _runner() -> Callable[..., None]:
     return kind(compiled(str(module), "run"))
 
 
-class _Program:
+class Program:
     """Tasks, one after the other, as one call."""
 
     def __init__(self, tasks: Sequence[Task]) -> None:
@@ -135,7 +139,11 @@ class _Program:
     def __call__(self) -> None:
         self.run()
 
-
-def program(tasks: Sequence[Task]) -> Callable[[], None]:
-    """One call that carries out the tasks in their order."""
-    return _Program(tasks)
+    def pointing_into(self, start: int, stop: int) -> list[tuple[Any, int, int]]:
+        """The numbers that point to these bytes: (numbers, position, how far behind `start`)."""
+        return [
+            (task.pointers, i, int(address) - start)
+            for task in self.tasks
+            for i, address in enumerate(task.pointers)
+            if start <= address < stop
+        ]

@@ -141,8 +141,8 @@ def tanh(b: ir.IRBuilder, x: Any) -> Any:
     near = b.fadd(x, b.fmul(b.fmul(share, square), x), flags=_CONTRACT)
     grown = b.fadd(exp(b, b.fmul(size, real(2.0))), real(1.0))
     far = b.fsub(real(1.0), b.fdiv(real(2.0), grown))
-    far = intrinsic(b, "copysign", far, x)
-    return b.select(b.fcmp_ordered("<", size, real(0.625)), near, far)
+    y = b.select(b.fcmp_ordered("<", size, real(0.625)), near, far)
+    return intrinsic(b, "copysign", y, x)
 
 
 def _split(b: ir.IRBuilder, x: Any) -> tuple[Any, Any]:
@@ -197,7 +197,7 @@ def expm1(b: ir.IRBuilder, x: Any) -> Any:
     real = x.type
     u = exp(b, x)
     less = b.fsub(u, real(1.0))
-    y = b.fdiv(b.fmul(less, x), log(b, u))
+    y = b.fmul(less, b.fdiv(x, log(b, u)))
     y = b.select(b.fcmp_ordered("==", u, real(1.0)), x, y)
     whole = b.fcmp_ordered("==", less, real(-1.0))
     whole = b.or_(whole, b.fcmp_ordered("==", u, real(float("inf"))))

@@ -26,13 +26,12 @@ def draw_task(reader: Reader, call: Call) -> Task | None:
         return None
     keys = [word for pair in round_keys(Key(*key)) for word in pair]
     places = [reader.operand(x).address for x in (step, out)]
-    numbers = [out.size // 4, *places, *keys]
-    return Task.of(compiled(_code(), "draw"), numbers, [step, out])
+    return Task.of(compiled(_code(), "draw"), [out.size // 4, *keys], places, [step, out])
 
 
 @cache
 def _code() -> str:
-    """``draw(numbers)`` as LLVM's intermediate code; numbers: blocks, step, out, round keys."""
+    """``draw(numbers)`` as LLVM's intermediate code; numbers: blocks, round keys, step, out."""
     module = ir.Module(name="xpnet")
     pointer = _I64.as_pointer()
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [pointer]), "draw")
@@ -40,9 +39,9 @@ def _code() -> str:
     body, after = function.append_basic_block(), function.append_basic_block()
     b = ir.IRBuilder(before)
     numbers = [b.load(b.gep(function.args[0], [_I64(i)])) for i in range(3 + 2 * _ROUNDS)]
-    blocks, keys = numbers[0], [b.trunc(n, _I32) for n in numbers[3:]]
-    step = b.load(b.inttoptr(numbers[1], pointer))
-    out = b.inttoptr(numbers[2], _I32.as_pointer())
+    blocks, keys = numbers[0], [b.trunc(n, _I32) for n in numbers[1:-2]]
+    step = b.load(b.inttoptr(numbers[-2], pointer))
+    out = b.inttoptr(numbers[-1], _I32.as_pointer())
     later = [b.trunc(step, _I32), b.trunc(b.lshr(step, _I64(32)), _I32)]
     b.cbranch(b.icmp_signed(">", blocks, _I64(0)), body, after)
     b.position_at_end(body)

@@ -171,7 +171,8 @@ class _Printer:
         if s.name == "sum":
             return b.fadd(now, args[0], flags=_REASSOCIATE)
         if s.name == "first_equal":
-            hit = b.fcmp_unordered("ueq", args[0], args[1])
+            x, top = args
+            hit = b.or_(b.fcmp_ordered("==", x, top), b.fcmp_unordered("uno", x, x))
             here = b.select(hit, column, _I64(_NOWHERE))
             return b.select(b.icmp_signed("<", here, now), here, now)
         name = "maximum" if s.name == "max" else "minimum"

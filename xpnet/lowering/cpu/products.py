@@ -1,11 +1,13 @@
 """A matrix product as a task: BLAS called by its address."""
 
+from functools import cache
 from typing import Any
 
 from llvmlite import ir
 
 from xpnet.kernels import Call
-from xpnet.lowering.cpu.blas import ROWS, Gemm, entry, lies
+from xpnet.lowering.cpu.blas import AS_IT_LIES, ROWS, TRANSPOSED, Gemm, lies
+from xpnet.lowering.cpu.choice import best
 from xpnet.lowering.cpu.engine import Task, compiled
 from xpnet.lowering.reading import Reader
 
@@ -15,53 +17,76 @@ _I64 = ir.IntType(64)
 _REALS = {"float32": ir.FloatType(), "float64": ir.DoubleType()}
 
 
-def product_task(reader: Reader, call: Call) -> Task | None:
-    """The task of a recorded product of two matrices; None if BLAS cannot do it by address."""
+def product_task(reader: Reader, call: Call, threads: int | None = None) -> Task | None:
+    """The task of a recorded product of two matrices; None if BLAS cannot do it by address.
+
+    `threads` is how many it will be run with, see `choice.best`.
+    """
     out = call.kwargs.get("out")
     if reader.name(call) != "matmul" or len(call.args) != 2 or set(call.kwargs) != {"out"}:
         return None
     a, b = call.args
-    if any(x.ndim != 2 or x.dtype != out.dtype for x in (a, b, out)):
+    if any(x.ndim != 2 or x.dtype != out.dtype for x in (a, b, out)) or not out.size:
         return None
-    gemm = entry(str(out.dtype))
-    if gemm is None:
+    if not out.flags.c_contiguous:
         return None
     try:
-        layouts = [lies(x) for x in (a, b, out)]
-    except ValueError:
+        (ta, lda), (tb, ldb) = lies(a), lies(b)
+    except ValueError:  # gaps in both directions
         return None
-    if layouts[2][0] != lies(out.reshape(out.shape))[0] or not out.flags.c_contiguous:
+    (m, n), k, dtype = out.shape, a.shape[1], str(out.dtype)
+    gemm = best(dtype, m, n, k, (ta == TRANSPOSED, tb == TRANSPOSED), threads)
+    if gemm is None:
         return None
-    (ta, lda), (tb, ldb), (_, ldc) = layouts
-    sizes = [a.shape[0], b.shape[1], a.shape[1]]
+    if 1 in (m, n):
+        return _vector_task(reader, gemm, a, b, out)
     places = [reader.operand(x).address for x in (a, b, out)]
-    numbers = [gemm.address, ta, tb, *sizes, lda, ldb, max(ldc, out.shape[1]), *places]
-    return Task.of(compiled(_code(gemm), "product"), numbers, [a, b, out])
+    numbers = [gemm.address, ta, tb, m, n, k, lda, ldb, n]
+    code = _code(dtype, gemm.bits, "eeiiirpipirpi")
+    return Task.of(compiled(code, "product"), numbers, places, [a, b, out])
 
 
-def _code(gemm: Gemm) -> str:
-    """``product(numbers)`` as LLVM's intermediate code: the call of `Gemm.address`."""
+def _vector_task(reader: Reader, gemm: Gemm, a: Any, b: Any, out: Any) -> Task | None:
+    """A product with one row or one column: a matrix times a vector."""
+    matrix, vector = (b.T, a[0]) if out.shape[0] == 1 else (a, b[:, 0])
+    (way, stride), dtype = lies(matrix), str(out.dtype)
+    step = vector.strides[0] // vector.itemsize if vector.size > 1 else 1
+    if step < 1:
+        return None
+    rows, columns = matrix.shape if way == AS_IT_LIES else matrix.shape[::-1]
+    places = [reader.operand(x).address for x in (matrix, vector, out)]
+    numbers = [gemm.vector, way, rows, columns, stride, step, 1]
+    code = _code(dtype, gemm.bits, "eiirpipirpi")
+    return Task.of(compiled(code, "product"), numbers, places, [matrix, vector, out])
+
+
+@cache
+def _code(dtype: str, bits: int, arguments: str) -> str:
+    """``product(numbers)`` as LLVM's intermediate code: a call of the first number.
+
+    `arguments` are those behind the order of the elements: an enumeration or an integer, taken
+    from the numbers; a real number, alpha and then beta; a pointer, taken from the addresses.
+    """
     module = ir.Module(name="xpnet")
-    pointer, real = _I64.as_pointer(), _REALS[gemm.dtype]
-    array, integer, enum = real.as_pointer(), ir.IntType(gemm.bits), ir.IntType(32)
-    kind = ir.FunctionType(
-        ir.VoidType(),
-        [*[enum] * 3, *[integer] * 3, real, array, integer, array, integer, real, array, integer],
-    )
+    pointer, real = _I64.as_pointer(), _REALS[dtype]
+    kinds = {"e": ir.IntType(32), "i": ir.IntType(bits), "r": real, "p": real.as_pointer()}
+    kind = ir.FunctionType(ir.VoidType(), [kinds["e"], *(kinds[a] for a in arguments)])
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [pointer]), "product")
     b = ir.IRBuilder(function.append_basic_block())
-    numbers = [b.load(b.gep(function.args[0], [_I64(i)])) for i in range(12)]
-    address, ta, tb, *sizes, pa, pb, pc = numbers
+    count = sum(a in "eip" for a in arguments)
+    address, *row = (b.load(b.gep(function.args[0], [_I64(i)])) for i in range(1 + count))
+    numbers, places = iter(row[:-3]), iter(row[-3:])
+    factors = iter([real(1.0), real(0.0)])  # C = 1 A B + 0 C
 
-    def whole(x: Any, kind: Any) -> Any:
-        return x if kind.width == 64 else b.trunc(x, kind)
+    def argument(which: str) -> Any:
+        if which == "r":
+            return next(factors)
+        if which == "p":
+            return b.inttoptr(next(places), kinds["p"])
+        number = next(numbers)
+        return number if kinds[which].width == 64 else b.trunc(number, kinds[which])
 
-    m, n, k, lda, ldb, ldc = (whole(x, integer) for x in sizes)
-    first, second, third = (b.inttoptr(p, array) for p in (pa, pb, pc))
-    modes = [enum(ROWS), whole(ta, enum), whole(tb, enum)]
-    b.call(
-        b.inttoptr(address, kind.as_pointer()),
-        [*modes, m, n, k, real(1.0), first, lda, second, ldb, real(0.0), third, ldc],
-    )
+    values = [kinds["e"](ROWS), *map(argument, arguments)]
+    b.call(b.inttoptr(address, kind.as_pointer()), values)
     b.ret_void()
     return str(module)

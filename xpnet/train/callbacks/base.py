@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from inspect import signature
+from sys import maxsize
 from typing import TYPE_CHECKING, Any
 
 from xpnet.errors import ArgumentError
@@ -51,6 +52,13 @@ class Callback:
 
     def on_safe_point(self, model: "Model", run: "Run") -> None:
         """Run after each step and each epoch, when all callbacks have been told of it."""
+
+    def stride(self) -> int:
+        """Every how many steps `on_safe_point` is needed; 0 if only at the ends of epochs.
+
+        On a GPU, steps between two of them can be made at once.
+        """
+        return 1
 
     def get_state(self) -> dict[str, Any] | None:
         """What a checkpoint keeps of this callback: numbers, texts, lists, dicts and arrays."""
@@ -101,6 +109,8 @@ class Callbacks:
         self.gradient = [c.on_gradient for c in self._all if _own(c, "on_gradient")]
         self.step_end = [c.on_step_end for c in self._all if _own(c, "on_step_end")]
         self.safe_point = [c.on_safe_point for c in self._all if _own(c, "on_safe_point")]
+        strides = [c.stride() for c in self._all if _own(c, "on_safe_point")]
+        self._strides = [stride for stride in strides if stride]
 
     @staticmethod
     def _one(callback: Any) -> Callback:
@@ -112,6 +122,19 @@ class Callbacks:
                 f"f(model, epoch, logs); got {callback!r}."
             )
         return _Function(callback)
+
+    @property
+    def every_step(self) -> str | None:
+        """Name of a callback that is to be called at every step, if there is one."""
+        for callback in self._all:
+            often = _own(callback, "on_safe_point") and callback.stride() == 1
+            if often or _own(callback, "on_gradient") or _own(callback, "on_step_end"):
+                return type(callback).__name__
+        return None
+
+    def until_safe_point(self, step: int) -> int:
+        """How many steps may follow on this one before a callback needs a safe point."""
+        return min((stride - step % stride for stride in self._strides), default=maxsize)
 
     def check(self, columns: tuple[str, ...]) -> None:
         """Ask all."""

@@ -111,6 +111,9 @@ class Checkpoint(Callback):
             if time() - path.stat().st_mtime > _STALE:  # of a process that was killed
                 path.unlink(missing_ok=True)
 
+    def stride(self) -> int:
+        return self.every if self.unit == "step" else 0
+
     def on_safe_point(self, model: "Model", run: "Run") -> None:
         if (run.last or self._due(run)) and run.trainer.finite():
             path = self.folder / f"checkpoint-{run.trainer.step:012d}.safetensors"

@@ -61,6 +61,7 @@ def _described(model: "BaseModel") -> dict[str, Any]:
         "input_shape": list(network.features),
         "check_finite": setup.check_finite,
         "frozen": list(setup.frozen),
+        **({} if setup.precision == "float32" else {"precision": setup.precision}),
     }
 
 
@@ -149,7 +150,8 @@ def settings_of_model(described: dict[str, Any]) -> dict[str, Any]:
     FormatError
         If it describes no model, or needs what is not registered.
     """
-    wanted = {*_CODED, "dtype", "seed", "input_shape", "check_finite", "frozen"}
+    described = {"precision": "float32", **described}
+    wanted = {*_CODED, "dtype", "seed", "input_shape", "check_finite", "frozen", "precision"}
     if described.keys() != wanted:
         missing, extra = sorted(wanted - described.keys()), sorted(described.keys() - wanted)
         raise FormatError(f"what describes the model lacks {missing}, and has {extra} in addition.")

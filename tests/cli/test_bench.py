@@ -1,0 +1,175 @@
+"""`xpnet bench`: the table, the advice, and what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from xpnet import backends
+from xpnet.backends.cpu import NumpyBackend
+from xpnet.cli import bench, main
+from xpnet.cli.bench import Row, advise, batch_sizes, products
+
+SMALL = ["--layers", "5", "4", "3", "--batch", "8"]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Few rounds over little data: what is told is tested, not how fast it is."""
+    monkeypatch.setattr(bench, "_ROUNDS", 2)
+    monkeypatch.setattr(bench, "_NUMBERS", 2**8)
+    monkeypatch.setattr(bench, "_SHORTEST", 1e-5)
+
+
+@pytest.fixture
+def second_backend(monkeypatch):
+    """A second backend that works: NumPy under another name, whose steps are NumPy's."""
+
+    class Second(NumpyBackend):
+        name = "second"
+
+        def __init__(self):
+            super().__init__()
+            self.waits = 0
+
+        def synchronize(self):
+            self.waits += 1
+
+    made, get, epoch = Second(), backends.get, bench._epoch
+    found = [
+        backends.Status("numpy", np.__version__, True, "works"),
+        backends.Status("second", "1", True, "works"),
+        backends.Status("cupy", None, False, "no driver\n(error 35)"),
+    ]
+    monkeypatch.setattr(backends, "status", lambda: found)
+    monkeypatch.setattr(backends, "get", lambda spec: made if spec == "second" else get(spec))
+    monkeypatch.setattr(bench, "_epoch", lambda given, batch, _: epoch(given, batch, get("numpy")))
+    return made
+
+
+def rows(**times):
+    """A row for each backend and batch, the batches being 4, 16, 64."""
+    return [
+        Row(batch, name, step, step, step, 1.0)
+        for name, steps in times.items()
+        for batch, step in zip((4, 16, 64), steps, strict=True)
+    ]
+
+
+def test_the_table(run):
+    lines = run("bench", *SMALL, "--backend", "numpy").out.splitlines()
+    assert lines[0] == "5-4-3, relu, adam, float32"
+    assert lines[3].split() == "batch backend step,us quartiles products,us ratio samples/s".split()
+    table = [line.split() for line in lines[4:9]]
+    assert [row[0] for row in table] == ["1", "2", "8", "32", "128"]
+    assert {row[1] for row in table} == {"numpy"}
+    for row in table:
+        step, floor, ratio = (float(row[i].replace(",", "")) for i in (2, 4, 5))
+        assert ratio == pytest.approx(step / floor, abs=0.1 * ratio)
+    assert lines[-1] == "numpy is the only backend measured."
+
+
+def test_every_backend_takes_part_or_has_a_reason(run, second_backend):
+    out = run("bench", *SMALL).out
+    assert out.count("  numpy  ") == out.count(" second  ") == 5
+    assert "cupy is left out: no driver (error 35)" in out
+    assert "Fastest: " in out or "Use " in out
+    assert second_backend.waits >= 5 * 2 * 2  # around each measurement of the products
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "dtype", "layers"),
+    [("sgd", "float64", "5 3"), ("lion", "float32", "5 4 1"), ("adamw", "float32", "5 4 4 2")],
+)
+def test_other_networks(run, optimizer, dtype, layers):
+    flags = ["--optimizer", optimizer, "--dtype", dtype, "--activation", "tanh"]
+    out = run("bench", "--layers", *layers.split(), "--batch", 4, "--backend", "numpy", *flags).out
+    assert out.startswith(f"{layers.replace(' ', '-')}, tanh, {optimizer}, {dtype}\n")
+
+
+def test_json(run, tmp_path, second_backend):
+    file = tmp_path / "found.json"
+    run("bench", *SMALL, "--json", file)
+    found = json.loads(file.read_text())
+    assert (found["layers"], found["optimizer"]) == ([5, 4, 3], "adam")
+    assert [row["backend"] for row in found["rows"]] == ["numpy", "second"] * 5
+    assert all(0 < row["low_us"] <= row["step_us"] <= row["high_us"] for row in found["rows"])
+    assert list(found["left_out"]) == ["cupy"]
+    assert "second" in found["advice"] or "numpy" in found["advice"]
+
+
+def test_plot(run, tmp_path, second_backend):
+    pytest.importorskip("matplotlib", reason="curves need matplotlib")
+    file = tmp_path / "times.svg"
+    assert run("bench", *SMALL, "--plot", file).out.endswith(f"curves: {file}\n")
+    assert file.read_text().startswith("<?xml")
+
+
+def test_advice():
+    assert advise(rows(numpy=(1, 2, 3))) == "numpy is the only backend measured."
+    found = advise(rows(numpy=(1, 2, 3), cupy=(2, 3, 4)))
+    assert found == "Use numpy: it is the fastest at every batch measured."
+    found = advise(rows(numpy=(1, 5, 9), cupy=(4, 4, 4)))
+    assert found == "Fastest: numpy for a batch of 4, cupy from 16 on."
+    found = advise(rows(numpy=(1, 5, 3), cupy=(4, 4, 4)))
+    assert found == "Fastest: numpy for a batch of 4, cupy from 16 on, numpy from 64 on."
+
+
+def test_batch_sizes():
+    assert batch_sizes([784, 128, 10], 64) == [4, 16, 64, 256, 1024]
+    assert batch_sizes([5, 3], 1) == [1, 4, 16]
+    assert batch_sizes([4096, 4096, 4096], 512) == [32, 128, 512]  # more would last seconds
+
+
+def test_products_are_those_of_a_step():
+    made = []
+
+    class Library:
+        ones = staticmethod(np.ones)
+        empty = staticmethod(np.empty)
+
+        @staticmethod
+        def matmul(a, b, out):
+            made.append((a.shape, b.shape, out.shape, out.dtype.name))
+
+    products([5, 4, 3], 8, Library, "float64")()
+    assert made == [
+        ((8, 5), (5, 4), (8, 4), "float64"),  # forward
+        ((5, 8), (8, 4), (5, 4), "float64"),  # the weights' gradient
+        ((8, 4), (4, 3), (8, 3), "float64"),
+        ((4, 8), (8, 3), (4, 3), "float64"),
+        ((8, 3), (3, 4), (8, 4), "float64"),  # the hidden units' gradient
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--layers", "5"], "--layers needs the numbers of inputs and of outputs at least"),
+        ([*SMALL, "--optimizer", "lbfgs"], "lbfgs takes all samples at once"),
+        ([*SMALL, "--optimizer", "adm"], "Did you mean 'adam'?"),
+        ([*SMALL, "--activation", "rely"], "Did you mean 'relu'?"),
+        ([*SMALL, "--dtype", "int8"], "dtype must be one of"),
+        ([*SMALL, "--backend", "nump"], "Did you mean 'numpy'?"),
+        ([*SMALL, "--json", "/nowhere/a.json"], "there is no folder /nowhere"),
+    ],
+)
+def test_what_is_refused(capsys, monkeypatch, arguments, message):
+    monkeypatch.setattr(bench, "_measure", None)  # nothing is measured
+    assert main(["bench", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_a_backend_that_cannot_run(capsys, monkeypatch):
+    found = [backends.Status("cupy", None, False, "no driver")]
+    monkeypatch.setattr(backends, "status", lambda: found)
+
+    def refuse(spec):
+        raise bench.BackendUnavailableError(f"{spec}: no")
+
+    monkeypatch.setattr(backends, "get", refuse)
+    assert main(["bench", *SMALL]) == 2
+    err = capsys.readouterr().err
+    assert err == "xpnet: error: backend 'cupy' cannot run here: no driver\n"

@@ -1,0 +1,51 @@
+"""Random lists of calls, loops executed without a compiler, and kernels applied to arrays."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def _load(name, folder=HERE):
+    """Import a helper module by its path: tests are not a package."""
+    spec = importlib.util.spec_from_file_location(
+        f"xpnet_test_{folder.name}_{name}", folder / f"{name}.py"
+    )
+    sys.modules[spec.name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+applications = _load("conftest", HERE.parent / "kernels").applications
+
+
+@pytest.fixture(scope="session")
+def recorded():
+    """The module ``recorded.py``: lists of calls on one piece of memory."""
+    return _load("recorded")
+
+
+@pytest.fixture(scope="session")
+def interpret():
+    """``interpret(loop)`` executes a loop, one number at a time."""
+    return _load("interpreter").interpret
+
+
+@pytest.fixture
+def compiling(new_poisoned):
+    """A NumPy backend whose calls are compiled, and whose workspace can be filled with NaN."""
+    pytest.importorskip("llvmlite", reason="the extra 'fast' is not installed")
+    backend = new_poisoned()
+    backend.compiles, backend.families = True, ("loops", "out")
+    return backend
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Machine code is made anew, and none of it is left in the user's folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XPNET_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield

@@ -1,0 +1,168 @@
+"""CuPy and cuBLASLt as stand-ins, and kernels compiled as C."""
+
+import ctypes
+import importlib.util
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def _load(path: Path, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where dataclasses look themselves up
+    spec.loader.exec_module(module)
+    return module
+
+
+_backends = _load(HERE.parents[1] / "backends" / "conftest.py", "backends_conftest")
+fresh, cupy, standin_modules = _backends.fresh, _backends.cupy, _backends.standin_modules
+
+# One thread does what a grid of threads does: each loop is over all elements in steps of the grid.
+_PRELUDE = """
+#define __global__
+#define __device__
+#define __syncthreads()
+typedef struct { int x, y, z, w; } int4;
+static struct { int x; } threadIdx = {0}, blockIdx = {0}, blockDim = {1}, gridDim = {1};
+"""
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ctypes.CDLL]:
+    """``compiled(source)``: kernels that are plain C, as a library."""
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+
+    @cache
+    def make(source: str) -> ctypes.CDLL:
+        folder = tmp_path_factory.mktemp("kernels")
+        code, library = folder / "kernels.c", folder / "kernels.so"
+        code.write_text(_PRELUDE + source.replace('extern "C" ', ""))
+        command = [compiler, "-O2", "-shared", "-fPIC", "-ffp-contract=off", "-o", library, code]
+        subprocess.run([*map(str, command)], check=True, capture_output=True)
+        return ctypes.CDLL(str(library))
+
+    return make
+
+
+@pytest.fixture
+def kernels(compiled: Callable[[str], ctypes.CDLL]) -> ctypes.CDLL:
+    """The kernels of `precision`."""
+    from xpnet.lowering.cuda.precision import SOURCE
+
+    return compiled(SOURCE)
+
+
+@pytest.fixture
+def raw_kernels(
+    cupy: Any, compiled: Callable[[str], ctypes.CDLL], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let CuPy's stand-in run kernels compiled as C."""
+
+    class RawKernel:
+        def __init__(self, code: str, name: str) -> None:
+            self._function = getattr(compiled(code), name)
+            self._function.restype = None
+
+        def __call__(self, grid: Any, block: Any, args: Any) -> None:
+            assert max(grid) <= 2**31 - 1
+            assert max(block) <= 1024
+            words = [a if isinstance(a, int) else a.data.ptr for a in args]
+            kept = args  # until it has run
+            cupy._do(lambda: kept and self._function(*map(ctypes.c_longlong, words)))
+
+    monkeypatch.setattr(cupy, "RawKernel", RawKernel)
+
+
+@pytest.fixture(scope="session")
+def _lt_module() -> ModuleType:
+    return _load(HERE / "standin_cublaslt.py", "standin_cublaslt")
+
+
+@pytest.fixture
+def lt(cupy: Any, _lt_module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The stand-in of cuBLASLt, installed; nothing tried yet."""
+    from xpnet.lowering.cuda import gemm, precision
+
+    for name, module in _lt_module.modules(_lt_module).items():
+        monkeypatch.setitem(sys.modules, name, module)
+    _lt_module.CUPY = cupy
+    _lt_module.reset()
+    gemm._tried.cache_clear()
+    precision._kernel.cache_clear()
+    yield _lt_module
+    gemm._tried.cache_clear()
+    precision._kernel.cache_clear()
+
+
+@pytest.fixture
+def backend(cupy: Any) -> Any:
+    """CuPy's backend on the stand-in."""
+    from xpnet.backends.cuda import CupyBackend
+
+    return CupyBackend(cupy)
+
+
+@pytest.fixture(scope="session")
+def emulated() -> ModuleType:
+    """The module that compiles CUDA kernels as C++ and runs them."""
+    return _load(HERE / "emulated.py", "emulated")
+
+
+@pytest.fixture(scope="session")
+def collect() -> ModuleType:
+    """The module that collects loops."""
+    return _load(HERE / "collect.py", "collect")
+
+
+@pytest.fixture(scope="session")
+def zoo_cases(collect: Any) -> list[Any]:
+    """Every loop of the models of ``zoo.py``."""
+    zoo = _load(HERE.parents[1] / "zoo.py", "zoo_of_loops")
+    with pytest.MonkeyPatch.context() as patch:
+        return [*collect.zoo_cases(zoo.ZOO, patch)]
+
+
+@pytest.fixture
+def emulating(cupy: Any, emulated: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """CuPy's stand-in compiles kernels and runs them; their names, in the order of launches."""
+    from xpnet.lowering.cuda import launch
+
+    launched: list[str] = []
+    libraries: dict[str, Any] = {}
+
+    class RawKernel:
+        def __init__(self, code: str, name: str, options: Any) -> None:
+            self.code, self.name = code, name
+
+        def compile(self) -> None:
+            if self.name not in libraries:
+                libraries[self.name] = emulated.built("", [(self.name, self.code)])
+
+        def __call__(self, grid: Any, block: Any, args: Any) -> None:
+            launched.append(self.name)
+            library = libraries[self.name]
+
+            def compute() -> None:
+                numbers = [a.data.ptr if isinstance(a, cupy.ndarray) else a for a in args]
+                emulated.run(library, self.name, grid, block[0], numbers)
+
+            cupy._do(compute)
+
+    monkeypatch.setattr(cupy, "RawKernel", RawKernel)
+    launch.compiled.cache_clear()
+    yield launched
+    launch.compiled.cache_clear()

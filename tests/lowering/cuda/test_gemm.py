@@ -1,0 +1,309 @@
+"""One product: any layout, every epilogue, an algorithm asked once, and what is tried first."""
+
+import gc
+import re
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from xpnet.errors import UnknownNameError
+from xpnet.lowering.cuda.gemm import handle, plan_matmul, usable
+from xpnet.lowering.cuda.matrices import product_of
+from xpnet.lowering.reading import Reader
+
+RNG = np.random.default_rng(0)
+
+
+def _put(cupy: Any, values: Any) -> Any:
+    return cupy.array(np.asarray(values))
+
+
+def _random(*shape: int, dtype: str = "float32") -> Any:
+    return RNG.normal(size=shape).astype(dtype)
+
+
+CASES = {
+    "matrices": lambda r: (r(7, 5), r(5, 3)),
+    "left transposed": lambda r: (r(5, 7).T, r(5, 3)),
+    "right transposed": lambda r: (r(7, 5), r(3, 5).T),
+    "both transposed": lambda r: (r(5, 7).T, r(3, 5).T),
+    "part of the columns": lambda r: (r(7, 9)[:, 2:7], r(5, 8)[:, 1:4]),
+    "every second row": lambda r: (r(14, 5)[::2], r(5, 3)),
+    "row vector": lambda r: (r(5), r(5, 3)),
+    "column vector": lambda r: (r(7, 5), r(5)),
+    "strided vector": lambda r: (r(7, 5), r(10)[::2]),
+    "two vectors": lambda r: (r(5), r(5)),
+    "one row": lambda r: (r(1, 5), r(5, 3)),
+    "one column": lambda r: (r(7, 5), r(5, 1)),
+    "inner product of one": lambda r: (r(7, 1), r(1, 3)),
+    "batch": lambda r: (r(4, 7, 5), r(4, 5, 3)),
+    "batch transposed": lambda r: (r(4, 5, 7).swapaxes(1, 2), r(4, 3, 5).swapaxes(1, 2)),
+    "batch with one right": lambda r: (r(4, 7, 5), r(5, 3)),
+    "batch with one left": lambda r: (r(7, 5), r(4, 5, 3)),
+    "batch of vectors": lambda r: (r(4, 7, 5), r(5)),
+    "vector with a batch": lambda r: (r(5), r(4, 5, 3)),
+    "two axes of batch": lambda r: (r(2, 4, 7, 5), r(2, 4, 5, 3)),
+    "one right, transposed rows": lambda r: (r(4, 5, 7).swapaxes(1, 2), r(5, 3)),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", CASES)
+def test_every_layout(name: str, dtype: str, cupy: Any, lt: Any, backend: Any) -> None:
+    a, b = CASES[name](lambda *shape: _random(*shape, dtype=dtype))
+    left, right = cupy.ndarray(a), cupy.ndarray(b)
+    out = cupy.empty((a @ b).shape, dtype)
+    run = plan_matmul(backend, left, right, out)
+    assert run is not None
+    lt.PRODUCTS.clear()
+    run()
+    assert len(lt.PRODUCTS) == 1
+    np.testing.assert_allclose(out.get(), a @ b, rtol=1e-5, atol=1e-5)
+    left._values[...] *= 2  # the memory counts, not what was in it
+    run()
+    np.testing.assert_allclose(out.get(), 2 * out.get() / 2, rtol=0)
+    np.testing.assert_allclose(out.get(), a @ b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: (np.broadcast_to(_random(5), (7, 5)), _random(5, 3)),
+        lambda: (_random(7, 5)[::-1], _random(5, 3)),
+        lambda: (_random(7, 10)[:, ::2], _random(5, 3)),
+        lambda: (_random(0, 5), _random(5, 3)),
+        lambda: (_random(7, 0), _random(0, 3)),
+        lambda: (_random(3, 2, 7, 5)[:, ::-1], _random(3, 2, 5, 3)),
+        lambda: (_random(7, 5), _random(5, 3).astype("float64")),
+        lambda: (_random(7, 5).astype("int64"), _random(5, 3).astype("int64")),
+    ],
+)
+def test_what_cublaslt_cannot_do_is_left(make: Any, cupy: Any, lt: Any, backend: Any) -> None:
+    a, b = make()
+    out = cupy.empty((a @ b).shape, (a @ b).dtype)
+    assert plan_matmul(backend, cupy.ndarray(a), cupy.ndarray(b), out) is None
+
+
+def test_a_batch_of_rows_with_one_matrix_is_one_product(cupy: Any, backend: Any) -> None:
+    read = Reader(backend).operand
+    arrays = [_random(4, 7, 5), _random(5, 3), _random(4, 7, 3)]
+    found = product_of(*(read(cupy.ndarray(x)) for x in arrays))
+    assert found is not None
+    assert [(m.rows, m.columns, m.batch) for m in found] == [(3, 5, 1), (5, 28, 1), (3, 28, 1)]
+
+
+# --- epilogues ----------------------------------------------------------------------------------
+
+
+def _plan(backend: Any, a: Any, b: Any, out: Any, *args: Any) -> Any:
+    epilogue, bias, aux = (*args, None, None)[:3]
+    return plan_matmul(backend, a, b, out, epilogue=epilogue, bias=bias, aux=aux)
+
+
+def _aux(backend: Any, epilogue: str, *arrays: Any) -> Any:
+    from xpnet.lowering.cuda.epilogue import auxiliary
+
+    read = Reader(backend).operand
+    return auxiliary(*map(read, arrays), epilogue)
+
+
+@pytest.mark.parametrize("shape", [(7, 5, 3), (40, 33, 130)])
+def test_relu_forward_and_back(shape: Any, cupy: Any, lt: Any, backend: Any) -> None:
+    n, i, o = shape
+    x, w, b, gy, v = (_random(*s) for s in ((n, i), (i, o), (o,), (n, 4), (o, 4)))
+    arrays = [cupy.ndarray(t) for t in (x, w, np.empty((n, o), "f"))]
+    back = [cupy.ndarray(t) for t in (gy, v.T, np.empty((n, o), "f"))]
+    aux, sums = _aux(backend, "relu_aux_bias", *arrays), cupy.empty(o, "float32")
+    _plan(backend, *arrays, "relu_aux_bias", cupy.ndarray(b), aux)()
+    z = x @ w + b
+    np.testing.assert_allclose(arrays[2].get(), np.maximum(z, 0), rtol=1e-5, atol=1e-5)
+    for epilogue in ("drelu", "drelu_bgrad"):
+        _plan(backend, *back, epilogue, sums if "bgrad" in epilogue else None, aux)()
+        wanted = (gy @ v.T) * (z > 0)
+        np.testing.assert_allclose(back[2].get(), wanted, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(sums.get(), wanted.sum(axis=0), rtol=1e-4, atol=1e-4)
+
+
+def test_gelu_forward_and_back(cupy: Any, lt: Any, backend: Any) -> None:
+    from xpnet.ops.gates import gelu_tanh
+
+    x, w, b, g, v = (_random(*s) for s in ((9, 5), (5, 6), (6,), (9, 3), (3, 6)))
+    arrays = [cupy.ndarray(t) for t in (x, w, np.empty((9, 6), "f"))]
+    back = [cupy.ndarray(t) for t in (g, v, np.empty((9, 6), "f"))]
+    aux, sums = _aux(backend, "gelu_aux_bias", *arrays), cupy.empty(6, "float32")
+    _plan(backend, *arrays, "gelu_aux_bias", cupy.ndarray(b), aux)()
+    z = x @ w + b
+    np.testing.assert_allclose(arrays[2].get(), gelu_tanh(np, z)[0], rtol=1e-5, atol=1e-6)
+    _plan(backend, *back, "dgelu_bgrad", sums, aux)()
+    step = np.float32(1e-2)
+    slope = (gelu_tanh(np, z + step)[0] - gelu_tanh(np, z - step)[0]) / (2 * step)
+    np.testing.assert_allclose(back[2].get(), (g @ v) * slope, rtol=1e-2, atol=1e-3)
+    np.testing.assert_allclose(sums.get(), back[2].get().sum(axis=0), rtol=1e-5, atol=1e-5)
+
+
+def test_sum_over_rows_beside_a_product(cupy: Any, lt: Any, backend: Any) -> None:
+    x, g = _random(9, 5), _random(9, 3)
+    out, sums = cupy.empty((5, 3), "float32"), cupy.empty(3, "float32")
+    _plan(backend, cupy.ndarray(x.T), cupy.ndarray(g), out, "bgradb", sums)()
+    np.testing.assert_allclose(out.get(), x.T @ g, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(sums.get(), g.sum(axis=0), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("lead", [(1,), (1, 1), (4, 1)])
+def test_bias_of_a_batch(lead: Any, cupy: Any, lt: Any, backend: Any) -> None:
+    a, b, bias = _random(4, 7, 5), _random(4, 5, 3), _random(*lead, 3)
+    out = cupy.empty((4, 7, 3), "float32")
+    _plan(backend, cupy.ndarray(a), cupy.ndarray(b), out, "bias", cupy.ndarray(bias))()
+    np.testing.assert_allclose(out.get(), a @ b + bias, rtol=1e-5, atol=1e-5)
+
+
+def test_an_unknown_epilogue_is_named(cupy: Any, lt: Any, backend: Any) -> None:
+    out = cupy.empty((1, 1), "float32")
+    with pytest.raises(UnknownNameError, match=r"epilogue 'relu'.*relu_bias"):
+        plan_matmul(backend, out, out, out, epilogue="relu")
+
+
+# --- what is kept -------------------------------------------------------------------------------
+
+
+def test_algorithms_are_asked_once(cupy: Any, lt: Any, backend: Any) -> None:
+    handle()
+    arrays = [cupy.ndarray(_random(*s)) for s in ((8, 4), (4, 8), (8, 8))]
+    lt.HEURISTICS.clear()
+    for _ in range(3):
+        plan_matmul(backend, *arrays)
+    assert lt.HEURISTICS == ["DEFAULT"]
+    base = cupy.ndarray(_random(9 * 4))
+    at = base.data.ptr % 256 // 4
+    moved = [base[i : i + 32].reshape(8, 4) for i in ((64 - at) % 64 % 4, 1)]
+    for a in moved:  # another alignment is another question
+        plan_matmul(backend, a, *arrays[1:])
+    assert 1 < len(lt.HEURISTICS) <= 3
+
+
+def test_descriptors_live_as_long_as_the_call(cupy: Any, lt: Any, backend: Any) -> None:
+    handle()
+    gc.collect()
+    before = lt.alive("desc"), lt.alive("layout"), lt.alive("preference")
+    a, b = _random(7, 5), _random(5, 3)
+    out = cupy.empty((7, 3), "float32")
+    run = plan_matmul(backend, cupy.ndarray(a.copy()), cupy.ndarray(b.copy()), out)
+    gc.collect()
+    assert (lt.alive("desc"), lt.alive("layout")) == (before[0] + 1, before[1] + 3)
+    run()  # its arrays too
+    np.testing.assert_allclose(out.get(), a @ b, rtol=1e-5, atol=1e-5)
+    del run
+    gc.collect()
+    assert (lt.alive("desc"), lt.alive("layout"), lt.alive("preference")) == before
+
+
+def test_each_stream_has_a_workspace(cupy: Any, lt: Any, backend: Any) -> None:
+    run = plan_matmul(backend, *(cupy.ndarray(_random(4, 4)) for _ in range(3)))
+    lt.PRODUCTS.clear()
+    run()
+    with cupy.cuda.Stream(non_blocking=True):
+        run()
+        run()
+    first, second, third = (p["workspace"] for p in lt.PRODUCTS)
+    assert first != second == third
+
+
+def test_a_product_is_captured_without_an_allocation(cupy: Any, lt: Any, backend: Any) -> None:
+    a, b = _random(4, 4), _random(4, 4)
+    left, out = cupy.ndarray(a.copy()), cupy.empty((4, 4), "float32")
+    run = plan_matmul(backend, left, cupy.ndarray(b), out)
+    with cupy.cuda.Stream(non_blocking=True) as stream:
+        run()
+        before = cupy.COUNTS["allocations"]
+        stream.begin_capture()
+        run()
+        graph = stream.end_capture()
+        assert cupy.COUNTS["allocations"] == before
+        left[...] = cupy.ndarray(2 * a)
+        graph.launch()
+        np.testing.assert_allclose(out.get(), 2 * a @ b, rtol=1e-5, atol=1e-5)
+
+
+# --- what is tried first ------------------------------------------------------------------------
+
+
+def test_what_works_is_tried_once(cupy: Any, lt: Any) -> None:
+    good, reason = usable(cupy)
+    assert good
+    assert reason.startswith("works")
+    count = len(lt.PRODUCTS)
+    assert usable(cupy) == (good, reason)
+    assert len(lt.PRODUCTS) == count
+
+
+def test_relu_that_hides_nan_is_not_used(cupy: Any, lt: Any) -> None:
+    found = handle()
+    assert found is not None
+    assert "bias" in found.epilogues
+    assert not {"relu_bias", "relu_aux_bias", "drelu"} & found.epilogues
+    assert "relu_bias: gives other numbers" in usable(cupy)[1]
+
+
+def test_relu_that_keeps_nan_is_used(cupy: Any, lt: Any) -> None:
+    lt.SETTINGS["nan_hidden"] = False
+    found = handle()
+    assert found is not None
+    assert {"relu_bias", "relu_aux_bias", "drelu", "drelu_bgrad", "bgradb"} <= found.epilogues
+    assert usable(cupy) == (True, "works")
+
+
+def test_a_gate_that_is_open_at_0_is_not_used(cupy: Any, lt: Any) -> None:
+    lt.SETTINGS.update(nan_hidden=False, zero_positive=True)
+    found = handle()
+    assert found is not None
+    assert "relu_bias" in found.epilogues
+    assert "relu_aux_bias" not in found.epilogues
+
+
+def test_epilogues_that_there_are_not(cupy: Any, lt: Any) -> None:
+    lt.SETTINGS["refused"] = {"BGRADA", "DGELU"}
+    found = handle()
+    assert found is not None
+    assert not {"bgradb", "gelu_aux_bias"} & found.epilogues
+    assert "gelu_bias" in found.epilogues
+    assert "bgradb: RuntimeError: cuBLASLt has no product of this kind" in usable(cupy)[1]
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"wrong": True}, "product is wrong$"),
+        ({"stale": True}, "wrong when a CUDA graph replays it"),
+        ({"refused": {"float32"}}, "no product of this kind in float32"),
+    ],
+)
+def test_what_does_not_work_is_said(setting: Any, said: str, cupy: Any, lt: Any) -> None:
+    lt.SETTINGS.update(setting)
+    good, reason = usable(cupy)
+    assert not good
+
+    assert re.search(said, reason)
+    assert handle() is None
+
+
+def test_without_nvmath(cupy: Any, lt: Any, backend: Any, monkeypatch: Any) -> None:
+    monkeypatch.setitem(sys.modules, "nvmath.bindings", None)
+    good, reason = usable(cupy)
+    assert not good
+    assert "nvmath-python cannot be imported" in reason
+    assert "xpnet[cuda13]" in reason
+    out = cupy.ndarray(_random(2, 2))
+    assert plan_matmul(backend, out, out, cupy.empty((2, 2), "float32")) is None
+
+
+def test_a_library_that_fails_to_load_is_said(cupy: Any, lt: Any, monkeypatch: Any) -> None:
+    def create() -> None:
+        raise RuntimeError("libcublasLt.so.13: cannot open shared object file")
+
+    monkeypatch.setattr(lt, "create", create)
+    assert usable(cupy) == (
+        False,
+        "cuBLASLt cannot be used: RuntimeError: libcublasLt.so.13: cannot open shared object file",
+    )

@@ -1,0 +1,271 @@
+"""Lists of calls: which become one product, and that the numbers stay the same."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import xpnet as xn
+from xpnet.backends.cuda import CupyBackend
+from xpnet.errors import BackendUnavailableError
+from xpnet.kernels import Recorder
+from xpnet.lowering.cuda.products import lower_products
+from xpnet.lowering.memory import EVERYTHING, Intervals
+from xpnet.lowering.reading import Reader
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def record(cupy: Any, lt: Any, backend: Any) -> Any:
+    """``record(*calls)``: recorded, lowered, run plainly and lowered; returns the epilogues.
+
+    A call is (name, *arguments, output); arguments are names of arrays of `ARRAYS` or numbers.
+    """
+    lt.SETTINGS["nan_hidden"] = False
+
+    def run(calls: Any, arrays: dict[str, Any], dead: Any = (), family: Any = None) -> list[str]:
+        found = []
+        for lowered in (False, True):
+            placed = {name: cupy.ndarray(a.copy()) for name, a in arrays.items()}
+            recorder = Recorder(backend)
+            for name, *args, out in calls:
+                given = [placed[a] if isinstance(a, str) else a for a in args]
+                if name == "matmul_t":
+                    given[0], name = given[0].T, "matmul"
+                settings = {"axis": -2} if name == "sum" else {}
+                recorder(getattr(backend.raw, name), *given, out=placed[out], **settings)
+            live = Intervals([EVERYTHING])
+            for name in dead:
+                live.remove(Reader(backend).operand(placed[name]).range)
+            todo = recorder.calls
+            if lowered:
+                todo = lower_products(backend, recorder.calls, live)
+                lt.PRODUCTS.clear()
+            for call in todo:
+                call()
+            found.append({n: a.get() for n, a in placed.items() if n not in dead})
+        for name, values in found[0].items():
+            np.testing.assert_allclose(found[1][name], values, rtol=1e-5, atol=1e-5, err_msg=name)
+        run.left = [Reader(backend).name(c) for c in todo if Reader(backend).name(c) != "matmul"]
+        return [p["epilogue"] for p in lt.PRODUCTS]
+
+    return run
+
+
+def _arrays(**shapes: Any) -> dict[str, Any]:
+    return {
+        name: np.zeros(s[1:], "bool") if s[0] == "?" else RNG.normal(size=s).astype("float32")
+        for name, s in shapes.items()
+    }
+
+
+MLP = {"x": (6, 5), "w": (5, 4), "b": (1, 4), "y": (6, 4), "v": (4, 3), "z": (6, 3), "c": (1, 3)}
+MLP |= {"g": (6, 3), "gv": (4, 3), "gc": (3,), "h": (6, 4), "gw": (5, 4), "gb": (4,)}
+FORWARD = [
+    ("matmul", "x", "w", "y"),
+    ("add", "y", "b", "y"),
+    ("maximum", "y", 0, "y"),
+    ("matmul", "y", "v", "z"),
+    ("add", "z", "c", "z"),
+]
+BACKWARD = [
+    ("matmul_t", "y", "g", "gv"),
+    ("sum", "g", "gc"),
+    ("matmul", "g", "vt", "h"),
+    ("greater", "y", 0, "m"),
+    ("multiply", "h", "m", "h"),
+    ("matmul_t", "x", "h", "gw"),
+    ("sum", "h", "gb"),
+]
+
+
+def _mlp() -> dict[str, Any]:
+    arrays = _arrays(**MLP, m=("?", 6, 4))
+    return arrays | {"vt": arrays["v"].T}
+
+
+def test_forward_alone_keeps_no_bits(record: Any) -> None:
+    assert record(FORWARD, _mlp()) == ["RELU_BIAS", "BIAS"]
+    assert not record.left
+
+
+def test_forward_and_backward(record: Any) -> None:
+    assert record(FORWARD + BACKWARD, _mlp(), dead=["m"]) == [
+        "RELU_AUX_BIAS",
+        "BIAS",
+        "BGRADA",
+        "DRELU",
+        "BGRADA",
+    ]
+    assert not record.left
+
+
+def test_where_relu_hides_nan_the_bias_alone_is_taken(record: Any, lt: Any) -> None:
+    lt.SETTINGS["nan_hidden"] = True
+    assert record(FORWARD + BACKWARD, _mlp(), dead=["m"]) == [
+        "BIAS",
+        "BIAS",
+        "BGRADA",
+        "DEFAULT",
+        "BGRADA",
+    ]
+    assert record.left == ["maximum", "greater", "multiply"]
+
+
+def test_a_gate_that_is_needed_stays(record: Any) -> None:
+    assert "DRELU" not in record(FORWARD + BACKWARD, _mlp())
+    read_later = [*FORWARD, *BACKWARD, ("multiply", "h", "m", "h2")]
+    arrays = _mlp() | _arrays(h2=(6, 4))
+    assert "DRELU" not in record(read_later, arrays, dead=["m"])
+
+
+def test_a_gate_by_other_numbers_stays(record: Any) -> None:
+    changed = [*FORWARD, ("multiply", "y", -1, "y"), *BACKWARD]
+    epilogues = record(changed, _mlp(), dead=["m"])
+    assert epilogues[0] == "RELU_BIAS"
+    assert "DRELU" not in epilogues
+
+
+def test_a_second_gate_by_other_numbers_stays(record: Any) -> None:
+    again = [*FORWARD, *BACKWARD[2:5], ("multiply", "y", -1, "y"), *BACKWARD[2:5]]
+    epilogues = record(again, _mlp(), dead=["m"])
+    assert epilogues.count("DRELU") == 1
+    assert record.left == ["multiply", "greater", "multiply"]
+
+
+def test_gates_of_two_layers_in_the_same_memory(record: Any) -> None:
+    """The second activation lies where the first one did: each gate has its own numbers."""
+    again = [
+        ("matmul", "x", "w", "y"),
+        ("add", "y", "b", "y"),
+        ("maximum", "y", 0, "y"),
+        ("matmul", "x", "w2", "y"),
+        ("add", "y", "b", "y"),
+        ("maximum", "y", 0, "y"),
+        *BACKWARD,
+    ]
+    arrays = _mlp() | _arrays(w2=(5, 4))
+    epilogues = record(again, arrays, dead=["m"])
+    assert epilogues[:2] == ["RELU_BIAS", "RELU_AUX_BIAS"]
+    assert "DRELU" in epilogues
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        [("matmul", "x", "w", "y"), ("add", "y", "other", "y")],  # no row
+        [("matmul", "x", "w", "y"), ("add", "y", "b", "h")],  # elsewhere
+        [("matmul", "x", "w", "y"), ("add", "b", "y", "y")],  # the other way round
+        [("matmul", "x", "w", "y"), ("add", "y", 1.5, "y")],
+        [("matmul", "x", "w", "y"), ("multiply", "y", "b", "y")],
+        [("matmul", "x", "w", "y"), ("maximum", "y", 0, "y")],  # no bias
+        [("matmul", "x", "w", "y"), ("add", "y", "column", "y")],
+        [("matmul_t", "x", "h", "gw"), ("sum", "y", "gb")],  # of something else
+        [("matmul_t", "x", "h", "gw")],
+    ],
+)
+def test_what_is_not_quite_the_pattern_stays(calls: Any, record: Any) -> None:
+    arrays = _mlp() | _arrays(other=(6, 4), column=(6, 1))
+    assert record(calls, arrays) == ["DEFAULT"]
+    assert len(record.left) == len(calls) - 1
+
+
+def test_relu_at_another_level_is_not_taken(record: Any) -> None:
+    calls = [FORWARD[0], FORWARD[1], ("maximum", "y", 0.5, "y")]
+    assert record(calls, _mlp()) == ["BIAS"]
+
+
+def test_products_that_cublaslt_has_not_stay(record: Any, lt: Any) -> None:
+    lt.SETTINGS["refused"] = {"BIAS", "RELU_BIAS"}
+    assert record(FORWARD, _mlp()) == ["DEFAULT", "DEFAULT"]
+
+
+def test_a_product_reads_and_writes_what_the_calls_did(
+    record: Any, backend: Any, cupy: Any
+) -> None:
+    """So that what fuses the other calls sees through it."""
+    recorder = Recorder(backend)
+    x, w, b, y = (cupy.ndarray(a) for a in _arrays(x=(6, 5), w=(5, 4), b=(1, 4), y=(6, 4)).values())
+    recorder(backend.raw.matmul, x, w, out=y)
+    recorder(backend.raw.add, y, b, out=y)
+    (call,) = lower_products(backend, recorder.calls)
+    reader = Reader(backend)
+    reads, written = reader.effects(call)
+    assert reads == [reader.operand(a).range for a in (x, w, b)]
+    assert written == reader.operand(y).range
+
+
+def test_a_call_that_nobody_knows_may_write_anywhere(record: Any, backend: Any, cupy: Any) -> None:
+    arrays = {name: cupy.ndarray(a) for name, a in _mlp().items()}
+    recorder = Recorder(backend)
+
+    def play(calls: Any) -> None:
+        for name, *args, out in calls:
+            given = [arrays[a] if isinstance(a, str) else a for a in args]
+            recorder(getattr(backend.raw, name), *given, out=arrays[out])
+
+    play(FORWARD[:3])
+    recorder(lambda: arrays["y"].__setitem__(..., -1.0))
+    play([("matmul", "g", "vt", "h"), ("greater", "y", 0, "m"), ("multiply", "h", "m", "h")])
+    for call in lower_products(backend, recorder.calls):
+        call()
+    assert not arrays["h"].get().any()
+
+
+def test_without_cublaslt_the_calls_are_as_they_were(cupy: Any, lt: Any, backend: Any) -> None:
+    lt.SETTINGS["wrong"] = True
+    recorder = Recorder(backend)
+    x = cupy.ndarray(np.ones((3, 3), "float32"))
+    recorder(backend.raw.matmul, x, x, out=cupy.empty((3, 3), "float32"))
+    assert lower_products(backend, recorder.calls) == recorder.calls
+    with pytest.raises(BackendUnavailableError, match=r"'tf32' needs cuBLASLt: .*wrong"):
+        lower_products(backend.rounded("tf32"), recorder.calls)
+
+
+# --- whole models -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lowered(cupy: Any, lt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let plans on CuPy have cuBLASLt's products, and no other kernels of their own."""
+    lt.SETTINGS["nan_hidden"] = False
+    monkeypatch.setenv("XPNET_FAST", "0")
+    monkeypatch.setattr(CupyBackend, "families", ("loops", "out"))
+    monkeypatch.setattr(CupyBackend, "compiles", False)
+
+
+def _nets() -> dict[str, Any]:
+    shared = xn.Dense(6, "relu")
+    return {
+        "mlp": xn.Sequential(xn.Dense(8, "relu"), xn.Dense(6, "relu"), xn.Dense(3)),
+        "gelu": xn.Sequential(xn.Dense(8, "gelu"), xn.Dense(3)),
+        "skip": xn.Sequential(
+            xn.Dense(6, "relu"), xn.Residual(shared, xn.ReLU()), shared, xn.Dense(3)
+        ),
+        "no bias": xn.Sequential(xn.Dense(8, "relu", bias=False), xn.Dense(3, bias=False)),
+        "normalised": xn.Sequential(
+            xn.Dense(8), xn.BatchNorm(), xn.ReLU(), xn.Dropout(0.3), xn.Dense(3)
+        ),
+    }
+
+
+def _fit(net: str, **settings: Any) -> Any:
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(50, 5)).astype("float32")
+    y = (X @ rng.normal(size=(5, 3))).argmax(axis=1)
+    settings = {"backend": "cupy", "optimizer": xn.Adam(0.01)} | settings
+    model = xn.Model(_nets()[net], **settings)
+    history = model.fit(X, y, epochs=3, batch_size=16, verbose=False)
+    return model, [row["loss"] for row in history]
+
+
+@pytest.mark.parametrize("net", ["mlp", "gelu", "skip", "no bias", "normalised"])
+def test_training_is_the_same(net: str, lowered: None, lt: Any) -> None:
+    _, plain = _fit(net, backend="numpy")
+    _, found = _fit(net)
+    np.testing.assert_allclose(found, plain, rtol=1e-4)
+    used = {p["epilogue"] for p in lt.PRODUCTS if p["type"] == 0}
+    assert used & {"BIAS", "RELU_BIAS", "DEFAULT"}
+    if net == "mlp":
+        assert {"RELU_AUX_BIAS", "DRELU", "BGRADA"} <= used

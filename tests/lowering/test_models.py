@@ -1,0 +1,52 @@
+"""Whole models: compiled steps train as NumPy's calls, one by one, do."""
+
+import numpy as np
+import pytest
+
+from xpnet.backends import select
+
+pytest.importorskip("llvmlite", reason="the extra 'fast' is not installed")
+
+# Of the first six steps; rounding errors grow with every step.
+TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
+# The gradient of a bias in front of a batch norm is nothing but rounding errors, of which Adam
+# makes steps as long as any; the running means follow.
+ROUGH = {("layer batch norm", "float32"): 1e-2}
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """``trained(entry, dtype, fast)``: losses and metrics, and what the model has learnt."""
+
+    def train(entry, dtype, fast):
+        monkeypatch.setenv("XPNET_FAST", fast)
+        select._numpy.cache_clear()
+        X, y = entry.data()
+        model = entry.model("numpy", dtype)
+        assert model.backend.compiles == (fast == "1")
+        # Batches of two sizes: 32, 32 and 6 rows.
+        history = model.fit(X, y, epochs=2, batch_size=32, validation_data=(X[:9], y[:9]))
+        columns = {name: history[name] for name in history.columns if name != "seconds"}
+        return columns, model.state_dict(), model.predict(X[:1])
+
+    yield train
+    select._numpy.cache_clear()
+
+
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+def test_a_compiled_model_learns_the_same(trained, entry, dtype):
+    within = ROUGH.get((str(entry), dtype), TOLERANCE[dtype])
+    (*tables, prediction), wanted = trained(entry, dtype, "1"), trained(entry, dtype, "0")
+    for table, other in zip(tables, wanted, strict=False):
+        assert table.keys() == other.keys()
+        for name, array in table.items():
+            np.testing.assert_allclose(array, other[name], rtol=within, atol=within, err_msg=name)
+    np.testing.assert_allclose(prediction, wanted[-1], rtol=within, atol=within)
+
+
+def test_two_fits_give_the_same_bits(trained, entry):
+    (*tables, prediction), again = (trained(entry, "float32", "1") for _ in range(2))
+    for table, other in zip(tables, again, strict=False):
+        for name, array in table.items():
+            np.testing.assert_array_equal(array, other[name], name)
+    np.testing.assert_array_equal(prediction, again[-1])

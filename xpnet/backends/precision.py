@@ -1,0 +1,83 @@
+"""How the operands of matrix products are rounded: a setting of a model, kept on its backend."""
+
+import os
+import warnings
+from functools import cache
+from typing import Any
+
+from xpnet.backends.base import Backend
+from xpnet.backends.cuda import CupyBackend
+from xpnet.errors import ArgumentError, BackendFallbackWarning, UnknownNameError
+
+__all__ = ["PRECISIONS", "check_precision", "in_precision", "kept_precision"]
+
+PRECISIONS = ("float32", "tf32", "bfloat16", "float16")
+
+
+def check_precision(name: Any, dtype: str) -> str:
+    """The name of a precision, for parameters of this type.
+
+    Raises
+    ------
+    UnknownNameError, ArgumentError
+        If there is none of this name, or it is not one for float64.
+    """
+    if name not in PRECISIONS:
+        raise UnknownNameError("precision", name, PRECISIONS)
+    if dtype != "float32" and name != "float32":
+        raise ArgumentError(
+            f"precision={name!r} rounds float32 numbers, but dtype is {dtype!r}: leave one of the "
+            "two out."
+        )
+    return str(name)
+
+
+def in_precision(backend: Backend, precision: str, asked: Any = None) -> Backend:
+    """The backend with its products in this precision.
+
+    Parameters
+    ----------
+    backend : Backend
+    precision : str
+    asked : str, module or Backend, optional
+        What the backend was resolved from; by default ``XPNET_BACKEND``.
+
+    Raises
+    ------
+    ArgumentError
+        If it is not CuPy and the precision is not float32. Where ``XPNET_FALLBACK`` put NumPy in
+        CuPy's place, a warning says so once, and products are float32.
+    """
+    if precision == backend.precision:
+        return backend
+    if isinstance(backend, CupyBackend):
+        return _rounded(backend, precision)
+    if asked is None:
+        asked = os.environ.get("XPNET_BACKEND", "")
+    if backend.name == "numpy" and isinstance(asked, str) and asked.startswith("cupy"):
+        _warn(precision)
+        return backend
+    raise ArgumentError(
+        f"precision={precision!r} is for products on an NVIDIA GPU, but the backend is "
+        f"{backend.name!r}: use backend='cupy', or leave precision='float32'."
+    )
+
+
+def kept_precision(backend: Backend, precision: str) -> str:
+    """The precision of a model that was made elsewhere: float32 where there is no other."""
+    return precision if isinstance(backend, CupyBackend) else "float32"
+
+
+@cache
+def _rounded(backend: CupyBackend, precision: str) -> Backend:
+    return backend.rounded(precision)
+
+
+@cache
+def _warn(precision: str) -> None:
+    warnings.warn(
+        f"precision={precision!r} needs a GPU; NumPy computes in float32 because "
+        "XPNET_FALLBACK=numpy.",
+        BackendFallbackWarning,
+        stacklevel=5,
+    )

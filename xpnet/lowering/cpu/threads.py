@@ -1,0 +1,48 @@
+"""How many threads the matrix products of a step are worth, and a limit while it runs.
+
+A product that two threads share costs more than its own time: each waits for the other, and what is
+computed next finds half of its data in the other core's cache. Beside another busy process it is
+worse, because a thread that is not running keeps the other waiting for milliseconds.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from xpnet.lowering.cpu import choice, mkl
+from xpnet.lowering.cpu.pool import numpys
+
+__all__ = ["advice", "limited"]
+
+_WORTH = 2e7  # floating-point operations
+
+
+def advice(operations: float) -> int | None:
+    """How many threads to be limited to: 1 for small steps, None (those that there are) for others.
+
+    Parameters
+    ----------
+    operations : float
+        Those of the largest product of a step: 2 m n k.
+    """
+    return 1 if operations < _WORTH and numpys().count > 1 else None
+
+
+@contextmanager
+def limited(threads: int | None) -> Iterator[None]:
+    """Compute with no more than so many threads; what there was comes back, after an error too.
+
+    Where MKL does the products that several threads share (`choice.shared`), NumPy's BLAS has one
+    thread meanwhile. The limit is that of the whole process.
+
+    Parameters
+    ----------
+    threads : int or None
+        As `advice` gives it.
+    """
+    with ExitStack() as limits:
+        library = mkl.load() if threads or choice.shared() else None
+        if threads or library:
+            limits.enter_context(numpys().limited(threads or 1))
+        if threads and library:
+            limits.enter_context(library.pool.limited(threads))
+        yield

@@ -1,0 +1,1 @@
+"""Recorded calls on an NVIDIA GPU: matrix products by cuBLASLt, what stands between them fused."""

@@ -1,0 +1,57 @@
+"""Recorded calls on a GPU: products by cuBLASLt, loops and noise as kernels, the rest as it is."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from xpnet.backends.cuda import CupyBackend
+from xpnet.kernels import Call
+from xpnet.lowering.cuda.launch import Workspace, give_up, launch
+from xpnet.lowering.cuda.noise import draw_call
+from xpnet.lowering.cuda.products import lower_products
+from xpnet.lowering.cuda.source import Source, printed
+from xpnet.lowering.fuse import fuse
+from xpnet.lowering.loop import Loop
+from xpnet.lowering.memory import Intervals
+from xpnet.lowering.reading import Reader
+
+__all__ = ["compile_calls"]
+
+
+def compile_calls(
+    backend: CupyBackend, calls: Sequence[Call], live: Intervals
+) -> list[Callable[[], Any]]:
+    """What is to be run in the place of these calls.
+
+    Parameters
+    ----------
+    backend : CupyBackend
+    calls : sequence of Call
+    live : Intervals
+        The bytes whose content is needed when all calls have run.
+    """
+    calls = lower_products(backend, calls, live)
+    if not backend.compiles:
+        return [call.run for call in calls]
+    reader = Reader(backend)
+    items = fuse(reader, calls, live, parallel=True)
+    sources = [(printed(item), item) for item in items if isinstance(item, Loop)]
+    workspace = Workspace(backend, sources)
+    kernels = {loop: _kernel(backend, source, loop, workspace) for source, loop in sources}
+    result: list[Callable[[], Any]] = []
+    for item in items:
+        if isinstance(item, Loop):
+            result += kernels[item]
+        else:
+            result.append(draw_call(backend, reader, item) or item.run)
+    return result
+
+
+def _kernel(
+    backend: CupyBackend, source: Source, loop: Loop, workspace: Workspace
+) -> list[Callable[[], Any]]:
+    """A loop's kernel; the calls that it was made of where it cannot be compiled."""
+    try:
+        return [launch(backend, source, loop, workspace)]
+    except Exception as error:
+        give_up("compiled", error)
+        return [call.run for call in loop.calls]

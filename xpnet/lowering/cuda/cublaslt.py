@@ -1,0 +1,224 @@
+"""cuBLASLt, by nvmath-python: products that a CUDA graph can hold, with an epilogue behind them.
+
+CuPy refuses to use its cuBLAS handle while a stream captures. A handle of cuBLASLt of one's own
+belongs to no stream, its workspace is given with every call, and which algorithm it takes is
+asked once, before: a call then only launches kernels.
+"""
+
+import ctypes
+import logging
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from xpnet.lowering.cuda.matrices import Stored
+
+__all__ = ["WORKSPACE", "Lt", "Pointers", "Problem"]
+
+WORKSPACE = 32 << 20  # bytes: what NVIDIA advises for Hopper
+_MARGIN = 16  # bytes that nvmath-python leaves behind an epilogue's workspace, for cuBLASLt's sake
+_ALIGNED = 256  # bytes: no algorithm asks for more
+
+_TYPES = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 14}  # cudaDataType
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything on which the choice of an algorithm depends.
+
+    Attributes
+    ----------
+    a, b, d : Stored
+        D = A B, column by column.
+    compute : str
+        A member of cuBLAS's ``ComputeType``, such as ``"COMPUTE_32F"``.
+    epilogue : str
+        A member of cuBLASLt's ``Epilogue``.
+    alignments : tuple of int
+        Of the pointers, in bytes.
+    bias_step, auxiliary : int
+        Elements between the bias vectors of a batch; leading dimension of the auxiliary matrix.
+    """
+
+    a: Stored
+    b: Stored
+    d: Stored
+    compute: str
+    epilogue: str
+    alignments: tuple[int, ...]
+    bias_step: int = 0
+    auxiliary: int = 0
+
+
+@dataclass(frozen=True)
+class Pointers:
+    """Where the operands are; 0 for none."""
+
+    a: int
+    b: int
+    d: int
+    bias: int = 0
+    auxiliary: int = 0
+
+    @property
+    def alignments(self) -> tuple[int, ...]:
+        """By how many bytes each is aligned, at most 256."""
+        every = (self.a, self.b, self.d, self.bias, self.auxiliary)
+        return tuple(min(p & -p, _ALIGNED) if p else _ALIGNED for p in every)
+
+
+class _Descriptors:
+    """cuBLASLt's descriptions of one product, which are destroyed with it."""
+
+    def __init__(self, api: Any, compute: int, problem: Problem, pointers: Pointers) -> None:
+        self._api = api
+        number = ctypes.c_double if problem.d.dtype == "float64" else ctypes.c_float
+        self.one, self.zero = number(1.0), number(0.0)
+        self.product = api.matmul_desc_create(
+            compute, _TYPES["float64" if problem.d.dtype == "float64" else "float32"]
+        )
+        weakref.finalize(self, api.matmul_desc_destroy, self.product).atexit = False
+        self._describe(problem, pointers)
+        self.a, self.b, self.d = (self._layout(m) for m in (problem.a, problem.b, problem.d))
+
+    def _describe(self, problem: Problem, pointers: Pointers) -> None:
+        values = {
+            "TRANSA": int(problem.a.transposed),
+            "TRANSB": int(problem.b.transposed),
+            "EPILOGUE": int(self._api.Epilogue[problem.epilogue]),
+        }
+        if pointers.bias:
+            values |= {"BIAS_POINTER": pointers.bias, "BIAS_BATCH_STRIDE": problem.bias_step}
+        if pointers.auxiliary:
+            values |= {
+                "EPILOGUE_AUX_POINTER": pointers.auxiliary,
+                "EPILOGUE_AUX_LD": problem.auxiliary,
+                "EPILOGUE_AUX_BATCH_STRIDE": problem.auxiliary * problem.d.columns,
+            }
+        for name, value in values.items():
+            attribute = self._api.MatmulDescAttribute[name]
+            kind = self._api.get_matmul_desc_attribute_dtype(attribute)
+            set_attribute(self._api.matmul_desc_set_attribute, self.product, attribute, kind, value)
+
+    def _layout(self, matrix: Stored) -> int:
+        api = self._api
+        made = api.matrix_layout_create(
+            _TYPES[matrix.dtype], matrix.rows, matrix.columns, matrix.leading
+        )
+        weakref.finalize(self, api.matrix_layout_destroy, made).atexit = False
+        for name, value in (("BATCH_COUNT", matrix.batch), ("STRIDED_BATCH_OFFSET", matrix.step)):
+            attribute = api.MatrixLayoutAttribute[name]
+            kind = api.get_matrix_layout_attribute_dtype(attribute)
+            set_attribute(api.matrix_layout_set_attribute, made, attribute, kind, value)
+        return int(made)
+
+
+def set_attribute(
+    function: Callable[..., Any], handle: int, attribute: Any, kind: Any, value: int
+) -> None:
+    """Give one attribute of a descriptor a value of its NumPy type."""
+    data = kind(value).tobytes()
+    box = ctypes.create_string_buffer(data, len(data))
+    function(handle, int(attribute), ctypes.addressof(box), len(data))
+
+
+class Lt:
+    """A handle of cuBLASLt for the current device, with workspace and the algorithms it chose.
+
+    Parameters
+    ----------
+    cupy : module
+
+    Attributes
+    ----------
+    epilogues : frozenset of str
+        Those that were found to compute on this device what xpnet means; see `gemm.usable`.
+
+    Raises
+    ------
+    ImportError
+        If nvmath-python is not installed, or finds no cuBLASLt.
+    """
+
+    def __init__(self, cupy: Any) -> None:
+        from nvmath.bindings import cublas, cublasLt
+
+        self._cupy, self._api, self._compute = cupy, cublasLt, cublas.ComputeType
+        self._handle = cublasLt.create()
+        self.epilogues: frozenset[str] = frozenset()
+        self._algorithms: dict[Problem, Any] = {}
+        self._workspaces: dict[int, Any] = {}
+
+    def bind(
+        self, problem: Problem, pointers: Pointers, arrays: tuple[Any, ...]
+    ) -> Callable[[], None] | None:
+        """The product as a call without arguments, which keeps these arrays; None if there is none.
+
+        It runs on CuPy's current stream.
+        """
+        compute = int(self._compute[problem.compute])
+        made = _Descriptors(self._api, compute, problem, pointers)
+        if problem not in self._algorithms:
+            self._algorithms[problem] = self._choose(problem, made)
+        found = self._algorithms[problem]
+        if found is None:
+            return None
+        one, zero = ctypes.addressof(made.one), ctypes.addressof(made.zero)
+        a, b, d = (pointers.a, made.a), (pointers.b, made.b), (pointers.d, made.d)
+        before = (self._handle, made.product, one, *a, *b, zero, *d, *d, found.ptr)
+        matmul, stream = self._api.matmul, self._cupy.cuda.get_current_stream
+
+        def run(kept: Any = (arrays, made, found)) -> None:
+            now = stream().ptr
+            matmul(*before, self._workspace(now), WORKSPACE, now)
+
+        return run
+
+    def _workspace(self, stream: int) -> int:
+        """A stream's own workspace: products on two streams may run at the same time."""
+        if stream not in self._workspaces:
+            self._workspaces[stream] = self._cupy.empty(WORKSPACE, dtype="uint8")
+        return int(self._workspaces[stream].data.ptr)
+
+    def _choose(self, problem: Problem, made: _Descriptors) -> Any:
+        """The algorithm that cuBLASLt takes for the best; None if it has none."""
+        api = self._api
+        preference = api.matmul_preference_create()
+        found, count = api.MatmulHeuristicResult(), ctypes.c_int32(0)
+        try:
+            self._prefer(preference, problem)
+            api.matmul_algo_get_heuristic(
+                self._handle,
+                made.product,
+                made.a,
+                made.b,
+                made.d,
+                made.d,
+                preference,
+                1,
+                found.ptr,
+                ctypes.addressof(count),
+            )
+        except api.cuBLASLtError as error:
+            if "NOT_SUPPORTED" not in str(error):
+                logging.getLogger("xpnet").warning("cuBLASLt refuses %s: %s", problem, error)
+            return None
+        finally:
+            api.matmul_preference_destroy(preference)
+        return found if count.value else None
+
+    def _prefer(self, preference: int, problem: Problem) -> None:
+        a, b, d = problem.alignments[:3]
+        values = {
+            "MAX_WORKSPACE_BYTES": WORKSPACE - _MARGIN,
+            "MIN_ALIGNMENT_A_BYTES": a,
+            "MIN_ALIGNMENT_B_BYTES": b,
+            "MIN_ALIGNMENT_C_BYTES": d,
+            "MIN_ALIGNMENT_D_BYTES": d,
+        }
+        for name, value in values.items():
+            attribute = self._api.MatmulPreferenceAttribute[name]
+            kind = self._api.get_matmul_preference_attribute_dtype(attribute)
+            setter = self._api.matmul_preference_set_attribute
+            set_attribute(setter, preference, attribute, kind, value)

@@ -1,0 +1,135 @@
+"""Products with what follows them in the same pass, bound to memory.
+
+================  =================================================================
+``bias``          out = a b + bias
+``relu_bias``     out = max(a b + bias, 0)
+``relu_aux_bias`` the same, and which numbers were positive, a bit each
+``gelu_bias``     out = gelu(a b + bias), by the approximation with tanh
+``gelu_aux_bias`` the same, and a b + bias
+``drelu``         out = (a b) [the bit of relu_aux_bias]
+``drelu_bgrad``   the same, and bias = sum over rows of out
+``dgelu``         out = (a b) gelu'(what gelu_aux_bias kept)
+``dgelu_bgrad``   the same, and bias = sum over rows of out
+``bgradb``        out = a b, and bias = sum over rows of b
+================  =================================================================
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from xpnet.backends.cuda import load
+from xpnet.lowering.cuda.cublaslt import Lt, Pointers, Problem
+from xpnet.lowering.cuda.matrices import Stored, product_of
+from xpnet.lowering.cuda.precision import Casts
+from xpnet.lowering.reading import Operand
+
+__all__ = ["EPILOGUES", "auxiliary", "bind"]
+
+EPILOGUES = {
+    "": "DEFAULT",
+    **{
+        name: name.upper()
+        for name in """bias relu_bias relu_aux_bias gelu_bias gelu_aux_bias drelu drelu_bgrad
+        dgelu dgelu_bgrad""".split()
+    },
+    "bgradb": "BGRADA",  # the operands are exchanged
+}
+_COMPUTE = {"float64": "COMPUTE_64F", "tf32": "COMPUTE_32F_FAST_TF32"}
+_UNIT = {"relu": 128, "gelu": 8}  # of the leading dimension, in bits and in elements
+
+
+def _leading(epilogue: str, result: Stored) -> int:
+    """Leading dimension of an epilogue's auxiliary matrix; 0 where it has none."""
+    if "aux" not in epilogue and not epilogue.startswith("d"):
+        return 0
+    unit = _UNIT["relu" if "relu" in epilogue else "gelu"]
+    return -(-result.rows // unit) * unit
+
+
+def auxiliary(a: Operand, b: Operand, out: Operand, epilogue: str) -> Any:
+    """Memory for what the forward epilogue keeps for the backward one."""
+    found = product_of(a, b, out)
+    assert found is not None
+    result = found[2]
+    elements = _leading(epilogue, result) * result.columns * result.batch
+    return load().zeros(elements // 8 if "relu" in epilogue else elements * out.itemsize, "uint8")
+
+
+def bind(
+    lt: Lt,
+    a: Operand,
+    b: Operand,
+    out: Operand,
+    precision: str = "float32",
+    epilogue: str = "",
+    bias: Operand | None = None,
+    aux: Any = None,
+    casts: Casts | None = None,
+) -> Callable[[], None] | None:
+    """The product as a call without arguments, which keeps its arrays; None if cuBLASLt has none.
+
+    Parameters
+    ----------
+    lt : Lt
+    a, b, out : Operand
+        `a` and `b` of one type; `out` is float32 or float64.
+    precision : str
+        How float32 operands are rounded.
+    epilogue : str
+        A name of `EPILOGUES`.
+    bias : Operand, optional
+        The vector that is added, or that a sum is written to.
+    aux : array, optional
+        What `auxiliary` gave.
+    casts : Casts, optional
+        The 16-bit copies that the calls of a list share.
+    """
+    if not a.dtype == b.dtype == out.dtype or out.dtype not in ("float32", "float64"):
+        return None
+    if casts is None or out.dtype == "float64":
+        return _bind(lt, a, b, out, precision, epilogue, bias, aux)
+    (left, first), (right, second) = casts.operand(a), casts.operand(b)
+    product = _bind(lt, left, right, out, precision, epilogue, bias, aux)
+    if product is None:
+        casts.wrote([a.range, b.range])  # the copies are not made
+        return None
+    return _Several([*first, *second, product])
+
+
+def _bind(
+    lt: Lt,
+    a: Operand,
+    b: Operand,
+    out: Operand,
+    precision: str,
+    epilogue: str,
+    bias: Operand | None,
+    aux: Any,
+) -> Callable[[], None] | None:
+    """The product of operands that are rounded as they are to be."""
+    found = product_of(a, b, out)
+    step = bias.strides[0] // bias.itemsize if bias and bias.shape[:-2] > (1,) else 0
+    if found is None or (bias and step and bias.shape[0] != found[2].batch):
+        return None
+    compute = _COMPUTE.get("float64" if out.dtype == "float64" else precision, "COMPUTE_32F")
+    where = Pointers(
+        b.address,
+        a.address,
+        out.address,
+        bias.address if bias else 0,
+        int(aux.data.ptr) if aux is not None else 0,
+    )
+    leading = _leading(epilogue, found[2])
+    problem = Problem(*found, compute, EPILOGUES[epilogue], where.alignments, step, leading)
+    return lt.bind(problem, where, (a.array, b.array, out.array, bias and bias.array, aux))
+
+
+class _Several:
+    """Launches one after the other."""
+
+    def __init__(self, launches: list[Callable[[], None]]) -> None:
+        self._launches = launches
+
+    def __call__(self) -> None:
+        for launch in self._launches:
+            launch()

@@ -1,0 +1,138 @@
+"""Recorded products as cuBLASLt's, with the calls that follow them in the same pass.
+
+What is recognised, in calls that follow one another:
+
+- ``matmul(a, b, out=y)``, ``add(y, row, out=y)``: one product with a bias
+- the same and ``maximum(y, 0, out=y)``: one product with a bias and ReLU
+- ``matmul(x^T, g, out=w)``, ``sum(g, axis=-2, out=b)``: one product, and the sum beside it
+- ``matmul(g, w^T, out=h)``, ``greater(y, 0, out=m)``, ``multiply(h, m, out=h)``, where `y` is still
+  what a product with ReLU left: the first product keeps a bit for each positive number, and the
+  second one reads them
+
+Everything else stays as it was recorded, and so does what cuBLASLt has no product for.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from xpnet.backends.base import PlannedBackend
+from xpnet.backends.cuda import load
+from xpnet.errors import BackendUnavailableError
+from xpnet.kernels import Call
+from xpnet.lowering.cuda.cublaslt import Lt
+from xpnet.lowering.cuda.epilogue import auxiliary, bind
+from xpnet.lowering.cuda.gemm import handle, usable
+from xpnet.lowering.cuda.patterns import Patterns, overlap
+from xpnet.lowering.cuda.precision import Casts
+from xpnet.lowering.memory import EVERYTHING, Intervals, Range
+from xpnet.lowering.reading import Operand
+
+__all__ = ["lower_products"]
+
+
+def lower_products(
+    backend: PlannedBackend, calls: Sequence[Call], live: Intervals | None = None
+) -> list[Call]:
+    """The calls, with cuBLASLt's products in place of those that it has.
+
+    A product stays a call of ``matmul`` to whoever reads it, with its bias as a third argument.
+
+    Parameters
+    ----------
+    backend : PlannedBackend
+    calls : sequence of Call
+    live : Intervals, optional
+        The bytes whose content is needed when all calls have run; by default all.
+
+    Raises
+    ------
+    BackendUnavailableError
+        If the backend's precision is not float32 and cuBLASLt cannot be used.
+    """
+    lt = handle(backend.precision)
+    if lt is not None:
+        return _Lowering(backend, lt, calls, live or Intervals([EVERYTHING])).run()
+    if backend.precision != "float32":
+        reason = usable(load(), backend.precision)[1]
+        raise BackendUnavailableError(
+            f"precision={backend.precision!r} needs cuBLASLt: {reason}. precision='float32' works "
+            "without it."
+        )
+    return list(calls)
+
+
+_Candidate = tuple[str, int, Operand | None, Any]  # epilogue, calls that it does, bias, auxiliary
+
+
+class _Lowering:
+    """One walk over a list of calls."""
+
+    def __init__(
+        self, backend: PlannedBackend, lt: Lt, calls: Sequence[Call], live: Intervals
+    ) -> None:
+        self._backend, self._lt, self._calls = backend, lt, calls
+        self._patterns = Patterns(backend, calls, live)
+        half = backend.precision in ("bfloat16", "float16")
+        self._casts = Casts(backend.precision) if half else None
+        self._bits: dict[Range, Any] = {}  # which numbers of what is now in this memory are > 0
+
+    def run(self) -> list[Call]:
+        result: list[Call] = []
+        i = 0
+        while i < len(self._calls):
+            call, count = self._calls[i], 1
+            if self._patterns.is_product(i):
+                call, count = self._product(i)
+            else:
+                self._note([call])
+            result.append(call)
+            i += count
+        return result
+
+    def _product(self, i: int) -> tuple[Call, int]:
+        """The call in the place of a product and of those behind it, and how many these are."""
+        recorded = self._calls[i]
+        read, out = self._patterns.reader.operand, recorded.kwargs["out"]
+        a, b, y = read(recorded.args[0]), read(recorded.args[1]), read(out)
+        for epilogue, count, bias, aux in self._candidates(i, a, b, y):
+            precision = self._backend.precision
+            run = bind(self._lt, a, b, y, precision, epilogue, bias, aux, self._casts)
+            if run is None:
+                continue
+            self._note(self._calls[i : i + count])
+            if epilogue == "relu_aux_bias":
+                self._bits[y.range] = aux
+            added = () if bias is None or epilogue == "bgradb" else (bias.array,)
+            call = Call(self._backend, recorded.fn, (*recorded.args, *added), {"out": out})
+            call.run = partial(run)
+            return call, count
+        self._note([recorded])
+        return recorded, 1
+
+    def _candidates(self, i: int, a: Operand, b: Operand, y: Operand) -> Iterator[_Candidate]:
+        """What may stand in the place of a product, the best first."""
+        known, patterns = self._lt.epilogues, self._patterns
+        row = patterns.bias(i + 1, y)
+        if row is not None and "bias" in known:
+            if patterns.relu(i + 2, y):
+                if "relu_aux_bias" in known and y.dense and patterns.gated_later(i + 3, y):
+                    yield "relu_aux_bias", 3, row, auxiliary(a, b, y, "relu_aux_bias")
+                if "relu_bias" in known:
+                    yield "relu_bias", 3, row, None
+            yield "bias", 2, row, None
+        sums = patterns.row_sums(i + 1, b)
+        if sums is not None and len(y.shape) == 2 and "bgradb" in known:
+            yield "bgradb", 2, sums, None
+        gating = patterns.gate(i + 1, y)
+        if gating is not None and gating.range in self._bits and "drelu" in known:
+            yield "drelu", 3, None, self._bits[gating.range]
+        yield "", 1, None, None
+
+    def _note(self, calls: Sequence[Call]) -> None:
+        """Forget what is known of memory that these calls write."""
+        for call in calls:
+            for written in self._patterns.written(call):
+                self._bits = {r: k for r, k in self._bits.items() if not overlap(r, written)}
+                if self._casts is not None:
+                    self._casts.wrote([written])

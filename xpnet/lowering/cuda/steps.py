@@ -1,0 +1,132 @@
+"""Two kernels that make a training step one that the host has no part in.
+
+How many steps of the epoch are done is a number on the device. By it `begin` takes the rows of
+the batch and the numbers that the optimiser reads, and `end` writes the step's results into the
+epoch's log and counts on. What stands between them is the same in every step, so that a step, or
+many, can be captured and launched again.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from xpnet.errors import ShapeError
+
+__all__ = ["begin", "begin_source", "end", "end_source"]
+
+_REAL = {"float32": "float", "float64": "double"}
+_UNITS = {16: "int4", 8: "long long", 4: "int"}  # pieces of a row that are moved at once
+_THREADS, _BLOCKS = 256, 1024
+
+_BEGIN = """
+extern "C" __global__ void {name}(
+    const long long* counter, const long long* order, const long long batch, const long long rows,
+    const {real}* table, {real}* coefficients, const long long columns{parameters})
+{{
+    const long long step = counter[0];
+    const long long* chosen = order + step * batch;
+    const unsigned int first = blockIdx.x * blockDim.x + threadIdx.x;
+    const unsigned int stride = gridDim.x * blockDim.x;
+    for (unsigned int i = first; i < columns; i += stride)
+        coefficients[i] = table[step * columns + i];{loops}
+}}
+"""
+_PARAMETERS = """,
+    const {unit}* source{n}, {unit}* target{n}, const long long length{n}"""
+_LOOP = """
+    const unsigned int width{n} = (unsigned int)length{n};
+    for (unsigned int i = first; i < rows * width{n}; i += stride)
+        target{n}[i] = source{n}[chosen[i / width{n}] * width{n} + i % width{n}];"""
+
+_END = """
+extern "C" __global__ void {name}(
+    long long* counter, long long* number, const {real}* results, {real}* log,
+    const long long columns)
+{{
+    const long long step = counter[0];
+    for (long long i = threadIdx.x; i < columns; i += blockDim.x)
+        log[step * columns + i] = results[i];
+    __syncthreads();
+    if (threadIdx.x == 0) {{
+        counter[0] = step + 1;
+        number[0] = number[0] + 1;
+    }}
+}}
+"""
+
+
+def begin_source(dtype: str, units: Sequence[int]) -> tuple[str, str]:
+    """Name and source of the kernel for arrays whose rows are moved in pieces of these bytes."""
+    name = f"xpnet_begin_{dtype}_{'_'.join(map(str, units))}"
+    kinds = [(n, _UNITS[unit]) for n, unit in enumerate(units)]
+    parameters = "".join(_PARAMETERS.format(n=n, unit=unit) for n, unit in kinds)
+    loops = "".join(_LOOP.format(n=n) for n, _ in kinds)
+    return name, _BEGIN.format(name=name, real=_REAL[dtype], parameters=parameters, loops=loops)
+
+
+def end_source(dtype: str) -> tuple[str, str]:
+    """Name and source of the kernel for results of this type."""
+    name = f"xpnet_end_{dtype}"
+    return name, _END.format(name=name, real=_REAL[dtype])
+
+
+def begin(
+    backend: Any,
+    counter: Any,
+    order: Any,
+    batch: int,
+    table: Any,
+    coefficients: Any,
+    moves: Sequence[tuple[Any, Any]],
+) -> Callable[[], None]:
+    """The call that fetches what a step needs.
+
+    Parameters
+    ----------
+    backend : CupyBackend
+    counter : int64 array of shape (1,)
+        Steps of the epoch that are done.
+    order : int64 array
+        The rows in the order in which they are taken, `batch` a step.
+    table, coefficients : array of shape (steps, n), array of shape (n,)
+        The step's row of the table becomes the coefficients.
+    moves : sequence of (array, array)
+        Whose rows go where.
+
+    Raises
+    ------
+    ShapeError
+        If rows cannot be moved in whole words, or a batch has 2**31 of them or more.
+    """
+    units = [_unit(backend, source, target) for source, target in moves]
+    rows = moves[0][1].shape[0]
+    words = [target.nbytes // unit for (_, target), unit in zip(moves, units, strict=True)]
+    if max(words) >= 2**31:
+        raise ShapeError(f"a batch of {rows} samples is too large to be gathered by one kernel.")
+    args: list[Any] = [counter, order, batch, rows, table, coefficients, coefficients.shape[0]]
+    for (source, target), count in zip(moves, words, strict=True):
+        args += [source, target, count // rows]
+    name, source_text = begin_source(str(table.dtype), units)
+    blocks = min(-(-max(words) // _THREADS), _BLOCKS)
+    return partial(backend.cupy.RawKernel(source_text, name), (blocks,), (_THREADS,), tuple(args))
+
+
+def end(backend: Any, counter: Any, number: Any, results: Any, log: Any) -> Callable[[], None]:
+    """The call that writes the results into the counter's row of the log and counts on.
+
+    `number` is the network's number of the step, which noise is drawn from; it goes on as well.
+    """
+    name, source = end_source(str(results.dtype))
+    args = counter, number, results, log, results.shape[0]
+    return partial(backend.cupy.RawKernel(source, name), (1,), (64,), args)
+
+
+def _unit(backend: Any, source: Any, target: Any) -> int:
+    """The largest piece in which whole rows can be moved."""
+    row = target.nbytes // target.shape[0]
+    places = row, backend.address(source), backend.address(target)
+    dense = source.flags.c_contiguous and target.flags.c_contiguous
+    for unit in _UNITS:
+        if dense and row and not any(place % unit for place in places):
+            return unit
+    raise ShapeError(f"rows of {row} bytes at {places[1:]} cannot be moved in words of 4 bytes.")
