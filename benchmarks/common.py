@@ -1,4 +1,8 @@
-"""What the benchmarks share: the named sizes, their models, and the matrix products alone."""
+"""What the benchmarks share: the named sizes, their models, and the matrix products alone.
+
+xpnet is imported where it is used, so that a process that measures another library, its import
+or its memory, does not load xpnet with it.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,12 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import cycle
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import xpnet as xn
+if TYPE_CHECKING:
+    import xpnet as xn
 
 
 @dataclass(frozen=True)
@@ -25,15 +30,30 @@ class Size:
     def name(self) -> str:
         return f"{'-'.join(map(str, self.units))} b{self.batch} {self.optimizer}"
 
-    def model(self, backend: Any = "numpy", dtype: str = "float32") -> xn.Model:
+    def model(
+        self, backend: Any = "numpy", dtype: str = "float32", metrics: Any = None
+    ) -> xn.Model:
+        import xpnet as xn
+
         optimizers = {
             "SGD": xn.SGD(0.01),
             "momentum": xn.SGD(0.01, momentum=0.9),
             "Adam": xn.Adam(),
         }
         return xn.MLP(
-            self.units, optimizer=optimizers[self.optimizer], backend=backend, dtype=dtype
+            self.units,
+            optimizer=optimizers[self.optimizer],
+            metrics=metrics,
+            backend=backend,
+            dtype=dtype,
         )
+
+    @property
+    def flops(self) -> int:
+        """Operations of the matrix products of one step: see `products`."""
+        pairs = list(zip(self.units, self.units[1:], strict=False))
+        once = [2 * self.batch * i * o for i, o in pairs]
+        return 3 * sum(once) - once[0]
 
     def data(self, rows: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng(0)
@@ -51,21 +71,33 @@ SIZES = [
 
 
 def products(size: Size, xp: Any = np, dtype: str = "float32") -> Callable[[], None]:
-    """The matrix products of one training step and nothing else: the floor.
+    """The matrix products of one training step and nothing else: the floor."""
+    from xpnet.cli.bench import products
 
-    Forward ``x W`` and weight gradient ``x^T g`` of each layer, input gradient ``g W^T`` of each
-    but the first, all written into memory that is there already.
-    """
-    calls = []
-    for layer, (i, o) in enumerate(zip(size.units, size.units[1:], strict=False)):
-        x, w, g = (xp.ones(s, dtype=dtype) for s in ((size.batch, i), (i, o), (size.batch, o)))
-        calls += [(x, w, xp.empty(g.shape, dtype=dtype)), (x.T, g, xp.empty(w.shape, dtype=dtype))]
-        if layer:
-            calls.append((g, w.T, xp.empty(x.shape, dtype=dtype)))
+    return products(size.units, size.batch, xp, dtype)
 
-    def run() -> None:
-        for a, b, out in calls:
-            xp.matmul(a, b, out=out)
+
+def compute(
+    backend: Any, function: Callable[..., list[Any]], arrays: list[Any]
+) -> Callable[[], list[Any]]:
+    """A function of symbolic values on these arrays: planned where the backend has plans."""
+    from xpnet.backends.base import dtype_name
+    from xpnet.graph import Graph, Plan, interpret
+
+    graph = Graph()
+    values = [
+        graph.input(f"x{i}", tuple(a.shape), dtype_name(a.dtype)) for i, a in enumerate(arrays)
+    ]
+    outputs, feeds = function(*values), dict(zip(values, arrays, strict=True))
+    if backend.raw is None:
+        return lambda: interpret(graph, backend.xp, feeds, outputs, backend.device)
+    plan = Plan(graph, backend, {}, outputs)
+    for value, array in feeds.items():
+        backend.write(plan.array(value), array)
+
+    def run() -> list[Any]:
+        plan.run()
+        return [plan.array(value) for value in outputs]
 
     return run
 
@@ -76,13 +108,17 @@ def step(model: xn.Model, size: Size, batches: int = 32) -> Callable[[], None]:
     Each call takes the next of several batches. A network that sees one batch for ever learns
     it by heart, its gradients become denormal numbers, and those are ten times slower.
     """
-    X, y = size.data(size.batch * batches)
+    return step_on(model, *size.data(size.batch * batches), size.batch)
+
+
+def step_on(model: xn.Model, X: Any, y: Any, batch: int) -> Callable[[], None]:
+    """The same on rows that are given, whose number is a multiple of the batch size."""
     network, data = model.build()._setup.admit(X, y)
     trainer = model._built()
-    program = network.program(data.spec("train", size.batch))
+    program = network.program(data.spec("train", batch))
     xp = network.backend.xp
     index = xp.arange(data.rows, dtype=xp.int64)
-    parts = cycle([index[i : i + size.batch] for i in range(0, data.rows, size.batch)])
+    parts = cycle([index[i : i + batch] for i in range(0, data.rows, batch)])
     rate = trainer.rate()
 
     def run() -> None:
@@ -93,17 +129,10 @@ def step(model: xn.Model, size: Size, batches: int = 32) -> Callable[[], None]:
     return run
 
 
-def public_step(model: xn.Model, size: Size, batches: int = 32) -> Callable[[], Any]:
-    """The same by `Model.train_on_batch`, with all its checks of the data."""
-    X, y = size.data(size.batch * batches)
-    parts = cycle(
-        [(X[i : i + size.batch], y[i : i + size.batch]) for i in range(0, len(X), size.batch)]
-    )
-    return lambda: model.train_on_batch(*next(parts))
-
-
 def machine() -> dict[str, str]:
     """Where figures were measured: processor, versions, BLAS and its threads."""
+    import xpnet as xn
+
     info = {
         "platform": platform.platform(),
         "cpu": _cpu(),

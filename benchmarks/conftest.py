@@ -1,20 +1,45 @@
-"""Which backends and sizes the suites run over."""
+"""What the suites run over, and how they time.
+
+    python -m pytest benchmarks --benchmark-only --benchmark-json FILE
+
+Every backend that works here, float32 and float64, the named sizes. On a GPU the clock is made of
+events in its own stream; elsewhere it is pytest-benchmark's. `timed` stores with each figure what
+it was measured on, and what the test says of the work.
+"""
+
+from functools import cache
+from importlib.util import find_spec
 
 import pytest
+from clock import DeviceClock
 from common import SIZES, machine
+from contest.worker import versions
 
 import xpnet as xn
 
 
 def _backends():
     for status in xn.backends.status():
-        skip = pytest.mark.skip(reason=f"{status.name}: {status.reason}")
-        yield pytest.param(status.name, marks=[] if status.usable else [skip])
+        if not status.usable:
+            marks = [pytest.mark.skip(reason=f"{status.name}: {status.reason}")]
+        elif status.name.startswith("cupy"):
+            import cupy
+
+            marks = [pytest.mark.benchmark(timer=DeviceClock(cupy))]
+        else:
+            marks = []
+        yield pytest.param(status.name, marks=marks)
+    missing = [] if find_spec("torch") else [pytest.mark.skip(reason="torch is not installed")]
+    yield pytest.param("torch", marks=missing)
 
 
 @pytest.fixture(params=_backends())
 def backend(request):
-    """Every backend by name; those that cannot run here are skipped with the reason."""
+    """Every backend by name, and torch's namespace; what cannot run here is skipped, and why."""
+    if request.param == "torch":
+        import torch
+
+        return xn.backends.get(torch)
     return xn.backends.get(request.param)
 
 
@@ -24,6 +49,43 @@ def size(request):
     return request.param
 
 
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request):
+    """Types that networks are trained in."""
+    return request.param
+
+
+@cache
+def _machine():
+    return machine() | versions()
+
+
+@cache
+def _gpu():
+    import cupy
+
+    name = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()
+    return {"gpu": name, "cupy": cupy.__version__}
+
+
+@pytest.fixture
+def timed(benchmark, backend):
+    """Time a call that returns when its work is asked for, and record what it is."""
+
+    def timed(run, setup=None, **info):
+        benchmark.extra_info.update(_machine() | {"backend": backend.name} | info)
+        if backend.name.startswith("cupy"):
+            benchmark.extra_info.update(_gpu())
+        if setup is not None:  # before each call, not timed
+            benchmark.pedantic(run, setup=setup, rounds=100, warmup_rounds=3)
+        elif backend.synchronous or backend.raw is not None:  # CuPy's clock waits by itself
+            benchmark(run)
+        else:
+            benchmark(lambda: (run(), backend.synchronize()))
+
+    return timed
+
+
 def pytest_benchmark_update_machine_info(config, machine_info):
     """Store BLAS, threads and versions with the figures."""
-    machine_info["xpnet"] = machine()
+    machine_info["xpnet"] = _machine()

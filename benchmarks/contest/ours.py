@@ -1,0 +1,150 @@
+"""xpnet: single steps as `fit` makes them, whole epochs by `fit`, predictions; in its variants."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from itertools import cycle
+from typing import Any
+
+from common import Size, step_on
+
+from contest.task import Stepper, Task
+from xpnet.backends.cpu import NumpyBackend
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What is installed beside xpnet, and used: compiled loops, another BLAS.
+
+    ``XPNET_BLAS`` is read when calls are compiled, so each call of a variant that may compile is
+    made with its `settings`.
+    """
+
+    compiles: bool
+    blas: str = "numpy"
+
+    def backend(self) -> NumpyBackend:
+        return NumpyBackend(compiles=self.compiles)
+
+    @contextmanager
+    def settings(self) -> Iterator[None]:
+        """The environment with the variant's variable set."""
+        before = os.environ.get("XPNET_BLAS")
+        os.environ["XPNET_BLAS"] = self.blas
+        try:
+            yield
+        finally:
+            del os.environ["XPNET_BLAS"]
+            if before is not None:
+                os.environ["XPNET_BLAS"] = before
+
+
+def variants() -> dict[str, Variant]:
+    """Each variant by name; those whose packages are missing are left out."""
+    found = {"xpnet": Variant(compiles=False)}
+    if _installed("llvmlite"):
+        found["xpnet[fast]"] = Variant(compiles=True)
+        if _installed("mkl"):
+            found["xpnet[fast,mkl]"] = Variant(compiles=True, blas="auto")
+    return found
+
+
+def best_variant() -> Variant:
+    """The last of them."""
+    return list(variants().values())[-1]
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        version(distribution)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def model_of(task: Task, variant: Variant, metrics: Any) -> Any:
+    """A model with the task's weights."""
+    size = Size(task.units, task.batch, task.optimizer)
+    model = size.model(variant.backend(), metrics=metrics).build()
+    assert model.network.backend.compiles == variant.compiles
+    state = {}
+    for i, (w, b) in enumerate(task.layers):
+        state |= {f"layers.{2 * i}.weight": w, f"layers.{2 * i}.bias": b}
+    model.load_state_dict(state)
+    return model
+
+
+class Step(Stepper):
+    """Single steps; without a metric, as the other libraries' loops have none, or with it."""
+
+    def __init__(self, task: Task, variant: Variant, metrics: Any = ()) -> None:
+        rows = task.batches * task.batch
+        with variant.settings():
+            self._model = model_of(task, variant, metrics)
+            self.run = step_on(self._model, task.X[:rows], task.y[:rows], task.batch)
+        self._variant = variant
+
+    def step(self) -> Any:
+        with self._variant.settings():  # the first step plans the update
+            self.run()
+        return self._model.batch_loss
+
+
+class TrainOnBatch(Stepper):
+    """The public single step, with all its checks of the data."""
+
+    def __init__(self, task: Task) -> None:
+        self._variant = best_variant()
+        with self._variant.settings():
+            self._model = model_of(task, self._variant, ())
+        self._parts = cycle([(task.X[rows], task.y[rows]) for rows in task.indices()])
+
+    def step(self) -> Any:
+        with self._variant.settings():
+            return self._model.train_on_batch(*next(self._parts))
+
+    def run(self) -> None:
+        self._model.train_on_batch(*next(self._parts))
+
+
+class Fit:
+    """An epoch by `Model.fit`: the steps, and all that it checks and records."""
+
+    def __init__(self, task: Task, variant: Variant, metrics: Any = ()) -> None:
+        self._task, self._variant, self.steps = task, variant, task.batches
+        with variant.settings():
+            self._model = model_of(task, variant, metrics)
+
+    def run(self) -> None:
+        self._fit(self.steps, shuffle=True)
+
+    def _fit(self, steps: int, shuffle: bool) -> Any:
+        rows, batch = steps * self._task.batch, self._task.batch
+        X, y = self._task.X[:rows], self._task.y[:rows]
+        with self._variant.settings():
+            return self._model.fit(X, y, epochs=1, batch_size=batch, shuffle=shuffle, verbose=False)
+
+    def finish(self) -> None:
+        return
+
+    def mean_loss(self, steps: int) -> float:
+        return float(self._fit(steps, shuffle=False)["loss"][-1])
+
+
+class Best(Fit):
+    """The quickest variant that is installed."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task, best_variant())
+
+
+def predictor(task: Task, X: Any, variant: Variant) -> Callable[[], Any]:
+    """Logits by the public call, with its checks of the data."""
+    with variant.settings():
+        model = model_of(task, variant, None)
+        model.predict(X)
+    return lambda: model.predict(X)

@@ -1,0 +1,182 @@
+"""What only fresh processes show: import, memory of a training, time from start to a model.
+
+    python -m contest.processes memory NAME FILE
+    python -m contest.processes train NAME FILE
+    python -m contest.processes first VARIANT FILE
+
+do one task, which is in FILE, with one library, and import nothing else. `measure` starts them by
+turns and reads their answer, a JSON object.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from timing import Spread
+
+from contest.environment import environment
+from contest.task import Absent, Task
+
+MODULES = {
+    "numpy": "numpy",
+    "xpnet": "xpnet",
+    "scikit-learn": "sklearn.neural_network",
+    "torch": "torch",
+    "jax": "jax",
+    "skorch": "skorch",
+}
+PLAYERS = {
+    "xpnet": ("ours", "Best"),
+    "numpy by hand": ("by_hand", "ByHand"),
+    "scikit-learn": ("with_sklearn", "Sklearn"),
+    "torch": ("with_torch", "Torch"),
+    "jax": ("with_jax", "Jax"),
+    "skorch": ("with_torch", "Skorch"),
+}
+EPOCHS, GOOD = 60, 0.1  # of the digits, and the loss of the training data that must be reached
+_IMPORT = "from time import perf_counter as t; s = t(); import numpy, {}; print(1e3 * (t() - s))"
+
+
+def player(name: str, task: Task) -> Any:
+    """A library at a task."""
+    module, kind = PLAYERS[name]
+    return getattr(import_module(f"contest.{module}"), kind)(task)
+
+
+def epochs(made: Any, task: Task, count: int) -> None:
+    """Make all steps of some epochs, and wait for them."""
+    for _ in range(count * task.batches // made.steps):
+        made.run()
+    made.finish()
+
+
+def memory(name: str, task: Task) -> float:
+    """MiB that an epoch takes at its most, beyond the data and the library itself."""
+    epochs(player(name, _tiny(task)), _tiny(task), 1)  # loads what is loaded when it is used
+    before = _resident("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    epochs(player(name, task), task, 1)
+    return (_resident("VmHWM") - before) / 1024
+
+
+def _tiny(task: Task) -> Task:
+    layers = [(np.ones((4, 3), np.float32), np.zeros(3, np.float32))]
+    rows = 2 * task.batch
+    X = np.ascontiguousarray(task.X[:rows, :4])
+    return Task(layers, X, np.arange(rows) % 3, task.batch, task.optimizer)
+
+
+def _resident(name: str) -> float:
+    """KiB, from the kernel's account of this process."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return float(next(line for line in lines if line.startswith(name)).split()[1])
+
+
+def train(name: str, task: Task) -> float:
+    """The loss of the training data after the epochs."""
+    made = player(name, task)
+    epochs(made, task, EPOCHS)
+    return float(made.mean_loss(task.batches))
+
+
+def first(variant: str, task: Task) -> float:
+    """Milliseconds in which a variant of xpnet makes a model, compiles it, and makes a step."""
+    from contest import ours
+
+    settings = ours.variants()[variant]
+    start = perf_counter()
+    ours.Step(task, settings).step()
+    return 1e3 * (perf_counter() - start)
+
+
+# --- from outside ---------------------------------------------------------------------------------
+
+
+def _ask(threads: int, *arguments: str) -> tuple[float, float]:
+    """The answer of a fresh interpreter, and its seconds from start to end."""
+    start = perf_counter()
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env=environment(threads),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    seconds = perf_counter() - start
+    if done.returncode:
+        raise Absent(done.stderr.strip().splitlines()[-1])
+    return float(done.stdout.splitlines()[-1]), seconds
+
+
+def _by_turns(
+    names: Iterable[str], rounds: int, ask: Callable[[str], float]
+) -> dict[str, dict[str, Any]]:
+    """Ask about each once a round; who fails the first time is not asked again."""
+    values: dict[str, list[float]] = {name: [] for name in names}
+    reasons: dict[str, dict[str, Any]] = {}
+    for turn in range(rounds + 1):  # the first fills the system's cache of files
+        for name in [name for name in values if name not in reasons]:
+            try:
+                values[name].append(ask(name))
+            except Absent as reason:
+                reasons[name] = {"reason": str(reason)}
+        if not turn:
+            values = {name: [] for name in values}
+    return {n: reasons.get(n) or vars(Spread.of(v)) for n, v in values.items()}
+
+
+def measure(digits: Path | None, wide: Path, rounds: int, threads: int) -> list[dict[str, Any]]:
+    """Tables of import times, first steps, times from start to a model, and memory.
+
+    Parameters
+    ----------
+    digits, wide : Path
+        Files of tasks: one that is soon learned, one whose memory is worth measuring.
+    """
+    from contest.ours import variants
+
+    def begun(variant: str) -> float:
+        return _ask(threads, "-m", "contest.processes", "first", variant, str(wide))[0]
+
+    def learned(name: str) -> float:
+        loss, seconds = _ask(threads, "-m", "contest.processes", "train", name, str(digits))
+        if not loss < GOOD:
+            raise Absent(f"it learned the digits only to a loss of {loss:.3g}")
+        return seconds
+
+    def taken(name: str) -> float:
+        return _ask(threads, "-m", "contest.processes", "memory", name, str(wide))[0]
+
+    tables = [
+        (
+            "import, with NumPy, ms",
+            _by_turns(
+                MODULES, rounds, lambda name: _ask(threads, "-c", _IMPORT.format(MODULES[name]))[0]
+            ),
+        ),
+        ("a model made, and its first step, ms", _by_turns(variants(), rounds, begun)),
+    ]
+    if digits is not None:
+        tables.append(("from start to the digits learned, s", _by_turns(PLAYERS, rounds, learned)))
+    if Path("/proc/self/clear_refs").exists():
+        tables.append(("memory of an epoch beyond the data, MiB", _by_turns(PLAYERS, 3, taken)))
+    return [{"name": name, "rows": rows} for name, rows in tables]
+
+
+def main() -> None:
+    what, name, file = sys.argv[1:]
+    try:
+        print({"memory": memory, "train": train, "first": first}[what](name, Task.load(Path(file))))
+    except Absent as reason:
+        sys.exit(str(reason))
+
+
+if __name__ == "__main__":
+    main()

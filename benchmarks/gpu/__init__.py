@@ -1,0 +1,1 @@
+"""The parts of `gpu_report.py`: what is run on a GPU, measured there, and written down."""

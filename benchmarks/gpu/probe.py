@@ -1,0 +1,31 @@
+"""The part ``probe``: whether a cuBLASLt handle of one's own can be captured and replayed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from gpu.report import Bench, Row, attempt
+from gpu.suite import environment
+
+SCRIPT = Path(__file__).parents[1] / "probe_cublaslt.py"
+
+
+def probe(bench: Bench) -> Iterator[Row]:
+    """Run the probe in a process of its own, and keep what it said."""
+
+    def run() -> Row:
+        done = subprocess.run(
+            [sys.executable, str(SCRIPT)],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=max(1.0, bench.left - 1),
+            check=False,
+        )
+        text = (done.stdout + done.stderr).strip()
+        return {"found": text[-2000:], "returncode": done.returncode, "ok": done.returncode == 0}
+
+    yield attempt({"what": SCRIPT.name}, run)
