@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from xpnet.backends.cpu import NumpyBackend
+
 HERE = Path(__file__).parent
 
 
@@ -49,3 +51,9 @@ def _own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XPNET_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def compiled_backend():
+    pytest.importorskip("llvmlite", reason="the extra 'fast' is not installed")
+    return NumpyBackend(compiles=True)

@@ -45,7 +45,7 @@ class _Run:
     def rows(self):
         self.preload("pre", 0)
         self.at("pre")
-        self.cells = {s: np.float64(0) for s in self.loop.statements if s.level == "total"}
+        self.cells = {s: _start(s) for s in self.loop.statements if s.level == "total"}
         for s in self.loop.statements:
             if s.level == "column":
                 self.memory[s.place][0] = 0
@@ -104,15 +104,13 @@ class _Run:
 
     def reduce(self, s, args, row, column):
         x, *others = self.typed(s, args)
-        if s.level == "total":
-            self.cells[s] += np.float64(x)
-        elif s.level == "column":
+        if s.level == "column":
             self.memory[s.place][0, column] += x
         elif s.name == "first_equal":
             found = x == others[0] or x != x
             self.cells[s] = min(self.cells[s], column) if found else self.cells[s]
         elif s.name == "sum":
-            self.cells[s] += x
+            self.cells[s] += float(x)  # a total is summed up in float64, and the rest is exact
         else:
             largest = np.maximum if s.name == "max" else np.minimum
             self.cells[s] = x if self.cells[s] is None else largest(self.cells[s], x)
@@ -137,4 +135,4 @@ class _Run:
 def _start(s):
     if s.name == "first_equal":
         return np.iinfo("int64").max
-    return np.zeros((), s.dtype)[()] if s.name == "sum" else None
+    return 0.0 if s.name == "sum" else None

@@ -65,7 +65,8 @@ class Intervals:
 
     def meets(self, other: Range) -> bool:
         """Whether any of these bytes is in the set."""
-        return any(r[0] < other[1] and other[0] < r[1] for r in self._touching(*other))
+        low, high = other
+        return low < high and any(a < high and low < b for a, b in self._touching(low, high))
 
     def _touching(self, low: int, high: int) -> list[Range]:
         """The intervals that overlap this one or lie beside it."""
