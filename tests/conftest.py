@@ -36,6 +36,14 @@ _cases = _load("xpnet_test_cases", Path(__file__).parent / "ops" / "cases.py")
 _zoo = _load("xpnet_test_zoo", Path(__file__).parent / "zoo.py")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Machine code is made anew, and none of it is left in the user's folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XPNET_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 def pytest_configure(config):
     """Let scikit-learn take arrays of other libraries, which SciPy allows when it is imported."""
     os.environ.setdefault("SCIPY_ARRAY_API", "1")

@@ -230,7 +230,7 @@ def test_help_tells_the_defaults(capsys):
     with pytest.raises(SystemExit):
         main(["train", "--help"])
     out = capsys.readouterr().out
-    assert "hidden 256 256  epochs 20  batch size 16   learning rate 0.002" in out
+    assert "hidden 256 256  epochs 20  batch size 16   learning rate 0.001" in out
     assert "standardised" in out
 
 

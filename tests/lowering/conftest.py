@@ -45,14 +45,6 @@ def compiling(new_poisoned):
     return backend
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory):
-    """Machine code is made anew, and none of it is left in the user's folder."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XPNET_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
 @pytest.fixture(scope="session")
 def compiled_backend():
     pytest.importorskip("llvmlite", reason="the extra 'fast' is not installed")

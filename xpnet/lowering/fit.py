@@ -13,6 +13,8 @@ __all__ = ["Fitted", "computed_in", "fit", "natural_shape"]
 
 _TESTS = "equal not_equal less less_equal greater greater_equal isfinite isinf isnan".split()
 _LOGICAL = "logical_and logical_not logical_or logical_xor".split()
+_WHOLE = """abs add bitwise_and bitwise_invert bitwise_or bitwise_xor equal greater greater_equal
+    less less_equal maximum minimum multiply negative not_equal subtract""".split()
 _BY_WIDTH = "bool uint8 int32 uint32 int64 uint64 float32 float64".split()
 
 
@@ -124,26 +126,40 @@ def _reduced_level(work: Work, source: Shape, level: str, shape: tuple[int, int]
 def _reduced_place(out: Operand, level: str) -> Place | None:
     """Where the result of a reduction is written."""
     found = _collapsed(out, out.shape, 1) if out.shape else (0,)
-    if found is None:
+    if found is None or found[0] < 0:
         return None
     step = found[0]
     return Place(out.address, out.dtype, *((0, step) if level == "column" else (step, 0)))
 
 
 def computed_in(name: str, args: Sequence[Value], out: str) -> str | None:
-    """The type in which a function computes, as the library promotes its arguments."""
+    """The type in which a function computes, as the library promotes its arguments.
+
+    None where loops do not know the function of such numbers.
+    """
     arrays = args[1:] if name == "where" else args
     kinds = [a.place.dtype for a in arrays if not isinstance(a, int | float)]
-    if name in ("copy", "where") or not kinds:
-        return out
     if any(kind not in _BY_WIDTH for kind in (*kinds, out)):
         return None
+    if name in ("copy", "where") or not kinds:
+        return out
     top = max(kinds, key=_BY_WIDTH.index)
-    if name not in _TESTS and name not in _LOGICAL and name != "first_equal":
+    if name not in (*_TESTS, *_LOGICAL, "first_equal"):
         top = max(top, out, key=_BY_WIDTH.index)
-    if any(isinstance(a, float) for a in arrays) and not top.startswith("float"):
-        return None
-    return top
+    if top == "float32" and not {"int32", "uint32", "int64", "uint64"}.isdisjoint(kinds):
+        top = "float64"
+    return top if _known(name, top, arrays) else None
+
+
+def _known(name: str, dtype: str, args: Sequence[Value]) -> bool:
+    """Whether loops compute a function of arguments of a type."""
+    if dtype.startswith("float"):
+        return name not in _LOGICAL
+    if any(isinstance(a, float) for a in args):
+        return False
+    if name in _LOGICAL:
+        return dtype == "bool"
+    return name in _WHOLE and (name, dtype[0]) != ("abs", "u")
 
 
 def _collapsed(operand: Operand, target: Shape, kept: int) -> tuple[int, ...] | None:

@@ -11,7 +11,7 @@ import sys
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import mkstemp
 
 __all__ = ["folder", "key", "load", "save"]
 
@@ -53,6 +53,10 @@ def save(name: str, code: bytes) -> None:
         return
     with suppress(OSError):
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with NamedTemporaryFile(dir=place, delete=False) as file:
-            file.write(sha256(code).digest() + code)
-        os.replace(file.name, place / name)
+        handle, temporary = mkstemp(dir=place)
+        try:
+            with open(handle, "wb") as file:
+                file.write(sha256(code).digest() + code)
+            os.replace(temporary, place / name)
+        except OSError:
+            os.unlink(temporary)

@@ -78,8 +78,8 @@ def _abs(b: ir.IRBuilder, dtype: str, x: Any) -> Any:
 
 def _sign(b: ir.IRBuilder, dtype: str, x: Any) -> Any:
     real = x.type
-    size = b.select(b.fcmp_ordered("==", x, real(0.0)), real(0.0), real(1.0))
-    signed = _intrinsic("copysign")(b, dtype, size, x)
+    signed = _intrinsic("copysign")(b, dtype, real(1.0), x)
+    signed = b.select(b.fcmp_ordered("==", x, real(0.0)), real(0.0), signed)
     return b.select(b.fcmp_unordered("uno", x, x), x, signed)
 
 

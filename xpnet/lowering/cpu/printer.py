@@ -83,7 +83,7 @@ class _Printer:
         for s in loop.statements:
             if s.level == "total":
                 total = self._b.load(self._totals[s])
-                self._set(s, converted(self._b, total, "float64", s.dtype), None)
+                self._set(s, converted(self._b, total, "float64", s.place.dtype), None)
         for s in loop.at("post"):
             self._execute(s, None)
         self._b.ret_void()
@@ -190,8 +190,8 @@ class _Printer:
     def _number(self, v: Value, wanted: str, column: Any) -> Any:
         """An argument, in the type in which it is wanted."""
         if isinstance(v, int | float):
-            kind = number_type(wanted)
-            return kind(float(v) if is_real(wanted) else int(v))
+            number = float(v) if is_real(wanted) else bool(v) if wanted == "bool" else int(v)
+            return number_type(wanted)(number)
         place = v.place
         key: Any = v if isinstance(v, Statement) else place
         if key not in self._values:

@@ -28,7 +28,7 @@ def product_task(reader: Reader, call: Call, threads: int | None = None) -> Task
     a, b = call.args
     if any(x.ndim != 2 or x.dtype != out.dtype for x in (a, b, out)) or not out.size:
         return None
-    if not out.flags.c_contiguous:
+    if not out.flags.c_contiguous or any(_overlap(reader, out, x) for x in (a, b)):
         return None
     try:
         (ta, lda), (tb, ldb) = lies(a), lies(b)
@@ -44,6 +44,12 @@ def product_task(reader: Reader, call: Call, threads: int | None = None) -> Task
     numbers = [gemm.address, ta, tb, m, n, k, lda, ldb, n]
     code = _code(dtype, gemm.bits, "eeiiirpipirpi")
     return Task.of(compiled(code, "product"), numbers, places, [a, b, out])
+
+
+def _overlap(reader: Reader, a: Any, b: Any) -> bool:
+    """Whether two arrays share bytes, as far as can be told quickly."""
+    (first, last), (start, end) = reader.operand(a).range, reader.operand(b).range
+    return first < end and start < last
 
 
 def _vector_task(reader: Reader, gemm: Gemm, a: Any, b: Any, out: Any) -> Task | None:
