@@ -26,6 +26,8 @@ def main() -> None:
     asked = (preference, 1, found.ptr, count.ctypes.data)
     cublasLt.matmul_algo_get_heuristic(handle, product, *layouts, *asked)
     print("cuBLASLt", cublasLt.get_version(), "CuPy", cupy.__version__, "algorithms:", count[0])
+    if count[0] < 1:
+        raise SystemExit("no algorithm")
 
     a, b, c = (cupy.random.random((N, N), dtype="float32") for _ in range(3))
     workspace = cupy.empty(WORKSPACE, "uint8")
@@ -50,7 +52,9 @@ def main() -> None:
         print("replayed on changed inputs:", float(abs(c - a @ b).max()))
         worst = float(abs(c - a @ b).max() / abs(c).max())
         stream.synchronize()
-    print("works" if worst < 1e-5 else "WRONG")
+    if not worst < 1e-5:  # NaN is wrong, too
+        raise SystemExit(f"WRONG by {worst}")
+    print("works")
 
 
 if __name__ == "__main__":

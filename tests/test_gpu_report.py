@@ -346,7 +346,7 @@ class TestWritten:
         assert [f.name for f in tmp_path.glob("*.png")] == ["peers.png"]
 
     def test_every_part_has_a_table(self) -> None:
-        assert set(tables.COLUMNS) | {"probe"} == set(gpu_report.PARTS)
+        assert set(tables.COLUMNS) == set(gpu_report.PARTS)
         assert 3 + len(plots.BARS) + 1 <= 8  # JSON, Markdown, JUnit, pictures
 
 

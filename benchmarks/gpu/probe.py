@@ -1,20 +1,26 @@
-"""The part ``probe``: whether a cuBLASLt handle of one's own can be captured and replayed."""
+"""The part ``probe``: whether a cuBLASLt handle of one's own can be captured and replayed.
+
+Then what xpnet's own trial of it finds in each precision, which names the epilogues that are not
+used.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from gpu.report import Bench, Row, attempt
 from gpu.suite import environment
+from xpnet.lowering.cuda.gemm import usable
 
 SCRIPT = Path(__file__).parents[1] / "probe_cublaslt.py"
 
 
 def probe(bench: Bench) -> Iterator[Row]:
-    """Run the probe in a process of its own, and keep what it said."""
+    """Run the probe in a process of its own, and keep what it said; then xpnet's trials."""
 
     def run() -> Row:
         done = subprocess.run(
@@ -29,3 +35,10 @@ def probe(bench: Bench) -> Iterator[Row]:
         return {"found": text[-2000:], "returncode": done.returncode, "ok": done.returncode == 0}
 
     yield attempt({"what": SCRIPT.name}, run)
+    for precision in bench.device.checked:
+        yield attempt({"what": precision}, partial(_trial, bench, precision))
+
+
+def _trial(bench: Bench, precision: str) -> Row:
+    good, found = usable(bench.device.backend.cupy, precision)
+    return {"found": found, "ok": good}

@@ -63,6 +63,7 @@ TITLES = {
     "peers": "A training step beside PyTorch and JAX",
 }
 COLUMNS: dict[str, list[Column]] = {
+    "probe": [("what", "what", plain), ("found", "found", plain), ("holds", "ok", verdict)],
     "tests": [
         ("what", "what", plain),
         ("s", "seconds", plain),
@@ -172,7 +173,7 @@ def errors(rows: list[Row], columns: list[Column]) -> list[str]:
 
 def section(name: str, part: dict[str, Any]) -> list[str]:
     """One part: how it went, its table, its errors."""
-    columns = COLUMNS.get(name, [("found", "found", plain)])
+    columns = COLUMNS[name]
     good = [row for row in part["rows"] if "error" not in row]
     about = f"{part['status']}" + (f", {part['seconds']} s" if "seconds" in part else "")
     why = part.get("error") or part.get("reason")

@@ -1,5 +1,9 @@
 """Predictions from several threads: each as if it were alone."""
 
+import copy
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -34,3 +38,39 @@ def test_a_fit_that_is_watched_from_another_thread_learns_the_same():
         while not fit.done():
             assert np.isfinite(model.predict(X[:100])).all()
     assert fit.result() == wanted
+
+
+def test_programs_that_are_compiled_at_the_same_time():
+    """They share memory while they are made, too."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for seed in range(4):
+            layers = [xn.Dense(30), xn.GELU(), xn.LayerNorm(), xn.Dense(20, "relu"), xn.Dense(3)]
+            model = xn.Model(xn.Sequential(*layers), seed=seed).build((20,))
+            alone = copy.deepcopy(model)
+            wanted = {rows: alone.predict(X[:rows]) for rows in range(1, 60, 4)}
+            with ThreadPoolExecutor(len(wanted)) as threads:
+                found = list(threads.map(lambda rows: model.predict(X[:rows]), wanted))
+            for rows, output in zip(wanted, found, strict=True):
+                np.testing.assert_allclose(output, wanted[rows], rtol=1e-5, atol=1e-6)
+    finally:
+        sys.setswitchinterval(before)
+
+
+_TWICE = """
+import numpy as np, xpnet as xn
+X = np.random.default_rng(0).normal(size=(24, 784)).astype("float32")
+model = xn.MLP([784, 512, 512, 10])
+first, again, third = model.predict(X), model.predict(X), model.predict(X)
+print(np.array_equal(first, again), np.array_equal(again, third))
+"""
+
+
+def test_the_same_prediction_has_the_same_bits_with_two_threads():
+    """The first one makes all choices, the next ones take a short way."""
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", _TWICE], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["True", "True"]

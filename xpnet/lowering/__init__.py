@@ -8,6 +8,8 @@ What cannot be read stays the call that it is, so nothing depends on being read.
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from logging import getLogger
 from typing import Any
 
 from xpnet.backends.base import Backend, PlannedBackend
@@ -50,9 +52,17 @@ def lower(
         from xpnet.lowering.cuda.compile import compile_calls as compile_for_gpu
 
         return compile_for_gpu(backend, calls, live)
-    from xpnet.lowering.cpu.compile import compile_calls
-
+    try:
+        from xpnet.lowering.cpu.compile import compile_calls
+    except (ImportError, OSError) as error:  # LLVM's own library cannot be loaded
+        _say_once(f"steps are not compiled, llvmlite cannot be imported: {error}")
+        return [call.run for call in calls]
     return compile_calls(reader, fuse(reader, calls, live))
+
+
+@cache
+def _say_once(text: str) -> None:
+    getLogger("xpnet").warning("%s", text)
 
 
 def largest_product(backend: PlannedBackend, calls: Iterable[Call]) -> int:
@@ -61,7 +71,7 @@ def largest_product(backend: PlannedBackend, calls: Iterable[Call]) -> int:
     return max(map(reader.operations, calls), default=0)
 
 
-def limited(backend: Backend, operations: int) -> AbstractContextManager[None]:
+def limited(backend: Backend, operations: int) -> AbstractContextManager[Any]:
     """Compute what follows with no more threads than its largest product is worth.
 
     Parameters

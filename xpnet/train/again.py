@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from xpnet.backends import Backend, PlannedBackend
+from xpnet.lowering import limited
 
 if TYPE_CHECKING:
     from xpnet.train.network import Network
@@ -34,10 +35,11 @@ class Again:
     def __call__(self, X: Any) -> Any:
         """The network's output."""
         network, program = self._network, self._program
-        with network.lock, network.backend.quiet():
+        backend = network.backend
+        with network.lock, backend.quiet(), limited(backend, program.operations):
             program.load([X], _ALL)
             program.run()
-            return network.backend.copy(program.output())
+            return backend.copy(program.output())
 
 
 def again(

@@ -199,7 +199,8 @@ class Model(BaseModel):
         program = network.program(data.spec("train", data.rows))
         trainer = self._settle(network)
         rate = trainer.rate()
-        with network.lock, network.backend.quiet():
+        backend = network.backend
+        with network.lock, backend.quiet(), limited(backend, program.operations):
             program.load(data.arrays, slice(None))
             trainer.run(program)
             loss = network.backend.copy(program.results[0:1])

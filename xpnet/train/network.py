@@ -183,11 +183,12 @@ class Network:
 
     def program(self, spec: Spec) -> Program:
         """The program for this kind of batch, compiled when it is first asked for."""
-        program = self._programs.pop(spec, None) or self._compile(spec)
-        self._programs[spec] = program  # last in the order in which they were used
-        if len(self._programs) > _PROGRAMS:
-            self._programs.pop(next(iter(self._programs)))
-        return program
+        with self.lock:  # programs share memory while they are made, too
+            program = self._programs.pop(spec, None) or self._compile(spec)
+            self._programs[spec] = program  # last in the order in which they were used
+            if len(self._programs) > _PROGRAMS:
+                self._programs.pop(next(iter(self._programs)))
+            return program
 
     def _compile(self, spec: Spec) -> Program:
         computation = self.compute(spec)

@@ -168,10 +168,10 @@ class Updater:
     # --- by kernels ---------------------------------------------------------------------------
 
     def _recorder(self) -> Recorder:
-        backend, arena = self._network.backend, self._network.arena
+        # With scratch memory of its own, most of which is free again when the calls are compiled.
+        backend = self._network.backend
         assert isinstance(backend, PlannedBackend)
-        assert arena is not None
-        return Recorder(backend, arena.scratch)
+        return Recorder(backend)
 
     @property
     def calls(self) -> list[Callable[[], Any]]:

@@ -3,7 +3,8 @@ r"""Machine code on disk, so that a processor compiles each loop once.
 One file a function, in ``$XPNET_CACHE/llvm`` or, where that is not set, in the user's cache folder
 (``$XDG_CACHE_HOME/xpnet/llvm``, ``~/.cache/xpnet/llvm``, ``%LOCALAPPDATA%\xpnet\llvm``). A file's
 name is a hash of the code, of LLVM's version and of the processor, and its content begins with a
-hash of the rest: what was cut off or changed is compiled again.
+hash of the rest: what was cut off or changed is compiled again. A folder that others own, or may
+write to, is not read. All of it may be deleted at any time.
 """
 
 import os
@@ -36,14 +37,22 @@ def key(*parts: str) -> str:
 def load(name: str) -> bytes | None:
     """The machine code of this name; None if there is none, or it is damaged."""
     place = folder()
-    if place is None:
-        return None
     try:
+        if place is None or not _own(place):
+            return None
         found = (place / name).read_bytes()
     except OSError:
         return None
     digest, code = found[:32], found[32:]
     return code if sha256(code).digest() == digest else None
+
+
+def _own(place: Path) -> bool:
+    """Whether nobody else can have put a file there: it will be executed."""
+    if not hasattr(os, "geteuid"):
+        return True
+    status = place.stat()
+    return status.st_uid == os.geteuid() and not status.st_mode & 0o022
 
 
 def save(name: str, code: bytes) -> None:

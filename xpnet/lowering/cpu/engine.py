@@ -15,7 +15,7 @@ import numpy as np
 from llvmlite import binding, ir
 
 from xpnet.lowering.cpu import cache, printer
-from xpnet.lowering.loop import Loop
+from xpnet.lowering.loop import Loop, Statement, Value
 
 __all__ = ["Program", "Task", "compiled", "loop_task"]
 
@@ -42,19 +42,22 @@ class Task:
         return cls(address, row, row[len(numbers) :], arrays)
 
 
-@once
-def _machine() -> Any:
-    """This computer's processor, as LLVM knows it."""
+def _new_machine() -> Any:
+    """This computer's processor, as LLVM knows it. Whoever is given one owns it."""
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     return binding.Target.from_default_triple().create_target_machine(
-        cpu=binding.get_host_cpu_name(),
-        features=_features(),
-        opt=3,
-        jit=True,
+        cpu=binding.get_host_cpu_name(), features=_features(), opt=3, jit=True
     )
 
 
+@once
+def _machine() -> Any:
+    """The one for which code is made."""
+    return _new_machine()
+
+
+@once
 def _features() -> str:
     return str(binding.get_host_cpu_features().flatten())
 
@@ -65,37 +68,65 @@ def _processor() -> str:
     return f"{binding.get_default_triple()} {binding.get_host_cpu_name()} {_features()}"
 
 
+_ADDRESSES: dict[str, int] = {}
 _ENGINES: list[Any] = []  # what they hold is called by address, so they are never freed
 
 
-@once
 def compiled(code: str, name: str) -> int:
     """The address of a function in a module of LLVM's intermediate code."""
-    machine = _machine()
-    module = binding.parse_assembly(code)
-    module.verify()
     key = cache.key(code, ".".join(map(str, binding.llvm_version_info)), _processor())
-    kept = cache.load(key)
-    if kept is None:
-        _optimise(module, machine)
-    engine = binding.create_mcjit_compiler(module, machine)
-    engine.set_object_cache(lambda _, made: cache.save(key, made), lambda _: kept)
-    engine.finalize_object()
-    _ENGINES.append(engine)
-    return int(engine.get_function_address(name))
+    if key not in _ADDRESSES:
+        made = cache.load(key)
+        if made is None:
+            made = _machine_code(code)
+            cache.save(key, made)
+        engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _new_machine())
+        engine.add_object_file(binding.ObjectFileRef.from_data(made))
+        engine.finalize_object()
+        _ENGINES.append(engine)
+        _ADDRESSES[key] = int(engine.get_function_address(name))
+    return _ADDRESSES[key]
 
 
-def _optimise(module: Any, machine: Any) -> None:
-    """Let LLVM make loops of many elements at a time."""
+def _machine_code(code: str) -> bytes:
+    """What the processor executes, in loops of many elements at a time."""
+    machine, module = _machine(), binding.parse_assembly(code)
+    module.verify()
     options = binding.create_pipeline_tuning_options(speed_level=3)
     options.loop_vectorization = options.slp_vectorization = True
     passes = binding.create_pass_builder(machine, options)
     passes.getModulePassManager().run(module, passes)
+    return bytes(machine.emit_object(module))
+
+
+_LOOPS: dict[tuple[Any, ...], int] = {}
+
+
+def _structure(loop: Loop) -> tuple[Any, ...]:
+    """All of a loop that its code depends on: printing that takes ten times longer."""
+    places = {place: i for i, place in enumerate(loop.places)}
+    found: dict[Value, int] = {}
+
+    def argument(v: Value) -> Any:
+        if isinstance(v, int | float):
+            return type(v), repr(v)
+        return found[v] if isinstance(v, Statement) else ("load", places[v.place])
+
+    statements = []
+    for s in loop.statements:
+        what = s.name, s.dtype, s.level, s.phase, s.reduces, s.stored, s.place.dtype
+        statements.append((*what, places.get(s.place), *map(argument, s.args)))
+        found[s] = len(found)
+    layout = [(p.dtype, p.row, p.column, p in loop.buffers) for p in places]
+    columns = loop.columns if loop.rows > 1 else None
+    return loop.rows > 1, columns, *layout, *statements
 
 
 def loop_task(loop: Loop) -> Task:
     """A loop as a task."""
-    address = compiled(printer.printed(loop), printer.NAME)
+    structure = _structure(loop)
+    address = _LOOPS.get(structure) or compiled(printer.printed(loop), printer.NAME)
+    _LOOPS[structure] = address
     places = [place.address for place in loop.places]
     return Task.of(address, [loop.rows, loop.columns], places, loop.arrays)
 

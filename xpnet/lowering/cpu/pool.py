@@ -1,7 +1,7 @@
 """The threads of a BLAS: how many it uses, and a limit for a while."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cache
 from threading import Lock
 
@@ -23,33 +23,42 @@ class Pool:
 
     def __init__(self, ask: Callable[[], int], give: Callable[[int], object]) -> None:
         self._ask, self._give = ask, give
-        self._limits: list[int] = []
+        self.limits: list[int] = []
         self._lock, self._before = Lock(), 1
 
     @property
     def count(self) -> int:
         """How many threads there are when nothing is limited."""
-        return self._before if self._limits else self._ask()
+        return self._before if self.limits else self._ask()
 
-    @contextmanager
-    def limited(self, count: int) -> Iterator[None]:
+    def limited(self, count: int) -> AbstractContextManager[None]:
         """No more than so many threads inside the ``with``; what there was comes back behind it.
 
         Several Python threads may hold limits at once. The lowest counts, and the first number
         comes back behind the last of them.
         """
-        self._change(self._limits.append, count)
-        try:
-            yield
-        finally:
-            self._change(self._limits.remove, count)
+        return _Limit(self, count)
 
-    def _change(self, change: Callable[[int], None], count: int) -> None:
+    def change(self, change: Callable[[int], None], count: int) -> None:
+        """Take up a limit, or let it go."""
         with self._lock:
-            if not self._limits:
+            if not self.limits:
                 self._before = self._ask()
             change(count)
-            self._give(min([*self._limits, self._before]))
+            self._give(min([*self.limits, self._before]))
+
+
+class _Limit(AbstractContextManager[None]):
+    """Written out, since a generator would take three times as long."""
+
+    def __init__(self, pool: Pool, count: int) -> None:
+        self._pool, self._count = pool, count
+
+    def __enter__(self) -> None:
+        self._pool.change(self._pool.limits.append, self._count)
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.change(self._pool.limits.remove, self._count)
 
 
 @cache

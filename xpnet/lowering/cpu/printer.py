@@ -6,7 +6,7 @@ code (columns, strides) let LLVM unroll it; the number of rows is not, so that b
 size share it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -124,7 +124,7 @@ class _Printer:
         for s in inner:
             if s.reduces and s.level != "column":
                 kind = self._cell_type(s)
-                b.store(number_type(kind)(_START[s.name](kind)), self._cells[s])
+                b.store(number_type(kind)(_START[s.name]), self._cells[s])
         row = dict(self._values)
         with self._counted(self._columns) as column:
             for s in inner:
@@ -136,16 +136,18 @@ class _Printer:
                 found = converted(b, b.load(self._cells[s]), kind, s.place.dtype)
                 self._set(s, found, None)
             elif s.level == "total":
-                found = converted(b, b.load(self._cells[s]), s.dtype, "float64")
+                found = converted(b, b.load(self._cells[s]), self._cell_type(s), "float64")
                 self._count_in(s, found)
 
     def _count_in(self, s: Statement, found: Any) -> None:
         """Add a number to a total."""
         self._b.store(self._b.fadd(self._b.load(self._totals[s]), found), self._totals[s])
 
-    @staticmethod
-    def _cell_type(s: Statement) -> str:
-        return "int64" if s.name == "first_equal" else s.dtype
+    def _cell_type(self, s: Statement) -> str:
+        """The type in which a reduction is done; a single row may be millions of numbers long."""
+        if s.name == "first_equal":
+            return "int64"
+        return "float64" if s.name == "sum" and self._loop.rows == 1 else s.dtype
 
     # --- statements -------------------------------------------------------------------------------
 
@@ -169,7 +171,8 @@ class _Printer:
         """A reduction's number with one more element."""
         b = self._b
         if s.name == "sum":
-            return b.fadd(now, args[0], flags=_REASSOCIATE)
+            number = converted(b, args[0], s.dtype, self._cell_type(s))
+            return b.fadd(now, number, flags=_REASSOCIATE)
         if s.name == "first_equal":
             x, top = args
             hit = b.or_(b.fcmp_ordered("==", x, top), b.fcmp_unordered("uno", x, x))
@@ -240,20 +243,10 @@ class _Printer:
         b.position_at_end(after)
 
 
-_NOWHERE = (1 << 62) - 1
-
-
-def _least(dtype: str) -> float:
-    return float("-inf") if is_real(dtype) else -(1 << 31)
-
-
-def _largest(dtype: str) -> float:
-    return float("inf") if is_real(dtype) else (1 << 31) - 1
-
-
-_START: dict[str, Callable[[str], float]] = {
-    "sum": lambda dtype: 0.0,
-    "max": _least,
-    "min": _largest,
-    "first_equal": lambda dtype: _NOWHERE,
+_NOWHERE = (1 << 62) - 1  # behind every column
+_START: dict[str, float] = {
+    "sum": 0.0,
+    "max": float("-inf"),
+    "min": float("inf"),
+    "first_equal": _NOWHERE,
 }

@@ -36,7 +36,7 @@ def product_task(reader: Reader, call: Call, threads: int | None = None) -> Task
         return None
     (m, n), k, dtype = out.shape, a.shape[1], str(out.dtype)
     gemm = best(dtype, m, n, k, (ta == TRANSPOSED, tb == TRANSPOSED), threads)
-    if gemm is None:
+    if gemm is None or (gemm.bits == 32 and max(m, n, k, lda, ldb) >= 2**31):
         return None
     if 1 in (m, n):
         return _vector_task(reader, gemm, a, b, out)

@@ -6,7 +6,8 @@ worse, because a thread that is not running keeps the other waiting for millisec
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 from xpnet.lowering.cpu import choice, mkl
 from xpnet.lowering.cpu.pool import numpys
@@ -27,8 +28,7 @@ def advice(operations: float) -> int | None:
     return 1 if operations < _WORTH and numpys().count > 1 else None
 
 
-@contextmanager
-def limited(threads: int | None) -> Iterator[None]:
+def limited(threads: int | None) -> AbstractContextManager[Any]:
     """Compute with no more than so many threads; what there was comes back, after an error too.
 
     Where MKL does the products that several threads share (`choice.shared`), NumPy's BLAS has one
@@ -39,10 +39,16 @@ def limited(threads: int | None) -> Iterator[None]:
     threads : int or None
         As `advice` gives it.
     """
-    with ExitStack() as limits:
-        library = mkl.load() if threads or choice.shared() else None
-        if threads or library:
-            limits.enter_context(numpys().limited(threads or 1))
-        if threads and library:
-            limits.enter_context(library.pool.limited(threads))
+    library = mkl.load() if threads or choice.shared() else None
+    if not (threads or library):
+        return nullcontext()
+    own = numpys().limited(threads or 1)
+    if not (threads and library):
+        return own
+    return _both(own, library.pool.limited(threads))
+
+
+@contextmanager
+def _both(one: AbstractContextManager[None], other: AbstractContextManager[None]) -> Iterator[None]:
+    with one, other:
         yield

@@ -181,6 +181,10 @@ class Lt:
             self._workspaces[stream] = self._cupy.empty(WORKSPACE, dtype="uint8")
         return int(self._workspaces[stream].data.ptr)
 
+    def forget(self, stream: int) -> None:
+        """Give back the workspace of a stream that is idle and not used again."""
+        self._workspaces.pop(stream, None)
+
     def _choose(self, problem: Problem, made: _Descriptors) -> Any:
         """The algorithm that cuBLASLt takes for the best; None if it has none."""
         api = self._api

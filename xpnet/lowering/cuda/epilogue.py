@@ -4,13 +4,8 @@
 ``bias``          out = a b + bias
 ``relu_bias``     out = max(a b + bias, 0)
 ``relu_aux_bias`` the same, and which numbers were positive, a bit each
-``gelu_bias``     out = gelu(a b + bias), by the approximation with tanh
-``gelu_aux_bias`` the same, and a b + bias
 ``drelu``         out = (a b) [the bit of relu_aux_bias]
 ``drelu_bgrad``   the same, and bias = sum over rows of out
-``dgelu``         out = (a b) gelu'(what gelu_aux_bias kept)
-``dgelu_bgrad``   the same, and bias = sum over rows of out
-``bgradb``        out = a b, and bias = sum over rows of b
 ================  =================================================================
 """
 
@@ -27,32 +22,26 @@ __all__ = ["EPILOGUES", "auxiliary", "bind"]
 
 EPILOGUES = {
     "": "DEFAULT",
-    **{
-        name: name.upper()
-        for name in """bias relu_bias relu_aux_bias gelu_bias gelu_aux_bias drelu drelu_bgrad
-        dgelu dgelu_bgrad""".split()
-    },
-    "bgradb": "BGRADA",  # the operands are exchanged
+    **{name: name.upper() for name in "bias relu_bias relu_aux_bias drelu drelu_bgrad".split()},
 }
 _COMPUTE = {"float64": "COMPUTE_64F", "tf32": "COMPUTE_32F_FAST_TF32"}
-_UNIT = {"relu": 128, "gelu": 8}  # of the leading dimension, in bits and in elements
+_UNIT = 128  # bits, of the leading dimension of the matrix of bits
 
 
 def _leading(epilogue: str, result: Stored) -> int:
-    """Leading dimension of an epilogue's auxiliary matrix; 0 where it has none."""
+    """Leading dimension in bits of an epilogue's matrix of bits; 0 where it has none."""
     if "aux" not in epilogue and not epilogue.startswith("d"):
         return 0
-    unit = _UNIT["relu" if "relu" in epilogue else "gelu"]
-    return -(-result.rows // unit) * unit
+    return -(-result.rows // _UNIT) * _UNIT
 
 
-def auxiliary(a: Operand, b: Operand, out: Operand, epilogue: str) -> Any:
-    """Memory for what the forward epilogue keeps for the backward one."""
+def auxiliary(a: Operand, b: Operand, out: Operand) -> Any:
+    """Memory for the bits that ``relu_aux_bias`` keeps for the backward epilogues."""
     found = product_of(a, b, out)
     assert found is not None
     result = found[2]
-    elements = _leading(epilogue, result) * result.columns * result.batch
-    return load().zeros(elements // 8 if "relu" in epilogue else elements * out.itemsize, "uint8")
+    bits = _leading("relu_aux_bias", result) * result.columns * result.batch
+    return load().zeros(bits // 8, "uint8")
 
 
 def bind(

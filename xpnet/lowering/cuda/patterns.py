@@ -55,10 +55,10 @@ class Patterns:
         args = self._over(i, "maximum", y)
         return args is not None and self._zero(args[1])
 
-    def row_sums(self, i: int, b: Operand) -> Operand | None:
-        """Where the sum over the rows of the matrix b is written."""
+    def row_sums(self, i: int, y: Operand) -> Operand | None:
+        """Where the sum over the rows of the matrix y is written."""
         call = self._named(i, "sum")
-        if call is None or len(b.shape) != 2 or not self._same(call.args[0], b):
+        if call is None or len(y.shape) != 2 or not self._same(call.args[0], y):
             return None
         settings = dict(call.kwargs)
         out, axis = settings.pop("out", None), settings.pop("axis", None)
@@ -66,7 +66,7 @@ class Patterns:
         if out is None or settings or axis not in (0, -2, (0,), (-2,)):
             return None
         found = self.reader.operand(out)
-        good = found.shape == b.shape[1:] and found.dtype == b.dtype
+        good = found.shape == y.shape[1:] and found.dtype == y.dtype
         return found if good and found.dense is not None else None
 
     def gate(self, i: int, h: Operand) -> Operand | None:

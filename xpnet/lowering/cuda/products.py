@@ -4,10 +4,10 @@ What is recognised, in calls that follow one another:
 
 - ``matmul(a, b, out=y)``, ``add(y, row, out=y)``: one product with a bias
 - the same and ``maximum(y, 0, out=y)``: one product with a bias and ReLU
-- ``matmul(x^T, g, out=w)``, ``sum(g, axis=-2, out=b)``: one product, and the sum beside it
 - ``matmul(g, w^T, out=h)``, ``greater(y, 0, out=m)``, ``multiply(h, m, out=h)``, where `y` is still
   what a product with ReLU left: the first product keeps a bit for each positive number, and the
   second one reads them
+- the same and ``sum(h, axis=-2, out=b)``, the gradient of the bias
 
 Everything else stays as it was recorded, and so does what cuBLASLt has no product for.
 """
@@ -103,7 +103,7 @@ class _Lowering:
             self._note(self._calls[i : i + count])
             if epilogue == "relu_aux_bias":
                 self._bits[y.range] = aux
-            added = () if bias is None or epilogue == "bgradb" else (bias.array,)
+            added = () if bias is None or epilogue == "drelu_bgrad" else (bias.array,)
             call = Call(self._backend, recorded.fn, (*recorded.args, *added), {"out": out})
             call.run = partial(run)
             return call, count
@@ -114,19 +114,19 @@ class _Lowering:
         """What may stand in the place of a product, the best first."""
         known, patterns = self._lt.epilogues, self._patterns
         row = patterns.bias(i + 1, y)
-        if row is not None and "bias" in known:
+        if row is not None and _apart(row, y) and "bias" in known:
             if patterns.relu(i + 2, y):
                 if "relu_aux_bias" in known and y.dense and patterns.gated_later(i + 3, y):
-                    yield "relu_aux_bias", 3, row, auxiliary(a, b, y, "relu_aux_bias")
+                    yield "relu_aux_bias", 3, row, auxiliary(a, b, y)
                 if "relu_bias" in known:
                     yield "relu_bias", 3, row, None
             yield "bias", 2, row, None
-        sums = patterns.row_sums(i + 1, b)
-        if sums is not None and len(y.shape) == 2 and "bgradb" in known:
-            yield "bgradb", 2, sums, None
         gating = patterns.gate(i + 1, y)
         if gating is not None and gating.range in self._bits and "drelu" in known:
-            yield "drelu", 3, None, self._bits[gating.range]
+            bits, sums = self._bits[gating.range], patterns.row_sums(i + 3, y)
+            if sums is not None and _apart(sums, a, b, y) and "drelu_bgrad" in known:
+                yield "drelu_bgrad", 4, sums, bits
+            yield "drelu", 3, None, bits
         yield "", 1, None, None
 
     def _note(self, calls: Sequence[Call]) -> None:
@@ -136,3 +136,8 @@ class _Lowering:
                 self._bits = {r: k for r, k in self._bits.items() if not overlap(r, written)}
                 if self._casts is not None:
                     self._casts.wrote([written])
+
+
+def _apart(x: Operand, *others: Operand) -> bool:
+    """Whether x has no byte in common with the others, beside which it is read or written."""
+    return not any(overlap(x.range, other.range) for other in others)
