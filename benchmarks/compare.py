@@ -2,13 +2,15 @@
 
     python benchmarks/compare.py OLD.json NEW.json [--least 0.05] [--all]
 
-Reads what `peers.py` writes and what ``pytest benchmarks --benchmark-json`` writes, and compares
-what is in both. Of peers that are the ratios to the matrix products, so that it does not matter
-how fast the machine was; of pytest-benchmark they are times, which only the same machine makes
-comparable.
+Reads what `peers.py`, ``xpnet bench --json`` and ``pytest benchmarks --benchmark-json`` write, and
+compares what is in both. Of the first two that are the ratios to the matrix products, so that it
+does not matter how fast the machine was; of pytest-benchmark, and of the part ``processes`` of
+`peers.py`, they are times, which only the same machine makes comparable.
 
 Something is slower if its new lower quartile lies above its old upper one, and its median rose by
-at least the share ``--least``. The exit status is 1 if anything is.
+at least the share ``--least``. What was measured fewer than 5 times is shown but not judged:
+quartiles of so few say nothing. The exit status is 1 if anything of xpnet's own is slower; changes
+of its peers are shown alone.
 """
 
 from __future__ import annotations
@@ -21,14 +23,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+ROUNDS = 5  # the fewest whose quartiles can be judged
+
 
 @dataclass(frozen=True)
 class Figure:
-    """A median with its quartiles."""
+    """A median with its quartiles, of so many rounds; whether it is xpnet's, or a peer's."""
 
     median: float
     low: float
     high: float
+    rounds: int
+    ours: bool = True
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,9 @@ class Change:
         return self.new.median / self.old.median
 
     def verdict(self, least: float) -> str:
-        """``"slower"``, ``"faster"`` or ``"same"``."""
+        """``"slower"``, ``"faster"``, ``"same"``, or ``"unjudged"`` for want of rounds."""
+        if min(self.old.rounds, self.new.rounds) < ROUNDS:
+            return "unjudged"
         if self.new.low > self.old.high and self.ratio >= 1 + least:
             return "slower"
         if self.new.high < self.old.low and self.ratio <= 1 / (1 + least):
@@ -59,16 +67,31 @@ def figures(content: Mapping[str, Any]) -> dict[str, Figure]:
     Raises
     ------
     ValueError
-        If it is neither of the two kinds.
+        If it is none of the three kinds.
     """
     if content.get("kind") == "peers":
         return _of_peers(content)
+    if content.get("kind") == "bench":
+        return _of_bench(content)
     if "benchmarks" in content:
-        return {
-            b["fullname"]: Figure(b["stats"]["median"], b["stats"]["q1"], b["stats"]["q3"])
-            for b in content["benchmarks"]
-        }
-    raise ValueError("neither of peers.py nor of pytest-benchmark")
+        return {b["fullname"]: _of_stats(b["stats"]) for b in content["benchmarks"]}
+    raise ValueError("not of peers.py, of xpnet bench --json, or of pytest-benchmark")
+
+
+def _of_stats(stats: Mapping[str, Any]) -> Figure:
+    return Figure(stats["median"], stats["q1"], stats["q3"], stats["rounds"])
+
+
+def _of_bench(content: Mapping[str, Any]) -> dict[str, Figure]:
+    layers = "-".join(map(str, content["layers"]))
+    what = f"{layers} {content['activation']} {content['optimizer']} {content['dtype']}"
+    return {
+        f"{what}, batch {row['batch']}, {row['backend']}, {row['threads'] or 'no'} threads: "
+        "times the products": Figure(
+            row["ratio"], row["ratio_low"], row["ratio_high"], content["rounds"]
+        )
+        for row in content["rows"]
+    }
 
 
 def _of_peers(content: Mapping[str, Any]) -> dict[str, Figure]:
@@ -77,16 +100,17 @@ def _of_peers(content: Mapping[str, Any]) -> dict[str, Figure]:
         for table in part["tables"]:
             for name, row in table["rows"].items():
                 key = f"{table['name']}, {threads} threads: {name}, times the products"
-                found[key] = _figure(row["floors"])
+                found[key] = _figure(name, row["floors"])
     for table in content.get("processes", ()):
         for name, row in table["rows"].items():
             if "median" in row:
-                found[f"{table['name']}: {name}"] = _figure(row)
+                found[f"{table['name']}: {name}"] = _figure(name, row)
     return found
 
 
-def _figure(row: Mapping[str, float]) -> Figure:
-    return Figure(row["median"], row["low"], row["high"])
+def _figure(name: str, row: Mapping[str, Any]) -> Figure:
+    ours = name.startswith("xpnet")
+    return Figure(row["median"], row["low"], row["high"], row["rounds"], ours)
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
@@ -112,7 +136,11 @@ def read(path: str) -> dict[str, Any]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        epilog="Files are of peers.py --json, xpnet bench --json, or pytest --benchmark-json. "
+        "The exit status is 1 if anything of xpnet's own is slower.",
+    )
     parser.add_argument("old", metavar="OLD.json")
     parser.add_argument("new", metavar="NEW.json")
     parser.add_argument("--least", type=float, default=0.05, help="smallest rise that counts")
@@ -125,9 +153,29 @@ def main(argv: list[str] | None = None) -> int:
     for change, verdict in zip(found, verdicts, strict=True):
         if options.all or verdict != "same":
             print(line(change, verdict))
-    slower = verdicts.count("slower")
-    print(f"{len(found)} compared: {slower} slower, {verdicts.count('faster')} faster")
-    return int(slower > 0)
+    print(summary(found, verdicts))
+    return int((True, "slower") in _kinds(found, verdicts))
+
+
+def summary(found: list[Change], verdicts: list[str]) -> str:
+    """How many of each verdict, of xpnet's own rows and of others', and what it is worth."""
+    kinds = _kinds(found, verdicts)
+    parts = []
+    for ours, who in ((True, "xpnet"), (False, "others, which do not count")):
+        own = [verdict for mine, verdict in kinds if mine is ours]
+        if own:
+            parts.append(
+                f"{who}: {len(own)} compared, {own.count('slower')} slower, "
+                f"{own.count('faster')} faster"
+            )
+    few = verdicts.count("unjudged")
+    if few:
+        parts.append(f"{few} not judged: quartiles of fewer than {ROUNDS} rounds say too little")
+    return "\n".join(parts)
+
+
+def _kinds(found: list[Change], verdicts: list[str]) -> list[tuple[bool, str]]:
+    return [(change.new.ours, verdict) for change, verdict in zip(found, verdicts, strict=True)]
 
 
 if __name__ == "__main__":

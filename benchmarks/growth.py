@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 from common import Size, machine, step
+from contest.arguments import count, picture, written
 from timing import Run, Spread, by_turns
 
 
@@ -159,26 +160,41 @@ def plot(tables: Sequence[dict[str, Any]]) -> Any:
     return figure
 
 
-def main() -> None:
+def options(words: list[str] | None = None) -> argparse.Namespace:
+    """What the command line says."""
+    from xpnet import backends
+    from xpnet.errors import XpnetError
+
+    names = [one.name for one in series()]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--only", nargs="+", help="names of series")
-    parser.add_argument("--backend", default="numpy")
-    parser.add_argument("--json", metavar="FILE")
-    parser.add_argument("--plot", metavar="FILE")
-    options = parser.parse_args()
+    add = parser.add_argument
+    add("--rounds", type=count, default=15, metavar="N", help="default: 15")
+    add("--only", nargs="+", default=names, choices=names, help="some of the series")
+    add("--backend", default="numpy", help="numpy (which it is if not given), cupy, cupy:1, ...")
+    add("--json", type=written, metavar="FILE", help="what was measured")
+    add("--plot", type=picture, metavar="FILE", help="series and lines (.png, .pdf, .svg)")
+    given = parser.parse_args(words)
+    try:
+        backends.get(given.backend)
+    except XpnetError as error:
+        parser.error(f"--backend {given.backend}: {error}")
+    return given
+
+
+def main() -> None:
+    given = options()
     print("| series | | slope | at 0 | R2 | exponent |\n|---|---|---|---|---|---|")
     tables = []
     for one in series():
-        if not options.only or one.name in options.only:
-            found = measure(one, options.rounds, options.backend)
+        if one.name in given.only:
+            found = measure(one, given.rounds, given.backend)
             tables.append(found)
             print(*told(found), sep="\n", flush=True)
-    if options.json:
-        with open(options.json, "w") as file:
+    if given.json:
+        with open(given.json, "w") as file:
             json.dump({"machine": machine(), "series": tables}, file, indent=1)
-    if options.plot:
-        plot(tables).savefig(options.plot, dpi=150)
+    if given.plot:
+        plot(tables).savefig(given.plot, dpi=150)
 
 
 if __name__ == "__main__":

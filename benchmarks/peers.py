@@ -27,8 +27,9 @@ from typing import Any
 
 from common import SIZES, Size, machine
 from contest import installed, processes, report
+from contest.arguments import count, known, picture, written
 from contest.environment import environment
-from contest.rules import task_of
+from contest.rules import players, predictors, task_of
 from contest.task import Task
 
 PARTS = ["steps", "predictions", "processes"]
@@ -92,31 +93,49 @@ def measure(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         yield result
 
 
+def names() -> list[str]:
+    """Everyone who may take part; of xpnet the variants that are installed, of peers all."""
+    return list(dict.fromkeys([*players(), *predictors()]))
+
+
 def arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    sizes = "; ".join(size.name for size in SIZES)
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        epilog=f"players: {'; '.join(names())}. sizes: {sizes}. parts: {'; '.join(PARTS)}.",
+    )
     add = parser.add_argument
-    add("--threads", type=int, nargs="+", default=[1, 2])
-    add("--only", nargs="+", default=[], help="beginnings of the names of those who take part")
-    add("--sizes", nargs="+", default=[], help="beginnings of the names of the sizes")
-    add("--parts", nargs="+", default=PARTS, choices=PARTS)
-    add("--rounds", type=int, default=40)
-    add("--json", metavar="FILE")
-    add("--markdown", metavar="FILE")
-    add("--plot", metavar="FILE")
+    add("--threads", type=count, nargs="+", default=[1, 2], metavar="N", help="default: 1 2")
+    add("--only", nargs="+", default=[], metavar="PLAYER", help="beginnings of players' names")
+    add("--sizes", nargs="+", default=[], metavar="SIZE", help="beginnings of sizes' names")
+    add("--parts", nargs="+", default=PARTS, choices=PARTS, help="default: all of them")
+    add("--rounds", type=count, default=40, metavar="N", help="default: 40")
+    add("--json", type=written, metavar="FILE", help="what was measured, written as it grows")
+    add("--markdown", type=written, metavar="FILE", help="the tables")
+    add("--plot", type=picture, metavar="FILE", help="bars of the ratios (.png, .pdf, .svg)")
     return parser
 
 
+def options(words: list[str] | None = None) -> argparse.Namespace:
+    """What the command line says."""
+    parser = arguments()
+    given = parser.parse_args(words)
+    known(parser, "--only", given.only, names())
+    known(parser, "--sizes", given.sizes, [size.name for size in SIZES])
+    return given
+
+
 def main() -> None:
-    options = arguments().parse_args()
-    for found in measure(options):
-        if options.json:
-            Path(options.json).write_text(json.dumps(found, indent=1) + "\n")
+    given = options()
+    for found in measure(given):
+        if given.json:
+            Path(given.json).write_text(json.dumps(found, indent=1) + "\n")
     text = report.markdown(found)
     print(text)
-    if options.markdown:
-        Path(options.markdown).write_text(text)
-    if options.plot:
-        report.plot(found).savefig(options.plot, dpi=150)
+    if given.markdown:
+        Path(given.markdown).write_text(text)
+    if given.plot:
+        report.plot(found).savefig(given.plot, dpi=150)
 
 
 if __name__ == "__main__":

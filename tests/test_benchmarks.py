@@ -12,6 +12,7 @@ pytest.importorskip("compare", reason="there are no benchmarks beside the tests"
 
 import compare
 import growth
+import peers
 import timing
 from clock import DeviceClock
 from common import Size
@@ -123,20 +124,27 @@ def test_the_clock_of_a_device_stays_fine_for_hours():
 # --- compare ----------------------------------------------------------------------------------
 
 
-def peers_file(median, low, high):
-    row = {"floors": {"median": median, "low": low, "high": high}}
-    table = {"name": "a step", "rows": {"xpnet": row}}
-    slow = {"median": 80.0, "low": 79.0, "high": 81.0}
+def peers_file(median, low, high, name="xpnet", rounds=9):
+    row = {"floors": {"median": median, "low": low, "high": high, "rounds": rounds}}
+    table = {"name": "a step", "rows": {name: row}}
+    slow = {"median": 80.0, "low": 79.0, "high": 81.0, "rounds": 9}
     imports = {"name": "import", "rows": {"numpy": slow, "torch": {"reason": "not installed"}}}
     return {"kind": "peers", "threads": {"1": {"tables": [table]}}, "processes": [imports]}
 
 
+def bench_file(median, low, high):
+    row = {"batch": 8, "backend": "numpy", "threads": 1}
+    row |= {"ratio": median, "ratio_low": low, "ratio_high": high}
+    names = {"layers": [5, 3], "activation": "relu", "optimizer": "adam", "dtype": "float32"}
+    return {"kind": "bench", "rounds": 7, **names, "rows": [row]}
+
+
 def pytest_file(median, low, high):
-    stats = {"median": median, "q1": low, "q3": high}
+    stats = {"median": median, "q1": low, "q3": high, "rounds": 9}
     return {"benchmarks": [{"fullname": "test_a", "stats": stats}]}
 
 
-@pytest.mark.parametrize("make", [peers_file, pytest_file])
+@pytest.mark.parametrize("make", [peers_file, bench_file, pytest_file])
 @pytest.mark.parametrize(
     ("new", "verdict"),
     [
@@ -157,11 +165,46 @@ def test_noise_is_no_change(make, new, verdict, tmp_path, capsys):
     assert compare.main([*map(str, files), "--least", "0.5"]) == 0
 
 
+def compared(tmp_path, old, new):
+    files = [tmp_path / "old.json", tmp_path / "new.json"]
+    for file, content in zip(files, (old, new), strict=True):
+        file.write_text(json.dumps(content))
+    return compare.main([*map(str, files)])
+
+
+@pytest.mark.parametrize(("name", "status"), [("xpnet[fast]", 1), ("torch eager", 0), ("numpy", 0)])
+def test_peers_are_shown_but_not_judged(name, status, tmp_path, capsys):
+    files = (peers_file(1.0, 1.0, 1.0, name), peers_file(2.0, 2.0, 2.0, name))
+    assert compared(tmp_path, *files) == status
+    out = capsys.readouterr().out
+    assert f"slower: a step, 1 threads: {name}, " in out
+    assert ("xpnet: 1 compared, 1 slower, 0 faster" in out) is (status == 1)
+
+
+@pytest.mark.parametrize(("old", "new"), [(4, 9), (9, 2)])
+def test_few_rounds_are_not_judged(old, new, tmp_path, capsys):
+    files = (peers_file(1.0, 1.0, 1.0, rounds=old), peers_file(2.0, 2.0, 2.0, rounds=new))
+    assert compared(tmp_path, *files) == 0
+    out = capsys.readouterr().out
+    assert "unjudged: a step, 1 threads: xpnet, " in out
+    assert "1 not judged: quartiles of fewer than 5 rounds" in out
+
+
+def test_what_bench_writes_can_be_compared(tmp_path, capsys):
+    from xpnet.cli import main
+
+    file = tmp_path / "bench.json"
+    words = "bench --layers 5 4 3 --batch 1 --backend numpy --json".split()
+    assert main([*words, str(file)]) == 0
+    assert compare.main([str(file), str(file)]) == 0
+    assert "xpnet: 3 compared, 0 slower, 0 faster" in capsys.readouterr().out
+
+
 def test_what_slowed_down_most_is_first():
     old, new = pytest_file(1.0, 0.9, 1.1), pytest_file(2.0, 1.9, 2.1)
     for file, median in ((old, 1.0), (new, 3.0)):
         file["benchmarks"].append({**file["benchmarks"][0], "fullname": "test_b"})
-        file["benchmarks"][1]["stats"] = {"median": median, "q1": median, "q3": median}
+        file["benchmarks"][1]["stats"] = {"median": median, "q1": median, "q3": median, "rounds": 9}
     assert [change.name for change in compare.changes(old, new)] == ["test_b", "test_a"]
     assert compare.line(compare.changes(old, new)[0], "slower").endswith("3.00x")
 
@@ -217,6 +260,62 @@ def test_memory_has_the_parameters_and_their_companions():
     )
     parameters = 75 * (4096 - 512)
     assert (large - small) / parameters > 4 * 4  # parameters, gradients, two moments
+
+
+# --- command lines ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "words", "message"),
+    [
+        (peers.options, "--only foo xpnet", "--only: no name begins with foo; they are: xpnet;"),
+        (
+            peers.options,
+            "--sizes 7-7",
+            "--sizes: no name begins with 7-7; they are: 20-64-64-3 b32",
+        ),
+        (peers.options, "--rounds 0", "expected a whole number of at least 1, got '0'"),
+        (peers.options, "--threads 1 0", "expected a whole number of at least 1, got '0'"),
+        (peers.options, "--parts x", "(choose from "),
+        (peers.options, "--json no/where/a.json", "there is no folder no"),
+        (peers.options, "--markdown .", "this file cannot be written"),
+        (growth.options, "--only foo", "(choose from "),
+        (growth.options, "--backend nump", "Did you mean 'numpy'?"),
+        (growth.options, "--backend cupy:99", "cannot run here"),
+        (growth.options, "--rounds -1", "expected a whole number of at least 1"),
+        (growth.options, "--json no/where/a.json", "there is no folder no"),
+    ],
+)
+def test_what_is_refused_before_anything_is_measured(options, words, message, capsys, monkeypatch):
+    monkeypatch.delenv("XPNET_FALLBACK", raising=False)
+    with pytest.raises(SystemExit) as ended:
+        options(words.split())
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [peers.options, growth.options])
+def test_pictures_have_a_format(options, capsys, tmp_path):
+    pytest.importorskip("matplotlib", reason="pictures need matplotlib")
+    with pytest.raises(SystemExit):
+        options(["--plot", "a.xyz"])
+    assert "must end in .png, .pdf or .svg" in capsys.readouterr().err
+    assert options(["--plot", str(tmp_path / "a.png")]).plot == str(tmp_path / "a.png")
+
+
+def test_a_file_that_is_read_only(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(SystemExit):
+        peers.options(["--json", str(tmp_path / "a.json")])
+    assert "this file cannot be written" in capsys.readouterr().err
+
+
+def test_help_names_players_sizes_and_parts():
+    text = " ".join(peers.arguments().format_help().split())
+    for name in [*rules.players(), "onnxruntime", "20-64-64-3 b32 Adam", *peers.PARTS]:
+        assert name in text
+    given = peers.options(["--only", "torch", "--sizes", "20-", "--threads", "1"])
+    assert (given.only, given.sizes, given.threads) == (["torch"], ["20-"], [1])
 
 
 # --- the contest ------------------------------------------------------------------------------
@@ -376,6 +475,14 @@ def test_a_process_that_fails_says_why():
     assert processes._ask(1, "-c", "print('x'); print(2.5)")[0] == 2.5
     with pytest.raises(Absent, match="no such thing"):
         processes._ask(1, "-c", "raise SystemExit('no such thing')")
+
+
+def test_a_process_without_the_library():
+    lacking = "ModuleNotFoundError: No module named"
+    assert processes._reason(f"Traceback\n{lacking} 'jax'\n") == "not installed"
+    assert processes._reason(f"{lacking} 'sklearn.neural_network'") == "not installed"
+    assert processes._reason(f"{lacking} 'jaxlib'") == f"{lacking} 'jaxlib'"
+    assert "nothing" in processes._reason("")
 
 
 def test_installed_sizes():

@@ -16,7 +16,7 @@ import gpu_report
 import numpy as np
 import pytest
 from common import Size
-from gpu import plots, tables
+from gpu import plots, suite, tables
 from gpu.cases import FULL, NARROW, TARGETS, TINY, WIDE, start_of, steps_of
 from gpu.ceilings import copy_bandwidth, product_rate
 from gpu.crossover import crossing
@@ -365,15 +365,15 @@ class TestSuite:
         assert found["failures"] == ["a::bad: 1 != 2", "a::broken: no fixture"]
         assert found["reasons"] == ["no GPU"]
 
-    def pytest(self, folder: Path, body: str, seconds: float) -> dict[str, Any]:
-        (folder / "pytest.ini").write_text("[pytest]\nmarkers = gpu\n")
+    def run_tests(self, folder: Path, body: str, seconds: float) -> dict[str, Any]:
+        (folder / "pytest.ini").write_text("[pytest]\nmarkers = gpu\nfilterwarnings = error\n")
         file = folder / "test_it.py"
         file.write_text(f"import time, pytest\npytestmark = pytest.mark.gpu\n{body}")
         return pytest_run([str(file)], folder / "tests.xml", seconds)
 
     def test_failures_are_named(self, tmp_path: Path) -> None:
         body = "def test_a(): pass\ndef test_b(): assert 1 == 2\n"
-        found = self.pytest(tmp_path, body, 60)
+        found = self.run_tests(tmp_path, body, 60)
         assert (found["tests"], found["failed"], found["ok"], found["stopped"]) == (2, 1, False, 0)
         assert "test_b" in found["failures"][0]
 
@@ -381,12 +381,38 @@ class TestSuite:
         self, tmp_path: Path
     ) -> None:
         body = "def test_a(): pass\ndef test_b(): time.sleep(60)\n"
-        found = self.pytest(tmp_path, body, 6)
+        found = self.run_tests(tmp_path, body, 6)
         assert found["stopped"]
         assert found["passed"] >= 1
 
+    def test_a_module_that_cannot_be_imported_leaves_the_others(self, tmp_path: Path) -> None:
+        (tmp_path / "test_broken.py").write_text("import nothing_of_this_name\n")
+        self.run_tests(tmp_path, "def test_a(): pass\n", 60)
+        found = pytest_run([str(tmp_path)], tmp_path / "tests.xml", 60)
+        assert (found["passed"], found["errors"], found["ok"]) == (1, 1, False)
+
+    def test_deprecations_are_no_failures_and_other_warnings_are(self, tmp_path: Path) -> None:
+        body = "import warnings\ndef test_a(): warnings.warn('old', DeprecationWarning)\n"
+        body += "def test_b(): warnings.warn('bad')\n"
+        found = self.run_tests(tmp_path, body, 60)
+        assert (found["passed"], found["failed"]) == (1, 1)
+
+    def test_where_several_processes_run_nothing_one_does(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Here pytest does not know of the option, as where pytest-xdist is broken."""
+        monkeypatch.setattr(suite, "find_spec", lambda name: True)
+        (tmp_path / "conftest.py").write_text(
+            "import sys\nif '-n' in sys.argv: sys.exit('no processes')\n"
+        )
+        found = self.run_tests(tmp_path, "def test_a(): pass\n", 60)
+        assert (found["passed"], found["ok"]) == (1, True)
+
+    def test_every_path_is_there(self) -> None:
+        assert all((suite.ROOT / path).exists() for path in (*FULL.tests, *TINY.tests))
+
     def test_a_run_without_tests_does_not_hold(self, tmp_path: Path) -> None:
-        assert not self.pytest(tmp_path, "import nothing_of_this_name\n", 60)["ok"]
+        assert not self.run_tests(tmp_path, "import nothing_of_this_name\n", 60)["ok"]
 
 
 class TestWithoutGpu:

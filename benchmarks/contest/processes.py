@@ -10,6 +10,7 @@ turns and reads their answer, a JSON object.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -111,8 +112,16 @@ def _ask(threads: int, *arguments: str) -> tuple[float, float]:
     )
     seconds = perf_counter() - start
     if done.returncode:
-        raise Absent(done.stderr.strip().splitlines()[-1])
+        raise Absent(_reason(done.stderr))
     return float(done.stdout.splitlines()[-1]), seconds
+
+
+def _reason(stderr: str) -> str:
+    """The last line of what a process complained of; shorter if it lacks the library itself."""
+    last = (stderr.strip().splitlines() or ["it failed and said nothing"])[-1]
+    missing = re.fullmatch(r"ModuleNotFoundError: No module named '(\w+)[\w.]*'", last)
+    libraries = {module.partition(".")[0] for module in MODULES.values()}
+    return "not installed" if missing and missing[1] in libraries else last
 
 
 def _by_turns(

@@ -19,7 +19,7 @@ from contest import rules
 from contest.environment import confine
 
 PACKAGES = "torch jax scikit-learn skorch onnxruntime llvmlite mkl".split()
-REST = 0.03  # seconds after which idle threads of OpenBLAS and OpenMP no longer spin
+REST = 0.03  # seconds after which idle threads no longer spin
 PREDICTED = (1, 10_000)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import xpnet as xn
 from xpnet.backends import get
-from xpnet.errors import ArgumentError, DivergedError
+from xpnet.errors import ArgumentError, DivergedError, ShapeError
 from xpnet.lowering.cuda import gemm
 from xpnet.lowering.cuda.graph import Graph
 from xpnet.train import captured
@@ -181,6 +181,12 @@ class TestStops:
         result = _fit(_model(), callbacks=[every])
         assert result == _fit(_model(), steps_per_graph=0)
         assert {4, 8, 12, 16, 20, 24, 28} <= set(every.seen)
+
+    def test_graphs_between_safe_points_have_few_lengths(self, gpu: Any) -> None:
+        settings = {"batch_size": 1, "epochs": 2}
+        result = _fit(_model(), callbacks=[self.Every(17)], **settings)
+        assert _captures(gpu) <= 6  # of 1, 2, 4, 8, 16 and 32 steps
+        assert result == _fit(_model(), steps_per_graph=0, **settings)
 
     def test_an_interrupt_ends_the_fit_behind_a_graph(self, gpu: Any) -> None:
         model = _model()
@@ -353,6 +359,19 @@ class TestRefusals:
         assert found == _fit(_model())
         gpu.SETTINGS["products"] = False
         with pytest.raises(ArgumentError, match="steps_per_graph=4 is not possible here"):
+            _fit(_model(), steps_per_graph=4)
+
+    def test_rows_that_no_kernel_fetches(
+        self, gpu: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def begin(*args: Any) -> None:
+            raise ShapeError("a batch is too large.")
+
+        monkeypatch.setattr(captured, "begin", begin)
+        with caplog.at_level(logging.INFO, logger="xpnet"):
+            assert _fit(_model()) == _fit(_model(), steps_per_graph=0)
+        assert "without CUDA graphs: a batch is too large" in caplog.text
+        with pytest.raises(ArgumentError, match=r"a batch is too large\. Leave it out"):
             _fit(_model(), steps_per_graph=4)
 
     def test_other_backends_have_no_graphs(self, monkeypatch: pytest.MonkeyPatch) -> None:

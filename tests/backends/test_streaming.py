@@ -8,6 +8,7 @@ import pytest
 
 import xpnet as xn
 from xpnet.backends import get
+from xpnet.backends.streaming import Streaming
 from xpnet.errors import DataError, DivergedError
 from xpnet.train.arrays import place_for
 
@@ -174,3 +175,35 @@ class TestTheOrder:
             return bool(_fit() != wanted)
         except DivergedError:  # of memory that nothing was copied to
             return True
+
+    def test_memory_that_is_still_worked_with_is_not_copied_to(self, cupy: Any) -> None:
+        """A slot's memory may be such that the work stream still reads: it is waited for."""
+        backend, done = get("cupy"), cupy.zeros(1)
+        with backend.work():
+            cupy.add(done, 1, out=done)
+            streaming = Streaming(backend, [X], 8)
+            streaming.stage(slice(0, 8))
+            streaming._stream.drain()
+            assert done._values[0] == 1
+
+    def test_a_fit_that_ends_leaves_no_batch_on_its_way(
+        self, cupy: Any, full: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made: list[Any] = []
+        begin = Streaming.__init__
+
+        def note(self: Any, *args: Any) -> None:
+            begin(self, *args)
+            made.append(self)
+
+        class Broken(xn.Callback):
+            def on_step_end(self, model: Any, step: int) -> None:
+                if step == 3:
+                    raise RuntimeError("no more")
+
+        full()
+        monkeypatch.setattr(Streaming, "__init__", note)
+        with pytest.raises(RuntimeError, match="no more"):
+            _fit(callbacks=[Broken()])
+        assert not made[0]._waiting
+        assert not made[0]._stream._queue

@@ -1,14 +1,19 @@
 """`xpnet info`."""
 
 import platform
+import re
+import sys
 from importlib.metadata import PackageNotFoundError
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import xpnet
 from xpnet import __version__, backends
 from xpnet.cli import info
 from xpnet.datasets.images import MNIST
+from xpnet.lowering.cpu import blas, choice
 
 
 @pytest.fixture
@@ -107,3 +112,103 @@ def test_without_settings(sections, monkeypatch):
     assert "none is set" in row(found["Environment"], "XPNET_*")
     assert "XPNET_DATA is not set" in row(found["Data folders"], "given")
     assert "xpnet" in row(found["Data folders"], "cache") or "pooch" in str(found)
+
+
+def test_every_setting_of_the_source_is_known():
+    source = Path(xpnet.__file__).parent.rglob("*.py")
+    named = {
+        n for file in source for n in re.findall(r"XPNET_[A-Z_]*[A-Z]", file.read_text("utf-8"))
+    }
+    assert named == set(info._SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "end"),
+    [
+        ("XPNET_FAST", "yes", "yes (wrong: it must be 0 or 1)"),
+        ("XPNET_BLAS", "openblas", "openblas (wrong: it must be auto or numpy or mkl)"),
+        ("XPNET_FALLBACK", "cpu", "cpu (wrong: it must be numpy)"),
+        ("XPNET_FAST", "0", "  0"),
+        ("XPNET_BLAS", "auto", "  auto"),
+        ("XPNET_BLAS", "", ""),
+    ],
+)
+def test_wrong_values_are_marked(sections, monkeypatch, name, value, end):
+    monkeypatch.setenv(name, value)
+    line = row(sections()["Environment"], name)
+    assert line.endswith(end)
+    assert ("wrong" in line) is ("wrong" in end)
+
+
+@pytest.fixture
+def compiled(sections, monkeypatch):
+    """The line about compiled steps where NumPy's backend is made anew."""
+    from xpnet.backends import select
+
+    def line():
+        with monkeypatch.context() as patch:
+            made = {**select._BY_NAME, "numpy": select._numpy.__wrapped__}
+            patch.setattr(select, "_BY_NAME", made)
+            return row(sections()["NumPy's steps"], "compiled")
+
+    return line
+
+
+def without_llvmlite(monkeypatch, error=None):
+    """As if it were not installed, or its import failed with this error."""
+    from xpnet.backends import select
+
+    class Finder:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            if name.startswith("llvmlite"):
+                raise error
+
+    monkeypatch.delenv("XPNET_FAST", raising=False)
+    monkeypatch.setattr(select, "find_spec", lambda name: object() if error else None)
+    if error:
+        ours = ("xpnet.lowering.cpu.compile", "xpnet.lowering.cpu.engine")
+        for name in [n for n in sys.modules if n.startswith("llvmlite") or n in ours]:
+            monkeypatch.delitem(sys.modules, name)
+        monkeypatch.delattr("xpnet.lowering.cpu.compile", raising=False)
+        monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+
+
+def test_compiled_steps(compiled, monkeypatch):
+    pytest.importorskip("llvmlite", reason="steps are compiled by llvmlite")
+    monkeypatch.delenv("XPNET_FAST", raising=False)
+    assert "compiled steps  yes; products by: " in compiled()
+    monkeypatch.setenv("XPNET_FAST", "0")
+    assert "  no, XPNET_FAST=0; products by: " in compiled()
+
+
+def test_steps_that_cannot_be_compiled(compiled, monkeypatch):
+    without_llvmlite(monkeypatch)
+    assert "  no, llvmlite is missing (pip install 'xpnet[fast]' compiles them);" in compiled()
+    monkeypatch.setenv("XPNET_FAST", "1")
+    assert "no, XPNET_FAST=1 asks for compiled steps, which need 'llvmlite'." in compiled()
+    monkeypatch.setenv("XPNET_FAST", "yes")
+    assert "no, unknown XPNET_FAST 'yes'. Valid names: 0, 1; products by: " in compiled()
+
+
+@pytest.mark.parametrize(
+    "error", [ImportError("no\nlibffi"), OSError("no libffi"), RuntimeError("no libffi")]
+)
+def test_a_broken_llvm(compiled, monkeypatch, error):
+    without_llvmlite(monkeypatch, error)
+    line = compiled()
+    assert "  no, llvmlite cannot be imported: no libffi (pip install 'xpnet[fast]'" in line
+    assert "products by: " in line
+
+
+def test_the_library_of_products(compiled, monkeypatch):
+    own = blas.entry("float32")
+    monkeypatch.setenv("XPNET_BLAS", "numpy")
+    if own is None:
+        assert compiled().endswith("NumPy's own BLAS, called through NumPy")
+    else:
+        assert compiled().endswith(f"products by: {' '.join(own.library.split())}")
+    monkeypatch.setenv("XPNET_BLAS", "openblas")
+    assert "products by: unknown BLAS in XPNET_BLAS 'openblas'. Valid" in compiled()
+    monkeypatch.setattr(choice, "best", lambda *_: 1 / 0)
+    assert "products by: unknown: division by zero" in compiled()

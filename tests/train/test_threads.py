@@ -51,7 +51,7 @@ def test_programs_that_are_compiled_at_the_same_time():
             alone = copy.deepcopy(model)
             wanted = {rows: alone.predict(X[:rows]) for rows in range(1, 60, 4)}
             with ThreadPoolExecutor(len(wanted)) as threads:
-                found = list(threads.map(lambda rows: model.predict(X[:rows]), wanted))
+                found = list(threads.map(lambda rows, model=model: model.predict(X[:rows]), wanted))
             for rows, output in zip(wanted, found, strict=True):
                 np.testing.assert_allclose(output, wanted[rows], rtol=1e-5, atol=1e-6)
     finally:

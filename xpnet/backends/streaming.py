@@ -26,6 +26,8 @@ class _Slot:
         self.copied = cupy.cuda.Event(disable_timing=True)
         self.taken = cupy.cuda.Event(disable_timing=True)
         self.rows = 0
+        # The memory may be such as calls that were asked for before still work with.
+        cupy.cuda.get_current_stream().record(self.taken)
 
 
 class Streaming:
@@ -47,7 +49,9 @@ class Streaming:
         self._stream = backend.cupy.cuda.Stream(non_blocking=True)
 
     def clear(self) -> None:
-        """Drop the batches that were staged and not taken."""
+        """Drop the batches that were staged and not taken, once they are copied."""
+        if self._waiting:
+            self._stream.synchronize()
         self._free.extend(self._waiting)
         self._waiting.clear()
 

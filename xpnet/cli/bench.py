@@ -3,19 +3,22 @@
 import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from pathlib import Path
 from statistics import median, quantiles
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 import numpy as np
 
-from xpnet import __version__, backends
+from xpnet import backends
 from xpnet.backends.base import PlannedBackend, check_float
-from xpnet.cli import plot
+from xpnet.cli import memory, plot
+from xpnet.cli.bench_report import BELOW, Row, advise, described, draw, table
 from xpnet.errors import ArgumentError, BackendUnavailableError
+from xpnet.lowering.cpu.pool import numpys
+from xpnet.lowering.cpu.threads import advice
 from xpnet.nn import activation
 from xpnet.optim import LBFGS, get_optimizer
 from xpnet.train import MLP
@@ -28,32 +31,7 @@ _RATE = 1e-4  # so small that no network diverges on random data
 _NUMBERS = 2**24  # in the data of an epoch, so many that what `fit` does once is shared
 _LONGEST = 2 * 10**10  # operations of a step of a batch that was not asked for
 _SHORTEST = 0.01  # seconds for which the products are repeated
-
-
-@dataclass(frozen=True)
-class Row:
-    """A step of one batch on one backend; times in microseconds, quartiles around the median."""
-
-    batch: int
-    backend: str
-    step_us: float
-    low_us: float
-    high_us: float
-    products_us: float
-
-    @property
-    def cells(self) -> list[str]:
-        ratio = self.step_us / self.products_us
-        rate = self.batch / self.step_us * 1e6
-        return [
-            str(self.batch),
-            self.backend,
-            f"{self.step_us:,.1f}",
-            f"{self.low_us:,.1f}-{self.high_us:,.1f}",
-            f"{self.products_us:,.1f}",
-            f"{ratio:.2f}",
-            f"{rate:,.0f}",
-        ]
+_REST = 0.03  # seconds after which idle threads of OpenBLAS no longer spin
 
 
 def bench(arguments: argparse.Namespace) -> None:
@@ -67,18 +45,20 @@ def bench(arguments: argparse.Namespace) -> None:
     _check(arguments)
     usable, reasons = _usable(arguments.backend)
     rows = []
-    for batch in batch_sizes(arguments.layers, arguments.batch):
+    for batch in _fitting(arguments):
         rows += _measure(arguments, batch, usable)
-    advice = advise(rows)
-    print(_table(arguments, rows))
-    print(f"\n{advice}")
+    advised = advise(rows)
+    print(table(arguments, rows, _ROUNDS))
+    print(f"\n{advised}")
+    if any(row.ratio < 1 for row in rows):
+        print(BELOW)
     for name, reason in reasons.items():
         print(f"{name} is left out: {' '.join(reason.split())}")
     if arguments.json:
-        found = _described(arguments, rows, reasons, advice)
+        found = described(arguments, rows, _ROUNDS, reasons, advised)
         Path(arguments.json).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if arguments.plot:
-        _draw(arguments, rows)
+        draw(arguments, rows)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -96,6 +76,8 @@ def _check(arguments: argparse.Namespace) -> None:
         plot.check(arguments.plot)
     if arguments.json is not None:
         check_place(arguments.json)
+    rows = arguments.batch * _steps(arguments.layers, arguments.batch)
+    memory.check(arguments.layers, arguments.batch, rows, arguments.dtype)
 
 
 def _usable(names: Sequence[str] | None) -> tuple[dict[str, PlannedBackend], dict[str, str]]:
@@ -125,6 +107,18 @@ def batch_sizes(layers: Sequence[int], batch: int) -> list[int]:
     return sorted(s for s in sizes if s <= batch or 6 * weights * s <= _LONGEST)
 
 
+def _fitting(arguments: argparse.Namespace) -> list[int]:
+    """Those of them for which there is enough memory."""
+    layers, dtype = arguments.layers, arguments.dtype
+    sizes = batch_sizes(layers, arguments.batch)
+    return [s for s in sizes if memory.fits(layers, s, s * _steps(layers, s), dtype)]
+
+
+def _steps(layers: Sequence[int], batch: int) -> int:
+    """How many steps an epoch has."""
+    return max(4, min(512, _NUMBERS // (batch * layers[0])))
+
+
 def products(
     layers: Sequence[int], batch: int, raw: Any, dtype: str = "float32"
 ) -> Callable[[], None]:
@@ -151,23 +145,57 @@ def products(
 def _measure(
     arguments: argparse.Namespace, batch: int, usable: Mapping[str, PlannedBackend]
 ) -> list[Row]:
-    """Time the step and its products on each backend, by turns."""
+    """Time the step and its products on each backend, by turns; each round begins with another."""
     runs: dict[tuple[str, str], Callable[[], float]] = {}
+    largest = 2 * batch * max(i * o for i, o in pairwise(arguments.layers))
     for name, backend in usable.items():
         floor = products(arguments.layers, batch, backend.raw, arguments.dtype)
-        runs[name, "products"] = _repeated(floor, backend)
+        runs[name, "products"] = _repeated(floor, backend, largest)
         runs[name, "step"] = _epoch(arguments, batch, backend)
     for run in runs.values():
         run()
     times: dict[tuple[str, str], list[float]] = {key: [] for key in runs}
-    for _ in range(_ROUNDS):
-        for key, run in runs.items():
-            times[key].append(1e6 * run())
-    rows = []
-    for name in usable:
-        low, middle, high = quantiles(times[name, "step"], n=4, method="inclusive")
-        rows.append(Row(batch, name, middle, low, high, median(times[name, "products"])))
-    return rows
+    keys, rest = list(runs), _rest() if "numpy" in usable else 0.0
+    for turn in range(_ROUNDS):
+        first = turn % len(keys)
+        for key in keys[first:] + keys[:first]:
+            sleep(rest)
+            times[key].append(1e6 * runs[key]())
+    return [
+        _row(batch, backend, largest, times[name, "step"], times[name, "products"])
+        for name, backend in usable.items()
+    ]
+
+
+def _rest() -> float:
+    """Seconds after which the threads of what ran before leave their cores to what comes."""
+    return 0.0 if numpys().count == 1 else _REST
+
+
+def _row(
+    batch: int,
+    backend: PlannedBackend,
+    largest: int,
+    steps: Sequence[float],
+    floors: Sequence[float],
+) -> Row:
+    low, middle, high = quantiles(steps, n=4, method="inclusive")
+    ratios = [step / floor for step, floor in zip(steps, floors, strict=True)]
+    below, ratio, above = quantiles(ratios, n=4, method="inclusive")
+    threads = None
+    if backend.name == "numpy":
+        threads = advice(largest) or numpys().count
+    times = (middle, low, high, median(floors))
+    return Row(batch, backend.name, threads, *times, ratio, below, above)
+
+
+def _limited(backend: PlannedBackend, operations: int) -> AbstractContextManager[None]:
+    """Give NumPy's products the threads that a step with this largest product has.
+
+    Only its BLAS is limited: a step may leave it one thread because another library has the rest.
+    """
+    threads = advice(operations) if backend.name == "numpy" else None
+    return numpys().limited(threads) if threads else nullcontext()
 
 
 def _timed(run: Callable[[], Any], backend: PlannedBackend, count: int = 1) -> float:
@@ -180,11 +208,19 @@ def _timed(run: Callable[[], Any], backend: PlannedBackend, count: int = 1) -> f
     return perf_counter() - start
 
 
-def _repeated(run: Callable[[], None], backend: PlannedBackend) -> Callable[[], float]:
+def _repeated(
+    run: Callable[[], None], backend: PlannedBackend, operations: int
+) -> Callable[[], float]:
     """Times the call: seconds of one, over so many that the clock sees them."""
-    _timed(run, backend)
-    count = max(1, round(_SHORTEST / _timed(run, backend)))
-    return lambda: _timed(run, backend, count) / count
+
+    def timed(count: int = 1) -> float:
+        with _limited(backend, operations):
+            run()  # wakes threads that rested
+            return _timed(run, backend, count) / count
+
+    timed()
+    count = max(1, round(_SHORTEST / timed()))
+    return lambda: timed(count)
 
 
 def _epoch(
@@ -192,7 +228,7 @@ def _epoch(
 ) -> Callable[[], float]:
     """Times `fit`: seconds of one step, over an epoch of random data on the device."""
     inputs, outputs = arguments.layers[0], arguments.layers[-1]
-    steps = max(4, min(512, _NUMBERS // (batch * inputs)))
+    steps = _steps(arguments.layers, batch)
     rng = np.random.default_rng(0)
     X = backend.asarray(rng.standard_normal((steps * batch, inputs), "float32"), arguments.dtype)
     if outputs == 1:
@@ -209,69 +245,3 @@ def _epoch(
     )
     fit = lambda: model.fit(X, y, epochs=1, batch_size=batch, verbose=False)  # noqa: E731
     return lambda: _timed(fit, backend) / steps
-
-
-def advise(rows: Sequence[Row]) -> str:
-    """Which backend is the fastest for which batches."""
-    names = list(dict.fromkeys(row.backend for row in rows))
-    if len(names) == 1:
-        return f"{names[0]} is the only backend measured."
-    best: list[tuple[int, str]] = []
-    for batch in dict.fromkeys(row.batch for row in rows):
-        here = [row for row in rows if row.batch == batch]
-        best.append((batch, min(here, key=lambda row: row.step_us).backend))
-    winners = [name for _, name in best]
-    if len(set(winners)) == 1:
-        return f"Use {winners[0]}: it is the fastest at every batch measured."
-    parts = [f"{best[0][1]} for a batch of {best[0][0]}"]
-    parts += [f"{new} from {batch} on" for (_, old), (batch, new) in pairwise(best) if new != old]
-    return f"Fastest: {', '.join(parts)}."
-
-
-def _title(arguments: argparse.Namespace) -> str:
-    layers = "-".join(map(str, arguments.layers))
-    return f"{layers}, {arguments.activation}, {arguments.optimizer}, {arguments.dtype}"
-
-
-def _table(arguments: argparse.Namespace, rows: Sequence[Row]) -> str:
-    head = "batch backend step,us quartiles products,us ratio samples/s".split()
-    cells = [head, *(row.cells for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [
-        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-        for line in cells
-    ]
-    what = f"a training step by fit against its matrix products alone, medians of {_ROUNDS} rounds"
-    return "\n".join([_title(arguments), what, "", *lines])
-
-
-def _described(
-    arguments: argparse.Namespace, rows: Sequence[Row], reasons: Mapping[str, str], advice: str
-) -> dict[str, Any]:
-    flags = ("layers", "activation", "optimizer", "dtype")
-    return {
-        "xpnet": __version__,
-        "numpy": np.__version__,
-        **{name: getattr(arguments, name) for name in flags},
-        "rounds": _ROUNDS,
-        "rows": [asdict(row) for row in rows],
-        "left_out": dict(reasons),
-        "advice": advice,
-    }
-
-
-def _draw(arguments: argparse.Namespace, rows: Sequence[Row]) -> None:
-    """Step times, and the products dashed below them, against the batch."""
-    from xpnet.plot.canvas import COLORS, axes
-
-    ax = axes(None)
-    for color, name in zip(COLORS, dict.fromkeys(row.backend for row in rows), strict=False):
-        own = [row for row in rows if row.backend == name]
-        batches = [row.batch for row in own]
-        ax.loglog(batches, [row.step_us for row in own], "o-", color=color, label=name)
-        floor = [row.products_us for row in own]
-        ax.loglog(batches, floor, "--", color=color, label=f"{name}, products alone")
-    ax.set(xlabel="batch", ylabel="one step, us", title=_title(arguments))
-    ax.legend()
-    plot.save(ax.figure, arguments.plot)
-    print(f"curves: {arguments.plot}")

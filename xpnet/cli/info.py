@@ -8,8 +8,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from xpnet import __version__, backends
+from xpnet.backends.base import PlannedBackend
 from xpnet.datasets.fetch import Source
 from xpnet.datasets.images import FASHION_MNIST, MNIST
+from xpnet.errors import XpnetError
 
 __all__ = ["info"]
 
@@ -19,8 +21,20 @@ _OPTIONAL = {
     "scikit-learn": (("scikit-learn",), "xpnet[sklearn]"),
     "pooch": (("pooch",), "xpnet[datasets]"),
     "matplotlib": (("matplotlib",), "xpnet[plot]"),
+    "llvmlite": (("llvmlite",), "xpnet[fast]"),
+    "mkl": (("mkl",), "xpnet[mkl]"),
 }
-_SETTINGS = ("XPNET_BACKEND", "XPNET_CACHE", "XPNET_DATA", "XPNET_FALLBACK")
+# Each with the values that it may have; None: folders and names that only others can judge.
+_SETTINGS: dict[str, tuple[str, ...] | None] = {
+    "XPNET_BACKEND": None,
+    "XPNET_BLAS": ("auto", "numpy", "mkl"),
+    "XPNET_CACHE": None,
+    "XPNET_DATA": None,
+    "XPNET_FALLBACK": ("numpy",),
+    "XPNET_FAST": ("0", "1"),
+}
+_FAST = " (pip install 'xpnet[fast]' compiles them)"
+_PRODUCT = (128, 512, 512)  # of a usual size
 _SOURCES = (MNIST, FASHION_MNIST)
 
 
@@ -33,6 +47,7 @@ def info() -> None:
             ("platform", f"{platform.platform()}, {os.cpu_count()} CPUs"),
         ],
         "Backends": [_backend(status) for status in backends.status()],
+        "NumPy's steps": [("compiled steps", f"{_compiled()}; products by: {_products()}")],
         "Optional packages": [_package(name) for name in _OPTIONAL],
         "Environment": _environment(),
         "Data folders": _data_folders(),
@@ -46,9 +61,49 @@ def _lines(rows: list[tuple[str, str]]) -> str:
 
 
 def _backend(status: backends.Status) -> tuple[str, str]:
-    reason = " ".join(status.reason.split())
-    state = "usable" if status.usable else f"not usable: {reason}"
+    state = "usable" if status.usable else f"not usable: {_tidy(status.reason)}"
     return status.name, ", ".join(filter(None, (status.version, state)))
+
+
+def _tidy(text: str) -> str:
+    """In one line."""
+    return " ".join(text.split())
+
+
+def _compiled() -> str:
+    """Whether NumPy's calls become machine code here, and if not, why."""
+    try:
+        backend = backends.get("numpy")
+        assert isinstance(backend, PlannedBackend)
+        if not backend.compiles:
+            off = os.environ.get("XPNET_FAST") == "0"
+            return "no, XPNET_FAST=0" if off else "no, llvmlite is missing" + _FAST
+        from xpnet.lowering.cpu import compile  # noqa: F401
+    except XpnetError as error:
+        return f"no, {error}".rstrip(".")
+    except Exception as error:  # a broken LLVM may raise anything
+        return f"no, llvmlite cannot be imported: {_tidy(str(error))}{_FAST}"
+    return "yes"
+
+
+def _products() -> str:
+    """The library that multiplies matrices; of compiled steps ``XPNET_BLAS`` has a say in it."""
+    try:
+        from xpnet.lowering.cpu import blas, choice, mkl
+        from xpnet.lowering.cpu.pool import numpys
+
+        own, found = blas.entry("float32"), choice.best("float32", *_PRODUCT)
+        if not _compiled().startswith("yes"):
+            found = own
+        elif own and numpys().count == 1 and os.environ.get("XPNET_BLAS", "") in ("", "auto"):
+            other = mkl.entry("float32")
+            if other:
+                return f"{_tidy(own.library)} or {_tidy(other.library)}, the faster at each"
+    except XpnetError as error:
+        return str(error).rstrip(".")
+    except Exception as error:  # nor may a broken BLAS keep the rest from being shown
+        return f"unknown: {_tidy(str(error))}"
+    return _tidy(found.library) if found else "NumPy's own BLAS, called through NumPy"
 
 
 def _package(name: str) -> tuple[str, str]:
@@ -64,16 +119,19 @@ def _package(name: str) -> tuple[str, str]:
 
 def _environment() -> list[tuple[str, str]]:
     found = sorted((k, v) for k, v in os.environ.items() if k.startswith("XPNET_"))
-    return [(k, v + _unknown(k)) for k, v in found] or [("XPNET_*", "none is set")]
+    return [(k, v + _remark(k, v)) for k, v in found] or [("XPNET_*", "none is set")]
 
 
-def _unknown(name: str) -> str:
-    if name in _SETTINGS:
-        return ""
-    near = get_close_matches(name, _SETTINGS, n=1, cutoff=0.8)
-    return (
-        f" (unknown, ignored; {f'did you mean {near[0]}?' if near else 'not a setting of xpnet'})"
-    )
+def _remark(name: str, value: str) -> str:
+    """What is wrong with a setting, in brackets."""
+    if name not in _SETTINGS:
+        near = get_close_matches(name, _SETTINGS, n=1, cutoff=0.8)
+        guess = f"did you mean {near[0]}?" if near else "not a setting of xpnet"
+        return f" (unknown, ignored; {guess})"
+    known = _SETTINGS[name]
+    if known and value and value not in known:
+        return f" (wrong: it must be {' or '.join(known)})"
+    return ""
 
 
 def _data_folders() -> list[tuple[str, str]]:

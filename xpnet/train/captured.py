@@ -9,9 +9,10 @@ looked at; then its calls are captured, and `steps_per_graph` of them are launch
 import os
 from collections.abc import Callable, Mapping, Sequence
 from logging import getLogger
+from sys import maxsize
 from typing import TYPE_CHECKING, Any
 
-from xpnet.errors import ArgumentError
+from xpnet.errors import ArgumentError, ShapeError
 from xpnet.lowering.cuda.graph import Graph, NotCaptured
 from xpnet.lowering.cuda.steps import begin, end
 from xpnet.train.callbacks import Callbacks
@@ -62,7 +63,11 @@ def captured_steps(
         reason = "as asked" if wanted == 0 else _refusal(trainer, callbacks, data, programs)
     if reason is None:
         steps = usual_steps(network, sizes[0]) if wanted is None else wanted
-        return CapturedSteps(network, data.arrays, sizes, programs, log, steps, wanted is not None)
+        explicit = wanted is not None
+        try:
+            return CapturedSteps(trainer, data.arrays, sizes, programs, log, steps, explicit)
+        except ShapeError as error:  # the kernel that fetches a batch is not for these
+            reason = str(error).removesuffix(".")
     # A program written for a GPU runs unchanged where XPNET_FALLBACK puts it on a CPU.
     elsewhere = network.backend.index is None and bool(os.environ.get("XPNET_FALLBACK"))
     if wanted is not None and wanted > 1 and not elsewhere:
@@ -108,7 +113,7 @@ class CapturedSteps:
 
     Parameters
     ----------
-    network : Network
+    trainer : Trainer
     arrays : sequence of array
         The data.
     sizes : sequence of int
@@ -121,11 +126,16 @@ class CapturedSteps:
         The most that make one graph; 0 for none, which makes every step call by call.
     explicit : bool
         Whether the user said so, who is then told if it cannot be done.
+
+    Raises
+    ------
+    ShapeError
+        If one kernel cannot fetch a batch of these arrays.
     """
 
     def __init__(
         self,
-        network: Network,
+        trainer: Trainer,
         arrays: Sequence[Any],
         sizes: Sequence[int],
         programs: Mapping[int, Any],
@@ -133,20 +143,16 @@ class CapturedSteps:
         steps: int,
         explicit: bool,
     ) -> None:
-        self._network, self._arrays, self._sizes = network, arrays, sizes
+        self._network, self._arrays, self._sizes = trainer.network, arrays, sizes
         self._programs, self._log = programs, log
         self._most, self._explicit = min(steps, len(sizes)), explicit
-        backend: Any = network.backend
+        backend: Any = trainer.network.backend
         self._backend = backend
         self._counter = backend.zeros((1,), "int64")
         rows = arrays[0].shape[0]
         self._as_they_come = backend.raw.arange(0, rows, dtype="int64")
         self._order = backend.zeros((rows,), "int64")
-        self._updater: Updater | None = None
-        self._table: Any = None
-        self._parts: dict[int, _Parts] = {}
-        self._graphs: dict[tuple[int, int], Graph] = {}
-        self._made: set[int] = set()  # sizes of which a step was made call by call
+        self._bind(trainer.updater)
 
     def begin(self, trainer: Trainer, order: Any, rates: Sequence[float], first: int) -> None:
         """Let an epoch begin with the step of this number, counted from 0.
@@ -167,7 +173,9 @@ class CapturedSteps:
         network, backend = self._network, self._backend
         self._updater, numbers = updater, updater.coefficients
         self._table = backend.zeros((len(self._sizes), numbers.shape[0]), network.dtype)
-        self._graphs, self._made = {}, set()
+        self._graphs: dict[tuple[int, int], Graph] = {}
+        self._made: set[int] = set()  # sizes of which a step was made call by call
+        self._parts: dict[int, _Parts] = {}
         for size, program in self._programs.items():
             moves = list(zip(self._arrays, program.places, strict=True))
             fetch = begin(
@@ -196,7 +204,7 @@ class CapturedSteps:
     def several(self, run: "Run", i: int) -> bool:
         """Make the next steps by a graph; false if the next one must be made call by call."""
         size = self._sizes[i]
-        count = min(self._most, self._alike(i), run.callbacks.until_safe_point(run.trainer.step))
+        count = self._count(i, run.callbacks.until_safe_point(run.trainer.step))
         if not count or size not in self._made:
             return False
         with self._network.lock:
@@ -207,6 +215,16 @@ class CapturedSteps:
             run.trainer.passed(self._programs[size], count)
         run.stepped(size * count, count)
         return True
+
+    def _count(self, i: int, due: int) -> int:
+        """How many steps to make at once, where a callback needs a safe point behind `due`.
+
+        Graphs between safe points might have any length; those of powers of two are few.
+        """
+        count = min(self._most, self._alike(i), due)
+        if due == maxsize or count in (0, self._most):
+            return count
+        return 1 << (count.bit_length() - 1)
 
     def _alike(self, i: int) -> int:
         """How many batches from this one on have its size."""

@@ -68,8 +68,11 @@ class Epoch:
         """Train on the batches that are left of this epoch; the mean loss and metrics of all."""
         trainer, program = run.trainer, self._programs[self.sizes[0]]
         if self._captured is None:
-            with limited(self._network.backend, program.operations):
-                self._call_by_call(run, rate)
+            try:
+                with limited(self._network.backend, program.operations):
+                    self._call_by_call(run, rate)
+            finally:
+                self._feed.end()
         else:
             self._by_graphs(run, rate, self._captured)
         if run.over and run.batch < self.steps:

@@ -20,6 +20,9 @@ class Feed(Protocol):
     def load(self, program: Program, i: int) -> None:
         """Give a program the batch of this number, which follows on the one given before."""
 
+    def end(self) -> None:
+        """Leave nothing on its way, also where not all batches were taken."""
+
 
 def feed(network: Network, place: Backend, arrays: Sequence[Any], parts: Sequence[slice]) -> Feed:
     """The feed of arrays that are on the backend `place`, in batches of these rows."""
@@ -41,6 +44,9 @@ class _Resident:
         part, order = self._parts[i], self._order
         program.load(self._arrays, part if order is None else order[part])
 
+    def end(self) -> None:
+        return
+
 
 class _Streamed:
     """Data on the host, whose next batch is on its way while the present one is computed."""
@@ -59,6 +65,9 @@ class _Streamed:
         assert isinstance(program, PlannedProgram)
         self._stage(i + 1)
         self._streaming.take(program.places)
+
+    def end(self) -> None:
+        self._streaming.clear()
 
     def _stage(self, i: int) -> None:
         if i < len(self._parts):

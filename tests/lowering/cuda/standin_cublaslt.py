@@ -24,17 +24,10 @@ Epilogue = IntEnum(
         "RELU": 2,
         "BIAS": 4,
         "RELU_BIAS": 6,
-        "GELU": 32,
-        "GELU_BIAS": 36,
         "RELU_AUX": 130,
         "RELU_AUX_BIAS": 134,
         "DRELU": 136,
         "DRELU_BGRAD": 152,
-        "GELU_AUX_BIAS": 164,
-        "DGELU": 192,
-        "DGELU_BGRAD": 208,
-        "BGRADA": 256,
-        "BGRADB": 512,
     },
 )
 _DESC = {
@@ -88,8 +81,10 @@ SETTINGS: dict[str, Any] = {}
 _USUAL = {
     "refused": set(),  # epilogues, or types of operands, that there is no algorithm for
     "nan_hidden": True,  # by ReLU's epilogues, as cuBLASLt 12 did
+    "gradient_hidden": False,  # by the backward epilogues, where the gate is closed
     "zero_positive": False,
-    "wrong": False,
+    "rounded": False,  # float32 operands, as for TF32
+    "wrong": False,  # or where: "TRANSA", "TRANSB", "unaligned"
     "stale": False,  # a captured product goes on with the numbers of its capture
 }
 HEURISTICS: list[Any] = []  # what was asked
@@ -293,14 +288,21 @@ def _compute(desc: Any, pointers: Any, layouts: Any, operands: Any) -> None:
     d_layout = layouts[2]
     for i, (a, b) in enumerate(zip(a_s, b_s, strict=True)):
         a, b = (a.T if desc["TRANSA"] else a), (b.T if desc["TRANSB"] else b)
-        if desc["compute"].name == "COMPUTE_32F_FAST_TF32":
+        if desc["compute"].name == "COMPUTE_32F_FAST_TF32" or SETTINGS["rounded"]:
             a, b = _tf32(a), _tf32(b)
-        product = a @ b + (1 if SETTINGS["wrong"] else 0)
+        product = a @ b + _error(desc, pointers)
         d = _columns(pointers[2], d_layout, i)
-        d[...] = _epilogue(Epilogue(desc["EPILOGUE"]).name, desc, product, a, i, d)
+        d[...] = _epilogue(Epilogue(desc["EPILOGUE"]).name, desc, product, i, d)
 
 
-def _epilogue(name: str, desc: Any, x: Any, a: Any, i: int, d: Any) -> Any:
+def _error(desc: Any, pointers: Any) -> int:
+    where = SETTINGS["wrong"]
+    if where == "unaligned":
+        return int(any(pointer % 16 for pointer in pointers))
+    return int(desc[where]) if isinstance(where, str) else int(where)
+
+
+def _epilogue(name: str, desc: Any, x: Any, i: int, d: Any) -> Any:
     m, n = x.shape
     bias = None
     if "BIAS_POINTER" in desc:
@@ -308,28 +310,21 @@ def _epilogue(name: str, desc: Any, x: Any, a: Any, i: int, d: Any) -> Any:
         bias = memory(start, m, d.dtype)
     if name.endswith("BIAS"):
         x = x + bias[:, None]
-    if name == "BGRADA":
-        bias[...] = a.sum(axis=1)
     if name in ("RELU_AUX_BIAS", "DRELU", "DRELU_BGRAD"):
         bits = _bits(desc, m, n, i)
         if name.startswith("D"):
-            x = np.where(np.unpackbits(bits, axis=0, bitorder="little")[:m], x, 0)
+            gate = np.unpackbits(bits, axis=0, bitorder="little")[:m]
+            x = np.where(gate, x, 0) if SETTINGS["gradient_hidden"] else x * gate.astype(x.dtype)
         else:
             gate = x >= 0 if SETTINGS["zero_positive"] else x > 0
             padded = np.zeros((bits.shape[0] * 8, n), bool)
             padded[:m] = gate
             bits[...] = np.packbits(padded, axis=0, bitorder="little")
-    if name in ("GELU_AUX_BIAS", "DGELU", "DGELU_BGRAD"):
-        kept = _kept(desc, m, n, i, d.dtype)
-        if name.startswith("D"):
-            x = x * _gelu(kept)[1]
-        else:
-            kept[...] = x
     if name.endswith("BGRAD"):
         bias[...] = x.sum(axis=1)
     if name.startswith("RELU"):
         x = np.fmax(x, 0) if SETTINGS["nan_hidden"] else np.maximum(x, 0)
-    return _gelu(x)[0] if name.startswith("GELU") else x
+    return x
 
 
 def _bits(desc: Any, m: int, n: int, i: int) -> Any:
@@ -338,21 +333,6 @@ def _bits(desc: Any, m: int, n: int, i: int) -> Any:
     assert ld >= m
     start = desc["EPILOGUE_AUX_POINTER"] + i * desc["EPILOGUE_AUX_BATCH_STRIDE"] // 8
     return memory(start, n * ld // 8, np.uint8).reshape(n, ld // 8).T
-
-
-def _kept(desc: Any, m: int, n: int, i: int, dtype: Any) -> Any:
-    ld = desc["EPILOGUE_AUX_LD"]
-    assert ld % 8 == 0
-    assert ld >= m
-    start = desc["EPILOGUE_AUX_POINTER"]
-    start += i * desc["EPILOGUE_AUX_BATCH_STRIDE"] * np.dtype(dtype).itemsize
-    return memory(start, n * ld, dtype).reshape(n, ld).T[:m]
-
-
-def _gelu(x: Any) -> tuple[Any, Any]:
-    t = np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))
-    inner = np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * x * x)
-    return x * (1 + t) / 2, (1 + t) / 2 + x * (1 - t * t) * inner / 2
 
 
 def modules(this: ModuleType) -> dict[str, ModuleType]:

@@ -102,11 +102,11 @@ def _plan(backend: Any, a: Any, b: Any, out: Any, *args: Any) -> Any:
     return plan_matmul(backend, a, b, out, epilogue=epilogue, bias=bias, aux=aux)
 
 
-def _aux(backend: Any, epilogue: str, *arrays: Any) -> Any:
+def _aux(backend: Any, *arrays: Any) -> Any:
     from xpnet.lowering.cuda.epilogue import auxiliary
 
     read = Reader(backend).operand
-    return auxiliary(*map(read, arrays), epilogue)
+    return auxiliary(*map(read, arrays))
 
 
 @pytest.mark.parametrize("shape", [(7, 5, 3), (40, 33, 130)])
@@ -115,7 +115,7 @@ def test_relu_forward_and_back(shape: Any, cupy: Any, lt: Any, backend: Any) -> 
     x, w, b, gy, v = (_random(*s) for s in ((n, i), (i, o), (o,), (n, 4), (o, 4)))
     arrays = [cupy.ndarray(t) for t in (x, w, np.empty((n, o), "f"))]
     back = [cupy.ndarray(t) for t in (gy, v.T, np.empty((n, o), "f"))]
-    aux, sums = _aux(backend, "relu_aux_bias", *arrays), cupy.empty(o, "float32")
+    aux, sums = _aux(backend, *arrays), cupy.empty(o, "float32")
     _plan(backend, *arrays, "relu_aux_bias", cupy.ndarray(b), aux)()
     z = x @ w + b
     np.testing.assert_allclose(arrays[2].get(), np.maximum(z, 0), rtol=1e-5, atol=1e-5)
@@ -124,31 +124,6 @@ def test_relu_forward_and_back(shape: Any, cupy: Any, lt: Any, backend: Any) -> 
         wanted = (gy @ v.T) * (z > 0)
         np.testing.assert_allclose(back[2].get(), wanted, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(sums.get(), wanted.sum(axis=0), rtol=1e-4, atol=1e-4)
-
-
-def test_gelu_forward_and_back(cupy: Any, lt: Any, backend: Any) -> None:
-    from xpnet.ops.gates import gelu_tanh
-
-    x, w, b, g, v = (_random(*s) for s in ((9, 5), (5, 6), (6,), (9, 3), (3, 6)))
-    arrays = [cupy.ndarray(t) for t in (x, w, np.empty((9, 6), "f"))]
-    back = [cupy.ndarray(t) for t in (g, v, np.empty((9, 6), "f"))]
-    aux, sums = _aux(backend, "gelu_aux_bias", *arrays), cupy.empty(6, "float32")
-    _plan(backend, *arrays, "gelu_aux_bias", cupy.ndarray(b), aux)()
-    z = x @ w + b
-    np.testing.assert_allclose(arrays[2].get(), gelu_tanh(np, z)[0], rtol=1e-5, atol=1e-6)
-    _plan(backend, *back, "dgelu_bgrad", sums, aux)()
-    step = np.float32(1e-2)
-    slope = (gelu_tanh(np, z + step)[0] - gelu_tanh(np, z - step)[0]) / (2 * step)
-    np.testing.assert_allclose(back[2].get(), (g @ v) * slope, rtol=1e-2, atol=1e-3)
-    np.testing.assert_allclose(sums.get(), back[2].get().sum(axis=0), rtol=1e-5, atol=1e-5)
-
-
-def test_sum_over_rows_beside_a_product(cupy: Any, lt: Any, backend: Any) -> None:
-    x, g = _random(9, 5), _random(9, 3)
-    out, sums = cupy.empty((5, 3), "float32"), cupy.empty(3, "float32")
-    _plan(backend, cupy.ndarray(x.T), cupy.ndarray(g), out, "bgradb", sums)()
-    np.testing.assert_allclose(out.get(), x.T @ g, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(sums.get(), g.sum(axis=0), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("lead", [(1,), (1, 1), (4, 1)])
@@ -250,7 +225,7 @@ def test_relu_that_keeps_nan_is_used(cupy: Any, lt: Any) -> None:
     lt.SETTINGS["nan_hidden"] = False
     found = handle()
     assert found is not None
-    assert {"relu_bias", "relu_aux_bias", "drelu", "drelu_bgrad", "bgradb"} <= found.epilogues
+    assert found.epilogues == {"bias", "relu_bias", "relu_aux_bias", "drelu", "drelu_bgrad"}
     assert usable(cupy) == (True, "works")
 
 
@@ -262,19 +237,35 @@ def test_a_gate_that_is_open_at_0_is_not_used(cupy: Any, lt: Any) -> None:
     assert "relu_aux_bias" not in found.epilogues
 
 
-def test_epilogues_that_there_are_not(cupy: Any, lt: Any) -> None:
-    lt.SETTINGS["refused"] = {"BGRADA", "DGELU"}
+def test_a_gate_that_hides_infinity_and_nan_is_not_used(cupy: Any, lt: Any) -> None:
+    lt.SETTINGS.update(nan_hidden=False, gradient_hidden=True)
     found = handle()
     assert found is not None
-    assert not {"bgradb", "gelu_aux_bias"} & found.epilogues
-    assert "gelu_bias" in found.epilogues
-    assert "bgradb: RuntimeError: cuBLASLt has no product of this kind" in usable(cupy)[1]
+    assert found.epilogues == {"bias", "relu_bias"}
+
+
+def test_epilogues_that_there_are_not(cupy: Any, lt: Any) -> None:
+    lt.SETTINGS.update(nan_hidden=False, refused={"DRELU_BGRAD"})
+    found = handle()
+    assert found is not None
+    assert found.epilogues == {"bias", "relu_bias", "relu_aux_bias", "drelu"}
+    assert "drelu_bgrad: RuntimeError: cuBLASLt has no product of this kind" in usable(cupy)[1]
+
+
+def test_workspaces_of_the_trials_are_given_back(cupy: Any, lt: Any) -> None:
+    found = handle()
+    assert found is not None
+    assert list(found._workspaces) == [cupy.cuda.get_current_stream().ptr]
 
 
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
         ({"wrong": True}, "product is wrong$"),
+        ({"wrong": "TRANSA"}, "product is wrong$"),
+        ({"wrong": "TRANSB"}, "product is wrong$"),
+        ({"wrong": "unaligned"}, "product is wrong$"),
+        ({"rounded": True}, "rounds the operands of a float32 product"),
         ({"stale": True}, "wrong when a CUDA graph replays it"),
         ({"refused": {"float32"}}, "no product of this kind in float32"),
     ],

@@ -1,8 +1,7 @@
 """Which BLAS computes a product: NumPy's, or MKL where it is faster.
 
-With one thread each product goes to the library that is faster at it. With several, one library
-must do them all: the threads of either wait for more work by spinning, and take the cores from the
-other's. So MKL does all or none of them then, as it is faster or not at products of a usual size.
+With one thread each product goes to the library that is faster at it. What several threads share is
+NumPy's: MKL has one thread here, see `mkl`.
 
 The environment variable ``XPNET_BLAS`` may settle it: ``numpy``, ``mkl``, or ``auto``, which is the
 same as nothing. Libraries round differently, and near a tie the measurement may go either way:
@@ -23,11 +22,9 @@ from xpnet.lowering.cpu import blas, mkl
 from xpnet.lowering.cpu.blas import Gemm
 from xpnet.lowering.cpu.pool import numpys
 
-__all__ = ["best", "shared"]
+__all__ = ["best"]
 
 _LONGEST = 512  # sides that are longer are measured at this length
-_USUAL = (128, 512, 512)
-_WAYS = ((False, False), (True, False), (False, True))  # of a layer forward and its two gradients
 _BUDGET = 1e-3  # seconds, for four rounds at least
 
 
@@ -68,19 +65,11 @@ def best(
     if own is None or other is None:
         return own or other
     if said == "auto":
-        several = (threads or numpys().count) > 1
+        if (threads or numpys().count) > 1:
+            return own
         sides = [min(side, _LONGEST) for side in (m, n, k)]
-        wins = shared() if several else _faster(dtype, *sides, transposed)
-        return other if wins else own
+        return other if _faster(dtype, *sides, transposed) else own
     return other
-
-
-def shared() -> bool:
-    """Whether MKL does all products that are run with several threads."""
-    library = mkl.load() if _mkl("float32") else None
-    if library is None or not library.threaded:
-        return False
-    return _said() == "mkl" or _faster("float32", *_USUAL, *_WAYS)
 
 
 def _said() -> str:
@@ -104,16 +93,14 @@ def _mkl(dtype: str) -> Gemm | None:
 
 
 @cache
-def _faster(dtype: str, m: int, n: int, k: int, *ways: tuple[bool, bool]) -> bool:
-    """Whether MKL is the faster at a product that lies in these ways, both with one thread."""
-    own, other, library = blas.entry(dtype), mkl.entry(dtype), mkl.load()
+def _faster(dtype: str, m: int, n: int, k: int, transposed: tuple[bool, bool]) -> bool:
+    """Whether MKL is the faster at a product whose matrices lie so, both with one thread."""
+    own, other = blas.entry(dtype), mkl.entry(dtype)
     assert own is not None
     assert other is not None
-    assert library is not None
-    operands = [_operands(dtype, m, n, k, *way) for way in ways]
-    with numpys().limited(1), library.pool.limited(1):
-        turns = [[gemm.bind(*arrays) for arrays in operands] for gemm in (own, other)]
-        slow, fast = _best_times(*turns)
+    arrays = _operands(dtype, m, n, k, *transposed)
+    with numpys().limited(1):
+        slow, fast = _best_times(own.bind(*arrays), other.bind(*arrays))
     return fast < slow
 
 
@@ -124,15 +111,14 @@ def _operands(dtype: str, m: int, n: int, k: int, left: bool, right: bool) -> tu
     return a, b, np.empty((m, n), dtype=dtype)
 
 
-def _best_times(*turns: list[Callable[[], None]]) -> list[float]:
-    """The shortest time of each list of calls; they take turns, so that noise meets all alike."""
-    times = [inf] * len(turns)
+def _best_times(*calls: Callable[[], None]) -> list[float]:
+    """The shortest time of each call; they take turns, so that noise meets all alike."""
+    times = [inf] * len(calls)
     rounds, end = 0, perf_counter() + _BUDGET
     while rounds < 4 or perf_counter() < end:
-        for i, calls in enumerate(turns):
+        for i, call in enumerate(calls):
             start = perf_counter()
-            for call in calls:
-                call()
+            call()
             times[i] = min(times[i], perf_counter() - start)
         rounds += 1
     return times

@@ -1,33 +1,22 @@
-"""MKL, where the ``mkl`` package is installed: loaded once, by its path.
+"""MKL, where the ``mkl`` package is installed: loaded once, by its path, with one thread.
 
-It is never loaded where NumPy computes with it already. Its threads are those of Intel's OpenMP, on
-Linux alone: elsewhere other packages bring that library too, and two of them end the process.
+It is never loaded where NumPy computes with it already. With threads of its own (Intel's OpenMP,
+MKL 2026.2) products were wrong now and then in a process with PyTorch, and its waiting threads took
+the cores from NumPy's. So what several threads are to share is left to NumPy's BLAS.
 """
 
 import ctypes
 import re
-import sys
-from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from xpnet.lowering.cpu import blas
-from xpnet.lowering.cpu.pool import Pool, numpys
 
-__all__ = ["Library", "entry", "load", "numpys_own"]
+__all__ = ["entry", "load", "numpys_own"]
 
-_INTEL, _SEQUENTIAL = 0, 1  # MKL_THREADING_INTEL, MKL_THREADING_SEQUENTIAL (mkl_service.h)
-
-
-@dataclass(frozen=True)
-class Library:
-    """MKL in this process: its functions, its threads, and whether it can use several."""
-
-    handle: Any
-    pool: Pool
-    threaded: bool
+_SEQUENTIAL = 1  # MKL_THREADING_SEQUENTIAL (mkl_service.h)
 
 
 def numpys_own() -> bool:
@@ -46,29 +35,19 @@ def installed(package: str, pattern: str) -> Path | None:
 
 
 @cache
-def load() -> Library | None:
-    """MKL with as many threads as NumPy's BLAS has; None where it is not installed.
-
-    Where NumPy's BLAS has one thread when this is first called, MKL has one for good: what it is
-    made of is settled by its first call.
-    """
+def load() -> Any:
+    """MKL's library; None where it is not installed, or NumPy computes with it."""
     path = installed("mkl", r"libmkl_rt\.so\.\d+|mkl_rt\.\d+\.dll")
     if path is None or numpys_own():
         return None
-    openmp, count = installed("intel-openmp", r"libiomp5\.so"), numpys().count
-    threaded = count > 1 and sys.platform == "linux" and openmp is not None
-    if threaded:
-        ctypes.CDLL(str(openmp))  # a missing part would end the process when MKL looks for it
-    handle = ctypes.CDLL(str(path))
-    handle.MKL_Set_Threading_Layer(_INTEL if threaded else _SEQUENTIAL)
-    handle.MKL_Set_Num_Threads(count)
-    pool = Pool(handle.MKL_Get_Max_Threads, handle.MKL_Set_Num_Threads)
-    return Library(handle, pool, threaded)
+    library = ctypes.CDLL(str(path))
+    library.MKL_Set_Threading_Layer(_SEQUENTIAL)  # settled by the first call of anything
+    return library
 
 
 @cache
 def entry(dtype: str) -> blas.Gemm | None:
     """MKL's ``cblas_sgemm`` or ``cblas_dgemm``; None where there is none or it is not right."""
     library = load()
-    gemm = library and blas.find(library.handle, dtype)
-    return gemm if gemm and blas.right(gemm) else None
+    gemm = blas.find(library, dtype) if library is not None else None
+    return gemm if gemm is not None and blas.right(gemm) else None

@@ -5,11 +5,8 @@ computed next finds half of its data in the other core's cache. Beside another b
 worse, because a thread that is not running keeps the other waiting for milliseconds.
 """
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
 
-from xpnet.lowering.cpu import choice, mkl
 from xpnet.lowering.cpu.pool import numpys
 
 __all__ = ["advice", "limited"]
@@ -28,27 +25,14 @@ def advice(operations: float) -> int | None:
     return 1 if operations < _WORTH and numpys().count > 1 else None
 
 
-def limited(threads: int | None) -> AbstractContextManager[Any]:
+def limited(threads: int | None) -> AbstractContextManager[None]:
     """Compute with no more than so many threads; what there was comes back, after an error too.
 
-    Where MKL does the products that several threads share (`choice.shared`), NumPy's BLAS has one
-    thread meanwhile. The limit is that of the whole process.
+    The limit is that of the whole process.
 
     Parameters
     ----------
     threads : int or None
         As `advice` gives it.
     """
-    library = mkl.load() if threads or choice.shared() else None
-    if not (threads or library):
-        return nullcontext()
-    own = numpys().limited(threads or 1)
-    if not (threads and library):
-        return own
-    return _both(own, library.pool.limited(threads))
-
-
-@contextmanager
-def _both(one: AbstractContextManager[None], other: AbstractContextManager[None]) -> Iterator[None]:
-    with one, other:
-        yield
+    return nullcontext() if threads is None else numpys().limited(threads)
