@@ -8,7 +8,7 @@ What cannot be read stays the call that it is, so nothing depends on being read.
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
+from functools import cache, partial
 from logging import getLogger
 from typing import Any
 
@@ -20,7 +20,7 @@ from xpnet.lowering.loop import Loop
 from xpnet.lowering.memory import EVERYTHING, Intervals
 from xpnet.lowering.reading import Reader
 
-__all__ = ["Loop", "Reader", "fuse", "largest_product", "limited", "lower"]
+__all__ = ["Loop", "Reader", "fuse", "largest_product", "limited", "limiter", "lower"]
 
 
 def lower(
@@ -71,7 +71,7 @@ def largest_product(backend: PlannedBackend, calls: Iterable[Call]) -> int:
     return max(map(reader.operations, calls), default=0)
 
 
-def limited(backend: Backend, operations: int) -> AbstractContextManager[Any]:
+def limited(backend: Backend, operations: int) -> AbstractContextManager[None]:
     """Compute what follows with no more threads than its largest product is worth.
 
     Parameters
@@ -81,8 +81,13 @@ def limited(backend: Backend, operations: int) -> AbstractContextManager[Any]:
     operations : int
         From `largest_product`.
     """
+    return limiter(backend, operations)()
+
+
+def limiter(backend: Backend, operations: int) -> Callable[[], AbstractContextManager[None]]:
+    """What makes `limited` for one number of operations, as often as it is needed."""
     if backend.name != "numpy":
-        return nullcontext()
+        return nullcontext
     from xpnet.lowering.cpu import threads
 
-    return threads.limited(threads.advice(operations))
+    return partial(threads.limited, threads.advice(operations))
