@@ -130,7 +130,7 @@ def test_a_model_that_the_library_saved(run, tmp_path, table):
 def test_digits(run, tmp_path):
     pytest.importorskip("sklearn", reason="digits come with scikit-learn")
     path = tmp_path / "digits.safetensors"
-    run("train", "digits", "--epochs", 3, "--hidden", 32, "--save", path)
+    run("train", "digits", "--epochs", 3, "--hidden", 32, "--learning-rate", 0.002, "--save", path)
     _, _, X, y = xn.datasets.digits()
     np.savez(tmp_path / "t.npz", X=X, y=y)
     measured = json.loads(run("evaluate", path, tmp_path / "t.npz", "--json").out)
