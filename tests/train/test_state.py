@@ -8,6 +8,7 @@ import pytest
 
 import xpnet as xn
 from xpnet.backends.generic import GenericBackend
+from xpnet.train.computation import Spec
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(40, 4)).astype("float32"), RNG.integers(0, 3, 40)
@@ -112,3 +113,18 @@ def make_twice():
     model = make()
     model.fit(X, Y, epochs=1)
     return model.fit(X, Y, epochs=1)["loss"][0]
+
+
+def test_a_run_that_was_broken_off_does_not_leave_its_data_behind():
+    """A large batch is read where it lies; what is loaded next must be read instead."""
+    model = xn.MLP([400, 8, 3]).build()
+    X = np.random.default_rng(0).normal(size=(200, 400)).astype("float32")
+    first, second = model.predict(X[:100], batch_size=100), model.predict(X[100:], batch_size=100)
+    program = model.network.program(Spec("predict", 100))
+    program.load([X], slice(0, 100))  # Ctrl-C comes here
+    program.load([X], np.arange(100, 200))
+    program.run()
+    np.testing.assert_array_equal(program.output(), second)
+    program.load([X], slice(0, 100))
+    program.run()
+    np.testing.assert_array_equal(program.output(), first)

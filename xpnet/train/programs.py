@@ -97,6 +97,7 @@ class PlannedProgram:
         return given
 
     def load(self, arrays: Sequence[Any], index: Any) -> None:
+        self._return()  # what a run that was broken off left
         if isinstance(index, slice):
             inputs = self.computation.graph.inputs
             for value, array, place in zip(inputs, arrays, self.places, strict=True):
@@ -111,7 +112,11 @@ class PlannedProgram:
 
     def run(self) -> None:
         self.plan.run()
-        while self._lent:  # so that nothing points to the data when they may be gone
+        self._return()
+
+    def _return(self) -> None:
+        """Read from the own places again: the data that were lent may soon be gone."""
+        while self._lent:
             self.plan.read_from(*self._lent.pop())
 
     def commit(self) -> None:
