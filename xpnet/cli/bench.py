@@ -4,6 +4,7 @@ import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median, quantiles
@@ -243,5 +244,5 @@ def _epoch(
         backend=backend,
         dtype=arguments.dtype,
     )
-    fit = lambda: model.fit(X, y, epochs=1, batch_size=batch, verbose=False)  # noqa: E731
+    fit = partial(model.fit, X, y, epochs=1, batch_size=batch, verbose=False)
     return lambda: _timed(fit, backend) / steps

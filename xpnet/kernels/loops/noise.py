@@ -1,9 +1,9 @@
 """Noise where calls are fused into loops: the random words by one call, the rest by loops."""
 
-from math import pi
 from typing import Any
 
 from xpnet import ops, random
+from xpnet.kernels.out.noise import add_normal
 from xpnet.kernels.recorder import Recorder, kernel
 from xpnet.ops.noise import least_kept
 from xpnet.typing import Namespace
@@ -56,21 +56,4 @@ def gaussian_noise(
     words = _words(k, 2 * pairs, step, seed, stream)[: 2 * pairs]
     z = k.scratch(out, words.shape, "float64")
     k(k.raw.copyto, z, words)
-    k(k.raw.add, z, 0.5, out=z)
-    k(k.raw.multiply, z, 2.0**-32, out=z)
-    radius, angle, sine = z[:pairs], z[pairs:], k.scratch(out, (pairs,), "float64")
-    k(k.raw.log, radius, out=radius)
-    k(k.raw.multiply, radius, -2.0, out=radius)
-    k(k.raw.sqrt, radius, out=radius)
-    k(k.raw.multiply, angle, 2.0 * pi, out=angle)
-    k(k.backend.xp.sin, angle, out=sine)
-    k(k.backend.xp.cos, angle, out=angle)
-    k(k.raw.multiply, angle, radius, out=angle)
-    k(k.raw.multiply, sine, radius, out=radius)
-    noise = k.scratch(out)
-    flat = noise.reshape(-1)
-    k(k.raw.multiply, angle, std, out=angle)
-    k(k.raw.multiply, radius, std, out=radius)
-    k(k.raw.copyto, flat[:pairs], angle)
-    k(k.raw.copyto, flat[pairs:], radius[: flat.shape[0] - pairs])
-    k(k.raw.add, x, noise, out=out)
+    add_normal(k, out, x, z, std)

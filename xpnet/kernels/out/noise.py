@@ -10,7 +10,7 @@ from xpnet.kernels.recorder import Recorder, kernel
 from xpnet.ops.noise import least_kept
 from xpnet.random import MULTIPLIERS, Key, round_keys
 
-__all__: list[str] = []
+__all__ = ["add_normal"]
 
 _LOW, _HIGH = (0, 1) if byteorder == "little" else (1, 0)  # 32-bit halves of a 64-bit number
 
@@ -99,6 +99,12 @@ def gaussian_noise(
     for start, words in _philox(k, step, Key(seed, stream), blocks):
         for i, word in enumerate(words):
             k(k.raw.copyto, z[i * blocks + start :][: word.shape[0]], word)
+    add_normal(k, out, x, z, std)
+
+
+def add_normal(k: Recorder, out: Any, x: Any, z: Any, std: float) -> None:
+    """Record the sum of `x` and normal numbers made of the random words in `z`, in float64."""
+    pairs = -(-out.size // 2)
     k(k.raw.add, z, 0.5, out=z)
     k(k.raw.multiply, z, 2.0**-32, out=z)
     _record_box_muller(k, z[:pairs], z[pairs : 2 * pairs])

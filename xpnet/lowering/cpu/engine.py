@@ -19,7 +19,7 @@ from xpnet.lowering.loop import Loop, Statement, Value
 
 __all__ = ["Program", "Task", "compiled", "loop_task"]
 
-_I8, _I64 = ir.IntType(8), ir.IntType(64)
+_I64 = ir.IntType(64)
 _POINTER = _I64.as_pointer()
 _TASK = ir.FunctionType(ir.VoidType(), [_POINTER])
 
