@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from xpnet import backends, errors, ops
 from xpnet.graph import value_and_grad
+from xpnet.mlp import MLP
+from xpnet.model import Model
 from xpnet.nn import (
     ELU,
     GELU,
@@ -70,22 +72,20 @@ from xpnet.optim import (
     StepDecay,
     Warmup,
 )
-from xpnet.train import (
-    MLP,
+from xpnet.saving.loading import load
+from xpnet.saving.registry import register
+from xpnet.training.callbacks import (
     Callback,
     Checkpoint,
     CSVLog,
     EarlyStopping,
     GradientMonitor,
-    History,
     JSONLinesLog,
     KeepBest,
-    Model,
     ReduceOnPlateau,
     TensorBoard,
-    load,
-    register,
 )
+from xpnet.training.history import History
 from xpnet.version import __version__ as __version__
 
 if TYPE_CHECKING:

@@ -115,7 +115,7 @@ TINY = Scale(
     epochs=1,
     steps=20,
     seconds=0.01,
-    tests=["tests/train/test_gpu.py"],
+    tests=["tests/training/test_gpu.py"],
     examples=["celsius"],
 )
 

@@ -13,7 +13,7 @@ from xpnet.backends import get
 from xpnet.errors import ArgumentError, DivergedError, ShapeError
 from xpnet.lowering.cuda import gemm
 from xpnet.lowering.cuda.graph import Graph
-from xpnet.train import captured
+from xpnet.training import captured
 
 FEATURES, CLASSES = 5, 3
 RNG = np.random.default_rng(0)

@@ -9,8 +9,8 @@ import pytest
 import xpnet as xn
 from xpnet.backends import get
 from xpnet.backends.streaming import Streaming
+from xpnet.data.conversion import place_for
 from xpnet.errors import DataError, DivergedError
-from xpnet.train.arrays import place_for
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(75, 5)).astype("float32")

@@ -6,7 +6,7 @@ import pytest
 
 from xpnet.cli import main, plot
 from xpnet.errors import ArgumentError
-from xpnet.train import History
+from xpnet.training.history import History
 
 figure = pytest.importorskip("matplotlib.figure", reason="curves need matplotlib")
 

@@ -20,10 +20,10 @@ from xpnet.cli.bench_report import BELOW, Row, advise, described, draw, table
 from xpnet.errors import ArgumentError, BackendUnavailableError
 from xpnet.lowering.cpu.pool import numpys
 from xpnet.lowering.cpu.threads import advice
+from xpnet.mlp import MLP
 from xpnet.nn import activation
 from xpnet.optim import LBFGS, get_optimizer
-from xpnet.train import MLP
-from xpnet.train.saving.file import check_place
+from xpnet.saving.tensor_file import check_place
 
 __all__ = ["bench", "products"]
 

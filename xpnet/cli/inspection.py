@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from xpnet.cli.report import as_json
-from xpnet.train.saving.model import SLOTS, read_model
+from xpnet.saving.model_file import SLOTS, read_model
 
 __all__ = ["inspect"]
 

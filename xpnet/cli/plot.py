@@ -6,7 +6,7 @@ from typing import Any
 
 from xpnet.errors import ArgumentError
 from xpnet.optional import require
-from xpnet.train import History
+from xpnet.training.history import History
 
 __all__ = ["check", "draw", "save"]
 

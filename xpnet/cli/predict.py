@@ -15,7 +15,7 @@ from xpnet.cli.preprocessing import Preprocessing
 from xpnet.cli.report import Units, as_json
 from xpnet.cli.rows import read_features, read_rows
 from xpnet.errors import ArgumentError
-from xpnet.train import Model
+from xpnet.model import Model
 
 __all__ = ["evaluate", "predict"]
 

@@ -8,7 +8,9 @@ from typing import Any, TextIO
 
 from xpnet import __version__
 from xpnet.cli.source import Source
-from xpnet.train import Callback, History, Model
+from xpnet.model import Model
+from xpnet.training.callbacks import Callback
+from xpnet.training.history import History
 
 __all__ = ["Rows", "Units", "as_json", "describe", "results"]
 

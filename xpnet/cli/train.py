@@ -13,11 +13,13 @@ from xpnet.cli.defaults import LEARNING_RATE_SGD
 from xpnet.cli.report import Rows, Units, as_json, describe, results
 from xpnet.cli.source import Source, load
 from xpnet.errors import ArgumentError
+from xpnet.mlp import MLP
+from xpnet.model import Model
 from xpnet.nn import activation
 from xpnet.optim import get_optimizer
-from xpnet.train import MLP, Checkpoint, Model
-from xpnet.train.saving import checkpoints
-from xpnet.train.saving.file import check_place
+from xpnet.saving import checkpoints
+from xpnet.saving.tensor_file import check_place
+from xpnet.training.callbacks import Checkpoint
 
 __all__ = ["train"]
 

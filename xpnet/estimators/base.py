@@ -20,7 +20,7 @@ from xpnet.estimators.solvers import Rate, is_stochastic, keeps_best, make_optim
 from xpnet.estimators.split import held_out
 from xpnet.estimators.undo import undone_by_errors
 from xpnet.estimators.watch import Watch
-from xpnet.train import Model
+from xpnet.model import Model
 
 __all__ = ["BaseMLP"]
 

@@ -4,7 +4,8 @@ from copy import deepcopy
 from typing import Any
 
 from xpnet.estimators.data import Samples
-from xpnet.train import Callback, Model
+from xpnet.model import Model
+from xpnet.training.callbacks import Callback
 
 __all__ = ["FitCallbacks"]
 

@@ -17,8 +17,8 @@ from xpnet.errors import ArgumentError
 from xpnet.estimators.data import Samples, admit_inputs, check_library, library, on_host
 from xpnet.estimators.network import dense_names
 from xpnet.estimators.weights import Weights
+from xpnet.model import Model
 from xpnet.nn import Sequential
-from xpnet.train import Model
 
 __all__ = ["FittedMLP"]
 

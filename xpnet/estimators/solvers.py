@@ -6,8 +6,8 @@ from math import sqrt
 from typing import Any
 
 from xpnet.errors import ArgumentError
+from xpnet.model import Model
 from xpnet.optim import LBFGS, SGD, Adam, Optimizer, get_optimizer
-from xpnet.train import Model
 
 __all__ = ["InnerAdam", "Rate", "is_stochastic", "keeps_best", "make_optimizer"]
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from xpnet.estimators.data import Samples
 from xpnet.estimators.solvers import is_stochastic, keeps_best
-from xpnet.train import Callback, Model
+from xpnet.model import Model
+from xpnet.training.callbacks import Callback
 
 __all__ = ["Watch"]
 

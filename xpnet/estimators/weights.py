@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from xpnet.errors import ShapeError
-from xpnet.train import Model
+from xpnet.model import Model
 
 __all__ = ["Weights"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from xpnet.errors import GraphError, ShapeError
 from xpnet.exchange.torch_modules import BY_LAYER, Pair
 from xpnet.exchange.tree import Branch, Piece, joined, tree
-from xpnet.train import Model
+from xpnet.model import Model
 
 __all__ = ["COUNTER", "fill", "names", "on_host", "pair_of"]
 

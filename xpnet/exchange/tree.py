@@ -5,8 +5,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from xpnet.model import Model
 from xpnet.nn import Dense, Sequential
-from xpnet.train import Model
 
 __all__ = ["Branch", "Piece", "flat", "host", "joined", "tree"]
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from xpnet import ops
+from xpnet.engine.network import Network
 from xpnet.errors import ArgumentError, FormatError, GraphError
 from xpnet.exchange.onnx_fuse import fused
 from xpnet.exchange.onnx_ops import apply
@@ -17,10 +18,9 @@ from xpnet.exchange.tree import host
 from xpnet.graph import trace
 from xpnet.graph.interpret import constant
 from xpnet.kernels.terms import Underivable
+from xpnet.model import Model
 from xpnet.nn import Sequential
 from xpnet.optional import require
-from xpnet.train import Model
-from xpnet.train.network import Network
 
 __all__ = ["from_onnx", "to_onnx"]
 

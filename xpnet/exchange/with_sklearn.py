@@ -8,9 +8,9 @@ import numpy as np
 from xpnet import nn
 from xpnet.errors import ArgumentError, GraphError
 from xpnet.exchange.tree import flat, host, joined, tree
+from xpnet.model import Model
 from xpnet.nn import Dense, Loss, Sequential
 from xpnet.optional import require
-from xpnet.train import Model
 
 __all__ = ["from_sklearn", "to_sklearn"]
 

@@ -9,9 +9,9 @@ from xpnet.errors import ArgumentError
 from xpnet.exchange.torch_modules import BY_MODULE
 from xpnet.exchange.torch_state import COUNTER, fill, names, on_host, pair_of
 from xpnet.exchange.tree import Branch, Piece, flat, host, joined, tree
+from xpnet.model import Model
 from xpnet.nn import Sequential
 from xpnet.optional import require
-from xpnet.train import Model
 from xpnet.typing import Shape
 
 __all__ = ["from_torch", "to_torch", "to_torch_state_dict"]

@@ -11,10 +11,10 @@ import numpy as np
 from xpnet.arguments import count
 from xpnet.backends import resolve
 from xpnet.errors import ArgumentError, DataError, ShapeError
+from xpnet.model import Model
 from xpnet.optional import require
 from xpnet.plot.canvas import axes, color, numbers, on_host
 from xpnet.plot.labels import class_names, positions, vector
-from xpnet.train import Model
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

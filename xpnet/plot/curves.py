@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xpnet.errors import ArgumentError, DataError, UnknownNameError
 from xpnet.optional import require
 from xpnet.plot.canvas import COLORS, new_figure
-from xpnet.train import History
+from xpnet.training.history import History
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from xpnet.errors import ArgumentError, UnknownNameError
 from xpnet.graph import Graph
+from xpnet.model import Model
 from xpnet.optional import require
 from xpnet.plot.boxes import Box, boxes
 from xpnet.plot.canvas import inches, new_figure
 from xpnet.plot.layout import Layout, Point, arrange
-from xpnet.train import Model
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

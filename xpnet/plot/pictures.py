@@ -10,8 +10,8 @@ import numpy as np
 
 from xpnet.arguments import count
 from xpnet.errors import ArgumentError, ShapeError, UnknownNameError
+from xpnet.model import Model
 from xpnet.plot.canvas import axes, new_figure, numbers
-from xpnet.train import Model
 from xpnet.typing import Shape, size_of
 
 if TYPE_CHECKING:

@@ -1,0 +1,130 @@
+"""Copies, settings that stay what they were, memory, and numbers too small to matter."""
+
+import copy
+
+import array_api_strict
+import numpy as np
+import pytest
+
+import xpnet as xn
+from xpnet.backends.generic import GenericBackend
+from xpnet.engine.computation import Spec
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(40, 4)).astype("float32"), RNG.integers(0, 3, 40)
+
+
+def make(**settings):
+    return xn.MLP([4, 8, 3], **settings)
+
+
+@pytest.mark.parametrize("backend", ["numpy", array_api_strict], ids=["plan", "interpreter"])
+def test_a_deep_copy_shares_nothing(backend):
+    model = make(backend=backend, optimizer=xn.SGD(0.1, momentum=0.9))
+    model.fit(X, Y, epochs=2)
+    twin, before = copy.deepcopy(model), model.predict(X)
+    twin.optimizer.learning_rate = 0.5
+    twin.fit(X, Y, epochs=2)
+    np.testing.assert_array_equal(model.predict(X), before)
+    assert model.optimizer.rate(0) == 0.1
+    assert (model.epoch, twin.epoch) == (2, 4)
+
+
+def test_a_deep_copy_goes_on_as_the_original_would():
+    model = make()
+    model.fit(X, Y, epochs=2)
+    twin = copy.deepcopy(model)
+    assert twin.fit(X, Y, epochs=2)["loss"] == model.fit(X, Y, epochs=2)["loss"]
+
+
+def test_settings_of_an_optimizer_do_not_change_half():
+    model = make(optimizer=xn.Adam())
+    with pytest.raises(xn.errors.ArgumentError, match=r"model\.optimizer = xpnet\.Adam\(beta1="):
+        model.optimizer.beta1 = 0.5
+    assert repr(model.optimizer).startswith("Adam(learning_rate=")
+
+
+def test_a_new_optimizer_starts_with_empty_state():
+    model = make(optimizer=xn.SGD(0.1))
+    model.fit(X, Y, epochs=1)
+    model.optimizer = xn.Adam()
+    assert model.updater.step == 0
+    assert not any(v.any() for v in model.updater.slots.values())
+    assert np.isfinite(model.fit(X, Y, epochs=1)["loss"]).all()
+
+
+def test_parameters_cannot_be_assigned_by_name_in_vain():
+    model = make().build()
+    with pytest.raises(TypeError):
+        model.parameters["layers.0.weight"] = 0
+    model.parameters["layers.0.weight"][...] = 0
+    assert not model.state_dict()["layers.0.weight"].any()
+
+
+def memory_of(array):
+    """The array that owns an array's memory."""
+    while array.base is not None:
+        array = array.base
+    return array
+
+
+def test_programs_of_growing_batches_do_not_hold_old_memory():
+    model = make()
+    for rows in range(1, 40):
+        model.predict(X[:rows])
+    arena = memory_of(model.network.arena.memory)
+    for program in model.network._programs.values():
+        assert memory_of(program.output()) is arena
+
+
+@pytest.mark.parametrize("backend", ["numpy", GenericBackend(np)], ids=["plan", "interpreter"])
+def test_slots_of_units_without_gradient_do_not_become_denormal(backend):
+    """0.9 a step takes them there after some 800 steps, and a CPU is slow with such numbers."""
+    model = make(optimizer=xn.Adam(), backend=backend)
+    model.build().parameters["layers.0.bias"][
+        ...
+    ] = -100  # no unit is active: no gradient behind them
+    model.updater.slots["gradient_sum"][...] = 1e-3
+    model.updater.slots["square_sum"][...] = 1e-3
+    tiny, smallest = np.finfo("float32").tiny, []
+    for _ in range(1200):
+        model.train_on_batch(X, Y)
+        slot = np.abs(model.updater.slots["gradient_sum"])
+        smallest.append(slot[slot > 0].min())
+    assert min(smallest) >= tiny
+    assert (model.updater.slots["gradient_sum"] == 0).any()
+
+
+def test_the_device_of_the_data_is_followed():
+    device = array_api_strict.Device("device1")
+    x = array_api_strict.asarray(X, device=device)
+    y = array_api_strict.asarray(Y, device=device)
+    model = make()
+    model.fit(x, y, epochs=1)
+    assert model.predict(x).device == device
+    np.testing.assert_allclose(model.fit(x, y, epochs=1)["loss"],
+                               [make_twice()], rtol=1e-5)  # fmt: skip
+    with pytest.raises(xn.errors.DataError, match="devices"):
+        model.fit(x, array_api_strict.asarray(Y))
+
+
+def make_twice():
+    """The second epoch's loss on NumPy."""
+    model = make()
+    model.fit(X, Y, epochs=1)
+    return model.fit(X, Y, epochs=1)["loss"][0]
+
+
+def test_a_run_that_was_broken_off_does_not_leave_its_data_behind():
+    """A large batch is read where it lies; what is loaded next must be read instead."""
+    model = xn.MLP([400, 8, 3]).build()
+    X = np.random.default_rng(0).normal(size=(200, 400)).astype("float32")
+    first, second = model.predict(X[:100], batch_size=100), model.predict(X[100:], batch_size=100)
+    program = model.network.program(Spec("predict", 100))
+    program.load([X], slice(0, 100))  # Ctrl-C comes here
+    program.load([X], np.arange(100, 200))
+    program.run()
+    np.testing.assert_array_equal(program.output(), second)
+    program.load([X], slice(0, 100))
+    program.run()
+    np.testing.assert_array_equal(program.output(), first)

@@ -1,0 +1,232 @@
+"""A fit that goes on from a snapshot ends as the one that never stopped: to the bit."""
+
+import array_api_strict
+import numpy as np
+import pytest
+
+import xpnet as xn
+from xpnet.saving.fit_state import take
+
+
+class Stopped(Exception):
+    pass
+
+
+class StopAt(xn.Callback):
+    """Take a snapshot at a safe point, counted from 1, and break the fit off by an error."""
+
+    def __init__(self, count):
+        self.count, self.snapshot = count, None
+
+    def on_safe_point(self, model, run):
+        self.count -= 1
+        if self.count == 0:
+            self.snapshot = take(run)
+            raise Stopped
+
+
+def whole_and_resumed(make, data, count, callbacks=list, **fit):
+    """Histories, states and callbacks of an uninterrupted fit and of one that was broken off."""
+    fit = {"epochs": 3, "batch_size": 16, "validation_data": data} | fit
+    whole, own = make(), callbacks()
+    history = whole.fit(*data, callbacks=own, **fit)
+    stop = StopAt(count)
+    with pytest.raises(Stopped):
+        make().fit(*data, callbacks=[*callbacks(), stop], **fit)
+    resumed, later = make(), callbacks()
+    again = resumed.fit(*data, callbacks=later, resume_from=stop.snapshot, **fit)
+    return (whole, history, own), (resumed, again, later)
+
+
+def check(a, b):
+    (whole, history, _), (resumed, again, _) = a, b
+    assert again.columns == history.columns
+    for column in set(history.columns) - {"seconds"}:
+        assert again[column] == history[column], column
+    for name, array in whole.state_dict().items():
+        np.testing.assert_array_equal(
+            np.asarray(resumed.state_dict()[name]), np.asarray(array), err_msg=name
+        )
+    for name, slot in whole.updater.slots.items():
+        np.testing.assert_array_equal(np.asarray(resumed.updater.slots[name]), np.asarray(slot))
+    assert (resumed.epoch, resumed.updater.step) == (whole.epoch, whole.updater.step)
+
+
+@pytest.mark.parametrize("count", [1, 4, 6, 7])
+def test_every_part_of_the_library(entry, count):
+    """In the first step, in the middle, behind an epoch's last step, and behind the epoch."""
+    if isinstance(entry.optimizer(), xn.LBFGS):
+        pytest.skip("L-BFGS makes no single steps")
+    for dtype in ("float32", "float64"):
+        made = whole_and_resumed(lambda d=dtype: entry.model("numpy", d), entry.data(), count)
+        check(*made)
+
+
+def test_by_the_interpreter(zoo):
+    entry = next(e for e in zoo.ZOO if str(e) == "layer batch norm")
+    check(*whole_and_resumed(lambda: entry.model(array_api_strict), entry.data(), 9))
+
+
+def model_of():
+    return xn.MLP([6, 8, 3], dropout=0.2, optimizer=xn.SGD(0.5, momentum=0.9), seed=1)
+
+
+def like(**settings):
+    settings = {"optimizer": xn.SGD(0.5, momentum=0.9), "seed": 1} | settings
+    return xn.MLP([6, 8, 3], dropout=0.2, **settings)
+
+
+@pytest.fixture
+def data(zoo):
+    return zoo.ZOO[0].data()
+
+
+@pytest.mark.parametrize("count", [3, 11, 20])
+def test_callbacks_go_on_too(data, count):
+    def callbacks():
+        return [
+            xn.EarlyStopping("loss", patience=2, min_delta=0.02),
+            xn.KeepBest("val_accuracy"),
+            xn.ReduceOnPlateau("loss", factor=0.3, patience=1, min_delta=0.05),
+        ]
+
+    a, b = whole_and_resumed(model_of, data, count, callbacks, epochs=20)
+    check(a, b)
+    assert len(a[1]) < 20
+    for one, other in zip(a[2], b[2], strict=True):
+        assert {
+            k: v for k, v in vars(one).items() if k in ("best", "best_epoch", "reductions")
+        } == {k: v for k, v in vars(other).items() if k in ("best", "best_epoch", "reductions")}
+    np.testing.assert_array_equal(
+        a[2][1].state["layers.0.weight"], b[2][1].state["layers.0.weight"]
+    )
+
+
+@pytest.mark.parametrize("schedule", [xn.CosineDecay(0.1, 3), xn.StepDecay(0.1, every=1)])
+def test_schedules_go_on(data, schedule):
+    check(*whole_and_resumed(lambda: xn.MLP([6, 8, 3], optimizer=xn.SGD(schedule)), data, 7))
+
+
+def test_weights_and_no_shuffle(data):
+    w = np.linspace(0, 1, len(data[0]))
+    check(*whole_and_resumed(model_of, data, 8, sample_weight=w, shuffle=False))
+
+
+def test_a_second_fit_can_be_resumed(data):
+    def trained():
+        model = model_of()
+        model.fit(*data, epochs=2, batch_size=16)
+        return model
+
+    check(*whole_and_resumed(trained, data, 8))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m, d: (xn.MLP([6, 9, 3]), d, {}), "parameters there"),
+        (
+            lambda m, d: (like(optimizer="adam"), d, {}),
+            "optimizer there: SGD .*here: Adam",
+        ),
+        (lambda m, d: (m, (d[0][:50], d[1][:50]), {}), "rows there: 70; here: 50"),
+        (lambda m, d: (m, (d[0] + 1, d[1]), {}), "the checkpoint is of other data"),
+        (lambda m, d: (like(seed=2), d, {}), "seed there: 1; here: 2"),
+        (lambda m, d: (like(loss="focal"), d, {}), "loss there"),
+        (lambda m, d: (like(activation="tanh"), d, {}), "layers there"),
+        (lambda m, d: (like(optimizer=xn.SGD(0.5, momentum=0.8)), d, {}), "optimizer there"),
+        (lambda m, d: (m, d, {"shuffle": False}), "shuffle there"),
+        (lambda m, d: (m, d, {"class_weight": "balanced"}), "other data"),
+        (lambda m, d: (m, d, {"batch_size": 20}), "batches there"),
+        (lambda m, d: (m, d, {"callbacks": [xn.KeepBest("loss")]}), "callbacks"),
+    ],
+)
+def test_what_does_not_go_with_the_model_is_refused(data, change, message):
+    stop = StopAt(5)
+    with pytest.raises(Stopped):
+        model_of().fit(*data, epochs=3, batch_size=16, callbacks=[stop])
+    model, (X, y), more = change(model_of(), data)
+    model.build()
+    before = model.state_dict()
+    with pytest.raises(xn.errors.XpnetError, match=message):
+        model.fit(X, y, **{"epochs": 3, "batch_size": 16, "resume_from": stop.snapshot} | more)
+    for name, array in before.items():
+        np.testing.assert_array_equal(model.parameters[name], array)
+
+
+def test_more_epochs_than_before_train_longer(data):
+    stop = StopAt(9)
+    with pytest.raises(Stopped):
+        model_of().fit(*data, epochs=2, batch_size=16, callbacks=[stop])
+    longer = model_of().fit(*data, epochs=5, batch_size=16, resume_from=stop.snapshot)
+    assert longer["loss"] == model_of().fit(*data, epochs=5, batch_size=16)["loss"]
+
+
+@pytest.mark.parametrize("count", [3, 8, 14])
+def test_rates_that_callbacks_assign_go_on(data, count):
+    """By a function after an epoch, and in the middle of one; also with the same model again."""
+
+    class Halve(xn.Callback):
+        def on_step_end(self, model, step):
+            if step in (2, 7):
+                model.optimizer.learning_rate = model.optimizer.rate(0) / 2
+
+    def slower(model, epoch, logs):
+        model.optimizer.learning_rate = 0.1 * logs["loss"]
+
+    for make in (lambda: [slower], lambda: [Halve()]):
+        check(*whole_and_resumed(model_of, data, count, make, epochs=4))
+    stop, model = StopAt(count), model_of()
+    fit = {"epochs": 6, "batch_size": 16}
+    plateau = xn.ReduceOnPlateau("loss", factor=0.3, patience=0, min_delta=0.05)
+    with pytest.raises(Stopped):
+        model.fit(*data, callbacks=[plateau, stop], **fit)
+    model.optimizer.learning_rate = 9.0
+    again = model.fit(*data, callbacks=[plateau], resume_from=stop.snapshot, **fit)
+    own = xn.ReduceOnPlateau("loss", factor=0.3, patience=0, min_delta=0.05)
+    wanted = model_of().fit(*data, callbacks=[own], **fit)
+    assert again["learning_rate"] == wanted["learning_rate"]
+    assert again["loss"] == wanted["loss"]
+
+
+@pytest.mark.parametrize("kind", [xn.CSVLog, xn.JSONLinesLog])
+def test_logs_have_each_epoch_once(data, kind, tmp_path):
+    log = tmp_path / "log"
+
+    class Late(xn.Callback):  # dies two epochs behind the snapshot
+        def on_epoch_end(self, model, epoch, logs):
+            if epoch == 4:
+                raise Stopped
+
+    class Keep(StopAt):
+        def on_safe_point(self, model, run):
+            if self.count == 1:
+                self.snapshot = take(run)
+            self.count -= 1
+
+    keep = Keep(12)
+    with pytest.raises(Stopped):
+        model_of().fit(*data, epochs=6, batch_size=16, callbacks=[kind(log), keep, Late()])
+    model_of().fit(*data, epochs=6, batch_size=16, callbacks=[kind(log)], resume_from=keep.snapshot)
+    lines = log.read_text().splitlines()
+    epochs = [line.split(",")[0].removeprefix('{"epoch": ') for line in lines]
+    assert [e for e in epochs if e.isdecimal()] == list("123456")
+
+
+def test_a_refused_snapshot_leaves_the_logs(data, tmp_path):
+    stop, log = StopAt(3), tmp_path / "log.csv"
+    with pytest.raises(Stopped):
+        model_of().fit(*data, epochs=2, batch_size=16, callbacks=[stop])
+    log.write_text("epoch,loss\n1,2\n")
+    with pytest.raises(xn.errors.XpnetError, match="seed"):
+        like(seed=5).fit(*data, epochs=2, batch_size=16, resume_from=stop.snapshot,
+                         callbacks=[xn.CSVLog(log, overwrite=True)])  # fmt: skip
+    assert log.read_text() == "epoch,loss\n1,2\n"
+
+
+def test_the_gradient_monitor_keeps_its_rows(data):
+    def callbacks():
+        return [xn.GradientMonitor(every=2)]
+
+    a, b = whole_and_resumed(model_of, data, 8, callbacks)
+    assert str(a[2][0].rows) == str(b[2][0].rows)  # NaN is not equal to itself

@@ -1,0 +1,78 @@
+"""Class weights: how much the samples of each class count in the loss."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from xpnet.arguments import number
+from xpnet.backends import Backend, is_float
+from xpnet.backends.base import dtype_name
+from xpnet.data.targets import Data
+from xpnet.engine.network import Network
+from xpnet.errors import ArgumentError
+
+__all__ = ["with_class_weight"]
+
+
+def with_class_weight(network: Network, data: Data, class_weight: Any) -> Data:
+    """The data with each sample's weight multiplied by that of its class.
+
+    A sample with a probability of each class has the mean of the classes' weights.
+
+    Raises
+    ------
+    ArgumentError
+        If the loss has no classes, or the weights do not fit them.
+    """
+    if class_weight is None:
+        return data
+    share = _shares(network, data)
+    weights = _numbers(class_weight, share, data.place)
+    factor = share @ data.place.asarray(weights, network.dtype)
+    if data.place.synchronous and float(data.place.xp.max(factor)) == 0:
+        raise ArgumentError("class_weight is 0 for every sample: nothing would be learned.")
+    return Data(data.place, data.x, data.y, factor if data.w is None else data.w * factor)
+
+
+def _shares(network: Network, data: Data) -> Any:
+    """The probability of each class for each sample: (n, classes)."""
+    loss, xp, y = network.loss, data.place.xp, data.y
+    if loss.target == "binary" and network.output_shape == (1,):
+        return xp.concat([1 - y, y], axis=1)
+    if loss.target != "classes":
+        raise ArgumentError(
+            f"class_weight needs a loss with classes, not {loss.name!r} with outputs of shape "
+            f"{network.output_shape}: use sample_weight."
+        )
+    if is_float(dtype_name(y.dtype)):
+        return y
+    device = getattr(y, "device", None)
+    classes = xp.arange(network.output_shape[-1], dtype=y.dtype, device=device)
+    return xp.astype(xp.expand_dims(y, axis=-1) == classes, data.place.dtype(network.dtype))
+
+
+def _numbers(given: Any, share: Any, place: Backend) -> list[float]:
+    """One weight for each class."""
+    rows, classes = share.shape
+    if isinstance(given, str):
+        if given != "balanced":
+            raise ArgumentError(
+                f"class_weight must be 'balanced', a dict or a list, got {given!r}."
+            )
+        totals = place.to_numpy(place.xp.sum(share, axis=0)).tolist()
+        return [rows / (classes * t) if t else 0.0 for t in totals]
+    if isinstance(given, Mapping):
+        unknown = [key for key in given if key not in range(classes)]
+        if unknown:
+            raise ArgumentError(
+                f"class_weight names {', '.join(map(repr, unknown))}, but the classes are the "
+                f"whole numbers from 0 to {classes - 1}."
+            )
+        given = [given.get(j, 1.0) for j in range(classes)]
+    if not hasattr(given, "__len__") or len(given) != classes:
+        raise ArgumentError(
+            f"class_weight must be 'balanced', a dict or a list of {classes} numbers, got "
+            f"{given!r}."
+        )
+    if hasattr(given, "tolist"):
+        given = given.tolist()
+    return [number(f"class_weight of class {j}", w, 0) for j, w in enumerate(given)]

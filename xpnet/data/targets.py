@@ -1,0 +1,179 @@
+"""Data at the door: targets and weights are checked here; bad data never reaches a step."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from xpnet.backends import Backend, dtype_name, is_float
+from xpnet.data.conversion import cast, check_finite, check_rows, to_backend
+from xpnet.engine.computation import Spec
+from xpnet.engine.network import Network
+from xpnet.errors import DataError, DTypeError, ShapeError
+
+__all__ = ["Data", "Door"]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Checked arrays: inputs, targets and perhaps weights.
+
+    They are on the backend `place`: the network's, or NumPy if they do not fit there.
+    """
+
+    place: Backend
+    x: Any
+    y: Any
+    w: Any = None
+
+    @property
+    def rows(self) -> int:
+        """Number of samples."""
+        return int(self.x.shape[0])
+
+    @property
+    def arrays(self) -> list[Any]:
+        """What a program is loaded with."""
+        return [self.x, self.y] if self.w is None else [self.x, self.y, self.w]
+
+    def spec(self, mode: str, rows: int) -> Spec:
+        """The program for batches of these data."""
+        dtype = dtype_name(self.y.dtype)
+        return Spec(mode, rows, tuple(self.y.shape[1:]), dtype, self.w is not None)
+
+
+class Door:
+    """Checks targets and sample weights against a network, and puts them on a backend.
+
+    Parameters
+    ----------
+    network : Network
+    place : Backend
+        Where the arrays are put.
+    where : str
+        What the error messages put in front of a name.
+    values : bool
+        Whether to read the values too (labels in range); this waits for a GPU.
+    finite : bool
+        Whether NaN and infinity are refused.
+    """
+
+    def __init__(
+        self, network: Network, place: Backend, where: str, values: bool, finite: bool
+    ) -> None:
+        self._loss, self._backend, self._dtype = network.loss, place, network.dtype
+        self._output, self._where = network.output_shape, where
+        self._values, self._finite = values, values and finite
+
+    def _array(self, name: str, data: Any, rows: int) -> Any:
+        x = to_backend(name, data, self._backend)
+        check_rows(name, x)
+        if x.shape[0] != rows:
+            raise DataError(
+                f"{self._where}X has {rows} samples, but {name} has {x.shape[0]}: they must agree."
+            )
+        return x
+
+    def target(self, y: Any, rows: int) -> Any:
+        """The targets in the form that the loss takes."""
+        name, loss, output = f"{self._where}y", self._loss, self._output
+        t = self._array(name, y, rows)
+        if dtype_name(t.dtype) == "bool":
+            t = self._backend.asarray(t, "int64")
+        integer = not is_float(dtype_name(t.dtype))
+        if loss.target in ("classes", "binary") and not output:
+            raise ShapeError(f"{loss.name} needs a network whose output has shape (n, classes).")
+        if loss.target == "classes" and (integer or t.ndim == 1) and tuple(t.shape[1:]) != output:
+            return self._labels(name, t, integer)
+        if loss.target == "any" and integer:
+            return self._backend.asarray(t, "int64")
+        shape = loss.target_shape(output)
+        if t.ndim == 1 and shape == (1,):
+            t = self._backend.xp.reshape(t, (-1, 1))
+        if tuple(t.shape[1:]) != shape and loss.target != "any":
+            short = f" or {(rows,)}" if shape == (1,) else ""
+            raise ShapeError(
+                f"{loss.name} expects {name} of shape {(rows, *shape)}{short} for this network, "
+                f"got {tuple(t.shape)}."
+            )
+        t = cast(t, self._backend, self._dtype)
+        if self._finite:
+            check_finite(name, t, self._backend)
+        if self._values and loss.target in ("classes", "binary", "counts"):
+            self._range(name, t)
+        return t
+
+    def _labels(self, name: str, t: Any, integer: bool) -> Any:
+        """Class numbers, checked to be 0 .. classes - 1."""
+        classes = self._output[-1]
+        if t.ndim != 1:
+            raise ShapeError(
+                f"labels ({name}) must have shape (samples,), or (samples, {classes}) for the "
+                f"probability of each class; got {tuple(t.shape)}. For one column use y.ravel()."
+            )
+        if not integer:
+            raise DTypeError(
+                f"labels ({name}) must be integers from 0 to {classes - 1}, got dtype {t.dtype}: "
+                "convert them with y.astype('int64'), or use loss='mean_squared_error' for "
+                "regression."
+            )
+        if self._values:
+            low, high = int(self._backend.xp.min(t)), int(self._backend.xp.max(t))
+            if low < 0 or high >= classes:
+                raise DataError(
+                    f"labels ({name}) must be integers from 0 to {classes - 1}, since the network "
+                    f"has {classes} output{'s' if classes > 1 else ''}, got values from {low} to "
+                    f"{high}. {self._remedy(low, high)}"
+                )
+        return self._backend.asarray(t, "int64")
+
+    def _remedy(self, low: int, high: int) -> str:
+        """What to do about labels that do not fit the outputs."""
+        classes = self._output[-1]
+        if classes == 1:
+            return (
+                "With one output use loss='binary_cross_entropy_with_logits' for 0 and 1, or "
+                "loss='mean_squared_error' for values; or give the network an output a class."
+            )
+        if low >= 1 and high - low < classes:
+            return f"Count the classes from 0: y - {low}."
+        if low < 0:
+            return "Number the classes by numpy.unique(y, return_inverse=True)[1]."
+        return f"Give the last layer {high + 1} units, or number the classes without gaps."
+
+    def _range(self, name: str, t: Any) -> None:
+        """Counts are at least 0; targets of a classification loss are probabilities."""
+        xp, loss = self._backend.xp, self._loss
+        low, high = float(xp.min(t)), float(xp.max(t))
+        if loss.target == "counts":
+            if low < 0:
+                raise DataError(f"{loss.name} expects {name} of at least 0, got {low:g}.")
+            return
+        if low < 0 or high > 1:
+            raise DataError(
+                f"{loss.name} expects {name} from 0 to 1, got from {low:g} to {high:g}."
+            )
+        if loss.hard and bool(xp.any((t > 0) & (t < 1))):
+            raise DataError(f"{loss.name} expects {name} of 0 and 1, not probabilities between.")
+        if loss.target == "classes":
+            worst = float(xp.max(xp.abs(xp.sum(t, axis=-1) - 1)))
+            if worst > 1e-3:
+                raise DataError(
+                    f"each row of {name} holds the probabilities of the classes and must add up "
+                    f"to 1; one is off by {worst:g}."
+                )
+
+    def weights(self, w: Any, rows: int) -> Any:
+        """Sample weights: None, or one number >= 0 a sample, not all 0."""
+        if w is None:
+            return None
+        name, xp = f"{self._where}sample_weight", self._backend.xp
+        w = to_backend(name, w, self._backend)
+        w = cast(w, self._backend, self._dtype)
+        if tuple(w.shape) != (rows,):
+            raise DataError(f"{name} must have shape ({rows},), got {tuple(w.shape)}.")
+        if self._values:
+            check_finite(name, w, self._backend)
+            if float(xp.min(w)) < 0:
+                raise DataError(f"{name} must not be negative.")
+            if float(xp.max(w)) == 0:
+                raise DataError(f"{name} is 0 for every sample: nothing would be learned.")
+        return w

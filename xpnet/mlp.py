@@ -1,0 +1,68 @@
+"""A multilayer perceptron in one line."""
+
+from collections.abc import Iterable, Sequence
+from inspect import signature
+from typing import Any
+
+from xpnet.arguments import refuse_unknown
+from xpnet.errors import ArgumentError
+from xpnet.model import Model
+from xpnet.nn import Dense, Dropout, Sequential
+from xpnet.nn import activation as activation_layer
+
+__all__ = ["MLP"]
+
+
+def MLP(
+    sizes: Sequence[int],
+    activation: Any = "relu",
+    *,
+    dropout: float = 0.0,
+    kernel_init: Any = "glorot_uniform",
+    bias_init: Any = "zeros",
+    **settings: Any,
+) -> Model:
+    """A `Model` of dense layers, with an activation between them.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Features, units of each hidden layer, outputs: ``[784, 128, 10]``.
+    activation : str or callable, default "relu"
+        Behind every layer but the last. A layer object is shared by all, a name or a class gives
+        each layer its own, which matters for `PReLU`.
+    dropout : float, default 0
+        Rate of a `Dropout` behind every activation.
+    kernel_init, bias_init : str or initialiser
+        See `Dense`.
+    **settings
+        Of `Model`: ``loss``, ``optimizer``, ``backend``, ``dtype``, ``seed``, ...
+
+    Examples
+    --------
+    >>> import xpnet as xn
+    >>> model = xn.MLP([784, 128, 10], optimizer=xn.SGD(0.1))
+    """
+    own = [name for name in signature(MLP).parameters if name != "settings"]
+    known = [name for name in signature(Model).parameters if name not in ("net", "input_shape")]
+    refuse_unknown("MLP", settings, [*own, *known], _hint(settings))
+    sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
+    if len(sizes) < 2:
+        raise ArgumentError(
+            f"sizes must name at least the features and the outputs, such as [784, 128, 10]; got "
+            f"{sizes!r}."
+        )
+    layers: list[Any] = []
+    for units in sizes[1:]:
+        layers.append(Dense(units, kernel_init=kernel_init, bias_init=bias_init))
+        layers.append(activation_layer(activation))
+        if dropout:
+            layers.append(Dropout(dropout))
+    hidden = layers[: -2 if dropout else -1]
+    return Model(Sequential(*hidden), input_shape=sizes[0], **settings)
+
+
+def _hint(settings: dict[str, Any]) -> str:
+    """Where the settings of the optimiser go."""
+    rate = settings.get("learning_rate", settings.get("lr"))
+    return "" if rate is None else f" Give it to the optimizer: optimizer=xpnet.Adam({rate!r})."

@@ -1,0 +1,102 @@
+"""Snapshots of a fit as files, and the newest of a folder."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from warnings import warn
+
+from xpnet.errors import ArgumentError, FormatError
+from xpnet.saving.tensor_file import read_file, write_file
+
+__all__ = ["Snapshot", "checkpoints", "read_snapshot", "step_of", "write_snapshot"]
+
+_FORMAT = {"format": "xpnet checkpoint", "version": 1}
+_PATTERN = "checkpoint-*.safetensors"
+KEYS = frozenset(
+    "fit parameters updates epoch step batch begin seconds stopping rate schedule history "
+    "callbacks".split()
+)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A fit between two steps.
+
+    Attributes
+    ----------
+    arrays : dict of str to NumPy array
+        Parameters and the optimiser's vectors, each flat; the results of the present epoch's
+        batches; arrays of callbacks.
+    state : dict
+        Everything else, ready for JSON.
+    """
+
+    arrays: dict[str, Any]
+    state: dict[str, Any]
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of a folder, the newest last."""
+    return sorted(folder.glob(_PATTERN))
+
+
+def step_of(path: Path) -> int:
+    """The step of a checkpoint, by its name; 0 for a name that tells none."""
+    number = path.stem.removeprefix("checkpoint-")
+    return int(number) if number.isdecimal() else 0
+
+
+def write_snapshot(path: Path, snapshot: Snapshot) -> None:
+    """Write a snapshot; see `write_file`."""
+    write_file(path, snapshot.arrays, {**_FORMAT, "state": snapshot.state})
+
+
+def read_snapshot(source: Any) -> Snapshot | None:
+    """The snapshot of a file, or the newest that can be read of a folder; None if it has none.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such file.
+    FormatError
+        If the file is no checkpoint, or none of the folder's can be read.
+    """
+    if isinstance(source, Snapshot):
+        return source
+    if not isinstance(source, str | os.PathLike):
+        raise ArgumentError(f"resume_from must be a file or a folder, got {source!r}.")
+    path = Path(source)
+    if path.is_dir():
+        return _newest(checkpoints(path))
+    if not path.exists():
+        if path.suffix == ".safetensors":
+            raise ArgumentError(f"there is no checkpoint {path}.")
+        return None  # a folder that the first checkpoint will make
+    return _read(path)
+
+
+def _newest(paths: list[Path]) -> Snapshot | None:
+    for path in reversed(paths):
+        try:
+            return _read(path)
+        except FormatError as error:
+            if path == paths[0]:
+                raise
+            warn(f"{error} The one before it is taken.", stacklevel=5)
+    return None
+
+
+def _read(path: Path) -> Snapshot:
+    arrays, data = read_file(path)
+    if data.get("format") != _FORMAT["format"]:
+        raise FormatError(f"{path} is no checkpoint but {data.get('format')!r}.")
+    if data.get("version") != _FORMAT["version"]:
+        raise FormatError(
+            f"{path} has version {data.get('version')!r} of the checkpoint format, this xpnet "
+            f"reads {_FORMAT['version']}."
+        )
+    state = data.get("state")
+    if not isinstance(state, dict) or not state.keys() >= KEYS or "params" not in arrays:
+        raise FormatError(f"{path} is no whole checkpoint: parts of its state are missing.")
+    return Snapshot(arrays, state)

@@ -1,0 +1,116 @@
+"""Stop when the model no longer gets better."""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from xpnet.arguments import count
+from xpnet.training.callbacks.base import Callback
+from xpnet.training.callbacks.watched import Watched
+
+if TYPE_CHECKING:
+    from xpnet.model import Model
+
+__all__ = ["EarlyStopping"]
+
+_STATE = ("best", "best_epoch", "stopped_epoch", "_state", "_waited", "_at_best")
+
+
+class EarlyStopping(Callback):
+    """Stop once a column has not improved for some epochs, and put the best epoch back.
+
+    Parameters
+    ----------
+    monitor : str, default "val_loss"
+        A column of the history.
+    patience : int, default 5
+        Stop after so many epochs in a row without improvement, at least 1.
+    min_delta : float, default 0
+        An improvement is larger than this, at least 0. NaN is none.
+    mode : {"auto", "min", "max"}, default "auto"
+        What better means; ``"auto"`` maximises columns that end in ``accuracy`` or ``r2`` and
+        minimises losses. Other columns need to be told.
+    restore_best : bool, default True
+        Whether the parameters of the best epoch are put back when the fit ends, also by an error
+        or by its last epoch. The optimiser then starts again, since its state belongs to later
+        parameters; where the best epoch is the last, nothing is changed.
+
+    Attributes
+    ----------
+    best : float or None
+        The best value; None as long as there was none but NaN.
+    best_epoch, stopped_epoch : int or None
+        Where it was; after which epoch the training was stopped, None if it was not. Epochs are
+        counted from 1 over the model's life.
+
+    Raises
+    ------
+    ArgumentError
+        For settings that cannot be used, and before the training if there is no such column.
+
+    Notes
+    -----
+    Each fit begins a new count. Source: Prechelt, "Early stopping - but when?", in Neural
+    Networks: Tricks of the Trade, 1998.
+
+    Examples
+    --------
+    >>> import xpnet as xn
+    >>> X, y, X_test, y_test = xn.datasets.digits()
+    >>> stop = xn.EarlyStopping("val_loss", patience=3)
+    >>> model = xn.MLP([64, 32, 10], seed=0)
+    >>> history = model.fit(X, y, epochs=500, validation_data=(X_test, y_test), callbacks=[stop])
+    >>> stop.best == min(history["val_loss"]) == model.evaluate(X_test, y_test)["loss"]
+    True
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        patience: int = 5,
+        min_delta: float = 0.0,
+        mode: Literal["auto", "min", "max"] = "auto",
+        restore_best: bool = True,
+    ) -> None:
+        self._watched = Watched(monitor, mode, min_delta)
+        self._patience = count("patience", patience)
+        self._restore = bool(restore_best)
+        self._begin()
+
+    def _begin(self) -> None:
+        self.best: float | None = None
+        self.best_epoch: int | None = None
+        self.stopped_epoch: int | None = None
+        self._state: dict[str, Any] | None = None
+        self._waited = 0
+        self._at_best = False  # whether the parameters are still those of the best epoch
+
+    def check(self, columns: tuple[str, ...]) -> None:
+        self._watched.check(columns)
+
+    def on_fit_begin(self, model: "Model") -> None:
+        self._begin()
+
+    def on_epoch_begin(self, model: "Model", epoch: int) -> None:
+        self._at_best = False
+
+    def on_epoch_end(self, model: "Model", epoch: int, logs: dict[str, float]) -> bool:
+        value = self._watched.value(logs)
+        if self._watched.better(value, self._watched.worst if self.best is None else self.best):
+            self.best, self.best_epoch, self._waited, self._at_best = value, epoch, 0, True
+            self._state = model.state_dict() if self._restore else None
+            return False
+        self._waited += 1
+        if self._waited < self._patience:
+            return False
+        self.stopped_epoch = epoch
+        return True
+
+    def get_state(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _STATE}
+
+    def set_state(self, model: "Model", state: dict[str, Any]) -> None:
+        vars(self).update(state)
+
+    def on_fit_end(self, model: "Model") -> None:
+        state, self._state = self._state, None
+        if state is not None and not self._at_best:
+            model.load_state_dict(state)

@@ -1,0 +1,194 @@
+"""Each epoch's row of the history in a file, as soon as there is one."""
+
+import csv
+import json
+import os
+from io import StringIO
+from math import isfinite
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from xpnet.errors import ArgumentError
+from xpnet.training.callbacks.base import Callback
+
+if TYPE_CHECKING:
+    from xpnet.model import Model
+    from xpnet.saving import Snapshot
+    from xpnet.training.run import Run
+
+__all__ = ["CSVLog", "JSONLinesLog"]
+
+
+class _Log(Callback):
+    """A text file that is opened before the training and gets one line an epoch."""
+
+    def __init__(self, path: Any, append: bool = False, overwrite: bool = False) -> None:
+        if not isinstance(path, str | os.PathLike):
+            raise ArgumentError(f"path must be the name of a file, got {path!r}.")
+        if append and overwrite:
+            raise ArgumentError("append and overwrite exclude each other: give one of them.")
+        self.path = Path(path)
+        self._append, self._overwrite = bool(append), bool(overwrite)
+        self._file: IO[str] | None = None
+
+    def on_run_begin(self, run: "Run", snapshot: "Snapshot | None") -> None:
+        if snapshot is not None:
+            self._append, self._overwrite = True, False
+
+    def get_state(self) -> dict[str, Any]:
+        return {"size": self.path.stat().st_size if self._file is not None else 0}
+
+    def set_state(self, model: "Model", state: dict[str, Any]) -> None:
+        assert self._file is not None
+        if self._file.tell() > state["size"]:  # what came behind the checkpoint is written again
+            self._file.truncate(state["size"])
+
+    def on_fit_begin(self, model: "Model") -> None:
+        try:
+            self._open(self.path.read_bytes() if self.path.is_file() else b"")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ArgumentError(
+                f"{self.path} cannot be used as a log: {error}. Give a text file in a folder that "
+                "exists."
+            ) from error
+        self._append, self._overwrite = True, False  # a second fit goes on with the same file
+
+    def _open(self, old: bytes) -> None:
+        """Open the file, whose contents are `old`."""
+        if old and not (self._append or self._overwrite):
+            raise ArgumentError(
+                f"{self.path} exists and is not overwritten: give append=True to go on with it, "
+                "overwrite=True to begin it anew, or another path."
+            )
+        continued = bool(old) and self._append
+        if continued:
+            self._check(old.decode("utf-8"))
+        self._file = self.path.open("a" if self._append else "w", encoding="utf-8", newline="")
+        if continued and not old.endswith(b"\n"):
+            self._write("\n")  # its last line was cut off: begin a new one
+
+    def _check(self, text: str) -> None:
+        """Raise unless this is a log that can be gone on with."""
+
+    def _write(self, text: str) -> None:
+        assert self._file is not None
+        self._file.write(text)
+        self._file.flush()
+
+    def on_fit_end(self, model: "Model") -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _csv_line(cells: Any) -> str:
+    line = StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()
+
+
+class CSVLog(_Log):
+    """Write each epoch's row of the history to a CSV file, at once and with all digits.
+
+    Parameters
+    ----------
+    path : str or path
+        The file; its folder must exist.
+    append : bool, default False
+        Go on with a file that exists, whose columns must be the same. The same object given to a
+        second fit goes on by itself.
+    overwrite : bool, default False
+        Begin a file that exists anew. Without either, one that exists is an error.
+
+    Raises
+    ------
+    ArgumentError
+        Before anything is trained if the file exists, cannot be written, is no such log or has
+        other columns.
+
+    Notes
+    -----
+    Rows are flushed as they are written, so that a run that is killed keeps them.
+
+    Examples
+    --------
+    >>> import csv, pathlib, tempfile, xpnet as xn
+    >>> X, y, X_test, y_test = xn.datasets.digits()
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "run.csv")
+    >>> history = xn.MLP([64, 32, 10]).fit(X, y, epochs=3, callbacks=[xn.CSVLog(path)])
+    >>> rows = csv.DictReader(path.read_text().splitlines())
+    >>> [float(row["loss"]) for row in rows] == history["loss"]
+    True
+    """
+
+    _columns: list[str] | None = None  # of the file, once it has some
+    _recorded: set[str] | None = None  # by this fit
+
+    def check(self, columns: tuple[str, ...]) -> None:
+        self._recorded = set(columns)
+
+    def on_fit_begin(self, model: "Model") -> None:
+        self._columns = None
+        super().on_fit_begin(model)
+
+    def _check(self, text: str) -> None:
+        self._columns = next(csv.reader([text.partition("\n")[0].rstrip("\r")]))
+        if self._columns[:2] != ["epoch", "loss"]:
+            raise ArgumentError(
+                f"{self.path} is not the log of a training: its first columns are "
+                f"{self._columns[:2]}, not ['epoch', 'loss']. Give another path."
+            )
+        if self._recorded is not None and self._recorded != set(self._columns):
+            self._refuse(sorted(self._recorded))
+
+    def _refuse(self, columns: list[str]) -> None:
+        assert self._columns is not None
+        raise ArgumentError(
+            f"{self.path} has the columns {', '.join(self._columns)}, and this training has "
+            f"{', '.join(columns)}: give another path."
+        )
+
+    def on_epoch_end(self, model: "Model", epoch: int, logs: dict[str, float]) -> None:
+        if self._columns is None:
+            self._columns = list(logs)
+            self._write(_csv_line(logs))
+        if list(logs) != self._columns:
+            self._refuse(list(logs))
+        self._write(_csv_line(logs.values()))
+
+
+class JSONLinesLog(_Log):
+    """Write each epoch's row of the history as one line of JSON, at once and with all digits.
+
+    Parameters
+    ----------
+    path : str or path
+        The file; its folder must exist.
+    append : bool, default False
+        Go on with a file that exists. The same object given to a second fit goes on by itself.
+    overwrite : bool, default False
+        Begin a file that exists anew. Without either, one that exists is an error.
+
+    Raises
+    ------
+    ArgumentError
+        Before anything is trained if the file exists or cannot be written.
+
+    Notes
+    -----
+    NaN and infinity, which JSON does not have, are written as null. Rows are flushed as they are
+    written, so that a run that is killed keeps them.
+
+    Examples
+    --------
+    >>> import json, pathlib, tempfile, xpnet as xn
+    >>> X, y, X_test, y_test = xn.datasets.digits()
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "run.jsonl")
+    >>> history = xn.MLP([64, 32, 10]).fit(X, y, epochs=3, callbacks=[xn.JSONLinesLog(path)])
+    >>> [json.loads(line) for line in path.read_text().splitlines()] == list(history)
+    True
+    """
+
+    def on_epoch_end(self, model: "Model", epoch: int, logs: dict[str, float]) -> None:
+        row = {name: value if isfinite(value) else None for name, value in logs.items()}
+        self._write(json.dumps(row, allow_nan=False) + "\n")

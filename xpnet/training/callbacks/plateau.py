@@ -1,0 +1,127 @@
+"""Lower the learning rate when the model no longer gets better."""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from xpnet.arguments import count, number, positive
+from xpnet.errors import ArgumentError
+from xpnet.optim.lbfgs import LBFGS
+from xpnet.optim.schedules import Constant, Scaled
+from xpnet.training.callbacks.base import Callback
+from xpnet.training.callbacks.watched import Watched
+
+if TYPE_CHECKING:
+    from xpnet.model import Model
+
+__all__ = ["ReduceOnPlateau"]
+
+
+class ReduceOnPlateau(Callback):
+    """Multiply the learning rate by a factor where a column has stopped improving.
+
+    Parameters
+    ----------
+    monitor : str, default "val_loss"
+        A column of the history.
+    factor : float, default 0.1
+        In (0, 1).
+    patience : int, default 10
+        Epochs without improvement that are borne; the next one reduces the rate.
+    min_delta : float, default 1e-4
+        An improvement is larger than this, at least 0. NaN is none.
+    cooldown : int, default 0
+        Epochs after a reduction in which none is counted.
+    min_rate : float, default 0
+        The rate is not reduced below this.
+    mode : {"auto", "min", "max"}, default "auto"
+        What better means; ``"auto"`` maximises columns that end in ``accuracy`` or ``r2`` and
+        minimises losses. Other columns need to be told.
+
+    Attributes
+    ----------
+    reductions : list of int
+        Epochs at whose end this fit's rate was reduced, counted from 1 over the model's life.
+
+    Raises
+    ------
+    ArgumentError
+        For settings that cannot be used, and before the training if there is no such column.
+
+    Notes
+    -----
+    Assigns ``model.optimizer.learning_rate``, which keeps the optimiser's state, and is seen by
+    every model that was given the same optimiser object; a schedule goes on, scaled. Each fit
+    begins a new count with the rate as it then is. The rule is that of
+    torch.optim.lr_scheduler.ReduceLROnPlateau with ``threshold_mode="abs"``.
+
+    Examples
+    --------
+    >>> import xpnet as xn
+    >>> X, y, X_test, y_test = xn.datasets.digits()
+    >>> model = xn.MLP([64, 32, 10], optimizer=xn.SGD(0.5, momentum=0.9), seed=0)
+    >>> slower = xn.ReduceOnPlateau("loss", factor=0.5, patience=1)
+    >>> history = model.fit(X, y, epochs=40, callbacks=[slower])
+    >>> model.optimizer.rate(model.epoch) == 0.5 * 0.5 ** len(slower.reductions)
+    True
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_rate: float = 0.0,
+        mode: Literal["auto", "min", "max"] = "auto",
+    ) -> None:
+        self._watched = Watched(monitor, mode, min_delta)
+        self._factor = positive("factor", factor)
+        if self._factor >= 1:
+            raise ArgumentError(f"factor must be in (0, 1), got {factor!r}.")
+        self._patience = count("patience", patience, 0)
+        self._cooldown = count("cooldown", cooldown, 0)
+        self._min_rate = number("min_rate", min_rate, 0)
+        self._begin()
+
+    def _begin(self) -> None:
+        self.reductions: list[int] = []
+        self._best = self._watched.worst
+        self._waited = self._cooling = 0
+
+    def check(self, columns: tuple[str, ...]) -> None:
+        self._watched.check(columns)
+
+    def on_fit_begin(self, model: "Model") -> None:
+        if isinstance(model.optimizer, LBFGS):
+            raise ArgumentError("L-BFGS has no learning rate that could be reduced.")
+        self._begin()
+
+    def on_epoch_end(self, model: "Model", epoch: int, logs: dict[str, float]) -> None:
+        value = self._watched.value(logs)
+        self._waited += 1
+        if self._watched.better(value, self._best):
+            self._best, self._waited = value, 0
+        if self._cooling:
+            self._cooling, self._waited = self._cooling - 1, 0
+        if self._waited > self._patience:
+            self._cooling, self._waited = self._cooldown, 0
+            self._reduce(model, epoch)
+
+    def get_state(self) -> dict[str, Any]:
+        names = ("reductions", "_best", "_waited", "_cooling")
+        return {name: getattr(self, name) for name in names}
+
+    def set_state(self, model: "Model", state: dict[str, Any]) -> None:
+        vars(self).update(state)
+
+    def _reduce(self, model: "Model", epoch: int) -> None:
+        """Lower the rate of the epochs to come, unless it is at its least."""
+        optimizer = model.optimizer
+        rate = optimizer.rate(model.epoch)
+        lower = max(rate * self._factor, self._min_rate)
+        if not 0 < lower < rate:
+            return
+        schedule = optimizer.learning_rate
+        constant = isinstance(schedule, Constant)
+        optimizer.learning_rate = Constant(lower) if constant else Scaled(schedule, lower / rate)
+        self.reductions.append(epoch)

@@ -1,0 +1,98 @@
+"""The history as TensorBoard shows it."""
+
+import os
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from xpnet.errors import ArgumentError
+from xpnet.optional import require
+from xpnet.training.callbacks.base import Callback
+from xpnet.training.callbacks.monitor import GradientMonitor
+
+if TYPE_CHECKING:
+    from xpnet.model import Model
+
+__all__ = ["TensorBoard"]
+
+
+class TensorBoard(Callback):
+    """Write each epoch's row of the history for TensorBoard; needs the extra ``tensorboard``.
+
+    The runs ``train`` and ``validation`` in the folder hold ``loss`` and the metrics under one
+    name, so that TensorBoard draws the two curves in one picture.
+
+    Parameters
+    ----------
+    folder : str or path
+        Made if it does not exist. Files in it stay: each fit adds new ones.
+    monitor : GradientMonitor, optional
+        One of the fit's callbacks, whose norms are written too, by step.
+
+    Raises
+    ------
+    MissingDependencyError
+        If tensorboardX is not installed.
+    ArgumentError
+        For a folder or monitor that is none, and at the beginning of a fit for a folder that
+        cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile, xpnet as xn
+    >>> X, y, X_test, y_test = xn.datasets.digits()
+    >>> monitor = xn.GradientMonitor()
+    >>> board = xn.TensorBoard(tempfile.mkdtemp(), monitor)  # then: tensorboard --logdir FOLDER
+    >>> history = xn.MLP([64, 32, 10]).fit(X, y, epochs=3, callbacks=[monitor, board])
+    """
+
+    def __init__(self, folder: Any, monitor: GradientMonitor | None = None) -> None:
+        if not isinstance(folder, str | os.PathLike):
+            raise ArgumentError(f"folder must be the name of a folder, got {folder!r}.")
+        if monitor is not None and not isinstance(monitor, GradientMonitor):
+            raise ArgumentError(f"monitor must be a GradientMonitor or None, got {monitor!r}.")
+        self._library = require("tensorboardX", "tensorboard", "the TensorBoard callback")
+        self.folder, self._monitor = Path(folder), monitor
+        self._writers: dict[str, Any] = {}
+        self._seen = 0  # rows of the monitor that have been written
+
+    def _writer(self, run: str) -> Any:
+        if run not in self._writers:
+            # The library names a file by the second, and would begin one of the same second anew.
+            self._writers[run] = self._library.SummaryWriter(
+                str(self.folder / run), filename_suffix=f".{uuid4().hex}"
+            )
+        return self._writers[run]
+
+    def on_fit_begin(self, model: "Model") -> None:
+        try:
+            self._writer("train")
+        except OSError as error:
+            raise ArgumentError(f"{self.folder} cannot be written: {error}.") from error
+
+    def on_epoch_end(self, model: "Model", epoch: int, logs: dict[str, float]) -> None:
+        for name, value in logs.items():
+            run = "validation" if name.startswith("val_") else "train"
+            if name != "epoch":
+                self._writer(run).add_scalar(name.removeprefix("val_"), value, epoch)
+        self._write_norms()
+        for writer in self._writers.values():
+            writer.flush()
+
+    def _write_norms(self) -> None:
+        """Write what the monitor has recorded since the last time."""
+        rows = [] if self._monitor is None else self._monitor.rows[self._seen :]
+        self._seen += len(rows)
+        for row in rows:
+            for column in ("gradient", "parameter", "update", "ratio", "inactive"):
+                if not isnan(row[column]):
+                    tag = f"{column}/{row['name']}"
+                    self._writer("train").add_scalar(tag, row[column], row["step"])
+
+    def on_fit_end(self, model: "Model") -> None:
+        if self._writers:
+            self._write_norms()  # of an epoch that was not finished
+        for writer in self._writers.values():
+            writer.close()
+        self._writers = {}
