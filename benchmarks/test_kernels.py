@@ -122,6 +122,6 @@ def test_gather(timed, backend, size, dtype):
         run = lambda: backend.take(data, index)  # noqa: E731
     else:
         out = backend.raw.empty((size.batch, size.units[0]), dtype=dtype)
-        run = lambda: (backend.gather(data, index, out), out)[1]  # noqa: E731
+        run = lambda: (backend.gather(data, out)(index), out)[1]  # noqa: E731
     np.testing.assert_array_equal(backend.to_numpy(run()), backend.to_numpy(data)[order])
     timed(run, shapes=[list(data.shape)], bytes=2 * size.batch * size.units[0] * data.itemsize)

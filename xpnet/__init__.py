@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xpnet import backends, errors, ops
 from xpnet.graph import value_and_grad
+from xpnet.loading import load
 from xpnet.mlp import MLP
 from xpnet.model import Model
 from xpnet.nn import (
@@ -72,11 +73,10 @@ from xpnet.optim import (
     StepDecay,
     Warmup,
 )
-from xpnet.saving.loading import load
+from xpnet.saving.checkpoint import Checkpoint
 from xpnet.saving.registry import register
 from xpnet.training.callbacks import (
     Callback,
-    Checkpoint,
     CSVLog,
     EarlyStopping,
     GradientMonitor,

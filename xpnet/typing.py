@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-__all__ = ["Namespace", "Shape", "size_of"]
+__all__ = ["Array", "Namespace", "Shape", "size_of"]
+
+Array: TypeAlias = Any
+"""An array of whichever library computes."""
 
 Namespace: TypeAlias = Any
 """A module that follows the Python Array API standard (numpy, cupy, torch's wrapper, ...)."""

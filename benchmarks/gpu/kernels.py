@@ -19,7 +19,7 @@ from gpu.floor import PASSES, parameters
 from gpu.report import Bench, Row, attempt
 from gpu.timing import spread, timed
 from xpnet import ops
-from xpnet.graph import Graph, Plan, Value, distinct
+from xpnet.graph import Graph, Plan, TraceSettings, Value, distinct
 from xpnet.typing import size_of
 
 CLASSES = 10
@@ -84,7 +84,11 @@ PLANS: dict[str, tuple[Callable[[Graph, int, int], list[Value]], bool]] = {
 
 def planned(bench: Bench, make: Any, narrow: bool) -> Timed:
     """A plan on random arrays, with the bytes of its inputs and outputs."""
-    scale, backend, graph = bench.scale, bench.device.backend, Graph(training=True)
+    scale, backend, graph = (
+        bench.scale,
+        bench.device.backend,
+        Graph(settings=TraceSettings(training=True)),
+    )
     columns = CLASSES if narrow else scale.columns
     outputs = distinct(make(graph, scale.rows, columns))
     given = {} if graph.step is None else {graph.step: backend.zeros((), "int64")}
@@ -108,7 +112,7 @@ def gathered(bench: Bench) -> Timed:
     source = bench.device.normal((2 * scale.rows, scale.columns))
     order = np.random.default_rng(0).permutation(2 * scale.rows)[: scale.rows]
     index, out = backend.asarray(order), backend.zeros((scale.rows, scale.columns), "float32")
-    return lambda: backend.gather(source, index, out), 2 * out.nbytes + index.nbytes
+    return lambda: backend.gather(source, out)(index), 2 * out.nbytes + index.nbytes
 
 
 def updated(bench: Bench, optimizer: str) -> Timed:

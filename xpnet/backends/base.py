@@ -1,6 +1,7 @@
 """What a backend offers: a library of arrays, and where its arrays live."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from math import isfinite
@@ -47,6 +48,9 @@ class Backend(ABC):
         Which kernels the planner may choose, best first.
     block : int or None
         Elements that an update handles at a time, so that its operands stay in cache.
+    planned : bool
+        Whether the library writes results into given memory (``out=``), so that a step is planned
+        once and then allocates nothing; see `PlannedBackend`.
     denormals_cost : bool
         Whether arithmetic on numbers below the smallest normal one is slow.
     synchronous : bool
@@ -62,6 +66,7 @@ class Backend(ABC):
     raw: Any = None
     families: tuple[str, ...] = ()
     block: int | None = None
+    planned: bool = False
     denormals_cost: bool = False
     synchronous: bool = True
     device: Any = None
@@ -134,6 +139,10 @@ class Backend(ABC):
         """The rows of `source` that `index` names."""
         return self.xp.take(source, index, axis=0)
 
+    def assign(self, target: Any, values: Any) -> Any:
+        """An array with these values: `target` itself where it can be written to, else a copy."""
+        return self.copy(values)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
 
@@ -148,6 +157,7 @@ class PlannedBackend(Backend):
     """
 
     compiles: bool = False
+    planned = True
 
     def arena(self, nbytes: int) -> Any:
         """A flat piece of memory: `nbytes` unsigned bytes."""
@@ -161,8 +171,8 @@ class PlannedBackend(Backend):
         return flat.reshape(shape)
 
     @abstractmethod
-    def gather(self, source: Any, index: Any, out: Any) -> None:
-        """Write the rows of `source` that `index` names into `out`."""
+    def gather(self, source: Any, out: Any) -> Callable[[Any], Any]:
+        """A function of an index that writes the rows of `source` that it names into `out`."""
 
     @abstractmethod
     def address(self, x: Any) -> int:
@@ -175,6 +185,10 @@ class PlannedBackend(Backend):
     def write(self, out: Any, values: Any) -> None:
         """Write values (an array of this library, or numbers) into `out`."""
         out[...] = values
+
+    def assign(self, target: Any, values: Any) -> Any:
+        self.write(target, values)
+        return target
 
 
 def check_float(name: object) -> str:

@@ -118,7 +118,7 @@ def describe(arguments: argparse.Namespace, model: Model, source: Source) -> dic
         **{name: getattr(arguments, name) for name in flags},
         "seed": model.seed,
         "dtype": model.dtype,
-        "backend": model.network.backend.name,
+        "backend": model.engine.backend.name,
     }
 
 

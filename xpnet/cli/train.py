@@ -17,9 +17,9 @@ from xpnet.mlp import MLP
 from xpnet.model import Model
 from xpnet.nn import activation
 from xpnet.optim import get_optimizer
-from xpnet.saving import checkpoints
+from xpnet.saving.checkpoint import Checkpoint
+from xpnet.saving.snapshots import checkpoints
 from xpnet.saving.tensor_file import check_place
-from xpnet.training.callbacks import Checkpoint
 
 __all__ = ["train"]
 
@@ -124,6 +124,6 @@ def _introduce(arguments: argparse.Namespace, model: Model, source: Source, out:
     print(f"\n{model.summary()}", file=out)
     print(
         f"{arguments.optimizer}, learning rate {arguments.learning_rate:g}, batch size "
-        f"{arguments.batch_size}, seed {arguments.seed}; backend {model.network.backend.name}\n",
+        f"{arguments.batch_size}, seed {arguments.seed}; backend {model.engine.backend.name}\n",
         file=out,
     )

@@ -27,7 +27,7 @@ def tree(model: Model) -> Branch:
 
     Anything that is neither is one piece, whatever it does.
     """
-    net = model.network.layer
+    net = model.network.net
     known: dict[int, str] = {}
     if type(net) is Sequential:
         return _chain(net, "", known)
@@ -36,7 +36,7 @@ def tree(model: Model) -> Branch:
 
 def host(model: Model) -> dict[str, Any]:
     """The model's parameters as NumPy arrays."""
-    to_numpy = model.network.backend.to_numpy
+    to_numpy = model.engine.backend.to_numpy
     return {name: np.asarray(to_numpy(view)) for name, view in model.parameters.items()}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from xpnet import ops
+from xpnet.backends import get
 from xpnet.engine.network import Network
 from xpnet.errors import ArgumentError, FormatError, GraphError
 from xpnet.exchange.onnx_fuse import fused
@@ -150,10 +151,10 @@ def _end(loss: str) -> Any:
 def _written(network: Network, rows: int, end: Any) -> tuple[OnnxWriter, Tensor]:
     """The network's operators for so many rows, and its output."""
     declared = [("x", (rows, *network.features), network.dtype)]
-    graph, output = trace(network.layer, declared, seed=network.seed, frozen=network.frozen)
+    graph, output = trace(network.net, declared, seed=network.seed, frozen=network.frozen)
     if end is not None:
         output = end(output)
-    backend, xp = network.backend, OnnxWriter()
+    backend, xp = get("numpy"), OnnxWriter()
     named = (*graph.inputs, *graph.parameters.values())
     tensors = {v: Tensor(xp, v.name, v.shape, v.dtype) for v in named}
     for value in graph.constants:

@@ -162,7 +162,7 @@ def _layers(model: Model) -> tuple[list[Any], list[Any], str]:
     if [type(p.layer) for p in pieces] != chain or not between <= set(_NAMES):
         raise GraphError(
             "scikit-learn's MLPs are dense layers with the same activation between all of them, "
-            f"one of {', '.join(_NAMES.values())}; this network is {model.network.layer!r}."
+            f"one of {', '.join(_NAMES.values())}; this network is {model.network.net!r}."
         )
     state = {name: array.copy() for name, array in host(model).items()}
     weights = [state[joined(p.path, "weight")] for p in dense]

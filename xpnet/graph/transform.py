@@ -7,17 +7,18 @@ from xpnet import random
 from xpnet.backends import Backend, dtype_name, get, is_float, resolve
 from xpnet.errors import ArgumentError, DTypeError, GraphError
 from xpnet.graph.autodiff import gradients
+from xpnet.graph.graph import Graph
 from xpnet.graph.interpret import interpret
 from xpnet.graph.parameters import ParameterTable
 from xpnet.graph.trace import trace
-from xpnet.graph.value import Graph, Value
+from xpnet.graph.value import Value
 
-__all__ = ["ValueAndGrad", "initialise", "value_and_grad"]
+__all__ = ["ValueAndGrad", "initialize", "value_and_grad"]
 
 _WEIGHTS = 1  # the stream of random numbers from which initial weights are drawn
 
 
-def initialise(graph: Graph, backend: Backend, dtype: str, seed: int) -> dict[str, Any]:
+def initialize(graph: Graph, backend: Backend, dtype: str, seed: int) -> dict[str, Any]:
     """Starting values of a graph's parameters, in the order of their declaration."""
     host = get("numpy")
     arrays = {}
@@ -76,7 +77,7 @@ class ValueAndGrad:
         backend = resolve(self._backend, *args)
         with backend.work():
             graph, _, value = self._trace(backend, args)
-            return initialise(graph, backend, value.dtype, seed)
+            return initialize(graph, backend, value.dtype, seed)
 
     def __call__(
         self, *args: Any, parameters: Mapping[str, Any] | None = None, step: int = 0

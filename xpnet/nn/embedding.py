@@ -63,7 +63,6 @@ class Embedding(Layer):
                 f"float32 tells only {2**24:,} whole numbers apart, this Embedding has "
                 f"{self.size:,} rows: make the model with dtype='float64'."
             )
-        x.graph.ids.append((x, self.size))
         table = self.parameter(
             x,
             "weight",

@@ -5,7 +5,7 @@ from typing import Any
 
 from xpnet.arguments import count
 from xpnet.errors import ArgumentError, GraphError
-from xpnet.graph import ParameterSpec, Value
+from xpnet.graph import Graph, ParameterSpec, Value
 from xpnet.nn.constraints import MaxNorm, UnitNorm
 from xpnet.nn.init import get as get_init
 
@@ -120,7 +120,8 @@ class Layer:
                 "does not have."
             )
         spec = ParameterSpec(lengths, get_init(init), decay, trainable, penalty, constraint)
-        return like.graph.parameter(name, spec, like.dtype)
+        value: Value = like.graph.parameter(name, spec, like.dtype)
+        return value
 
     def state(self, like: Value, name: str, shape: tuple[int, ...], init: Any) -> Value:
         """Declare numbers that the network keeps but does not train, such as a running mean.
@@ -135,7 +136,8 @@ class Layer:
 
     def training(self, x: Value) -> bool:
         """Whether this is a training step and the layer is not frozen."""
-        return x.graph.training and not x.graph.is_frozen(x.graph.scope.path())
+        graph: Graph = x.graph
+        return graph.settings.training and not graph.is_frozen(graph.scope.path())
 
     def __repr__(self) -> str:
         shown = {k: v for k, v in vars(self).items() if not k.startswith("_")}

@@ -183,10 +183,17 @@ class Update:
 
     ``fn(xp, p, g, *slots, *coefficients, **static)`` returns the new ``(p, g, *slots)``.
     Coefficients are 0-d arrays, computed on the host for each step; slots are vectors as long
-    as the parameters that start as zeros.
+    as the parameters that start as zeros. A rule that is not an optimizer's changes the vectors
+    that `changes` names, in place of p and g.
     """
 
     name: str
     fn: Function
     slots: tuple[str, ...] = ()
     coefficients: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ("params", "gradient")
+
+    @property
+    def vectors(self) -> tuple[str, ...]:
+        """Names of the vectors that are changed."""
+        return self.changes + self.slots

@@ -71,7 +71,7 @@ def boxes(graph: Graph, *, ops: bool, backward: bool, rows: int | None = None) -
         if not ops:
             box.lines += _inside([v for v in node.inputs if v not in place])
         box.lines += [f"→ {size}" for size in _sizes(node.output.shape, rows)]
-        add(box, node.output, node.residual)
+        add(box, *node.outputs)
     return made
 
 

@@ -4,14 +4,10 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from inspect import signature
 from sys import maxsize
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xpnet.errors import ArgumentError
-
-if TYPE_CHECKING:
-    from xpnet.model import Model
-    from xpnet.saving import Snapshot
-    from xpnet.training.run import Run
+from xpnet.training.context import FitContext, FittedModel
 
 __all__ = ["Callback", "Callbacks"]
 
@@ -29,28 +25,28 @@ class Callback:
         `columns` are those of its history. Called before anything is changed.
         """
 
-    def on_run_begin(self, run: "Run", snapshot: "Snapshot | None") -> None:
-        """Run before all else in a fit, with the snapshot that it goes on from."""
+    def on_run_begin(self, context: FitContext, snapshot: Any) -> None:
+        """Run before all else in a fit, with the snapshot that it continues, or None."""
 
-    def on_fit_begin(self, model: "Model") -> None:
+    def on_fit_begin(self, model: FittedModel) -> None:
         """Run before the first epoch."""
 
-    def on_epoch_begin(self, model: "Model", epoch: int) -> None:
+    def on_epoch_begin(self, model: FittedModel, epoch: int) -> None:
         """Run before each epoch; epochs are counted from 1 over the model's life."""
 
-    def on_gradient(self, model: "Model", step: int) -> None:
+    def on_gradient(self, model: FittedModel, step: int) -> None:
         """Run after the backward pass, before the update of this number; see `Model.gradients`."""
 
-    def on_step_end(self, model: "Model", step: int) -> None:
+    def on_step_end(self, model: FittedModel, step: int) -> None:
         """Run after each update; steps are counted from 1 over the model's life."""
 
-    def on_epoch_end(self, model: "Model", epoch: int, logs: dict[str, float]) -> bool | None:
+    def on_epoch_end(self, model: FittedModel, epoch: int, logs: dict[str, float]) -> bool | None:
         """Run after each epoch, with its row of the history; return True to stop."""
 
-    def on_fit_end(self, model: "Model") -> None:
+    def on_fit_end(self, model: FittedModel) -> None:
         """Run when training is over, also when it was stopped by an error."""
 
-    def on_safe_point(self, model: "Model", run: "Run") -> None:
+    def on_safe_point(self, model: FittedModel, context: FitContext) -> None:
         """Run after each step and each epoch, when all callbacks have been told of it."""
 
     def stride(self) -> int:
@@ -64,7 +60,7 @@ class Callback:
         """What a checkpoint keeps of this callback: numbers, texts, lists, dicts and arrays."""
         return None
 
-    def set_state(self, model: "Model", state: dict[str, Any]) -> None:
+    def set_state(self, model: FittedModel, state: dict[str, Any]) -> None:
         """Go on from what `get_state` returned; called after `on_fit_begin`."""
 
 
@@ -73,7 +69,7 @@ class _Function(Callback):
         _check_signature(function)
         self._function = function
 
-    def on_epoch_end(self, model: "Model", epoch: int, logs: dict[str, float]) -> bool | None:
+    def on_epoch_end(self, model: FittedModel, epoch: int, logs: dict[str, float]) -> bool | None:
         result: bool | None = self._function(model, epoch, logs)
         return result
 
@@ -141,22 +137,22 @@ class Callbacks:
         for callback in self._all:
             callback.check(columns)
 
-    def run_begin(self, run: "Run", snapshot: "Snapshot | None") -> None:
+    def run_begin(self, context: FitContext, snapshot: Any) -> None:
         """Tell all."""
         for callback in self._all:
-            callback.on_run_begin(run, snapshot)
+            callback.on_run_begin(context, snapshot)
 
-    def fit_begin(self, model: "Model") -> None:
+    def fit_begin(self, model: FittedModel) -> None:
         """Tell all."""
         for callback in self._all:
             callback.on_fit_begin(model)
 
-    def epoch_begin(self, model: "Model", epoch: int) -> None:
+    def epoch_begin(self, model: FittedModel, epoch: int) -> None:
         """Tell all."""
         for callback in self._all:
             callback.on_epoch_begin(model, epoch)
 
-    def epoch_end(self, model: "Model", epoch: int, logs: dict[str, float]) -> bool:
+    def epoch_end(self, model: FittedModel, epoch: int, logs: dict[str, float]) -> bool:
         """Tell all; true if any asks to stop."""
         answers = [(c, c.on_epoch_end(model, epoch, dict(logs))) for c in self._all]
         for callback, answer in answers:
@@ -172,12 +168,12 @@ class Callbacks:
         found = [(c, c.get_state()) for c in self._all]
         return [(callback, state) for callback, state in found if state is not None]
 
-    def put_back(self, model: "Model", states: list[dict[str, Any]]) -> None:
+    def put_back(self, model: FittedModel, states: list[dict[str, Any]]) -> None:
         """Give each that has a state the one that it had."""
         for (callback, _), state in zip(self.states(), states, strict=True):
             callback.set_state(model, state)
 
-    def fit_end(self, model: "Model") -> None:
+    def fit_end(self, model: FittedModel) -> None:
         """Tell all, also where one fails; the first error is raised when all have been told."""
         with ExitStack() as stack:
             for callback in reversed(self._all):

@@ -1,13 +1,11 @@
 """Keep the best parameters seen."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from xpnet.errors import ArgumentError
-from xpnet.training.callbacks.base import Callback
+from xpnet.training.callbacks.callback import Callback
 from xpnet.training.callbacks.watched import Watched
-
-if TYPE_CHECKING:
-    from xpnet.model import Model
+from xpnet.training.context import FittedModel
 
 __all__ = ["KeepBest"]
 
@@ -64,7 +62,7 @@ class KeepBest(Callback):
     def check(self, columns: tuple[str, ...]) -> None:
         self._watched.check(columns)
 
-    def on_epoch_end(self, model: "Model", epoch: int, logs: dict[str, float]) -> None:
+    def on_epoch_end(self, model: FittedModel, epoch: int, logs: dict[str, float]) -> None:
         value = self._watched.value(logs)
         if self._watched.better(value, self._watched.worst if self.best is None else self.best):
             self.state, self.best, self.best_epoch = model.state_dict(), value, epoch
@@ -72,10 +70,10 @@ class KeepBest(Callback):
     def get_state(self) -> dict[str, Any]:
         return {"state": self.state, "best": self.best, "best_epoch": self.best_epoch}
 
-    def set_state(self, model: "Model", state: dict[str, Any]) -> None:
+    def set_state(self, model: FittedModel, state: dict[str, Any]) -> None:
         vars(self).update(state)
 
-    def restore(self, model: "Model") -> None:
+    def restore(self, model: FittedModel) -> None:
         """Put the best parameters into a model; its optimiser starts again.
 
         Raises

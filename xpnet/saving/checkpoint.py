@@ -3,19 +3,20 @@
 import os
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from xpnet.arguments import count
 from xpnet.errors import ArgumentError, FormatError, UnknownNameError
-from xpnet.optim.lbfgs import LBFGS
-from xpnet.saving import checkpoints, read_snapshot, step_of, write_snapshot
 from xpnet.saving.fit_state import take
-from xpnet.training.callbacks.base import Callback
-
-if TYPE_CHECKING:
-    from xpnet.model import Model
-    from xpnet.saving import Snapshot
-    from xpnet.training.run import Run
+from xpnet.saving.snapshots import (
+    Snapshot,
+    checkpoints,
+    read_snapshot,
+    step_of,
+    write_snapshot,
+)
+from xpnet.training.callbacks.callback import Callback
+from xpnet.training.context import FitContext, FittedModel
 
 __all__ = ["Checkpoint"]
 
@@ -94,11 +95,11 @@ class Checkpoint(Callback):
         if not os.access(self.folder, os.W_OK):
             raise ArgumentError(f"{self.folder} cannot be written: give another folder.")
 
-    def on_fit_begin(self, model: "Model") -> None:
-        if isinstance(model.optimizer, LBFGS):
+    def on_fit_begin(self, model: FittedModel) -> None:
+        if model.optimizer.whole_batch:
             raise ArgumentError("a fit by L-BFGS has no checkpoints: SciPy keeps its state.")
 
-    def on_run_begin(self, run: "Run", snapshot: "Snapshot | None") -> None:
+    def on_run_begin(self, context: FitContext, snapshot: Snapshot | None) -> None:
         step = -1 if snapshot is None else snapshot.state["step"]
         later = [p for p in checkpoints(self.folder) if step_of(p) > step and _whole(p)]
         if later:
@@ -114,17 +115,17 @@ class Checkpoint(Callback):
     def stride(self) -> int:
         return self.every if self.unit == "step" else 0
 
-    def on_safe_point(self, model: "Model", run: "Run") -> None:
-        if (run.last or self._due(run)) and run.trainer.finite():
-            path = self.folder / f"checkpoint-{run.trainer.step:012d}.safetensors"
-            write_snapshot(path, take(run))
+    def on_safe_point(self, model: FittedModel, context: FitContext) -> None:
+        if (context.last or self._due(context)) and context.engine.finite():
+            path = self.folder / f"checkpoint-{context.state.step:012d}.safetensors"
+            write_snapshot(path, take(context))
             for old in checkpoints(self.folder)[: -self.keep]:
                 old.unlink(missing_ok=True)
 
-    def _due(self, run: "Run") -> bool:
+    def _due(self, context: FitContext) -> bool:
         if self.unit == "epoch":
-            return run.batch == 0 and run.trainer.epoch % self.every == 0
-        return run.trainer.step % self.every == 0
+            return context.batch == 0 and context.state.epoch % self.every == 0
+        return context.state.step % self.every == 0
 
 
 def _whole(path: Path) -> bool:

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from xpnet.arguments import count
 from xpnet.backends import get, resolve
-from xpnet.backends.precision import kept_precision
 from xpnet.errors import BackendUnavailableError, DeviceMemoryError, FormatError, XpnetError
 from xpnet.model import Model
-from xpnet.saving.model_file import check_arrays, read_model, settings_of_model
+from xpnet.saving.model_file import made, read_model
 
 __all__ = ["load"]
 
@@ -57,7 +55,7 @@ def load(path: Any, backend: Any = None) -> Model:
     arrays, data = read_model(path)
     try:
         with resolve(backend).work():
-            return _made(arrays, data, backend)
+            config, engine = made(arrays, data, backend)
     except (BackendUnavailableError, DeviceMemoryError):
         raise
     except XpnetError as error:
@@ -69,31 +67,4 @@ def load(path: Any, backend: Any = None) -> Model:
             f"{path} cannot be loaded: its network cannot be built "
             f"({type(error).__name__}: {error})."
         ) from error
-
-
-def _made(arrays: dict[str, Any], data: dict[str, Any], backend: Any) -> Model:
-    settings = settings_of_model(data["model"])
-    settings["precision"] = kept_precision(resolve(backend), settings["precision"])
-    model = Model(**settings, backend=backend)
-    setup = model._setup
-    if setup.input_shape is None:
-        raise FormatError("it does not say which shape a sample has.")
-    params, slots = check_arrays(model, setup.input_shape, arrays)
-    chosen = setup.backend_for()
-    start = {name: chosen.asarray(array, setup.dtype) for name, array in params.items()}
-    trainer = model._settle(setup.network_for(chosen, setup.input_shape, start))
-    if slots.keys() != (trainer.updater.slots.keys() if data["updates"] is not None else set()):
-        raise FormatError(
-            f"it has the optimizer's vectors {sorted(slots)}, which are not those of "
-            f"{model.optimizer!r}."
-        )
-    if data["updates"] is not None:
-        state = {n: chosen.copy(chosen.asarray(a, setup.dtype)) for n, a in slots.items()}
-        trainer.updater.put(state, _count("updates", data))
-    trainer.epoch, trainer.step = _count("epoch", data), _count("step", data)
-    model.preprocessing = data["preprocessing"]
-    return model
-
-
-def _count(name: str, data: dict[str, Any]) -> int:
-    return count(name, data[name], 0, 2**62)
+    return Model._of(config, engine, data["preprocessing"])
