@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from xpnet.backends import Backend, PlannedBackend
-from xpnet.lowering import limiter
+from xpnet.lowering import turn
 
 if TYPE_CHECKING:
     from xpnet.train.network import Network
@@ -24,7 +24,7 @@ class Again:
     def __init__(self, network: "Network", program: "Program", X: Any, check: bool) -> None:
         self._network, self._program, self._check = network, program, check
         self._like = type(X), X.shape, X.dtype
-        self._limited = limiter(network.backend, program.operations)
+        self._turn = turn(network.backend, program.operations)
 
     def takes(self, X: Any) -> bool:
         """Whether these inputs are like those before; NaN and infinity are left to others."""
@@ -37,7 +37,7 @@ class Again:
         """The network's output."""
         network, program = self._network, self._program
         backend = network.backend
-        with network.lock, backend.quiet(), self._limited():
+        with network.lock, backend.quiet(), self._turn:
             program.load([X], _ALL)
             program.run()
             return backend.copy(program.output())

@@ -9,7 +9,7 @@ import numpy as np
 from xpnet import random
 from xpnet.backends import PlannedBackend
 from xpnet.errors import ArgumentError, DivergedError
-from xpnet.lowering import limited
+from xpnet.lowering import limited, turn
 from xpnet.train.callbacks import Callbacks
 from xpnet.train.captured import CapturedSteps, captured_steps
 from xpnet.train.door import Data
@@ -89,10 +89,11 @@ class Epoch:
         self._feed.begin(self._order(trainer), run.batch)
         listening = bool(run.callbacks.step_end or run.callbacks.gradient)
         schedule, varies = trainer.optimizer.learning_rate, trainer.optimizer.varies
+        threads = turn(self._network.backend, self._programs[self.sizes[0]].operations)
         for i in range(run.batch, self.steps):
             size = self.sizes[i]
             program = self._programs[size]
-            with self._network.lock:
+            with self._network.lock, threads:
                 self._feed.load(program, i)
                 trainer.run(program)
             if i == 0 or synchronous:

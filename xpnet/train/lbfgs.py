@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xpnet.errors import ArgumentError, DivergedError
-from xpnet.lowering import limited
+from xpnet.lowering import turn
 from xpnet.optim import LBFGS
 from xpnet.optional import require
 from xpnet.train.callbacks import Callbacks
@@ -58,7 +58,7 @@ class Objective:
         trained = backend.asarray(x.astype(network.dtype), network.dtype)
         network.set_params(backend.xp.concat([trained, network.params[network.table.trainable :]]))
         # Other programs share this one's memory: what was loaded before may be gone.
-        with network.lock, backend.quiet(), limited(backend, self._program.operations):
+        with network.lock, backend.quiet(), turn(backend, self._program.operations):
             self._program.load(self._data.arrays, slice(None))
             self._program.run()
         value = float(self._program.results[0])

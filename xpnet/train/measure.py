@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.lowering import limited
+from xpnet.lowering import turn
 from xpnet.train.computation import PENALTY, WEIGHT, Computation
 from xpnet.train.door import Data
 from xpnet.train.feeding import feed
@@ -55,12 +55,12 @@ def measure(network: Network, data: Data, batch_size: int) -> dict[str, float]:
     programs = measure_programs(network, data, batch_size)
     source = feed(network, data.place, data.arrays, parts)
     source.begin()
-    with limited(network.backend, programs[0].operations):
-        for i, program in enumerate(programs):
-            with network.lock, network.backend.quiet():
-                source.load(program, i)
-                program.run()
-                rows.append(network.backend.copy(program.results))
+    threads = turn(network.backend, programs[0].operations)
+    for i, program in enumerate(programs):
+        with network.lock, network.backend.quiet(), threads:
+            source.load(program, i)
+            program.run()
+            rows.append(network.backend.copy(program.results))
     results = network.backend.to_numpy(network.backend.xp.stack(rows)).astype("float64")
     sizes = [part.stop - part.start for part in parts]
     return combine(network, programs[0].computation, results, sizes)

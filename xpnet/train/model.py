@@ -7,7 +7,7 @@ from typing import Any
 from xpnet.arguments import count
 from xpnet.errors import ArgumentError, DivergedError, GraphError
 from xpnet.graph import Plan
-from xpnet.lowering import limited
+from xpnet.lowering import turn
 from xpnet.optim import LBFGS
 from xpnet.train.again import again
 from xpnet.train.arrays import result_like
@@ -200,7 +200,7 @@ class Model(BaseModel):
         trainer = self._settle(network)
         rate = trainer.rate()
         backend = network.backend
-        with network.lock, backend.quiet(), limited(backend, program.operations):
+        with network.lock, backend.quiet(), turn(backend, program.operations):
             program.load(data.arrays, slice(None))
             trainer.run(program)
             loss = network.backend.copy(program.results[0:1])
@@ -242,12 +242,12 @@ class Model(BaseModel):
         source, found = feed(network, place, [x], parts), []
         source.begin()
         programs = [network.program(Spec("predict", p.stop - p.start)) for p in parts]
-        with limited(backend, programs[0].operations):
-            for i, program in enumerate(programs):
-                with network.lock, backend.quiet():
-                    source.load(program, i)
-                    program.run()
-                    found.append(keep(program.output()))
+        threads = turn(backend, programs[0].operations)
+        for i, program in enumerate(programs):
+            with network.lock, backend.quiet(), threads:
+                source.load(program, i)
+                program.run()
+                found.append(keep(program.output()))
         if len(found) > 1:
             return result_like(place.xp.concat(found), place, X)
         network.again = again(network, programs[0], place, X, x, self._setup.check_finite)
