@@ -37,7 +37,8 @@ class Pool:
         self.limits: list[int] = []
         self._running: set[int] = set()  # the Python threads that have a turn
         self._waiting = self._round = 0
-        self._before = self._now = 1
+        # Threads that there are without limits, between turns, and now.
+        self._before = self._between = self._now = 1
 
     @property
     def count(self) -> int:
@@ -66,18 +67,16 @@ class Pool:
         with self._lock:
             self._look()
             change(count)
-            self._settle()
+            self._between = min([*self.limits, self._before])
+            if not self._running:
+                self._set(self._between)
 
     def enter(self, count: int | None) -> None:
         """Begin a turn of this Python thread."""
         with self._lock:
-            self._running.discard(get_ident())  # left by a turn that Ctrl-C broke off
-            self._look()
-            wanted = self._before if count is None else min(count, self._before)
-            if self._running and (self._waiting or self._now != wanted):
-                self._wait(wanted)
-            if not self._running:
-                self._set(wanted)
+            # Quick where a limit has set the number already: every step of a fit comes here.
+            if self._now != count or self._waiting or not self.limits:
+                self._admit(count)
             self._running.add(get_ident())
 
     def leave(self) -> None:
@@ -86,14 +85,25 @@ class Pool:
             self._running.discard(get_ident())
             if not self._running:
                 self._round += 1
-                self._settle()
+                if self._now != self._between:
+                    self._set(self._between)
                 if self._waiting:
                     self._free.notify_all()
+
+    def _admit(self, count: int | None) -> None:
+        """Wait until there may be so many threads, and set them."""
+        self._running.discard(get_ident())  # left by a turn that Ctrl-C broke off
+        self._look()
+        wanted = self._before if count is None else min(count, self._before)
+        if self._running and (self._waiting or self._now != wanted):
+            self._wait(wanted)
+        if not self._running:
+            self._set(wanted)
 
     def _look(self) -> None:
         """Ask for the number of threads, which others may change while nothing is limited here."""
         if not self._running and not self.limits:
-            self._before = self._now = self._ask()
+            self._before = self._between = self._now = self._ask()
 
     def _wait(self, wanted: int) -> None:
         """Wait until no turn with another number runs. Who came first goes first."""
@@ -104,11 +114,6 @@ class Pool:
             )
         finally:
             self._waiting -= 1
-
-    def _settle(self) -> None:
-        """Between turns the lowest limit counts."""
-        if not self._running:
-            self._set(min([*self.limits, self._before]))
 
     def _set(self, count: int) -> None:
         if count != self._now:
