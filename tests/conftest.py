@@ -8,6 +8,7 @@ argument `entry` once for each model of ``zoo.py``.
 
 import importlib.util
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,20 @@ def _own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XPNET_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture
+def usual_handlers():
+    """The handlers of SIGINT and SIGTERM that a program has when it starts in a terminal.
+
+    A test runner may have its own, and what runs under ``nohup`` or in the background of a shell
+    script ignores SIGINT.
+    """
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def pytest_configure(config):

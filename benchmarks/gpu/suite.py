@@ -49,6 +49,14 @@ OPTIONS = """-m gpu -q -p no:cacheprovider -p no:benchmark --continue-on-collect
     -W default::DeprecationWarning -W default::PendingDeprecationWarning""".split()
 
 
+# What runs under nohup ignores SIGINT, and so would the pytest that `wait` interrupts.
+INTERRUPTIBLE = (
+    "import signal, sys, pytest\n"
+    "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "sys.exit(pytest.main(sys.argv[1:]))\n"
+)
+
+
 def pytest_run(paths: list[str], file: Path, seconds: float) -> Row:
     """Run the tests; those that are not done in time are interrupted, and counted as missing."""
     started = perf_counter()
@@ -68,7 +76,7 @@ def _pytest(arguments: list[str], file: Path, seconds: float) -> Row:
     """One run, and what its JUnit report counts."""
     file.unlink(missing_ok=True)
     process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", *OPTIONS, f"--junitxml={file}", *arguments],
+        [sys.executable, "-c", INTERRUPTIBLE, *OPTIONS, f"--junitxml={file}", *arguments],
         cwd=ROOT,
         env=environment(),
         stdout=subprocess.PIPE,

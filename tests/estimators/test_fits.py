@@ -126,6 +126,7 @@ def test_a_partial_fit_that_is_refused_changes_nothing():
 # --- signals --------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("usual_handlers")
 def test_an_interrupt_ends_the_fit_with_a_warning():
     def interrupt(model, epoch, logs):
         if epoch == 2:

@@ -12,6 +12,7 @@ from functools import cached_property
 
 from xpnet import ops
 from xpnet.engine.batch_graph import WEIGHT, penalty_of
+from xpnet.engine.batches import Batches
 from xpnet.engine.engine import Engine
 from xpnet.engine.programs import Program
 from xpnet.engine.vector_program import VectorProgram
@@ -44,18 +45,18 @@ class Accumulation:
 
     def step(
         self,
-        load: Callable[[int], Program],
-        batches: Sequence[int],
+        batches: Batches,
+        chosen: Sequence[int],
         look: Callable[[int, Program], None],
         at_cut: Callable[[int, Program], float],
     ) -> None:
-        """Make one step from these batches; see `Engine.step`. `look` sees each one's results."""
+        """Make one step from the chosen batches; see `Engine.step`. `look` sees each one's results."""
         engine = self._engine
         state, lock, program = engine.state, engine.programs.lock, None
         self.clear()
-        for position, i in enumerate(batches):
-            with lock:
-                program = load(i)
+        for position, i in enumerate(chosen):
+            with lock, batches.threads:
+                program = batches.load(i)
                 if program.batch_graph.graph.step is not None:
                     engine.set_number(state.step + (position << _APART))
                 program.run()
@@ -65,7 +66,7 @@ class Accumulation:
         assert program is not None
         with lock:
             self.finish()
-        learning_rate = at_cut(batches[0], program)
+        learning_rate = at_cut(chosen[0], program)
         with lock:
             engine.change(program, learning_rate)
 

@@ -12,6 +12,7 @@ from xpnet.data.arrays import Data, batch_slices
 from xpnet.engine.batch_graph import BatchSpec
 from xpnet.engine.engine import Engine
 from xpnet.engine.programs import Program
+from xpnet.lowering import turn
 from xpnet.typing import Array
 
 __all__ = ["Batches", "cut"]
@@ -27,6 +28,8 @@ class Batches:
         Samples of each batch.
     programs : list of Program
         One a batch; batches of one size share theirs.
+    threads : context manager
+        A turn with as many threads of the BLAS as a batch is worth.
     """
 
     def __init__(self, engine: Engine, mode: str, data: Data, batch_size: int) -> None:
@@ -38,6 +41,7 @@ class Batches:
             for size in sorted({*self.sizes}, reverse=True)
         }
         self.programs = [made[size] for size in self.sizes]
+        self.threads = turn(engine.backend, self.programs[0].flops)
         self._order: Array = None
         self._gathers: list[list[Callable[[Array], Any]]] = []
 

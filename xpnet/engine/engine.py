@@ -7,8 +7,9 @@ between `Engine.compute` and `Engine.change`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from threading import RLock
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from xpnet.backends import Backend
 from xpnet.data.conversion import cast, check_finite, to_backend
@@ -82,6 +83,15 @@ class Programs:
         self.cached = None
 
 
+class Loaded(Protocol):
+    """Data in batches, as a step needs them; see `Batches`."""
+
+    threads: AbstractContextManager[Any]
+
+    def load(self, i: int) -> Program:
+        """The program of the batch of this number, loaded with it."""
+
+
 class Engine:
     """A network on a backend, with its state and an optimizer.
 
@@ -133,23 +143,20 @@ class Engine:
 
     # --- a step -------------------------------------------------------------------------------
 
-    def step(
-        self, load: Callable[[int], Program], i: int, at_cut: Callable[[int, Program], float]
-    ) -> None:
+    def step(self, batches: "Loaded", i: int, at_cut: Callable[[int, Program], float]) -> None:
         """Make one step: the gradient of a batch, what `at_cut` does with it, the update.
 
         Parameters
         ----------
-        load : callable
-            ``load(i)`` returns the program, loaded with the batch.
+        batches : Batches
         i : int
             Number of the batch.
         at_cut : callable
             ``at_cut(i, program)`` returns the learning rate of the update.
         """
         state, lock = self.state, self.programs.lock
-        with lock:
-            program = load(i)
+        with lock, batches.threads:
+            program = batches.load(i)
             if program.batch_graph.graph.step is not None:
                 self.set_number(state.step)
             program.run()
@@ -171,7 +178,8 @@ class Engine:
         before = state.updates
         try:
             self.update.run(learning_rate)
-            program.commit()
+            if program.batch_graph.state:
+                program.commit()
         except MemoryError:
             if state.updates != before:  # a part of it may be done
                 state.restore(self.backend)

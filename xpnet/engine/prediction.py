@@ -8,7 +8,7 @@ from xpnet.data.conversion import result_like
 from xpnet.engine.batches import cut
 from xpnet.engine.engine import Engine
 from xpnet.engine.programs import Program
-from xpnet.lowering import limited, limiter
+from xpnet.lowering import turn
 from xpnet.typing import Array
 
 __all__ = ["CachedPrediction", "predict"]
@@ -23,12 +23,11 @@ def predict(engine: Engine, data: Data, batch_size: int, X: Any, check: bool) ->
     batches, found = cut(engine, "predict", data, batch_size), []
     batches.begin()
     try:
-        with limited(backend, batches.flops):
-            for i in range(len(batches)):
-                with engine.programs.lock, backend.quiet():
-                    program = batches.load(i)
-                    program.run()
-                    found.append(keep(program.output()))
+        for i in range(len(batches)):
+            with engine.programs.lock, backend.quiet(), batches.threads:
+                program = batches.load(i)
+                program.run()
+                found.append(keep(program.output()))
     finally:
         batches.end()
     if len(found) > 1:
@@ -48,7 +47,7 @@ class CachedPrediction:
         self._backend, self._lock = engine.backend, engine.programs.lock
         self._program, self._check = program, check
         self._like = type(X), X.shape, X.dtype
-        self._limited = limiter(engine.backend, program.flops)
+        self._threads = turn(engine.backend, program.flops)
 
     def takes(self, X: Any) -> bool:
         """Whether these inputs are like those before; NaN and infinity are left to others."""
@@ -60,7 +59,7 @@ class CachedPrediction:
     def __call__(self, X: Array) -> Array:
         """The network's output."""
         program, backend = self._program, self._backend
-        with self._lock, backend.quiet(), self._limited():
+        with self._lock, backend.quiet(), self._threads:
             program.load([X], _ALL)
             try:
                 program.run()

@@ -5,8 +5,7 @@ from typing import Any
 
 from xpnet.data.arrays import Data
 from xpnet.engine.accumulation import Accumulation
-from xpnet.engine.batch_graph import BatchSpec
-from xpnet.engine.batches import Batches
+from xpnet.engine.batches import Batches, cut
 from xpnet.engine.engine import Engine
 from xpnet.engine.programs import Program
 from xpnet.errors import DivergedError
@@ -53,7 +52,7 @@ class EagerSteps:
         try:
             with engine.backend.quiet(), limited(engine.backend, batches.flops):
                 for i in range(loop.context.batch, len(batches)):
-                    engine.step(batches.load, i, self._at_cut)
+                    engine.step(batches, i, self._at_cut)
                     if loop.stepped(batches.sizes[i]):
                         return {}
         finally:
@@ -140,7 +139,7 @@ class AccumulatedSteps(EagerSteps):
             with engine.backend.quiet(), limited(engine.backend, batches.flops):
                 for first in range(loop.context.batch, count, self._together):
                     chosen = range(first, min(first + self._together, count))
-                    self._accumulation.step(batches.load, chosen, self._look, self._at_cut)
+                    self._accumulation.step(batches, chosen, self._look, self._at_cut)
                     if loop.stepped(sum(batches.sizes[i] for i in chosen), len(chosen)):
                         return {}
         finally:
@@ -169,12 +168,8 @@ def single_step(engine: Engine, data: Data) -> Array:
         If the loss is NaN or infinite; the step is then not made. On a GPU it is not looked at.
     """
     backend, state = engine.backend, engine.state
-    program = engine.programs.get(BatchSpec.of("train", data.rows, data))
+    batches = cut(engine, "train", data, data.rows)
     learning_rate, losses = engine.learning_rate(), []
-
-    def load(i: int) -> Program:
-        program.load(data.arrays, slice(None))
-        return program
 
     def at_cut(i: int, program: Program) -> float:
         losses.append(backend.copy(program.results[0:1]))
@@ -189,9 +184,10 @@ def single_step(engine: Engine, data: Data) -> Array:
             )
         return learning_rate
 
-    with engine.programs.lock, backend.quiet(), limited(backend, program.flops):
-        try:
-            engine.step(load, 0, at_cut)
-        finally:
-            program.release()
+    batches.begin()
+    try:
+        with engine.programs.lock, backend.quiet():
+            engine.step(batches, 0, at_cut)
+    finally:
+        batches.end()
     return backend.xp.reshape(losses[0], ())

@@ -9,7 +9,6 @@ from xpnet.engine.batch_graph import PENALTY, WEIGHT, BatchGraph
 from xpnet.engine.batches import Batches, cut
 from xpnet.engine.engine import Engine
 from xpnet.engine.network import Network
-from xpnet.lowering import limited
 from xpnet.typing import Array
 
 __all__ = ["columns", "combine", "evaluate", "evaluate_batches"]
@@ -49,12 +48,11 @@ def evaluate_batches(engine: Engine, batches: Batches) -> dict[str, float]:
     backend, rows = engine.backend, []
     batches.begin()
     try:
-        with limited(backend, batches.flops):
-            for i in range(len(batches)):
-                with engine.programs.lock, backend.quiet():
-                    program = batches.load(i)
-                    program.run()
-                    rows.append(backend.copy(program.results))
+        for i in range(len(batches)):
+            with engine.programs.lock, backend.quiet(), batches.threads:
+                program = batches.load(i)
+                program.run()
+                rows.append(backend.copy(program.results))
     finally:
         batches.end()
     log = backend.to_numpy(backend.xp.stack(rows)).astype("float64")

@@ -9,7 +9,7 @@ from xpnet.data.arrays import Data
 from xpnet.engine.batch_graph import BatchSpec
 from xpnet.engine.engine import Engine
 from xpnet.errors import ArgumentError, DivergedError
-from xpnet.lowering import limited
+from xpnet.lowering import turn
 from xpnet.optional import require
 from xpnet.training.context import FitContext
 from xpnet.training.evaluation import combine
@@ -43,7 +43,7 @@ class Objective:
         rest = state.params[table.trainable :]
         state.set_params(backend, backend.xp.concat([trained, rest]))
         # Other programs share this one's memory: what was loaded before may be gone.
-        with engine.programs.lock, backend.quiet(), limited(backend, program.flops):
+        with engine.programs.lock, backend.quiet(), turn(backend, program.flops):
             program.load(self._data.arrays, slice(None))
             try:
                 program.run()
