@@ -37,7 +37,8 @@ def derived(record: Record, in_blocks: bool = False) -> Kernel:
     """The steps of the definition as calls; the definition itself where it has no such steps.
 
     Which of the two depends on the arrays: until it is bound, the kernel calls itself derived.
-    Its output may be written over any input, since nothing is written that is still to be read.
+    Its output may be written over any input, since nothing is written that is still to be read;
+    a product would have to be copied there, and its output goes elsewhere.
 
     In blocks, an update makes its calls on one piece of the vectors after the other. Loops do
     without: what an element needs stays in registers.
@@ -49,7 +50,9 @@ class _Derived(Kernel):
     """See `derived`."""
 
     def __init__(self, record: Record, record_calls: Callable[..., None]) -> None:
-        super().__init__("derived", self._bind, tuple(range(len(_reads(record)))))
+        product = "matmul" in record.fn.__code__.co_names
+        inplace = () if product else tuple(range(len(_reads(record))))
+        super().__init__("derived", self._bind, inplace)
         self._of, self._record_calls = record, record_calls
 
     def _bind(self, k: Recorder, *arrays: Any, **static: Any) -> None:
