@@ -17,6 +17,7 @@ ROOMS = {
     "errors": 0,
     "optional": 0,
     "arguments": 0,
+    "philox": 0,
     "random": 0,
     "version": 0,
     "backends": 1,

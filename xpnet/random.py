@@ -1,24 +1,21 @@
 """Counter-based random numbers: the same bits on every array library.
 
-The generator is Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as
-easy as 1, 2, 3", SC 2011). A number depends only on its key ``(seed, stream)`` and on its
-counter ``(index, step)``: there is no hidden state, any part can be drawn again, and a run
-on a laptop and on a GPU draws the same bits.
+The generator is Philox4x32-10, see `xpnet.philox`. A number depends only on its key
+``(seed, stream)`` and on its counter ``(index, step)``: there is no hidden state, any part can be
+drawn again, and a run on a laptop and on a GPU draws the same bits.
 """
 
 from math import pi
 from numbers import Integral
+from operator import xor
 from typing import Any
 
 from xpnet.arguments import count
 from xpnet.errors import ArgumentError
+from xpnet.philox import MASK, block, round_keys
 from xpnet.typing import Namespace, Shape, size_of
 
-__all__ = ["MULTIPLIERS", "Key", "bits", "normal", "permutation", "round_keys", "uniform", "words"]
-
-MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
-_MASK = 0xFFFFFFFF
-_WEYL = (0x9E3779B9, 0xBB67AE85)
+__all__ = ["Key", "bits", "normal", "permutation", "uniform", "words"]
 
 
 class Key:
@@ -52,12 +49,6 @@ def _is_counter(step: Any) -> bool:
     return kind == "int64" and step.shape == () and not isinstance(step, Integral)
 
 
-def round_keys(key: Key) -> list[tuple[int, int]]:
-    """The two words of the key in each of the ten rounds."""
-    first, second = _WEYL
-    return [((key.seed + i * first) & _MASK, (key.stream + i * second) & _MASK) for i in range(10)]
-
-
 def _multiply(a: Any, constant: int) -> tuple[Any, Any]:
     """High and low 32 bits of the product of two unsigned 32-bit numbers held in int64.
 
@@ -72,14 +63,9 @@ def _multiply(a: Any, constant: int) -> tuple[Any, Any]:
 def bits(xp: Namespace, key: Key, blocks: int, device: Any = None) -> tuple[Any, Any, Any, Any]:
     """Four int64 arrays of `blocks` random numbers each, uniform on [0, 2**32)."""
     index = xp.arange(blocks, dtype=xp.int64, device=device)
-    c0, c1 = index & _MASK, index >> 32
-    c2 = xp.zeros_like(index) + (key.step & _MASK)
-    c3 = xp.zeros_like(index) + ((key.step >> 32) & _MASK)
-    for k0, k1 in round_keys(key):
-        high0, low0 = _multiply(c0, MULTIPLIERS[0])
-        high1, low1 = _multiply(c2, MULTIPLIERS[1])
-        c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
-    return c0, c1, c2, c3
+    later = key.step & MASK, (key.step >> 32) & MASK
+    counter = index & MASK, index >> 32, *(xp.zeros_like(index) + word for word in later)
+    return block(counter, round_keys(key.seed, key.stream), _multiply, xor)
 
 
 def words(xp: Namespace, key: Key, shape: Shape, device: Any = None) -> Any:
@@ -115,4 +101,4 @@ def permutation(xp: Namespace, key: Key, n: int, device: Any = None) -> Any:
         raise ArgumentError(f"cannot shuffle {n} rows: at most 2**31 - 1 are supported.")
     rows = xp.arange(n, dtype=xp.int64, device=device)
     pairs = ((words(xp, key, (n,), device) >> 1) << 32) | rows
-    return xp.sort(pairs) & _MASK
+    return xp.sort(pairs) & MASK

@@ -54,10 +54,6 @@ def test_only_these_definitions_cannot_be_derived(cases, applications, poisoned)
     assert {("out", name) for name in found} <= KERNELS.keys()
 
 
-def test_every_update_has_a_kernel_in_blocks():
-    assert {("out", name) for name in ops.UPDATES} <= KERNELS.keys()
-
-
 def test_every_kernel_belongs_to_a_record(every_record):
     known = {record.name for record in every_record}
     assert {name for family, name in KERNELS if family == "out"} <= known
@@ -144,7 +140,7 @@ def test_fallback_is_the_definition(applications, poisoned, case):
 
 
 def test_find_prefers_the_first_family(monkeypatch):
-    record = ops.matmul
+    record = ops.concat
     own = Kernel("own", print)
     monkeypatch.setitem(KERNELS, ("own", record.name), own)
     assert find(record, ("own", "out")) is own

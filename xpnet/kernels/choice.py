@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from xpnet.kernels.derive import emit, results_of
+from xpnet.kernels.derive import emit, emit_in_blocks, results_of
 from xpnet.kernels.loops import AS_LOOPS
 from xpnet.kernels.recorder import KERNELS, Kernel, Recorder
 from xpnet.kernels.terms import Underivable
@@ -22,29 +22,38 @@ def find(record: Record, families: tuple[str, ...]) -> Kernel:
     take ``out=``. Otherwise its family is ``"definition"``: the definition is computed, which
     allocates, and the results are copied into place.
     """
-    if "loops" in families and record.name in AS_LOOPS:
+    looped = "loops" in families
+    if looped and record.name in AS_LOOPS:
         return derived(record)
     for family in families:
         if (family, record.name) in KERNELS:
             return KERNELS[family, record.name]
-    return derived(record) if "out" in families else Kernel("definition", _definition(record))
+    if "out" not in families:
+        return Kernel("definition", _definition(record))
+    return derived(record, in_blocks=isinstance(record, Update) and not looped)
 
 
-def derived(record: Record) -> Kernel:
+def derived(record: Record, in_blocks: bool = False) -> Kernel:
     """The steps of the definition as calls; the definition itself where it has no such steps.
 
     Which of the two depends on the arrays: until it is bound, the kernel calls itself derived.
-    Its output may be written over any input, since nothing is written that is still to be read.
+    Its output may be written over any input, since nothing is written that is still to be read;
+    a product would have to be copied there, and its output goes elsewhere.
+
+    In blocks, an update makes its calls on one piece of the vectors after the other. Loops do
+    without: what an element needs stays in registers.
     """
-    return _Derived(record)
+    return _Derived(record, emit_in_blocks if in_blocks else emit)
 
 
 class _Derived(Kernel):
     """See `derived`."""
 
-    def __init__(self, record: Record) -> None:
-        super().__init__("derived", self._bind, tuple(range(len(_reads(record)))))
-        self._of = record
+    def __init__(self, record: Record, record_calls: Callable[..., None]) -> None:
+        product = "matmul" in record.fn.__code__.co_names
+        inplace = () if product else tuple(range(len(_reads(record))))
+        super().__init__("derived", self._bind, inplace)
+        self._of, self._record_calls = record, record_calls
 
     def _bind(self, k: Recorder, *arrays: Any, **static: Any) -> None:
         places, inputs = _split(self._of, arrays)
@@ -55,7 +64,7 @@ class _Derived(Kernel):
             _definition(self._of)(k, *arrays, **static)
         else:
             self.family = "derived"
-            emit(k, results, places)
+            self._record_calls(k, results, places)
 
 
 def _reads(record: Record) -> tuple[str, ...]:

@@ -15,11 +15,12 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from xpnet.kernels.blocks import Blocks, can_be_cut
 from xpnet.kernels.listing import Listing
 from xpnet.kernels.recorder import Recorder
 from xpnet.kernels.terms import Given, Step, Term, Underivable, View, is_dense
 
-__all__ = ["emit", "results_of"]
+__all__ = ["emit", "emit_in_blocks", "results_of"]
 
 
 def results_of(
@@ -37,7 +38,7 @@ def results_of(
 class _Spare:
     """Scratch memory of one kernel, lent again when it is free."""
 
-    def __init__(self, k: Recorder) -> None:
+    def __init__(self, k: Recorder | Blocks) -> None:
         self._k = k
         self._free: dict[tuple[Any, str], list[Any]] = defaultdict(list)
 
@@ -46,12 +47,12 @@ class _Spare:
         free = self._free[like.shape, str(like.dtype)]
         return free.pop() if free else self._k.scratch(like)
 
-    def give(self, array: Any) -> None:
-        """Take memory back."""
-        self._free[tuple(array.shape), str(array.dtype)].append(array)
+    def give(self, like: Any, array: Any) -> None:
+        """Take back the memory of a term."""
+        self._free[like.shape, str(like.dtype)].append(array)
 
 
-def emit(k: Recorder, results: Sequence[Term], places: Sequence[Any]) -> None:
+def emit(k: Recorder | Blocks, results: Sequence[Term], places: Sequence[Any]) -> None:
     """Record the calls that leave each result in its place."""
     claims: dict[Step, Any] = {}
     for result, place in zip(results, places, strict=True):
@@ -62,6 +63,17 @@ def emit(k: Recorder, results: Sequence[Term], places: Sequence[Any]) -> None:
         claims[result] = place
     if claims:
         _Emission(k, _in_order([*claims]), claims).record()
+
+
+def emit_in_blocks(k: Recorder, results: Sequence[Term], places: Sequence[Any]) -> None:
+    """The same for vectors, in pieces that stay in cache where the steps allow it."""
+    (length,), size = places[0].shape, k.backend.block
+    if size is None or length <= size or not can_be_cut(results[0].xp.steps, length):
+        emit(k, results, places)
+        return
+    blocks = Blocks(k, length, size)
+    emit(blocks, results, places)
+    blocks.repeat()
 
 
 def _alike(a: Any, b: Any) -> bool:
@@ -85,7 +97,7 @@ def _in_order(results: list[Step]) -> list[Step]:
 class _Emission:
     """Steps on their way into a recorder: which memory holds what, and until when."""
 
-    def __init__(self, k: Recorder, steps: list[Step], claims: dict[Step, Any]) -> None:
+    def __init__(self, k: Recorder | Blocks, steps: list[Step], claims: dict[Step, Any]) -> None:
         self._k, self._claims, self._spare = k, claims, _Spare(k)
         self._at = {step: i for i, step in enumerate(steps)}
         self._last: dict[Term, float] = {t: i for step, i in self._at.items() for t in step.roots}
@@ -119,7 +131,7 @@ class _Emission:
         for term in terms:
             memory = self._held.pop(term)
             if not any(memory is place for place in self._claims.values()):
-                self._spare.give(memory)
+                self._spare.give(term, memory)
 
     def _target(self, step: Step) -> Any:
         """Memory for what a step computes: its own place, another result's, or scratch."""

@@ -92,8 +92,7 @@ def power(xp: Namespace, a: Any, b: Any) -> Any:
 
 def power_vjp_a(xp: Namespace, gy: Any, a: Any, b: Any) -> Any:
     """ga = gy b a ** (b - 1), and 0 where b = 0."""
-    zero = b == 0
-    exponent = xp.subtract(b, xp.astype(~zero, b.dtype))
+    exponent = xp.where(b == 0, xp.zeros_like(b), b - 1)
     return xp.multiply(xp.multiply(gy, b), xp.pow(a, exponent))
 
 

@@ -105,7 +105,7 @@ def sum_to_shape(shapes: list[Shape], *, shape: Shape) -> Shape:
 def sum_to(xp: Namespace, x: Any, *, shape: Shape) -> Any:
     """y = x summed over the axes along which `shape` was broadcast."""
     axes = sum_to_axes(x.shape, shape)
-    return xp.reshape(xp.sum(x, axis=axes), shape)
+    return xp.reshape(xp.sum(x, axis=axes, keepdims=x.ndim == len(shape)), shape)
 
 
 def sum_to_vjp(xp: Namespace, gy: Any, *, x_shape: Shape) -> Any:

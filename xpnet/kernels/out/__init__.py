@@ -1,11 +1,10 @@
 """Kernels by hand, of NumPy's and CuPy's functions with ``out=``; one file a file of `ops`.
 
 Here stands what is faster, or takes less memory, than the kernel that `xpnet.kernels.derive`
-makes of the definition. Every other op goes without.
+makes of the definition; above each kernel stands why. Every other op goes without.
 """
 
 from xpnet.kernels.out import (
-    arithmetic,
     gather,
     linear,
     losses,
@@ -16,7 +15,6 @@ from xpnet.kernels.out import (
 )
 
 __all__ = [
-    "arithmetic",
     "gather",
     "linear",
     "losses",

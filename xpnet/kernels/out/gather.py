@@ -21,6 +21,7 @@ def _int64(k: Recorder, ids: Any) -> Any:
     return wide
 
 
+# Nothing is derived of `take`: the definition would allocate the rows, and take 5 times as long.
 @kernel(ops.embedding)
 def embedding(k: Recorder, out: Any, w: Any, ids: Any) -> None:
     k(k.raw.take, w, _int64(k, ids), out)
@@ -35,6 +36,7 @@ def flat_places(k: Recorder, ids: Any, units: int) -> Any:
     return places
 
 
+# The definition's products with one-hot rows take 5 to 50 times as long.
 @kernel(ops.embedding, vjp=0)
 def embedding_vjp_w(k: Recorder, out: Any, gy: Any, ids: Any, *, w_shape: Shape) -> None:
     # NumPy adds to single elements, by one flat index, three times as fast as to rows.

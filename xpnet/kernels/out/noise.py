@@ -1,6 +1,7 @@
 """Noise into given memory: the bits of `xpnet.random`, in pieces that stay in cache."""
 
 from collections.abc import Iterator
+from itertools import cycle
 from math import pi
 from sys import byteorder
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from xpnet import ops
 from xpnet.kernels.recorder import Recorder, kernel
 from xpnet.ops.noise import least_kept
-from xpnet.random import MULTIPLIERS, Key, round_keys
+from xpnet.philox import round_keys, rounds
 
 __all__ = ["add_normal"]
 
@@ -20,39 +21,51 @@ def _halves(x: Any, which: int) -> Any:
     return x.view("uint32")[..., which::2]
 
 
-def _philox(k: Recorder, step: Any, key: Key, blocks: int) -> Iterator[tuple[int, list[Any]]]:
-    """Record `random.bits`, piece by piece: where each piece begins, and its four words.
-
-    Of the generator's counter (c0, c1, c2, c3), `x` holds (c0, c2) in 64 bits. Their products
-    stay as they are: the high halves go into the next `x`, the low halves are the next (c1, c3).
-    """
+def _words(k: Recorder, step: Any, key: tuple[int, int], blocks: int) -> Iterator[tuple[int, Any]]:
+    """Record `random.bits`, piece by piece: where each piece begins, and its four words."""
     size = min(k.backend.block or blocks, blocks)
-    multipliers = k.backend.asarray([[m] for m in MULTIPLIERS], "uint64")
-    keys = [k.backend.asarray([[a], [b]], "uint64") for a, b in round_keys(key)]
-    index = k.raw.arange(0, size, dtype="uint64")
-    x_full = k.scratch(step, (2, size), "uint64")
-    products_full = [k.scratch(step, (2, size), "uint64") for _ in range(2)]
-    counter = k.scratch(step, (1,), "int64")
+    keys = [k.backend.asarray([[a], [b]], "uint64") for a, b in round_keys(*key)]
+    memory = [k.scratch(step, (2, size), "uint64") for _ in range(3)]
+    index, counter = k.raw.arange(0, size, dtype="uint64"), k.scratch(step, (1,), "int64")
     k(k.raw.copyto, counter, step)
     for start in range(0, blocks, max(size, 1)):
         n = min(size, blocks - start)
-        x, x_low = x_full[:, :n], _halves(x_full, _LOW)[:, :n]
-        products = [p[:, :n] for p in products_full]
-        low, high = ([_halves(p, h)[::-1, :n] for p in products_full] for h in (_LOW, _HIGH))
-        rest = low[1]
+        x, *products = (array[:, :n] for array in memory)
+        odd = _halves(products[1], _LOW)
         k(k.raw.add, index[:n], start, out=x[0])
         k(k.raw.copyto, x[1], _halves(counter, _LOW))
-        k(k.raw.copyto, rest[0], 0)
-        k(k.raw.copyto, rest[1], _halves(counter, _HIGH))
-        for number, round_key in enumerate(keys):
-            now = number % 2
-            k(k.raw.multiply, x, multipliers, out=products[now])
-            k(k.backend.xp.bitwise_xor, high[now], rest, out=x_low)
-            k(k.backend.xp.bitwise_xor, x, round_key, out=x)
-            rest = low[now]
-        yield start, [x[0], rest[0], x[1], rest[1]]
+        k(k.raw.copyto, odd[0], 0)
+        k(k.raw.copyto, odd[1], _halves(counter, _HIGH))
+        yield start, _record_rounds(k, x, products, odd, keys)
 
 
+def _record_rounds(
+    k: Recorder, x: Any, products: list[Any], odd: Any, keys: list[Any]
+) -> list[Any]:
+    """Record all rounds; the four words in the end.
+
+    `x` holds (c0, c2) in 64 bits. Their products stay as they are: the high halves go into the
+    next `x`, the low halves are the next (c1, c3), until the products of the round after next
+    are written over them. At first (c1, c3) are in `odd`, within the second products.
+    """
+    turns = cycle(products)
+
+    def multiply(even: Any, constants: tuple[int, int]) -> tuple[Any, Any]:
+        product = next(turns)
+        k(k.raw.multiply, even, k.backend.asarray([[m] for m in constants], "uint64"), out=product)
+        return _halves(product, _HIGH), _halves(product, _LOW)
+
+    def mix(high: Any, odd: Any, key: Any) -> Any:
+        k(k.backend.xp.bitwise_xor, high, odd, out=_halves(x, _LOW))
+        k(k.backend.xp.bitwise_xor, x, key, out=x)
+        return x
+
+    (c0, c2), (c1, c3) = rounds(x, odd, keys, multiply, mix)
+    return [c0, c1, c2, c3]
+
+
+# The definition makes an array of random words, of which nothing is derived: it would allocate
+# them, twice as wide, and take 4 to 6 times as long.
 @kernel(ops.dropout, inplace=(0,))
 def dropout(
     k: Recorder,
@@ -67,7 +80,7 @@ def dropout(
 ) -> None:
     keep = k.scratch(r, (r.size,), "bool")
     blocks, least = -(-r.size // 4), least_kept(rate)
-    for start, words in _philox(k, step, Key(seed, stream), blocks):
+    for start, words in _words(k, step, (seed, stream), blocks):
         for i, word in enumerate(words):
             part = keep[i * blocks + start :][: word.shape[0]]
             k(k.raw.greater_equal, word[: part.shape[0]], least, out=part)
@@ -89,6 +102,7 @@ def _clear(k: Recorder, out: Any, keep: Any) -> None:
     k(k.backend.xp.bitwise_and, whole, mask, out=whole)
 
 
+# As dropout; the definition takes 3 times as long.
 @kernel(ops.gaussian_noise, inplace=(0,))
 def gaussian_noise(
     k: Recorder, out: Any, x: Any, step: Any, *, std: float, seed: int, stream: int
@@ -96,7 +110,7 @@ def gaussian_noise(
     pairs = -(-out.size // 2)
     blocks = -(-pairs // 2)
     z = k.scratch(out, (4 * blocks,), "float64")
-    for start, words in _philox(k, step, Key(seed, stream), blocks):
+    for start, words in _words(k, step, (seed, stream), blocks):
         for i, word in enumerate(words):
             k(k.raw.copyto, z[i * blocks + start :][: word.shape[0]], word)
     add_normal(k, out, x, z, std)

@@ -1,6 +1,6 @@
 """Random words as a task: Philox4x32-10, many blocks at a time."""
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from llvmlite import ir
@@ -8,12 +8,11 @@ from llvmlite import ir
 from xpnet.kernels import Call
 from xpnet.lowering.cpu.engine import Task, compiled
 from xpnet.lowering.reading import Reader
-from xpnet.random import MULTIPLIERS, Key, round_keys
+from xpnet.philox import block, round_keys
 
 __all__ = ["draw_task"]
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
-_ROUNDS = 10
 
 
 def draw_task(reader: Reader, call: Call) -> Task | None:
@@ -24,7 +23,7 @@ def draw_task(reader: Reader, call: Call) -> Task | None:
     out = call.kwargs["out"]
     if str(out.dtype) != "uint32" or not out.flags.c_contiguous or out.size % 4:
         return None
-    keys = [word for pair in round_keys(Key(*key)) for word in pair]
+    keys = [word for pair in round_keys(*key) for word in pair]
     places = [reader.operand(x).address for x in (step, out)]
     return Task.of(compiled(_code(), "draw"), [out.size // 4, *keys], places, [step, out])
 
@@ -38,8 +37,10 @@ def _code() -> str:
     before = function.append_basic_block()
     body, after = function.append_basic_block(), function.append_basic_block()
     b = ir.IRBuilder(before)
-    numbers = [b.load(b.gep(function.args[0], [_I64(i)])) for i in range(3 + 2 * _ROUNDS)]
-    blocks, keys = numbers[0], [b.trunc(n, _I32) for n in numbers[1:-2]]
+    count = 3 + 2 * len(round_keys(0, 0))
+    numbers = [b.load(b.gep(function.args[0], [_I64(i)])) for i in range(count)]
+    blocks, words = numbers[0], [b.trunc(n, _I32) for n in numbers[1:-2]]
+    keys = [*zip(words[::2], words[1::2], strict=True)]
     step = b.load(b.inttoptr(numbers[-2], pointer))
     out = b.inttoptr(numbers[-1], _I32.as_pointer())
     later = [b.trunc(step, _I32), b.trunc(b.lshr(step, _I64(32)), _I32)]
@@ -48,7 +49,7 @@ def _code() -> str:
     index = b.phi(_I64)
     index.add_incoming(_I64(0), before)
     first = [b.trunc(index, _I32), b.trunc(b.lshr(index, _I64(32)), _I32)]
-    for i, word in enumerate(_rounds(b, [*first, *later], keys)):
+    for i, word in enumerate(block([*first, *later], keys, partial(_product, b), b.xor)):
         b.store(word, b.gep(out, [b.add(b.mul(blocks, _I64(i)), index)]))
     following = b.add(index, _I64(1))
     index.add_incoming(following, body)
@@ -56,18 +57,6 @@ def _code() -> str:
     b.position_at_end(after)
     b.ret_void()
     return str(module)
-
-
-def _rounds(b: ir.IRBuilder, counter: list[Any], keys: list[Any]) -> list[Any]:
-    """The four words of a block, as in `xpnet.random.bits`."""
-    c0, c1, c2, c3 = counter
-    for i in range(_ROUNDS):
-        (high0, low0), (high1, low1) = (
-            _product(b, c, m) for c, m in zip((c0, c2), MULTIPLIERS, strict=True)
-        )
-        c0, c1 = b.xor(b.xor(high1, c1), keys[2 * i]), low1
-        c2, c3 = b.xor(b.xor(high0, c3), keys[2 * i + 1]), low0
-    return [c0, c1, c2, c3]
 
 
 def _product(b: ir.IRBuilder, x: Any, multiplier: int) -> tuple[Any, Any]:

@@ -11,11 +11,12 @@ from xpnet.kernels import Call
 from xpnet.lowering.cuda.launch import Guarded, compiled, give_up
 from xpnet.lowering.cuda.source import BLOCK
 from xpnet.lowering.reading import Reader
+from xpnet.philox import block, round_keys
 
 __all__ = ["NAME", "SOURCE", "draw_call"]
 
 NAME = "xpnet_draw"
-SOURCE = r"""
+_SOURCE = r"""
 typedef unsigned int Word;
 typedef unsigned long long Two;
 
@@ -24,25 +25,30 @@ extern "C" __global__ void __launch_bounds__(256) xpnet_draw(
     Word *out, const Two *step, Two blocks, Two seed, Two stream) {
     const Two index = (Two) blockIdx.x * BLOCK + threadIdx.x;
     if (index >= blocks) return;
-    Word c0 = (Word) index, c1 = (Word) (index >> 32);
-    Word c2 = (Word) *step, c3 = (Word) (*step >> 32);
-    Word k0 = (Word) seed, k1 = (Word) stream;
-#pragma unroll
-    for (int round = 0; round < 10; ++round) {
-        const Two a = (Two) c0 * 0xD2511F53u, b = (Two) c2 * 0xCD9E8D57u;
-        c0 = (Word) (b >> 32) ^ c1 ^ k0;
-        c1 = (Word) b;
-        c2 = (Word) (a >> 32) ^ c3 ^ k1;
-        c3 = (Word) a;
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
-    }
-    out[index] = c0;
-    out[blocks + index] = c1;
-    out[2 * blocks + index] = c2;
-    out[3 * blocks + index] = c3;
+    const Word c0 = (Word) index, c1 = (Word) (index >> 32);
+    const Word c2 = (Word) *step, c3 = (Word) (*step >> 32);
+    const Word k0 = (Word) seed, k1 = (Word) stream;
+ROUNDS
 }
 """
+
+
+def _source() -> str:
+    """The kernel, with its rounds and what it stores."""
+    lines: list[str] = []
+
+    def product(word: str, constant: int) -> tuple[str, str]:
+        name = f"p{len(lines)}"
+        lines.append(f"const Two {name} = (Two) {word} * {constant:#x}u;")
+        return f"(Word) ({name} >> 32)", f"(Word) {name}"
+
+    keys = [(f"(k0 + {a:#x}u)", f"(k1 + {b:#x}u)") for a, b in round_keys(0, 0)]
+    words = block(("c0", "c1", "c2", "c3"), keys, product, lambda a, b: f"({a} ^ {b})")
+    lines += [f"out[{i} * blocks + index] = {word};" for i, word in enumerate(words)]
+    return _SOURCE.replace("ROUNDS", "\n".join(f"    {line}" for line in lines))
+
+
+SOURCE = _source()
 
 
 def draw_call(backend: CupyBackend, reader: Reader, call: Call) -> Callable[[], None] | None:
