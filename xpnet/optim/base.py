@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from inspect import signature
-from typing import Any, TypedDict
+from typing import Any, ClassVar, TypedDict
 
 from xpnet.arguments import number, positive, refuse_unknown
 from xpnet.errors import ArgumentError
@@ -65,6 +65,11 @@ class Optimizer:
         d in [0, 1). Keeps a running average of the parameters, a = d a + (1 - d) p after each
         step, which is read as a / (1 - d**t).
 
+    Attributes
+    ----------
+    whole_batch : bool
+        Whether it needs all samples at once, as L-BFGS does.
+
     Raises
     ------
     ArgumentError
@@ -76,6 +81,8 @@ class Optimizer:
     recurrent neural networks", ICML 2013; averages, Polyak and Juditsky, "Acceleration of
     stochastic approximation by averaging", 1992, with exponential weights.
     """
+
+    whole_batch: ClassVar[bool] = False
 
     def __init__(
         self,
