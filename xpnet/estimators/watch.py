@@ -1,12 +1,14 @@
-"""What happens behind each epoch: scikit-learn's curves, scores, patience and messages."""
+"""What happens after each epoch: scikit-learn's curves, scores, patience and messages."""
 
 from math import inf
 from typing import Any
 
-from xpnet.estimators.data import Samples
+from xpnet.estimators.batch_losses import BatchLosses
+from xpnet.estimators.samples import Samples
 from xpnet.estimators.solvers import is_stochastic, keeps_best
 from xpnet.model import Model
 from xpnet.training.callbacks import Callback
+from xpnet.training.history import History
 
 __all__ = ["Watch"]
 
@@ -21,20 +23,26 @@ class Watch(Callback):
         What it is trained on.
     held : Samples, optional
         What it is validated on.
-    patient : bool
-        Whether a lack of progress ends the training.
+    batch_size : int
+
+    Attributes
+    ----------
+    stopped : bool
+        Whether a lack of progress ended the training.
+    interrupted : str or None
+        Name of the signal that ended it.
     """
 
     def __init__(
-        self, estimator: Any, samples: Samples, held: Samples | None, patient: bool
+        self, estimator: Any, samples: Samples, held: Samples | None, batch_size: int
     ) -> None:
-        self._estimator, self._rows, self._held = estimator, samples.rows, held
-        self._patient = patient
+        self._estimator, self._samples, self._held = estimator, samples, held
         self._scored = held is not None and (estimator.early_stopping or estimator.restore_best)
         by_class = getattr(estimator, "class_weight", None) is not None
         weighted = (samples.weight is not None or by_class) and is_stochastic(estimator)
-        self._losses = _BatchLosses(estimator, samples) if weighted else None
+        self._losses = BatchLosses(samples.rows, batch_size) if weighted else None
         self.stopped = False
+        self.interrupted: str | None = None
         self._begin(estimator)
 
     def _begin(self, estimator: Any) -> None:
@@ -53,15 +61,20 @@ class Watch(Callback):
             estimator.best_loss_ = inf
 
     @property
+    def validates(self) -> bool:
+        """Whether there are validation samples."""
+        return self._held is not None
+
+    @property
     def callbacks(self) -> list[Callback]:
-        """Itself, and what it needs to have told of every step, if that is much."""
+        """Itself, and before it the one that sees every step, where that is needed."""
         return [self] if self._losses is None else [self._losses, self]
 
     def on_epoch_end(self, model: Model, epoch: int, logs: dict[str, float]) -> bool:
         estimator = self._estimator
         estimator.n_iter_ += 1
-        estimator.t_ += self._rows
-        estimator.loss_ = self.loss(logs)
+        estimator.t_ += self._samples.rows
+        estimator.loss_ = self._loss(logs)
         estimator.loss_curve_.append(estimator.loss_)
         self._say(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
         if self._held is not None:
@@ -70,10 +83,23 @@ class Watch(Callback):
         if better and keeps_best(estimator):
             estimator._best_state = model.state_dict()
         estimator._rate.after_epoch(model, estimator.t_)
-        self.stopped = self._patient and self._out_of_patience(model)
+        self.stopped = is_stochastic(estimator) and self._out_of_patience(model)
         return self.stopped
 
-    def loss(self, logs: dict[str, float]) -> float:
+    def on_history(self, model: Model, history: History) -> None:
+        """Note how a training ended that ended without an error."""
+        self.interrupted = history.interrupted
+        if is_stochastic(self._estimator):
+            return
+        self.stopped = bool(history.converged)
+        if not len(history):  # L-BFGS starts where it would end
+            samples = self._samples
+            found = model.evaluate(
+                samples.X, samples.target, sample_weight=samples.weight, batch_size=samples.rows
+            )
+            self._estimator.loss_ = self._loss(found)
+
+    def _loss(self, logs: dict[str, float]) -> float:
         """The loss as scikit-learn reports it."""
         factor = self._estimator._head.factor
         loss = logs["loss"] if self._losses is None else self._losses.mean()
@@ -137,25 +163,3 @@ class Watch(Callback):
     def _say(self, text: str) -> None:
         if self._estimator.verbose:
             print(text)
-
-
-class _BatchLosses(Callback):
-    """The mean of an epoch's batch losses by their numbers of samples.
-
-    xpnet's own is that by their samples' weights, which scikit-learn's is not.
-    """
-
-    def __init__(self, estimator: Any, samples: Samples) -> None:
-        self._rows, self._size = samples.rows, estimator._batch_rows(samples.rows)
-        self._losses: list[Any] = []
-
-    def on_step_end(self, model: Model, step: int) -> None:
-        self._losses.append(model.batch_loss)
-
-    def mean(self) -> float:
-        """Of the epoch, which is over."""
-        losses, self._losses = [float(loss) for loss in self._losses], []
-        starts = range(0, self._rows, self._size)
-        sizes = [min(self._size, self._rows - start) for start in starts]
-        total = sum(n * loss for n, loss in zip(sizes, losses, strict=True))
-        return float(total / self._rows)
