@@ -150,6 +150,8 @@ def test_optimizers_and_schedules():
     assert model.learning_rate_ == pytest.approx(0.01 * 0.1**2)
     assert classifier(optimizer="rmsprop").fit(X, Y).score(X, Y) > 0.9
     assert not hasattr(classifier(optimizer="lbfgs"), "partial_fit")
+    assert not hasattr(classifier(optimizer=xn.LBFGS()), "partial_fit")
+    assert hasattr(classifier(optimizer="adamm"), "partial_fit")  # which raises what `fit` does
     assert classifier(optimizer=xn.LBFGS(), max_iter=30).fit(X, Y).score(X, Y) > 0.95
 
 

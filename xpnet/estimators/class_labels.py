@@ -23,7 +23,7 @@ def unique_labels(y: Any) -> Any:
 
 
 def _check_kind(y: Any) -> None:
-    """Raise `ValueError` for what are no labels."""
+    """Raise `ValueError` unless y are labels."""
     found = library(y)
     if found.name == "numpy":
         check_classification_targets(y)
@@ -48,12 +48,12 @@ class Labels:
 
     @classmethod
     def of(cls, y: Any, classes: Any = None) -> "Labels":
-        """Those of targets, or of the classes that are known to come.
+        """Those of targets, or of the classes that the user has announced.
 
         Raises
         ------
         ValueError
-            If y are no labels.
+            If y are not labels.
         """
         _check_kind(y)
         if y.ndim == 2:
@@ -69,7 +69,7 @@ class Labels:
         return int(self.classes.shape[0])
 
     def check(self, y: Any, *, all_of_them: bool = False) -> None:
-        """Raise unless y has these classes alone, or all of them.
+        """Raise unless y has only these classes, or all of them.
 
         Raises
         ------

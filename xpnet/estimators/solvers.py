@@ -25,7 +25,7 @@ class InnerAdam(Adam):
 
 
 def make_optimizer(estimator: Any) -> Optimizer:
-    """The optimizer of `optimizer`, or else of `solver` and what goes with it.
+    """The optimizer that `optimizer` names, or else `solver` and its settings.
 
     Raises
     ------
@@ -60,12 +60,12 @@ def is_stochastic(estimator: Any) -> bool:
     own = estimator.optimizer
     try:
         return not get_optimizer(estimator.solver if own is None else own).whole_batch
-    except ArgumentError:  # an optimizer that there is not: `fit` says so
+    except ArgumentError:  # no such optimizer: `fit` raises this error
         return True
 
 
 def keeps_best(estimator: Any) -> bool:
-    """Whether the best weights are to be put back; L-BFGS has no early stopping."""
+    """Whether the best weights are restored; L-BFGS has no early stopping."""
     return bool(estimator.restore_best or (estimator.early_stopping and is_stochastic(estimator)))
 
 
@@ -115,7 +115,7 @@ class Rate:
             self._set(model, float(self._start) / (seen + 1) ** self._power)
 
     def lower(self, model: Model) -> str | None:
-        """A fifth of the rate, if the rule is to go on with that; what was done, or None."""
+        """Divide the rate by 5 if the rule does so; the message about it, or None."""
         now = model.optimizer.rate(model.epoch)
         if self._rule != "adaptive" or now <= 1e-6:
             return None

@@ -46,7 +46,7 @@ class Watch(Callback):
         self._begin(estimator)
 
     def _begin(self, estimator: Any) -> None:
-        """The attributes that a first fit makes and a warm start goes on with."""
+        """The attributes that a first fit makes and a warm start continues."""
         estimator.n_iter_ = 0
         estimator._no_improvement_count = getattr(estimator, "_no_improvement_count", 0)
         if not hasattr(estimator, "loss_curve_"):
@@ -87,7 +87,7 @@ class Watch(Callback):
         return self.stopped
 
     def on_history(self, model: Model, history: History) -> None:
-        """Note how a training ended that ended without an error."""
+        """Note how a training ended, if without an error."""
         self.interrupted = history.interrupted
         if is_stochastic(self._estimator):
             return
@@ -106,7 +106,7 @@ class Watch(Callback):
         return float(loss - (factor - 1) * logs["data_loss"]) if factor > 1 else loss
 
     def _score(self, model: Model, logs: dict[str, float]) -> bool:
-        """Note the validation score; whether it is the best."""
+        """Record the validation score; whether it is the best."""
         estimator = self._estimator
         if estimator.scoring == "loss":
             score = -logs["val_data_loss"]
@@ -121,7 +121,7 @@ class Watch(Callback):
         return True
 
     def _compare_loss(self) -> bool:
-        """Note the training loss; whether it is the best."""
+        """Record the training loss; whether it is the best."""
         estimator = self._estimator
         self._count(estimator.loss_ > estimator.best_loss_ - estimator.tol)
         if not estimator.loss_ < estimator.best_loss_:
@@ -134,7 +134,7 @@ class Watch(Callback):
         estimator._no_improvement_count = estimator._no_improvement_count + 1 if no_better else 0
 
     def _out_of_patience(self, model: Model) -> bool:
-        """Whether too many epochs brought nothing, and the rate is not to be lowered."""
+        """Whether too many epochs brought no progress and the rate cannot be lowered."""
         estimator = self._estimator
         if estimator._no_improvement_count <= estimator.n_iter_no_change:
             return False
@@ -150,7 +150,7 @@ class Watch(Callback):
         return lowered is None
 
     def diverged(self) -> None:
-        """Note an epoch whose loss is not a number, where a best one is to be restored."""
+        """Record an epoch with a loss of NaN, after which the best weights are restored."""
         estimator = self._estimator
         estimator.n_iter_ += 1
         estimator.loss_ = float("nan")
