@@ -57,9 +57,10 @@ def make_optimizer(estimator: Any) -> Optimizer:
 
 def is_stochastic(estimator: Any) -> bool:
     """Whether the optimizer takes batches."""
-    own = estimator.optimizer
+    if estimator.optimizer is None:
+        return bool(estimator.solver != "lbfgs")
     try:
-        return not get_optimizer(estimator.solver if own is None else own).whole_batch
+        return not get_optimizer(estimator.optimizer).whole_batch
     except ArgumentError:  # no such optimizer: `fit` raises this error
         return True
 

@@ -37,9 +37,10 @@ class Watch(Callback):
         self, estimator: Any, samples: Samples, held: Samples | None, batch_size: int
     ) -> None:
         self._estimator, self._samples, self._held = estimator, samples, held
+        self._stochastic, self._keeps_best = is_stochastic(estimator), keeps_best(estimator)
         self._scored = held is not None and (estimator.early_stopping or estimator.restore_best)
         by_class = getattr(estimator, "class_weight", None) is not None
-        weighted = (samples.weight is not None or by_class) and is_stochastic(estimator)
+        weighted = (samples.weight is not None or by_class) and self._stochastic
         self._losses = BatchLosses(samples.rows, batch_size) if weighted else None
         self.stopped = False
         self.interrupted: str | None = None
@@ -80,16 +81,16 @@ class Watch(Callback):
         if self._held is not None:
             estimator.validation_loss_curve_.append(logs["val_data_loss"])
         better = self._score(model, logs) if self._scored else self._compare_loss()
-        if better and keeps_best(estimator):
+        if better and self._keeps_best:
             estimator._best_state = model.state_dict()
         estimator._rate.after_epoch(model, estimator.t_)
-        self.stopped = is_stochastic(estimator) and self._out_of_patience(model)
+        self.stopped = self._stochastic and self._out_of_patience(model)
         return self.stopped
 
     def on_history(self, model: Model, history: History) -> None:
         """Note how a training ended, if without an error."""
         self.interrupted = history.interrupted
-        if is_stochastic(self._estimator):
+        if self._stochastic:
             return
         self.stopped = bool(history.converged)
         if not len(history):  # L-BFGS starts where it would end
