@@ -14,7 +14,7 @@ from xpnet.nn import L2, BatchNorm, Dense, Dropout, Layer, LayerNorm, Sequential
 
 __all__ = ["dense_names", "draw_weights", "hidden_sizes", "make_network"]
 
-_NORMALISATIONS = {"batch": BatchNorm, "layer": LayerNorm}
+_NORMALIZATIONS = {"batch": BatchNorm, "layer": LayerNorm}
 
 
 def hidden_sizes(given: Any) -> list[int]:
@@ -45,14 +45,14 @@ def _each(name: str, given: Any, layers: int) -> list[Any]:
 
 
 def _activation(spec: Any) -> Any:
-    """A layer by scikit-learn's or xpnet's name, or the user's own; a layer for each place."""
+    """A layer by scikit-learn's or xpnet's name, or the user's own; a new layer for each use."""
     if isinstance(spec, Layer):
         return copy(spec)
     return activation("sigmoid" if isinstance(spec, str) and spec == "logistic" else spec)
 
 
 def make_network(estimator: Any, head: Head) -> Sequential:
-    """The chain of layers: dense, normalised, activated, dropped; the head's units last."""
+    """The chain of layers: dense, normalized, activated, dropped out; the head's units last."""
     penalty = L2(estimator.alpha, per_sample=True) if estimator.alpha else None
     sizes = hidden_sizes(estimator.hidden_layer_sizes)
     activations = _each("activation", estimator.activation, len(sizes))
@@ -61,7 +61,7 @@ def make_network(estimator: Any, head: Head) -> Sequential:
     for units, function, share in zip(sizes, activations, rates, strict=True):
         layers.append(Dense(units, kernel_penalty=penalty))
         if estimator.normalization is not None:
-            layers.append(_NORMALISATIONS[estimator.normalization]())
+            layers.append(_NORMALIZATIONS[estimator.normalization]())
         layers.append(_activation(function))
         if share:
             layers.append(Dropout(share))
@@ -79,12 +79,12 @@ def dense_names(network: Sequential) -> list[str]:
 def draw_weights(estimator: Any, sizes: list[int], random: np.random.RandomState) -> list[Any]:
     """Weights and biases of each layer: scikit-learn's own draws, in its order.
 
-    Uniform within +-sqrt(f / (inputs + outputs)), with f = 2 behind a logistic activation and 6
-    elsewhere (Glorot and Bengio, 2010).
+    Uniform within +-sqrt(f / (inputs + outputs)), with f = 2 for a logistic activation and 6
+    for others (Glorot and Bengio, 2010).
     """
     names = _each("activation", estimator.activation, len(sizes) - 2) or ["identity"]
-    behind = [*names, names[-1]] if len(sizes) > 2 else [estimator.activation]
-    return list(_drawn(behind, sizes, random))
+    following = [*names, names[-1]] if len(sizes) > 2 else [estimator.activation]
+    return list(_drawn(following, sizes, random))
 
 
 def _drawn(

@@ -1,14 +1,14 @@
 """Between the labels that users have and the targets that losses take."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from xpnet.backends import dtype_name, is_float
 from xpnet.errors import DataError
-from xpnet.estimators.data import library, moved, on_host
+from xpnet.estimators.arrays import library, moved, on_host
 from xpnet.estimators.heads import Head
 
 __all__ = ["Labels", "unique_labels"]
@@ -23,7 +23,7 @@ def unique_labels(y: Any) -> Any:
 
 
 def _check_kind(y: Any) -> None:
-    """Raise `ValueError` for what are no labels."""
+    """Raise `ValueError` unless y are labels."""
     found = library(y)
     if found.name == "numpy":
         check_classification_targets(y)
@@ -48,12 +48,12 @@ class Labels:
 
     @classmethod
     def of(cls, y: Any, classes: Any = None) -> "Labels":
-        """Those of targets, or of the classes that are known to come.
+        """Those of targets, or of the classes that the user has announced.
 
         Raises
         ------
         ValueError
-            If y are no labels.
+            If y are not labels.
         """
         _check_kind(y)
         if y.ndim == 2:
@@ -68,8 +68,8 @@ class Labels:
         """How many classes there are."""
         return int(self.classes.shape[0])
 
-    def check(self, y: Any, *, all_of_them: bool) -> None:
-        """Raise unless y has these classes alone, or all of them.
+    def check(self, y: Any, *, all_of_them: bool = False) -> None:
+        """Raise unless y has only these classes, or all of them.
 
         Raises
         ------
@@ -94,7 +94,7 @@ class Labels:
                 f"'y' has {found}."
             )
 
-    def target(self, y: Any, head: Head, X: Any) -> Any:
+    def encode(self, y: Any, head: Head, X: Any) -> Any:
         """Class numbers or columns of 0 and 1, in the library of X and in its type."""
         like = library(X)
         if self.kind == "multilabel":
@@ -108,13 +108,13 @@ class Labels:
         return like.xp.astype(like.xp.expand_dims(codes, axis=-1) == each, X.dtype)
 
     def _codes(self, y: Any) -> Any:
-        """The place of each label among the classes."""
+        """The number of each label among the classes."""
         found = library(y)
         if found.name == "numpy":
             return np.searchsorted(on_host(self.classes), y)
         return found.xp.searchsorted(moved(self.classes, y), y)
 
-    def decided(self, output: Any, head: Head) -> Any:
+    def decode(self, output: Any, head: Head) -> Any:
         """The labels that a network's output chooses, in its library unless they are names."""
         xp = library(output).xp
         if self.kind == "multilabel":
@@ -126,6 +126,10 @@ class Labels:
         if self.number == 1:
             codes = codes * 0
         return self._named(codes)
+
+    def on_host(self) -> Self:
+        """The same with the classes in NumPy."""
+        return replace(self, classes=on_host(self.classes))
 
     def _named(self, codes: Any) -> Any:
         names = on_host(self.classes)

@@ -1,14 +1,16 @@
-"""The samples that early stopping sets aside."""
+"""Which samples are trained on, which are validated on, and in which order they come."""
 
 from typing import Any
 
 import numpy as np
+from sklearn.base import is_classifier
 from sklearn.model_selection import train_test_split
 
 from xpnet.errors import DataError
-from xpnet.estimators.data import Samples, on_host
+from xpnet.estimators.arrays import on_host
+from xpnet.estimators.samples import Samples
 
-__all__ = ["held_out"]
+__all__ = ["RandomOrder", "held_out"]
 
 
 def held_out(estimator: Any, samples: Samples, random: np.random.RandomState) -> tuple[Any, Any]:
@@ -21,7 +23,7 @@ def held_out(estimator: Any, samples: Samples, random: np.random.RandomState) ->
     ValueError
         If there are too few of one of two classes.
     """
-    binary = getattr(estimator, "_labels", None) is not None and estimator.n_outputs_ == 1
+    binary = is_classifier(estimator) and estimator.n_outputs_ == 1
     target = on_host(samples.target).reshape(samples.rows, -1)
     kept, held = train_test_split(
         np.arange(samples.rows),
@@ -35,3 +37,16 @@ def held_out(estimator: Any, samples: Samples, random: np.random.RandomState) ->
             "dataset."
         )
     return kept, held
+
+
+class RandomOrder:
+    """The orders of the samples that scikit-learn draws, each a shuffle of the one before."""
+
+    def __init__(self, rows: int, random: np.random.RandomState) -> None:
+        self._order, self._random = np.arange(rows), random
+
+    def __call__(self, rows: int) -> Any:
+        index = np.arange(rows)
+        self._random.shuffle(index)
+        self._order = self._order[index]
+        return self._order
