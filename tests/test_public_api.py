@@ -101,6 +101,7 @@ ON_DEMAND = ["MLPClassifier", "MLPRegressor"]
 SUBMODULES = {
     "backends": [
         "Backend",
+        "BackendLike",
         "PlannedBackend",
         "Status",
         "backend_of",

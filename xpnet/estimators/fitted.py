@@ -19,6 +19,7 @@ from xpnet.estimators.network import dense_names
 from xpnet.estimators.weights import Weights
 from xpnet.model import Model
 from xpnet.nn import Sequential
+from xpnet.typing import Array, ArrayLike
 
 __all__ = ["FittedMLP"]
 
@@ -114,7 +115,7 @@ class FittedMLP(
             and bool(np.isfinite(X).all())
         )
 
-    def transform(self, X: Any, layer: int = -1) -> Any:
+    def transform(self, X: ArrayLike, layer: int = -1) -> Array:
         """The activations of a hidden layer.
 
         Parameters
@@ -186,7 +187,7 @@ class FittedMLP(
         finally:
             del self._checked
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Accuracy for a classifier, R**2 for a regressor, the mean D**2 of its quantiles.
 
         Parameters
