@@ -177,9 +177,6 @@ SUBMODULES = {
         "softmax_cross_entropy",
     ],
     "ops": [
-        "PASS",
-        "REGISTRY",
-        "UPDATES",
         "Op",
         "Update",
         "Vjp",

@@ -88,7 +88,7 @@ class ValueAndGrad:
 
     def __call__(
         self, *args: ArrayLike, parameters: Mapping[str, Array] | None = None, step: int = 0
-    ) -> Any:
+    ) -> tuple[Array, Any]:
         """Compute the function's value and its gradient.
 
         Parameters
@@ -117,7 +117,7 @@ class ValueAndGrad:
         args: Sequence[ArrayLike],
         parameters: Mapping[str, Array],
         step: int,
-    ) -> Any:
+    ) -> tuple[Array, Any]:
         graph, arrays, value = self._trace(backend, args)
         feeds = dict(zip(graph.inputs, arrays, strict=True))
         if set(graph.parameters) != set(parameters):
