@@ -34,6 +34,7 @@ ROOMS = {
     "base_model": 8,
     "model": 8,
     "mlp": 8,
+    "model_settings": 8,
     "datasets": 9,
     "estimators": 9,
     "exchange": 9,

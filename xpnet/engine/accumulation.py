@@ -50,7 +50,7 @@ class Accumulation:
         look: Callable[[int, Program], None],
         at_cut: Callable[[int, Program], float],
     ) -> None:
-        """Make one step from the chosen batches; see `Engine.step`. `look` sees each one's results."""
+        """Make one step from the chosen batches, as `Engine.step` does; `look` sees each."""
         engine = self._engine
         state, lock, program = engine.state, engine.programs.lock, None
         self.clear()

@@ -1,7 +1,7 @@
 """`MLPClassifier`: scikit-learn's, on xpnet's engine."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
@@ -18,6 +18,9 @@ from xpnet.estimators.documentation import documented
 from xpnet.estimators.heads import Head, classifier_head
 from xpnet.estimators.parameter_constraints import CONSTRAINTS, keep
 from xpnet.estimators.samples import Given
+from xpnet.nn import LayerLike, LossLike
+from xpnet.optim import OptimizerLike
+from xpnet.typing import Array, ArrayLike, BackendName, DTypeLike
 
 __all__ = ["MLPClassifier"]
 
@@ -73,20 +76,20 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     def __init__(
         self,
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
+        hidden_layer_sizes: int | Iterable[int] = (100,),
+        activation: str | LayerLike | Sequence[str | LayerLike] = "relu",
         *,
-        solver: str = "adam",
+        solver: Literal["lbfgs", "sgd", "adam"] = "adam",
         alpha: float = 0.0001,
-        batch_size: Any = "auto",
-        learning_rate: str = "constant",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant",
         learning_rate_init: float = 0.001,
         power_t: float = 0.5,
         max_iter: int = 200,
         shuffle: bool = True,
-        random_state: Any = None,
+        random_state: int | np.random.RandomState | None = None,
         tol: float = 1e-4,
-        verbose: Any = False,
+        verbose: int = False,
         warm_start: bool = False,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
@@ -97,20 +100,20 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
-        loss: Any = "log_loss",
-        class_weight: Any = None,
-        dropout: Any = 0.0,
-        normalization: str | None = None,
-        optimizer: Any = None,
+        loss: LossLike = "log_loss",
+        class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
+        dropout: float | Sequence[float] = 0.0,
+        normalization: Literal["batch", "layer"] | None = None,
+        optimizer: OptimizerLike | None = None,
         clip_value: float | None = None,
         clip_norm: float | None = None,
         clip_global_norm: float | None = None,
-        scoring: Any = None,
+        scoring: str | Callable[..., float] | None = None,
         restore_best: bool = False,
-        callbacks: Any = None,
-        initial_weights: Any = None,
-        backend: Any = None,
-        dtype: Any = None,
+        callbacks: Sequence[Any] | None = None,
+        initial_weights: Sequence[Sequence[ArrayLike]] | None = None,
+        backend: BackendName | str | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         keep(self, locals())
 
@@ -118,14 +121,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def partial_fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        classes: Any = None,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
         *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
     ) -> Self:
         """Train for one epoch, starting from the current weights.
 
@@ -184,7 +187,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     def _metric(self, y: Any, predicted: Any, sample_weight: Any) -> float:
         return float(accuracy_score(y, predicted, sample_weight=sample_weight))
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: ArrayLike) -> Array:
         """The label of each sample.
 
         Parameters
@@ -200,7 +203,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return self._targets.decode(output, self._head)
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
-    def predict_proba(self, X: Any) -> Any:
+    def predict_proba(self, X: ArrayLike) -> Array:
         """The probability of each class.
 
         Parameters
@@ -224,7 +227,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return found
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
-    def predict_log_proba(self, X: Any) -> Any:
+    def predict_log_proba(self, X: ArrayLike) -> Array:
         """The logarithm of `predict_proba`.
 
         Parameters

@@ -1,6 +1,6 @@
 """The parameters and attributes that both estimators share."""
 
-from typing import Any
+from typing import TypeVar
 
 __all__ = ["documented"]
 
@@ -111,7 +111,10 @@ _ATTRIBUTES = """
 """.strip("\n")
 
 
-def documented(kind: Any) -> Any:
+Kind = TypeVar("Kind", bound=type)
+
+
+def documented(kind: Kind) -> Kind:
     """Put the shared parts into a class's docstring."""
     if kind.__doc__ is not None:  # python -OO has none
         text = kind.__doc__.replace("    <parameters>", _PARAMETERS)

@@ -21,6 +21,7 @@ from xpnet.estimators.target_values import Values
 from xpnet.estimators.weights import Weights
 from xpnet.model import Model
 from xpnet.nn import Sequential
+from xpnet.typing import Array, ArrayLike
 
 __all__ = ["FittedMLP"]
 
@@ -117,7 +118,7 @@ class FittedMLP(
             and bool(np.isfinite(X).all())
         )
 
-    def transform(self, X: Any, layer: int = -1) -> Any:
+    def transform(self, X: ArrayLike, layer: int = -1) -> Array:
         """The activations of a hidden layer.
 
         Parameters
@@ -190,7 +191,7 @@ class FittedMLP(
         finally:
             del self._checked
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Accuracy for a classifier, R**2 for a regressor, the mean D**2 of its quantiles.
 
         Parameters

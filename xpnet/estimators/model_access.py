@@ -7,5 +7,6 @@ __all__ = ["rescale_velocity"]
 
 def rescale_velocity(model: Model, factor: float) -> None:
     """Multiply the state of the model's optimizer, the velocity of SGD, by a factor."""
-    updater = model.updater
-    updater.put({name: slot * factor for name, slot in updater.slots.items()}, updater.step)
+    engine, state = model.engine, model.engine.state
+    slots = {name: slot * factor for name, slot in state.slots.items()}
+    state.set_slots(engine.backend, slots, state.updates)

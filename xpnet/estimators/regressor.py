@@ -1,6 +1,7 @@
 """`MLPRegressor`: scikit-learn's, on xpnet's engine."""
 
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
@@ -14,6 +15,9 @@ from xpnet.estimators.heads import Head, regressor_head
 from xpnet.estimators.parameter_constraints import CONSTRAINTS, keep
 from xpnet.estimators.samples import Given
 from xpnet.estimators.target_values import Scale, Values, column_count
+from xpnet.nn import LayerLike, LossLike
+from xpnet.optim import OptimizerLike
+from xpnet.typing import Array, ArrayLike, BackendName, DTypeLike
 
 __all__ = ["MLPRegressor"]
 
@@ -63,21 +67,21 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
     def __init__(
         self,
-        loss: Any = "squared_error",
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
+        loss: LossLike = "squared_error",
+        hidden_layer_sizes: int | Iterable[int] = (100,),
+        activation: str | LayerLike | Sequence[str | LayerLike] = "relu",
         *,
-        solver: str = "adam",
+        solver: Literal["lbfgs", "sgd", "adam"] = "adam",
         alpha: float = 0.0001,
-        batch_size: Any = "auto",
-        learning_rate: str = "constant",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant",
         learning_rate_init: float = 0.001,
         power_t: float = 0.5,
         max_iter: int = 200,
         shuffle: bool = True,
-        random_state: Any = None,
+        random_state: int | np.random.RandomState | None = None,
         tol: float = 1e-4,
-        verbose: Any = False,
+        verbose: int = False,
         warm_start: bool = False,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
@@ -88,20 +92,20 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
-        quantiles: Any = None,
+        quantiles: float | Sequence[float] | None = None,
         scale_target: bool = False,
-        dropout: Any = 0.0,
-        normalization: str | None = None,
-        optimizer: Any = None,
+        dropout: float | Sequence[float] = 0.0,
+        normalization: Literal["batch", "layer"] | None = None,
+        optimizer: OptimizerLike | None = None,
         clip_value: float | None = None,
         clip_norm: float | None = None,
         clip_global_norm: float | None = None,
-        scoring: Any = None,
+        scoring: str | Callable[..., float] | None = None,
         restore_best: bool = False,
-        callbacks: Any = None,
-        initial_weights: Any = None,
-        backend: Any = None,
-        dtype: Any = None,
+        callbacks: Sequence[Any] | None = None,
+        initial_weights: Sequence[Sequence[ArrayLike]] | None = None,
+        backend: BackendName | str | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         keep(self, locals())
 
@@ -109,13 +113,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def partial_fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
         *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
     ) -> Self:
         """Train for one epoch, starting from the current weights.
 
@@ -165,7 +169,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         ]
         return float(np.mean(scores))
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: ArrayLike) -> Array:
         """The values for each sample.
 
         Parameters

@@ -8,7 +8,7 @@ from typing import Any
 from xpnet.errors import ArgumentError, FormatError
 from xpnet.exchange.onnx_patterns import PATTERNS
 from xpnet.exchange.onnx_rules import Found, Step, add_layer
-from xpnet.typing import Shape
+from xpnet.typing import DTypeName, Shape
 
 __all__ = ["read"]
 
@@ -44,16 +44,18 @@ def _loaded(onnx: Any, path: Path) -> Any:
     return model
 
 
-def _declared(onnx: Any, value: Any) -> tuple[str, Shape, int]:
+def _declared(onnx: Any, value: Any) -> tuple[DTypeName, Shape, int]:
     """The type of the input, the shape of one sample and the number of dimensions."""
     kind = value.type.tensor_type
-    types = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.DOUBLE: "float64"}
-    dtype = types.get(kind.elem_type, "neither")
+    single, double = onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE
+    types: dict[int, DTypeName] = {single: "float32", double: "float64"}
+    dtype = types.get(kind.elem_type)
     lengths = [d.dim_value for d in kind.shape.dim]
-    if dtype == "neither" or len(lengths) < 2 or not all(lengths[1:]):
+    if dtype is None or len(lengths) < 2 or not all(lengths[1:]):
         raise ArgumentError(
             f"from_onnx: the input {value.name!r} must be float32 or float64 of shape (rows, "
-            f"features, ...) with known features; it is {dtype} of shape {lengths} (0: any)."
+            f"features, ...) with known features; it is {dtype or 'neither'} of shape"
+            f" {lengths} (0: any)."
         )
     return dtype, tuple(lengths[1:]), len(lengths)
 

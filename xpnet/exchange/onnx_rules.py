@@ -9,7 +9,7 @@ import numpy as np
 from xpnet import nn
 from xpnet.errors import ArgumentError
 from xpnet.ops.activations import SELU_ALPHA, SELU_SCALE
-from xpnet.typing import Shape
+from xpnet.typing import DTypeName, Shape
 
 __all__ = ["Found", "Step", "add_layer"]
 
@@ -18,7 +18,7 @@ __all__ = ["Found", "Step", "add_layer"]
 class Found:
     """What an MLP's graph says: layers, their parameters by name, the type and a sample's shape."""
 
-    dtype: str
+    dtype: DTypeName
     features: Shape
     ndim: int  # of the value that the layers so far give
     layers: list[Any] = field(default_factory=list)

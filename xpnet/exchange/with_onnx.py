@@ -3,7 +3,7 @@
 from os import PathLike
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from xpnet.graph import trace
 from xpnet.graph.interpret import constant
 from xpnet.kernels.terms import Underivable
 from xpnet.model import Model
+from xpnet.model_settings import ModelSettings
 from xpnet.nn import Sequential
 from xpnet.optional import require
 
@@ -85,7 +86,7 @@ def to_onnx(model: Model, path: str | PathLike[str], *, probabilities: bool = Fa
     _save(Path(path), made.SerializeToString())
 
 
-def from_onnx(path: str | PathLike[str], **settings: Any) -> Model:
+def from_onnx(path: str | PathLike[str], **settings: Unpack[ModelSettings]) -> Model:
     """A model that computes what the graph of an ONNX file computes, if that is an MLP's.
 
     Parameters
@@ -111,7 +112,7 @@ def from_onnx(path: str | PathLike[str], **settings: Any) -> Model:
     """
     onnx = require("onnx", "onnx", "xpnet.exchange.from_onnx")
     found = read(onnx, Path(path))
-    given = {"dtype": found.dtype, **settings}
+    given: ModelSettings = {"dtype": found.dtype, **settings}
     model = Model(Sequential(*found.layers), **given, input_shape=found.features).build()
     model.load_state_dict(found.state)
     return model

@@ -1,7 +1,7 @@
 """Fitted multilayer perceptrons to and from scikit-learn."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -9,8 +9,10 @@ from xpnet import nn
 from xpnet.errors import ArgumentError, GraphError
 from xpnet.exchange.tree import flat, host, joined, tree
 from xpnet.model import Model
+from xpnet.model_settings import ModelSettings
 from xpnet.nn import Dense, Loss, Sequential
 from xpnet.optional import require
+from xpnet.typing import DTypeName
 
 __all__ = ["from_sklearn", "to_sklearn"]
 
@@ -41,7 +43,7 @@ _OUT = {
 _ENDS = {"cross_entropy": nn.Softmax, "binary_cross_entropy": nn.Sigmoid}
 
 
-def from_sklearn(estimator: Any, **settings: Any) -> Model:
+def from_sklearn(estimator: object, **settings: Unpack[ModelSettings]) -> Model:
     """A model that computes what a fitted MLPClassifier or MLPRegressor of scikit-learn computes.
 
     Its output is that of the last layer before scikit-learn's ``out_activation_``: logits for a
@@ -83,8 +85,8 @@ def from_sklearn(estimator: Any, **settings: Any) -> Model:
     layers: list[Any] = []
     for w in weights:
         layers += [Dense(w.shape[1]), _ACTIVATIONS[estimator.activation]()]
-    dtype = "float32" if weights[0].dtype == np.float32 else "float64"
-    given = {"loss": _LOSSES[estimator.out_activation_], "dtype": dtype, **settings}
+    dtype: DTypeName = "float32" if weights[0].dtype == np.float32 else "float64"
+    given: ModelSettings = {"loss": _LOSSES[estimator.out_activation_], "dtype": dtype, **settings}
     model = Model(Sequential(*layers[:-1]), **given, input_shape=weights[0].shape[0]).build()
     names = [f"layers.{2 * i}" for i in range(len(weights))]
     state = {f"{n}.weight": w for n, w in zip(names, weights, strict=True)}

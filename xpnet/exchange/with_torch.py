@@ -1,7 +1,7 @@
 """Networks to and from PyTorch."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -10,9 +10,10 @@ from xpnet.exchange.torch_modules import BY_MODULE
 from xpnet.exchange.torch_state import COUNTER, fill, names, on_host, pair_of
 from xpnet.exchange.tree import Branch, Piece, flat, host, joined, tree
 from xpnet.model import Model
+from xpnet.model_settings import ModelSettings
 from xpnet.nn import Sequential
 from xpnet.optional import require
-from xpnet.typing import Shape
+from xpnet.typing import DTypeName, Shape
 
 __all__ = ["from_torch", "to_torch", "to_torch_state_dict"]
 
@@ -23,11 +24,11 @@ _SHAPED = ("Embedding", "Flatten")
 
 
 def from_torch(
-    source: Any,
+    source: object,
     model: Model | None = None,
     *,
     input_shape: int | Shape | None = None,
-    **settings: Any,
+    **settings: Unpack[ModelSettings],
 ) -> Model:
     """A model that computes what a torch.nn.Sequential computes, or one filled from a state dict.
 
@@ -82,7 +83,8 @@ def from_torch(
         raise ArgumentError(
             "the shape of one sample cannot be read off the module: give it, such as input_shape=4."
         )
-    made = Model(net, **{"dtype": _dtype(source), **settings}, input_shape=shape).build()
+    given: ModelSettings = {"dtype": _dtype(source), **settings}
+    made = Model(net, **given, input_shape=shape).build()
     made.load_state_dict(layers.state(made))
     return made
 
@@ -225,7 +227,7 @@ def _features(module: Any) -> int | None:
     return None
 
 
-def _dtype(module: Any) -> str:
+def _dtype(module: Any) -> DTypeName:
     """float64 if a parameter is, else float32."""
     kinds = {str(p.dtype) for p in module.parameters()}
     return "float64" if "torch.float64" in kinds else "float32"

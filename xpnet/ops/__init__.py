@@ -22,7 +22,8 @@ from xpnet.ops import (
     updates,
 )
 from xpnet.ops.linear import AFFINE, MATMUL, TRANSPOSE
-from xpnet.ops.record import PASS, Op, Update, Vjp
+from xpnet.ops.record import PASS as PASS
+from xpnet.ops.record import Op, Update, Vjp
 
 identity = arithmetic.IDENTITY
 negative = arithmetic.NEGATIVE
@@ -105,4 +106,4 @@ UPDATES: dict[str, Update] = {
     rule.name: rule for rule in vars(updates).values() if isinstance(rule, Update)
 }
 
-__all__ = ["PASS", "REGISTRY", "UPDATES", "Op", "Update", "Vjp", *sorted(REGISTRY)]
+__all__ = ["Op", "Update", "Vjp", *sorted(REGISTRY)]

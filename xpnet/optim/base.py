@@ -93,7 +93,7 @@ class Optimizer:
         clip_norm: float | None = None,
         clip_global_norm: float | None = None,
         average_decay: float | None = None,
-        **unknown: Any,
+        **unknown: object,
     ) -> None:
         if unknown:
             refuse_unknown(type(self).__name__, unknown, _settings(type(self)))
@@ -125,7 +125,7 @@ class Optimizer:
         """Whether the learning rate is to be asked for in every step, not once an epoch."""
         return bool(getattr(self._schedule, "varies", False))
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         """Settings are bound into the update; only the learning rate can be changed."""
         if name in vars(self) and name != "_schedule":
             raise ArgumentError(

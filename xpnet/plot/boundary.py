@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from xpnet.model import Model
 from xpnet.optional import require
 from xpnet.plot.canvas import axes, color, numbers, on_host
 from xpnet.plot.labels import class_names, positions, vector
+from xpnet.typing import Array, ArrayLike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,10 +35,19 @@ class _Decision:
     probability: Any = None
 
 
+class _Predicts(Protocol):
+    """A model of xpnet, or any other that has such a method."""
+
+    def predict(self, X: Any, /) -> Array: ...
+
+
+_Classifier: TypeAlias = _Predicts | Callable[[Array], Array]
+
+
 def decision_boundary(
-    model: Any,
-    X: Any,
-    y: Any,
+    model: _Classifier,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
     resolution: int = 200,
     labels: Sequence[Any] | None = None,

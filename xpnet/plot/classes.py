@@ -11,6 +11,7 @@ from xpnet.errors import DataError, ShapeError
 from xpnet.optional import require
 from xpnet.plot.canvas import COLORS, axes, inches, numbers
 from xpnet.plot.labels import class_names, positions, vector
+from xpnet.typing import ArrayLike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,8 +23,8 @@ _INK, _DARK_FROM = "#1a1a1a", 0.55  # cells above this share have white text
 
 
 def confusion_matrix(
-    y_true: Any,
-    y_pred: Any = None,
+    y_true: ArrayLike,
+    y_pred: ArrayLike | None = None,
     labels: Sequence[Any] | None = None,
     *,
     normalize: bool = False,
@@ -130,7 +131,11 @@ def _name_axes(ax: Axes, names: Sequence[Any]) -> None:
 
 
 def roc_curves(
-    y_true: Any, scores: Any, labels: Sequence[Any] | None = None, *, ax: Axes | None = None
+    y_true: ArrayLike,
+    scores: ArrayLike,
+    labels: Sequence[Any] | None = None,
+    *,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw the receiver operating characteristic of each class against all others.
 

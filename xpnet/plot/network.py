@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from xpnet.errors import ArgumentError, UnknownNameError
 from xpnet.graph import Graph
@@ -35,8 +35,8 @@ _LETTERS = "#1a1a1a"
 
 
 def graph(
-    source: Any,
-    detail: str = "layers",
+    source: Model | Graph,
+    detail: Literal["layers", "ops"] = "layers",
     *,
     backward: bool = False,
     ax: Axes | None = None,
@@ -90,7 +90,7 @@ def graph(
     return ax
 
 
-def _graph_of(source: Any) -> tuple[Graph, int | None]:
+def _graph_of(source: object) -> tuple[Graph, int | None]:
     """The graph, and how many rows stand for any number of samples in it."""
     if isinstance(source, Model):
         found = source.network.graph

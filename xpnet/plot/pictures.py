@@ -12,7 +12,7 @@ from xpnet.arguments import count
 from xpnet.errors import ArgumentError, ShapeError, UnknownNameError
 from xpnet.model import Model
 from xpnet.plot.canvas import axes, new_figure, numbers
-from xpnet.typing import Shape, size_of
+from xpnet.typing import ArrayLike, Shape, size_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +22,7 @@ __all__ = ["images", "weights"]
 
 
 def weights(
-    source: Any,
+    source: Model | ArrayLike,
     name: str | None = None,
     shape: Shape = (28, 28),
     *,
@@ -130,7 +130,7 @@ def _size(width: float, height: float) -> tuple[float, float]:
 
 
 def images(
-    pictures: Any,
+    pictures: ArrayLike,
     titles: Sequence[object] | None = None,
     *,
     shape: Shape | None = None,
