@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Size:
-    """A network, its batch and its optimiser."""
+    """A network, its batch and its optimizer."""
 
     units: tuple[int, ...]
     batch: int

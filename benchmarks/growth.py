@@ -75,7 +75,7 @@ def series() -> list[Series]:
 def line(x: Sequence[float], y: Sequence[float]) -> dict[str, float]:
     """The straight line through points by least squares, R2, and the exponent of growth.
 
-    Both minimise relative errors, so that small members of a series count as much as large ones.
+    Both minimize relative errors, so that small members of a series count as much as large ones.
     """
     xs, ys = np.asarray(x, float), np.asarray(y, float)
     slope, start = np.polyfit(xs, ys, 1, w=1 / ys)

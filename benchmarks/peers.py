@@ -9,7 +9,7 @@ not installed, or computes something else, is left out and named. The results ar
 times the floor each needs, and how many times xpnet. The part ``processes`` adds what only fresh
 processes show: import, installed size, memory, time from start to a trained model.
 
-Settings of the libraries are those of their tutorials; the fused PyTorch optimisers are there as
+Settings of the libraries are those of their tutorials; the fused PyTorch optimizers are there as
 well, since they are quicker. See `contest` for the rules.
 """
 

@@ -80,7 +80,7 @@ def test_softmax_cross_entropy(timed, backend, part, way, shape):
 
 
 def test_update(timed, backend, size, dtype):
-    """The whole optimiser update, from the gradient vector to the parameters."""
+    """The whole optimizer update, from the gradient vector to the parameters."""
     models = [size.model(name, dtype).build() for name in (backend, "numpy")]
     applied = []
     for model in models:

@@ -27,13 +27,13 @@ Each op is one forward and, for each input that has one, a backward (the *vjp*).
 gradient of the loss with respect to the output `y`, `gx` the one with respect to the input `x`.
 The *residual* is what the forward keeps for the backward beside inputs and output. `[condition]`
 is 1 where the condition holds and 0 elsewhere. Shapes are written like those of NumPy's
-generalised ufuncs: `...` stands for any leading dimensions, and the residual's shape comes behind
+generalized ufuncs: `...` stands for any leading dimensions, and the residual's shape comes behind
 a semicolon. Arguments behind `*` are settings.
 """
 
 UPDATES_TOP = """## Update rules
 
-An optimiser is a chain of these. A rule takes the parameters `p`, the gradient `g`, and slots
+An optimizer is a chain of these. A rule takes the parameters `p`, the gradient `g`, and slots
 that it keeps from step to step; a dash marks the new value. Then come the coefficients, which are
 computed for each step, and behind `*` the settings.
 """

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-# Learning rate and what else the three optimisers of the named sizes need.
+# Learning rate and what else the three optimizers of the named sizes need.
 RATES = {"SGD": 0.01, "momentum": 0.01, "Adam": 0.001}
 MOMENTUM, BETA1, BETA2, EPSILON = 0.9, 0.9, 0.999, 1e-8
 
@@ -31,7 +31,7 @@ def need(module: str) -> ModuleType:
 
 @dataclass(frozen=True)
 class Task:
-    """A network with its initial weights, an optimiser, and data in batches.
+    """A network with its initial weights, an optimizer, and data in batches.
 
     Attributes
     ----------

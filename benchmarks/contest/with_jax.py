@@ -16,7 +16,7 @@ def _logits(jax: Any, layers: Any, x: Any) -> Any:
 
 
 class Jax(Stepper):
-    """A functional step; the optimisers are written out as JAX's tutorials do."""
+    """A functional step; the optimizers are written out as JAX's tutorials do."""
 
     def __init__(self, task: Task) -> None:
         jax, jnp = need("jax"), need("jax.numpy")
@@ -48,7 +48,7 @@ class Jax(Stepper):
 
 
 def _updated(jax: Any, task: Task, state: Any, grads: Any) -> Any:
-    """The state behind a step; what an optimiser does not use stays as it is."""
+    """The state behind a step; what an optimizer does not use stays as it is."""
     (p, m, v, count), each = state, jax.tree.map
     if task.optimizer == "SGD":
         return each(lambda p, g: p - task.rate * g, p, grads), m, v, count

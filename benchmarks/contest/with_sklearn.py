@@ -45,7 +45,7 @@ def _fit(model: Any, X: Any, y: Any) -> None:
 
 
 class Sklearn:
-    """One epoch a run. Its optimiser begins anew with each, which costs no more than zeros."""
+    """One epoch a run. Its optimizer begins anew with each, which costs no more than zeros."""
 
     def __init__(self, task: Task) -> None:
         self._task, self.steps = task, task.batches

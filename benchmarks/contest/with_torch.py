@@ -23,7 +23,7 @@ def network(task: Task) -> Any:
 
 
 def optimizer(task: Task, parameters: Any, fused: bool) -> Any:
-    """The task's optimiser; `fused` is one pass over all that it keeps."""
+    """The task's optimizer; `fused` is one pass over all that it keeps."""
     torch = need("torch")
     if task.optimizer == "Adam":
         betas = (BETA1, BETA2)

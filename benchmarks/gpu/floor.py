@@ -1,7 +1,7 @@
 """What a training step must do at the least: counted operations and bytes, and the time they take.
 
 Operations are those of the matrix products. Bytes are counted in two ways: ``least`` is what
-cannot be avoided (the batch read once, parameters and the optimiser's slots read and written
+cannot be avoided (the batch read once, parameters and the optimizer's slots read and written
 once), ``calls`` is what separate calls move that share nothing in the chip's caches but in which
 everything elementwise is part of a product.
 """

@@ -1,6 +1,6 @@
 """The part ``kernels``: bytes a second of what is not a product, against a copy on the device.
 
-Each is a plan of ops, or an optimiser's update, as training runs it. Bytes are those of the
+Each is a plan of ops, or an optimizer's update, as training runs it. Bytes are those of the
 arrays that go in and come out, each once: what a kernel reads or writes besides costs it rate.
 """
 
@@ -112,7 +112,7 @@ def gathered(bench: Bench) -> Timed:
 
 
 def updated(bench: Bench, optimizer: str) -> Timed:
-    """An optimiser's whole update of many parameters."""
+    """An optimizer's whole update of many parameters."""
     n = bench.scale.vector
     size = Size((n, n), 1, optimizer)
     model = model_of(size, bench.device.name)

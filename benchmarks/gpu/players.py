@@ -1,7 +1,7 @@
 """PyTorch and JAX at the same steps on the same device, each as its documentation makes it fast.
 
 All gather each batch from data on the device by indices that are there, and return the loss.
-16-bit means 16-bit matrix products with float32 parameters and optimiser state: PyTorch by
+16-bit means 16-bit matrix products with float32 parameters and optimizer state: PyTorch by
 autocast, JAX by casts; TF32 by each library's switch for it.
 """
 
@@ -97,7 +97,7 @@ class Torch(Stepper):
         return replay
 
     def _begin_again(self, start: list[Any]) -> None:
-        """Put back the parameters, and let the optimiser's vectors and step be zero."""
+        """Put back the parameters, and let the optimizer's vectors and step be zero."""
         with self._torch.no_grad():
             for parameter, value in zip(self._module.parameters(), start, strict=True):
                 parameter.copy_(value)

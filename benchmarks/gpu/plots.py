@@ -14,7 +14,7 @@ Bars = list[tuple[str, float]]
 def kernels(rows: list[Row]) -> tuple[Bars, str, float | None]:
     """Shares of the copy's bandwidth."""
     bars = [(r["kernel"], 100 * r["of_copy"]) for r in rows if "of_copy" in r]
-    return bars, "bytes a second, per cent of a device copy", 100
+    return bars, "bytes a second, percent of a device copy", 100
 
 
 def gemm(rows: list[Row]) -> tuple[Bars, str, float | None]:
@@ -30,7 +30,7 @@ def gemm(rows: list[Row]) -> tuple[Bars, str, float | None]:
 def steps(rows: list[Row]) -> tuple[Bars, str, float | None]:
     """How near the steps are to their floors."""
     bars = [(f"{r['size']} {r['precision']}", 100 * r["of_floor"]) for r in rows if "of_floor" in r]
-    return bars, "counted floor / measured step, per cent", 100
+    return bars, "counted floor / measured step, percent", 100
 
 
 def peers(rows: list[Row]) -> tuple[Bars, str, float | None]:

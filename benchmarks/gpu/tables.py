@@ -22,7 +22,7 @@ def us(value: float) -> str:
 
 
 def share(value: float) -> str:
-    """A share in per cent."""
+    """A share in percent."""
     return f"{100 * value:.1f} %"
 
 

@@ -27,7 +27,7 @@ from support import options, table
 
 import xpnet as xn
 
-PETALS = slice(2, 4)  # length and width, in centimetres
+PETALS = slice(2, 4)  # length and width, in centimeters
 VERSICOLOR, VIRGINICA = 1, 2
 CENTERS = 8  # radial basis functions
 RATE = 1e-3  # of the penalty on the weights of basis functions

@@ -1,6 +1,6 @@
 """The journal: handwritten digits by 784-128-10, and everything its author looked at.
 
-From the journal. An image of 28 x 28 grey values x in [0, 1] is a row of 784 numbers; the network
+From the journal. An image of 28 x 28 gray values x in [0, 1] is a row of 784 numbers; the network
 has one hidden layer of 128 units and gives the probability of each digit:
 
     h = max(x W1 + b1, 0)    p = softmax(h W2 + b2)    loss = mean of -ln p[the right digit]

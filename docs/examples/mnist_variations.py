@@ -1,6 +1,6 @@
 """The journal's future work: what makes its digits network better.
 
-From the journal, whose last page lists what its author would try next: other optimisers, dropout,
+From the journal, whose last page lists what its author would try next: other optimizers, dropout,
 deeper networks, shifted images. Each is one row here, starting from the journal's network
 (784-128-10, ReLU, SGD 0.1, batches of 128, 20 epochs) and changing what its name says.
 
@@ -103,7 +103,7 @@ def landing(move: int) -> slice:
 
 
 def train(variation: Variation, X, y, epochs: int) -> xn.Model:
-    """The trained network, with its averaged weights where the optimiser keeps them."""
+    """The trained network, with its averaged weights where the optimizer keeps them."""
     model, rng = variation.model(epochs), np.random.default_rng(0)
     for _ in range(epochs):  # each call goes on where the one before stopped
         images = shifted(X, rng) if variation.shifts else X

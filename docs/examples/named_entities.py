@@ -8,7 +8,7 @@ letters. All the vectors, one behind the other, are the input of an ordinary net
 
     x = (E[w-2], ..., E[w+2], S[..], F[..])    h = tanh(x W + b)    p(tag) = softmax(h V + d)
 
-The tags are person, location, organisation, miscellaneous, and O for words outside of names, five
+The tags are person, location, organization, miscellaneous, and O for words outside of names, five
 of six. So accuracy says little, and what counts is macro-F1: F1 = 2 P R / (P + R) of each tag, the
 harmonic mean of its precision and recall, averaged over the tags. It is taken token by token.
 

@@ -97,10 +97,10 @@ def draw(vectors: np.ndarray, file: Path) -> None:
     """The characters' vectors in the plane of their first two principal components."""
     from matplotlib.figure import Figure
 
-    centred = vectors - vectors.mean(axis=0)
-    _, sizes, axes = np.linalg.svd(centred, full_matrices=False)
+    centered = vectors - vectors.mean(axis=0)
+    _, sizes, axes = np.linalg.svd(centered, full_matrices=False)
     share = sizes**2 / np.sum(sizes**2)
-    points = centred @ axes[:2].T
+    points = centered @ axes[:2].T
     figure = Figure(figsize=(5.8, 4.8), layout="constrained")
     ax = figure.add_subplot()
     ax.scatter(*points.T, s=0)  # sets the limits

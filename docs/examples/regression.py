@@ -6,7 +6,7 @@ for the mean:
 
     R2 = 1 - sum (t - z)**2 / sum (t - mean t)**2
 
-Features and target are standardised by the training part's means and standard deviations;
+Features and target are standardized by the training part's means and standard deviations;
 features that range over powers of ten are taken as logarithms. `EarlyStopping` watches the loss on
 a validation part and puts the best epoch's parameters back.
 
@@ -57,7 +57,7 @@ def wine() -> Samples:
 
 
 def prepare(X: np.ndarray, y: np.ndarray) -> tuple[list[Samples], StandardScaler]:
-    """Standardised parts to train on (64 %), to validate (16 %) and to test (20 %)."""
+    """Standardized parts to train on (64 %), to validate (16 %) and to test (20 %)."""
     X_rest, X_test, y_rest, y_test = train_test_split(X, y, test_size=0.2, random_state=0)
     X_train, X_val, y_train, y_val = train_test_split(X_rest, y_rest, test_size=0.2, random_state=0)
     scale, unit = StandardScaler().fit(X_train), StandardScaler().fit(y_train)

@@ -1,6 +1,6 @@
-"""Softmax and its gradient alone and joint, and six optimisers on one surface.
+"""Softmax and its gradient alone and joint, and six optimizers on one surface.
 
-From the repository of notes on softmax and optimisers. Softmax makes probabilities of scores,
+From the repository of notes on softmax and optimizers. Softmax makes probabilities of scores,
 
     p_k = e**z_k / sum_j e**z_j = e**(z_k - max z) / sum_j e**(z_j - max z)
 
@@ -131,7 +131,7 @@ def height(point, _):
 
 
 def run(optimizer, steps: int) -> np.ndarray:
-    """The points (steps + 1, 2) that an optimiser goes through; fewer if it diverges."""
+    """The points (steps + 1, 2) that an optimizer goes through; fewer if it diverges."""
     model = xn.Model(Place(), height, optimizer, dtype="float64", input_shape=2)
     place = model.build().parameters["place"]  # a live view
     path = [place.copy()]
@@ -169,10 +169,10 @@ def draw(paths: dict[str, np.ndarray], folder) -> None:
         ax.plot(1, 1, "k*", ms=10)
         last = rosenbrock(*path[-1])
         ax.set(title=f"{name}: f = {last:.2g}", xlim=(-2, 2), ylim=(-1, 3))
-    figure.savefig(folder / "optimisers.png", dpi=110)
+    figure.savefig(folder / "optimizers.png", dpi=110)
 
 
-def optimisers(steps: int) -> dict[str, np.ndarray]:
+def optimizers(steps: int) -> dict[str, np.ndarray]:
     """Each one's path with its best rate; print where they are on the way."""
     found = {name: best_run(make, steps) for name, make in OPTIMIZERS.items()}
     print(f"\n{steps} steps from {START}, where f = {rosenbrock(*START):g}:")
@@ -191,7 +191,7 @@ def main() -> None:
     gradients(z, label=2)
     two_classes_and_temperature(z)
 
-    paths = optimisers(steps=200 if args.quick else 500)
+    paths = optimizers(steps=200 if args.quick else 500)
     last = {name: rosenbrock(*path[-1]) for name, path in paths.items()}
     assert last["momentum"] < last["SGD"], "momentum did not help in the valley"
     assert last["Adam"] < (0.02 if args.quick else 1e-9), "Adam did not reach the minimum"
