@@ -53,7 +53,7 @@ def from_sklearn(estimator: Any, **settings: Any) -> Model:
     ----------
     estimator : sklearn.neural_network.MLPClassifier or MLPRegressor
         A fitted estimator.
-        **settings
+    **settings
         Arguments of `Model`. By default ``loss`` is the one whose gradient scikit-learn descends,
         and ``dtype`` is that of the weights. The penalty ``alpha`` and the solver are not copied.
 

@@ -146,8 +146,7 @@ def roc_curves(
         The score or probability of each class, higher for more likely; a single column is class 1.
     labels : sequence, optional
         Names of the classes, in order.
-
-            ax : Axes, optional
+    ax : Axes, optional
         Where to draw.
 
     Returns
