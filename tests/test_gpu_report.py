@@ -143,7 +143,7 @@ class TestTimes:
     def test_the_crossing_lies_between_its_neighbours(self) -> None:
         assert crossing([(8, 0.5), (32, 2.0)]) == 16
         assert crossing([(8, 1.2), (16, 0.9), (32, 1.1)]) == pytest.approx(22.0, abs=1)
-        assert "from the smallest, 8" in str(crossing([(8, 1.0), (16, 2.0)]))
+        assert "from the smallest width, 8" in str(crossing([(8, 1.0), (16, 2.0)]))
         assert "up to 16" in str(crossing([(8, 0.1), (16, 0.9)]))
         assert crossing([]) == "not measured"
 

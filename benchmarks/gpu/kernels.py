@@ -1,7 +1,7 @@
-"""The part ``kernels``: bytes a second of what is not a product, against a copy on the device.
+"""The part ``kernels``: bytes per second of everything but products, against a device copy.
 
-Each is a plan of ops, or an optimiser's update, as training runs it. Bytes are those of the
-arrays that go in and come out, each once: what a kernel reads or writes besides costs it rate.
+Each case is a plan of ops, or an optimizer's update, as training runs it. Only the input and output
+arrays count, each once, so other reads and writes lower a kernel's rate.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def biased(activation: Any) -> Callable[[Graph, int, int], list[Value]]:
 
 
 def standardized(op: Any) -> Callable[[Graph, int, int], list[Value]]:
-    """What LayerNorm and BatchNorm compute over rows and columns, and its gradient."""
+    """The function of LayerNorm or BatchNorm over rows or columns, and its gradient."""
 
     def make(graph: Graph, n: int, k: int) -> list[Value]:
         y = op(_matrix(graph, "x", n, k))
@@ -116,7 +116,7 @@ def gathered(bench: Bench) -> Timed:
 
 
 def updated(bench: Bench, optimizer: str) -> Timed:
-    """An optimiser's whole update of many parameters."""
+    """An optimizer's whole update of many parameters."""
     n = bench.scale.vector
     size = Size((n, n), 1, optimizer)
     model = model_of(size, bench.device.name)
@@ -126,7 +126,7 @@ def updated(bench: Bench, optimizer: str) -> Timed:
 
 
 def cases(bench: Bench) -> dict[str, Callable[[], Timed]]:
-    """What is timed, by name."""
+    """The timed cases, by name."""
     found: dict[str, Callable[[], Timed]] = {"gather of a batch": lambda: gathered(bench)}
     for name, (make, narrow) in PLANS.items():
         found[name] = lambda m=make, few=narrow: planned(bench, m, few)
@@ -136,7 +136,7 @@ def cases(bench: Bench) -> dict[str, Callable[[], Timed]]:
 
 
 def kernels(bench: Bench) -> Iterator[Row]:
-    """Each kernel's time, bytes a second, and share of the copy's."""
+    """Each kernel's time, bytes per second, and share of the copy's rate."""
     bandwidth = copy_bandwidth(bench)
     yield {"kernel": "copy", "precision": "float32", "bandwidth": bandwidth, "of_copy": 1.0}
 

@@ -169,13 +169,13 @@ def test_errors(fails, kinds, prices, tmp_path):
     assert "the name must end in" in fails("predict", path, data, "--out", "x.txt")
     assert "does not exist" in fails("predict", path, data, "--out", tmp_path / "no" / "x.csv")
     assert "unknown backend" in fails("predict", path, data, "--backend", "cuda")
-    assert "is none of the model's classes" in fails("evaluate", path, _with(data, "maybe"))
+    assert "is not one of the model's classes" in fails("evaluate", path, _with(data, "maybe"))
     assert "no column 'price'" in fails("evaluate", prices[0], data)
     other = tmp_path / "other.csv"
     other.write_text("a,b\n1,2\n")
     assert "'f0', 'f1', 'f2' missing" in fails("predict", path, other)
     np.savez(tmp_path / "wide.npz", X=np.ones((2, 4)))
-    assert "has 4 features, the model was trained on 3" in fails(
+    assert "has 4 features, but the model was trained on 3" in fails(
         "predict", path, tmp_path / "wide.npz"
     )
 
@@ -203,7 +203,7 @@ def test_preprocessing_that_is_not_ours(fails, kinds, bad):
     path, data = kinds
     model = xn.load(path)
     model.save(path, preprocessing=bad)
-    assert "preprocessing has no good" in fails("predict", path, data)
+    assert "preprocessing has an invalid" in fails("predict", path, data)
 
 
 def _archive(folder):
