@@ -132,7 +132,7 @@ def test_the_kernel_computes_what_its_definition_does(name):
     check(DEFINITIONS[name], X, Y)
 
 
-@pytest.mark.parametrize("name", set(DEFINITIONS) - {"constants"})
+@pytest.mark.parametrize("name", sorted(set(DEFINITIONS) - {"constants"}))
 def test_types_stay(name):
     check(DEFINITIONS[name], X.astype("float32"), Y.astype("float32"))
 
