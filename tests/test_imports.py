@@ -44,6 +44,7 @@ def loaded(statement: str) -> set[str]:
         "import xpnet.datasets",
         "import xpnet.exchange",
         "import xpnet.plot",
+        "import xpnet.testing",
     ],
 )
 def test_loads_nothing_optional(statement: str) -> None:
@@ -52,7 +53,7 @@ def test_loads_nothing_optional(statement: str) -> None:
     assert not found & set(OPTIONAL)
 
 
-@pytest.mark.parametrize("name", ["datasets", "exchange", "plot"])
+@pytest.mark.parametrize("name", ["datasets", "exchange", "plot", "testing"])
 def test_rooms_that_not_every_program_needs_are_loaded_when_they_are_used(name: str) -> None:
     code = f"import sys, xpnet; print('xpnet.{name}' in sys.modules, xpnet.{name}.__name__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

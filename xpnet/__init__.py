@@ -89,7 +89,7 @@ from xpnet.training.history import History
 from xpnet.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from xpnet import datasets, exchange, plot
+    from xpnet import datasets, exchange, plot, testing
     from xpnet.estimators import MLPClassifier as MLPClassifier
     from xpnet.estimators import MLPRegressor as MLPRegressor
 
@@ -173,6 +173,7 @@ __all__ = [
     "ops",
     "plot",
     "register",
+    "testing",
     "value_and_grad",
 ]
 
@@ -185,7 +186,7 @@ def __getattr__(name: str) -> Any:
     """Import what not all programs use when it is first used: datasets, plots, estimators, ..."""
     from importlib import import_module
 
-    if name in ("datasets", "exchange", "plot"):
+    if name in ("datasets", "exchange", "plot", "testing"):
         return import_module(f"xpnet.{name}")
     if name in _ESTIMATORS:
         return getattr(import_module("xpnet.estimators"), name)
