@@ -54,6 +54,7 @@ def loaded(statement: str) -> set[str]:
         "import xpnet.datasets",
         "import xpnet.exchange",
         "import xpnet.plot",
+        "import xpnet.testing",
     ],
 )
 def test_loads_nothing_optional(statement: str) -> None:

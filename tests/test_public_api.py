@@ -92,6 +92,7 @@ PUBLIC = [
     "ops",
     "plot",
     "register",
+    "testing",
     "value_and_grad",
 ]
 
@@ -264,6 +265,25 @@ SUBMODULES = {
         "images",
         "roc_curves",
         "weights",
+    ],
+    "testing": [
+        "VARIANTS",
+        "Application",
+        "Guarded",
+        "PoisonedBackend",
+        "Variant",
+        "append_vjp",
+        "check_backend",
+        "check_kernel",
+        "check_layer",
+        "check_op",
+        "differentiable",
+        "finite_differences",
+        "guarded",
+        "sum_to_shape",
+        "trace_op",
+        "usable_variants",
+        "variant",
     ],
 }
 

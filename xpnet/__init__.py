@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from xpnet import ops as ops
     from xpnet import optim as optim
     from xpnet import plot as plot
+    from xpnet import testing as testing
     from xpnet import typing as typing
     from xpnet.estimators import MLPClassifier as MLPClassifier
     from xpnet.estimators import MLPRegressor as MLPRegressor
@@ -177,6 +178,7 @@ __all__ = [
     "ops",
     "plot",
     "register",
+    "testing",
     "value_and_grad",
 ]
 
@@ -210,7 +212,7 @@ _NAMES = {
     "xpnet.training.history": "History",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
-_ROOMS = "backends datasets errors exchange graph nn ops optim plot typing".split()
+_ROOMS = "backends datasets errors exchange graph nn ops optim plot testing typing".split()
 
 if not TYPE_CHECKING:  # which would take every name for one that it has
 

@@ -17,6 +17,12 @@ from xpnet.engine.engine import Engine
 from xpnet.engine.programs import Program
 from xpnet.engine.vector_program import VectorProgram
 from xpnet.graph import Graph, Part, Value, gradients
+from xpnet.ops.vector_rules import (
+    ACCUMULATE,
+    ADD_GRADIENT,
+    MEAN_GRADIENT,
+    REPLACE_GRADIENT,
+)
 from xpnet.typing import Array
 
 __all__ = ["Accumulation"]
@@ -108,7 +114,7 @@ class Accumulation:
         graph, dtype = self._declared(Graph()), self._engine.network.dtype
         numbers = [graph.input(name, (), dtype) for name in ("share", "more")]
         given = [graph.vectors["gradient"], *numbers]
-        graph.update(ops.UPDATES["accumulate"], ["sum", "weight"], given)
+        graph.update(ACCUMULATE, ["sum", "weight"], given)
         return VectorProgram(graph, self._engine.backend, self.vectors, dtype)
 
     @cached_property
@@ -118,9 +124,9 @@ class Accumulation:
         graph = self._declared(network.trace(1, training=False)[0])
         total, weight = graph.vectors["sum"], graph.vectors["weight"]
         if self._summed:
-            graph.update(ops.UPDATES["replace_gradient"], ["gradient"], [total])
+            graph.update(REPLACE_GRADIENT, ["gradient"], [total])
         else:
-            graph.update(ops.UPDATES["mean_gradient"], ["gradient"], [total, weight])
+            graph.update(MEAN_GRADIENT, ["gradient"], [total, weight])
         penalty = penalty_of(graph, lambda found: _share(found, weight))
         if penalty is not None:
             names = [n for n in table.trained if table.specs[n].penalty is not None]
@@ -128,7 +134,7 @@ class Accumulation:
             for name, slope in zip(names, slopes, strict=True):
                 flat = graph.append(ops.reshape, (slope,), {"shape": (-1,)})
                 part = Part(table.part(name))
-                graph.update(ops.UPDATES["add_gradient"], ["gradient"], [flat], part=part)
+                graph.update(ADD_GRADIENT, ["gradient"], [flat], part=part)
 
         def parameters() -> dict[Value, Array]:
             views = table.views(engine.backend.xp, engine.state.params)

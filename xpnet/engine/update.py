@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
-from xpnet import ops
 from xpnet.backends import Backend
 from xpnet.engine.state import FIXED, TrainState
 from xpnet.engine.vector_program import VectorProgram
 from xpnet.errors import ArgumentError
 from xpnet.graph import Graph, ParameterTable, Part, Value, in_turn
-from xpnet.ops import Update as Rule
+from xpnet.ops.record import Update as Rule
+from xpnet.ops.vector_rules import FLUSH
 from xpnet.optim import Link, Optimizer
 from xpnet.typing import Array, Namespace
 
@@ -77,7 +77,7 @@ def flush_graph(slots: Iterable[str], length: int, dtype: str) -> Graph:
     graph = Graph()
     for name in slots:
         graph.vector(name, length, dtype)
-        graph.update(ops.UPDATES["flush"], [name], static={"below": _TINY[dtype]})
+        graph.update(FLUSH, [name], static={"below": _TINY[dtype]})
     return graph
 
 

@@ -6,16 +6,13 @@ two differ by a number, which goes into the coefficients and saves a pass over t
 
 from typing import Any
 
-from xpnet.ops.arithmetic import flush_to_zero
 from xpnet.ops.record import Update
 from xpnet.typing import Namespace
 
 __all__ = [
-    "ACCUMULATE",
     "ADADELTA",
     "ADAGRAD",
     "ADAM",
-    "ADD_GRADIENT",
     "AMSGRAD",
     "AVERAGE",
     "CENTRED_RMS",
@@ -23,13 +20,10 @@ __all__ = [
     "CLIP_VALUE",
     "DECAY",
     "DECOUPLED_DECAY",
-    "FLUSH",
     "LION",
-    "MEAN_GRADIENT",
     "MOMENTUM",
     "NADAM",
     "RADAM",
-    "REPLACE_GRADIENT",
     "RMS",
     "SGD",
 ]
@@ -207,35 +201,6 @@ def average(xp: Namespace, p: Any, g: Any, a: Any, *, decay: float) -> New:
     return p, g, decay * a + (1 - decay) * p
 
 
-# --- rules that are not an optimizer's ------------------------------------------------------------
-
-
-def flush(xp: Namespace, v: Any, *, below: float) -> New:
-    """v' = v, and 0 where |v| < below."""
-    return (flush_to_zero(xp, v, below=below),)
-
-
-def accumulate(xp: Namespace, s: Any, w: Any, g: Any, share: Any, weight: Any) -> New:
-    """s' = s + share g;  w' = w + weight."""
-    return s + share * g, w + weight
-
-
-def mean_gradient(xp: Namespace, g: Any, s: Any, w: Any) -> New:
-    """g' = s / w, and 0 where w = 0."""
-    some = w > 0
-    return (xp.where(some, s / xp.where(some, w, xp.ones_like(w)), xp.zeros_like(s)),)
-
-
-def replace_gradient(xp: Namespace, g: Any, s: Any) -> New:
-    """g' = s."""
-    return (s,)
-
-
-def add_gradient(xp: Namespace, g: Any, more: Any) -> New:
-    """g' = g + more."""
-    return (g + more,)
-
-
 CLIP_VALUE = Update("clip_value", clip_value)
 CLIP_NORM = Update("clip_norm", clip_norm)
 DECAY = Update("decay", decay)
@@ -269,8 +234,3 @@ RADAM = Update(
 )
 LION = Update("lion", lion, slots=("gradient_sum",), coefficients=("lr",))
 AVERAGE = Update("average", average, slots=("average",))
-FLUSH = Update("flush", flush, changes=("slot",))
-ACCUMULATE = Update("accumulate", accumulate, changes=("sum", "weight"))
-MEAN_GRADIENT = Update("mean_gradient", mean_gradient, changes=("gradient",))
-REPLACE_GRADIENT = Update("replace_gradient", replace_gradient, changes=("gradient",))
-ADD_GRADIENT = Update("add_gradient", add_gradient, changes=("gradient",))

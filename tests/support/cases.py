@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet import ops
+from xpnet import ops, testing
 from xpnet.graph import Graph, Node, Value
 
 
@@ -550,26 +550,15 @@ CASES = [
 
 def trace(case: Case, n: int, dtype: str) -> tuple[Graph, Node, dict[Value, np.ndarray]]:
     """A graph of this op alone, its node, and arrays for its inputs (labels stay integers)."""
-    graph, feeds = Graph(), {}
-    for i, a in enumerate(case.arrays(n)):
-        array = a.astype(dtype) if a.dtype.kind == "f" else a
-        feeds[graph.input(f"x{i}", array.shape, str(array.dtype))] = array
-    ops.REGISTRY[case.op](*graph.inputs, **case.static(n))
-    return graph, graph.nodes[-1], feeds
+    return testing.trace_op(ops.REGISTRY[case.op], case.arrays(n), case.static(n), dtype)
 
 
-def append_vjp(graph: Graph, node: Node, index: int, feeds: dict[Value, Any]) -> Value:
-    """Append the gradient of the op's input at `index`; `feeds` gains an upstream gradient."""
-    gy = graph.input("gy", node.output.shape, node.output.dtype)
-    feeds[gy] = reals(*gy.shape, seed=9).astype(gy.dtype)
-    vjp = node.record.vjp_of(index)
-    return gy if vjp is ops.PASS else graph.append_vjp(vjp, node, index, gy)
+append_vjp = testing.append_vjp
 
 
 def differentiable(case: Case) -> list[int]:
     """Positions of the inputs that have a gradient."""
-    op = ops.REGISTRY[case.op]
-    return [i for i in range(len(case.arrays(1))) if op.vjp_of(i) is not None]
+    return testing.differentiable(ops.REGISTRY[case.op], len(case.arrays(1)))
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+__name__ = "cupy"  # where its classes say that they come from
 __version__ = "14.2.0"
 
 LOG: list[tuple[int, str]] = []  # what streams were told: captures, launches, events, waits
