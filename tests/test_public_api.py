@@ -176,12 +176,7 @@ SUBMODULES = {
         "softmax_cross_entropy",
     ],
     "ops": [
-        "PASS",
-        "REGISTRY",
-        "UPDATES",
         "Op",
-        "Update",
-        "Vjp",
         "abs",
         "accuracy",
         "add",

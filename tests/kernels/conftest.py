@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from xpnet import ops
 from xpnet.graph import interpret
 from xpnet.kernels import Recorder
+from xpnet.ops.record import PASS
+from xpnet.ops.registry import REGISTRY, UPDATES
 
 GUARD = 64  # bytes in front and behind
 
@@ -111,5 +112,5 @@ def applications(cases):
 @pytest.fixture
 def every_record():
     """Everything that a plan or an optimiser may have to find a kernel for."""
-    vjps = [v for op in ops.REGISTRY.values() for v in op.vjps if v not in (None, ops.PASS)]
-    return [*ops.REGISTRY.values(), *vjps, *ops.UPDATES.values()]
+    vjps = [v for op in REGISTRY.values() for v in op.vjps if v not in (None, PASS)]
+    return [*REGISTRY.values(), *vjps, *UPDATES.values()]

@@ -11,6 +11,8 @@ from xpnet.kernels import Recorder, derived, find
 from xpnet.kernels.derive import results_of
 from xpnet.kernels.terms import Underivable
 from xpnet.ops import Op
+from xpnet.ops.record import Update
+from xpnet.ops.registry import REGISTRY, UPDATES
 
 
 class Counting(Recorder):
@@ -146,7 +148,7 @@ def test_integers_stay_integers():
     [("sigmoid", 7, 1), ("softmax", 5, 1), ("tanh", 1, 0), ("log_softmax", 6, 2), ("relu", 1, 0)],
 )
 def test_as_few_calls_and_arrays_as_by_hand(op, calls, scratch):
-    _, recorder = run(ops.REGISTRY[op].fn, X)
+    _, recorder = run(REGISTRY[op].fn, X)
     assert (len(recorder.calls), recorder.lent) == (calls, scratch)
 
 
@@ -209,7 +211,7 @@ def test_a_residual_is_written_too(fn, over):
 
 def test_an_update_in_place(cases, poisoned, rule):
     """All that it changes is written over what it reads, some of it to the end."""
-    record = ops.UPDATES[rule.name]
+    record = UPDATES[rule.name]
     vectors = cases.vectors(rule, 7, "float64")
     numbers = [np.array(c) for c in rule.coefficients]
     wanted = record.fn(np, *(v.copy() for v in vectors), *numbers, **rule.static)
@@ -245,7 +247,7 @@ def test_a_definition_that_draws_numbers_is_run_every_time():
 def test_two_places_change_their_arrays(swap, families):
     p, g = X[0].copy(), X[1].copy()
     recorder = Recorder(NumpyBackend())
-    recorder.bind(find(ops.Update("swap", swap), families).function, p, g)
+    recorder.bind(find(Update("swap", swap), families).function, p, g)
     for call in recorder.calls:
         call()
     assert_array_equal(np.stack([p, g]), X[1::-1])

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from xpnet import ops
 from xpnet.graph import Graph, Node, Value
+from xpnet.ops.record import PASS
+from xpnet.ops.registry import REGISTRY, UPDATES
 
 
 def reals(*shape: int, seed: int = 0, low: float = 0.2, signed: bool = True) -> np.ndarray:
@@ -554,7 +555,7 @@ def trace(case: Case, n: int, dtype: str) -> tuple[Graph, Node, dict[Value, np.n
     for i, a in enumerate(case.arrays(n)):
         array = a.astype(dtype) if a.dtype.kind == "f" else a
         feeds[graph.input(f"x{i}", array.shape, str(array.dtype))] = array
-    ops.REGISTRY[case.op](*graph.inputs, **case.static(n))
+    REGISTRY[case.op](*graph.inputs, **case.static(n))
     return graph, graph.nodes[-1], feeds
 
 
@@ -563,12 +564,12 @@ def append_vjp(graph: Graph, node: Node, index: int, feeds: dict[Value, Any]) ->
     gy = graph.input("gy", node.output.shape, node.output.dtype)
     feeds[gy] = reals(*gy.shape, seed=9).astype(gy.dtype)
     vjp = node.record.vjp_of(index)
-    return gy if vjp is ops.PASS else graph.append_vjp(vjp, node, index, gy)
+    return gy if vjp is PASS else graph.append_vjp(vjp, node, index, gy)
 
 
 def differentiable(case: Case) -> list[int]:
     """Positions of the inputs that have a gradient."""
-    op = ops.REGISTRY[case.op]
+    op = REGISTRY[case.op]
     return [i for i in range(len(case.arrays(1))) if op.vjp_of(i) is not None]
 
 
@@ -673,7 +674,7 @@ _NORM = 3.0  # of the gradients that are clipped, so that the formula is one of 
 
 def vectors(rule: Rule, size: int, dtype: str) -> list[np.ndarray]:
     """p, g and the slots (sums of squares are positive)."""
-    slots = ops.UPDATES[rule.name].slots
+    slots = UPDATES[rule.name].slots
     signed = [True, True, *("square" not in name for name in slots)]
     arrays = [reals(size, seed=i, signed=s) for i, s in enumerate(signed)]
     if rule.name == "clip_norm" and size:

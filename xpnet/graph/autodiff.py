@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from xpnet import ops
 from xpnet.errors import GraphError
 from xpnet.graph.value import Graph, Node, Value
-from xpnet.ops import PASS, Op
+from xpnet.ops.record import PASS, Op
 
 __all__ = ["gradients"]
 

@@ -10,7 +10,7 @@ from xpnet import ops
 from xpnet.backends import dtype_name, is_float
 from xpnet.errors import DTypeError, GraphError
 from xpnet.graph.scope import Scope, under
-from xpnet.ops import Op, Vjp
+from xpnet.ops.record import Op, Vjp
 from xpnet.ops.shape import cuts
 from xpnet.typing import Shape
 

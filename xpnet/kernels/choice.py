@@ -7,7 +7,7 @@ from xpnet.kernels.derive import emit, emit_in_blocks, results_of
 from xpnet.kernels.loops import AS_LOOPS
 from xpnet.kernels.recorder import KERNELS, Kernel, Recorder
 from xpnet.kernels.terms import Underivable
-from xpnet.ops import Op, Update, Vjp
+from xpnet.ops.record import Op, Update, Vjp
 
 __all__ = ["derived", "find"]
 
