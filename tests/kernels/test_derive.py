@@ -1,5 +1,7 @@
 """Kernels derived from definitions: which calls, which memory, and what cannot be derived."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -341,3 +343,21 @@ def test_arrays_in_column_major_order_are_read_and_written_in_each_run(name, ord
         for call in calls:
             call()
         assert_array_equal(out, fn(np, data))
+
+
+def test_a_product_is_not_planned_over_what_it_reads():
+    """It would be computed elsewhere and copied there."""
+    assert [derived(record).inplace for record in (ops.matmul, ops.affine.vjp_of(0))] == [(), ()]
+    assert derived(ops.add).inplace == (0, 1)
+    assert derived(ops.tanh.vjp_of(0)).inplace == (0, 1)
+
+
+def test_an_update_may_be_any_callable(poisoned):
+    """Such as one whose code cannot be looked into."""
+    record = Update("own", partial(lambda rate, xp, p, g: (p - rate * g, g), 0.5))
+    p, g = np.ones(3), np.ones(3)
+    recorder = Recorder(poisoned)
+    recorder.bind(derived(record).function, p, g)
+    for call in recorder.calls:
+        call()
+    assert p.tolist() == [0.5] * 3
