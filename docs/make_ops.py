@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from xpnet import ops
+from xpnet.ops.record import PASS, Vjp
+from xpnet.ops.registry import REGISTRY, UPDATES
 
 PAGE = Path(__file__).with_name("ops.md")
 
@@ -64,9 +66,9 @@ def heading(name: str, fn: Callable[..., Any]) -> str:
     return code(f"{name}{inspect.Signature(bare)}")
 
 
-def gradient(name: str, vjp: ops.Vjp) -> str:
+def gradient(name: str, vjp: Vjp) -> str:
     """The equation of one vjp. Two ops may share a vjp: its left side names this op's input."""
-    if vjp is ops.PASS:
+    if vjp is PASS:
         return code(f"g{name} = gy")
     return re.sub("^`g[a-z]+", f"`g{name}", equation(vjp.fn))
 
@@ -103,8 +105,8 @@ def page() -> str:
     def module(op: ops.Op) -> str:
         return str(op.fn.__module__)
 
-    groups = groupby(sorted(ops.REGISTRY.values(), key=module), module)
-    rules = [(heading(u.name, u.fn), equation(u.fn)) for u in ops.UPDATES.values()]
+    groups = groupby(sorted(REGISTRY.values(), key=module), module)
+    rules = [(heading(u.name, u.fn), equation(u.fn)) for u in UPDATES.values()]
     return "\n".join(
         [
             TOP,

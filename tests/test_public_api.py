@@ -179,8 +179,6 @@ SUBMODULES = {
     ],
     "ops": [
         "Op",
-        "Update",
-        "Vjp",
         "abs",
         "accuracy",
         "add",

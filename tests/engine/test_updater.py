@@ -12,6 +12,7 @@ import xpnet as xn
 from xpnet.backends.generic import GenericBackend
 from xpnet.errors import ArgumentError
 from xpnet.kernels import KERNELS, Kernel
+from xpnet.ops.registry import UPDATES
 from xpnet.optim import Link, Optimizer
 
 rng = np.random.default_rng(0)
@@ -211,7 +212,7 @@ class TwoNumbers(Optimizer):
     """A decay beside a step: two rules that each read a number of their own."""
 
     def rules(self):
-        return [Link(xn.ops.UPDATES["decoupled_decay"]), Link(xn.ops.UPDATES["sgd"])]
+        return [Link(UPDATES["decoupled_decay"]), Link(UPDATES["sgd"])]
 
     def coefficients(self, rate, step):
         return {"lr": 0.0, "decay": rate * step}
@@ -244,8 +245,8 @@ class WeightsClipped(Optimizer):
     """Both of a link's limits: each weight's gradient alone is clipped, no bias's."""
 
     def rules(self):
-        clip = Link(xn.ops.UPDATES["clip_norm"], {"limit": 0.01}, True, True)
-        return [clip, Link(xn.ops.UPDATES["sgd"])]
+        clip = Link(UPDATES["clip_norm"], {"limit": 0.01}, True, True)
+        return [clip, Link(UPDATES["sgd"])]
 
 
 @planned_or_not

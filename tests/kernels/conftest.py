@@ -3,7 +3,8 @@
 import pytest
 from support.fixtures import applications
 
-from xpnet import ops
+from xpnet.ops.record import PASS
+from xpnet.ops.registry import REGISTRY, UPDATES
 
 __all__ = ["applications"]
 
@@ -11,5 +12,5 @@ __all__ = ["applications"]
 @pytest.fixture
 def every_record():
     """Everything that a plan or an optimizer may have to find a kernel for."""
-    vjps = [v for op in ops.REGISTRY.values() for v in op.vjps if v not in (None, ops.PASS)]
-    return [*ops.REGISTRY.values(), *vjps, *ops.UPDATES.values()]
+    vjps = [v for op in REGISTRY.values() for v in op.vjps if v not in (None, PASS)]
+    return [*REGISTRY.values(), *vjps, *UPDATES.values()]

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from xpnet import ops
 from xpnet.kernels import Recorder, derived, find
-from xpnet.ops import Update
+from xpnet.ops.record import Update
+from xpnet.ops.registry import UPDATES
 
 BLOCK, SIZE = 64, 200
 
@@ -27,14 +27,14 @@ def test_updates_see_one_block_at_a_time(cases, poisoned, rule):
     """But for the one that needs the norm of the whole gradient."""
     vectors = cases.vectors(rule, SIZE, "float32")
     numbers = [np.array(c, "float32") for c in rule.coefficients]
-    kernel = find(ops.UPDATES[rule.name], ("out",))
+    kernel = find(UPDATES[rule.name], ("out",))
     recorder = bound(poisoned, kernel, vectors, numbers, rule.static)
     assert longest(recorder) == (SIZE if rule.name == "clip_norm" else BLOCK)
     assert len({id(a.base) for a in recorder.borrowed}) <= 2  # blocks share their scratch memory
 
 
 def test_blocks_have_the_bits_of_the_whole(cases, poisoned, rule):
-    record = ops.UPDATES[rule.name]
+    record = UPDATES[rule.name]
     start = cases.vectors(rule, SIZE, "float32")
     numbers = [np.array(c, "float32") for c in rule.coefficients]
     left = []
@@ -50,7 +50,7 @@ def test_blocks_have_the_bits_of_the_whole(cases, poisoned, rule):
 def test_an_array_is_cut_once(poisoned):
     """Libraries take another view of `out` for a danger, and copy."""
     p, g = np.ones(SIZE), np.ones(SIZE)
-    kernel = find(ops.UPDATES["decay"], ("out",))
+    kernel = find(UPDATES["decay"], ("out",))
     multiply, add, *_ = bound(poisoned, kernel, [p, g], [], {"rate": 0.1}).calls
     assert add.args[1] is multiply.kwargs["out"] or add.args[0] is multiply.kwargs["out"]
     assert any(a is add.kwargs["out"] for a in add.args)

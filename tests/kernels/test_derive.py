@@ -1,5 +1,7 @@
 """Kernels derived from definitions: which calls, which memory, and what cannot be derived."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -10,7 +12,8 @@ from xpnet.graph import Graph, Plan
 from xpnet.kernels import Recorder, derived, find
 from xpnet.kernels.derive import results_of
 from xpnet.kernels.terms import Underivable
-from xpnet.ops import Op
+from xpnet.ops.record import Op, Update
+from xpnet.ops.registry import REGISTRY, UPDATES
 
 
 class Counting(Recorder):
@@ -146,7 +149,7 @@ def test_integers_stay_integers():
     [("sigmoid", 7, 1), ("softmax", 5, 1), ("tanh", 1, 0), ("log_softmax", 6, 2), ("relu", 1, 0)],
 )
 def test_as_few_calls_and_arrays_as_by_hand(op, calls, scratch):
-    _, recorder = run(ops.REGISTRY[op].fn, X)
+    _, recorder = run(REGISTRY[op].fn, X)
     assert (len(recorder.calls), recorder.lent) == (calls, scratch)
 
 
@@ -209,7 +212,7 @@ def test_a_residual_is_written_too(fn, over):
 
 def test_an_update_in_place(cases, poisoned, rule):
     """All that it changes is written over what it reads, some of it to the end."""
-    record = ops.UPDATES[rule.name]
+    record = UPDATES[rule.name]
     vectors = cases.vectors(rule, 7, "float64")
     numbers = [np.array(c) for c in rule.coefficients]
     wanted = record.fn(np, *(v.copy() for v in vectors), *numbers, **rule.static)
@@ -245,7 +248,7 @@ def test_a_definition_that_draws_numbers_is_run_every_time():
 def test_two_places_change_their_arrays(swap, families):
     p, g = X[0].copy(), X[1].copy()
     recorder = Recorder(NumpyBackend())
-    recorder.bind(find(ops.Update("swap", swap), families).function, p, g)
+    recorder.bind(find(Update("swap", swap), families).function, p, g)
     for call in recorder.calls:
         call()
     assert_array_equal(np.stack([p, g]), X[1::-1])
@@ -339,3 +342,21 @@ def test_arrays_in_column_major_order_are_read_and_written_in_each_run(name, ord
         for call in calls:
             call()
         assert_array_equal(out, fn(np, data))
+
+
+def test_a_product_is_not_planned_over_what_it_reads():
+    """It would be computed elsewhere and copied there."""
+    assert [derived(record).inplace for record in (ops.matmul, ops.affine.vjp_of(0))] == [(), ()]
+    assert derived(ops.add).inplace == (0, 1)
+    assert derived(ops.tanh.vjp_of(0)).inplace == (0, 1)
+
+
+def test_an_update_may_be_any_callable(poisoned):
+    """Such as one whose code cannot be looked into."""
+    record = Update("own", partial(lambda rate, xp, p, g: (p - rate * g, g), 0.5))
+    p, g = np.ones(3), np.ones(3)
+    recorder = Recorder(poisoned)
+    recorder.bind(derived(record).function, p, g)
+    for call in recorder.calls:
+        call()
+    assert p.tolist() == [0.5] * 3

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from xpnet import ops
 from xpnet.kernels import Recorder, find
+from xpnet.ops.registry import UPDATES
 
 TOLERANCE = {"float32": 1e-6, "float64": 1e-15}
 GUARD = 16
@@ -34,7 +34,7 @@ def test_fallback_is_the_definition(cases, poisoned, rule):
 def check(cases, poisoned, rule, size, dtype, families):
     """Parameters and slots change as by the definition; the gradient may be overwritten."""
     poisoned.block = 64  # several blocks and a rest, in small vectors
-    record = ops.UPDATES[rule.name]
+    record = UPDATES[rule.name]
     start = cases.vectors(rule, size, dtype)
     numbers = [np.array(c, dtype) for c in rule.coefficients]
     memories, vectors = zip(*map(guarded, start), strict=True)
@@ -68,7 +68,7 @@ def test_gradients_that_are_handed_on(cases, poisoned, rule, size):
         assert rule.coefficients or rule.name == "average"
         return
     poisoned.block = 64
-    record = ops.UPDATES[rule.name]
+    record = UPDATES[rule.name]
     vectors = cases.vectors(rule, size, "float64")
     wanted = record.fn(np, *vectors, **rule.static)
     start = vectors[0].copy()
@@ -88,7 +88,7 @@ def test_rules_that_leave_the_gradient_alone(cases, poisoned, name):
     vectors = cases.vectors(rule, 7, "float64")
     gradient = vectors[1].copy()
     recorder = Recorder(poisoned)
-    function = find(ops.UPDATES[name], ("out",)).function
+    function = find(UPDATES[name], ("out",)).function
     recorder.bind(function, *vectors, *map(np.array, rule.coefficients), **rule.static)
     for call in recorder.calls:
         call()
@@ -101,7 +101,7 @@ class TestSpecialGradients:
 
     def after(self, poisoned, families, name, vectors, numbers=(), **static):
         recorder = Recorder(poisoned)
-        function = find(ops.UPDATES[name], families).function
+        function = find(UPDATES[name], families).function
         recorder.bind(function, *vectors, *map(np.array, numbers), **static)
         with np.errstate(all="ignore"):
             for call in recorder.calls:
@@ -144,7 +144,7 @@ def test_special_gradients_as_by_the_definition(cases, poisoned, rule, dtype):
 
     NaN where the definition has NaN, infinite where it is infinite, the same signs of the steps.
     """
-    record = ops.UPDATES[rule.name]
+    record = UPDATES[rule.name]
     vectors = cases.vectors(rule, len(SPECIAL), dtype)
     numbers = [np.array(c, dtype) for c in rule.coefficients]
     recorder = Recorder(poisoned)
@@ -167,7 +167,7 @@ def test_the_sign_of_any_gradient(poisoned, dtype):
     """Lion's step is its sign: 0 and NaN stay, all others are a whole step, however small."""
     p, g, m = np.zeros((3, len(SPECIAL)), dtype)
     recorder = Recorder(poisoned)
-    function = find(ops.UPDATES["lion"], ("out",)).function
+    function = find(UPDATES["lion"], ("out",)).function
     recorder.bind(function, p, g, m, np.array(-1.0, dtype), beta2=0.95, share=0.5)
     g[...] = gradient = np.array(SPECIAL).astype(dtype)
     with np.errstate(invalid="ignore"):
@@ -180,7 +180,7 @@ def test_coefficients_are_read_in_each_run(poisoned):
     """A new learning rate takes effect without binding again."""
     p, g, rate = np.zeros(2), np.ones(2), np.array(1.0)
     recorder = Recorder(poisoned)
-    recorder.bind(find(ops.UPDATES["sgd"], ("out",)).function, p, g, rate)
+    recorder.bind(find(UPDATES["sgd"], ("out",)).function, p, g, rate)
     for value in (1.0, 10.0):
         rate[...], g[...] = value, 1.0
         for call in recorder.calls:

@@ -6,9 +6,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from xpnet import ops
 from xpnet.kernels import Recorder, find
 from xpnet.lowering import Reader, lower
+from xpnet.ops.registry import UPDATES
 
 pytest.importorskip("llvmlite", reason="the extra 'fast' is not installed")
 
@@ -139,7 +139,7 @@ def test_special_values(applications, compiling, case, values, dtype):
 @pytest.mark.parametrize("size", [0, 1, 7, 64, 1000])
 def test_every_update(cases, compiling, rule, size, dtype):
     """Two steps, so that the second one reads the slots of the first."""
-    record = ops.UPDATES[rule.name]
+    record = UPDATES[rule.name]
     vectors = cases.vectors(rule, size, dtype)
     numbers = [np.array(c, dtype) for c in rule.coefficients]
     binding = Bound(compiling, record, vectors, numbers, rule.static)
@@ -155,14 +155,14 @@ def test_updates_of_special_gradients(cases, compiling, rule, dtype):
     vectors = cases.vectors(rule, len(values), dtype)
     vectors[1] = np.array(values).astype(dtype)
     numbers = [np.array(c, dtype) for c in rule.coefficients]
-    Bound(compiling, ops.UPDATES[rule.name], vectors, numbers, rule.static).check()
+    Bound(compiling, UPDATES[rule.name], vectors, numbers, rule.static).check()
 
 
 def test_a_new_coefficient_takes_effect(compiling):
     """Without compiling again: it is read in every run."""
     p, g, rate = np.zeros(3), np.ones(3), np.array(1.0)
     recorder = Recorder(compiling)
-    recorder.bind(find(ops.UPDATES["sgd"], compiling.families).function, p, g, rate)
+    recorder.bind(find(UPDATES["sgd"], compiling.families).function, p, g, rate)
     (run,) = lower(compiling, recorder.calls, [])
     for value in (1.0, 10.0):
         rate[...], g[...] = value, 1.0
@@ -200,16 +200,16 @@ def test_nothing_is_allocated_in_a_run(applications, compiling, case):
 def test_nothing_is_allocated_in_an_update(cases, compiling, rule):
     vectors = cases.vectors(rule, 4096, "float64")
     numbers = [np.array(c) for c in rule.coefficients]
-    binding = Bound(compiling, ops.UPDATES[rule.name], vectors, numbers, rule.static)
+    binding = Bound(compiling, UPDATES[rule.name], vectors, numbers, rule.static)
     assert peak_of(binding.compiled) < 2048
 
 
-@pytest.mark.parametrize("name", sorted(ops.UPDATES))
+@pytest.mark.parametrize("name", sorted(UPDATES))
 def test_an_update_is_one_call(cases, compiling, name):
     """Nothing of an optimiser's rule is left to NumPy."""
     rule = next(r for r in cases.RULES if r.name == name)
     vectors = cases.vectors(rule, 100, "float32")
     numbers = [np.array(c, "float32") for c in rule.coefficients]
-    binding = Bound(compiling, ops.UPDATES[name], vectors, numbers, rule.static)
+    binding = Bound(compiling, UPDATES[name], vectors, numbers, rule.static)
     assert len(binding.compiled) == 1
     assert len(binding.calls) > 1

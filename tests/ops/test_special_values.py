@@ -14,6 +14,7 @@ from numpy.testing import assert_allclose
 
 from xpnet import ops
 from xpnet.graph import Graph
+from xpnet.ops.registry import REGISTRY
 
 inf, nan = math.inf, math.nan
 HUGE = {"float32": 1e30, "float64": 1e300}
@@ -241,10 +242,10 @@ def compute(xp, op, dtype, inputs, index=0, **static):
         whole = op == "softmax_cross_entropy" and i == 1
         array = np.asarray(data, "int64" if whole else dtype)
         feeds[graph.input(f"x{i}", array.shape, str(array.dtype))] = array
-    output = ops.REGISTRY[op](*graph.inputs, **static)
+    output = REGISTRY[op](*graph.inputs, **static)
     node, gy = graph.nodes[-1], graph.input("gy", output.shape, dtype)
     feeds[gy] = np.ones(gy.shape, dtype)
-    gradient = graph.append_vjp(ops.REGISTRY[op].vjp_of(index), node, index, gy)
+    gradient = graph.append_vjp(REGISTRY[op].vjp_of(index), node, index, gy)
     with np.errstate(all="ignore"):
         results = xp.compute(graph, feeds, [output, gradient])
     return SimpleNamespace(y=xp.to_numpy(results[0]), gx=xp.to_numpy(results[1]))

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from xpnet import ops, testing
+from xpnet import testing
 from xpnet.graph import Graph, Node, Value
+from xpnet.ops.registry import REGISTRY, UPDATES
 
 
 def reals(*shape: int, seed: int = 0, low: float = 0.2, signed: bool = True) -> np.ndarray:
@@ -550,7 +551,7 @@ CASES = [
 
 def trace(case: Case, n: int, dtype: str) -> tuple[Graph, Node, dict[Value, np.ndarray]]:
     """A graph of this op alone, its node, and arrays for its inputs (labels stay integers)."""
-    return testing.trace_op(ops.REGISTRY[case.op], case.arrays(n), case.static(n), dtype)
+    return testing.trace_op(REGISTRY[case.op], case.arrays(n), case.static(n), dtype)
 
 
 append_vjp = testing.append_vjp
@@ -558,7 +559,7 @@ append_vjp = testing.append_vjp
 
 def differentiable(case: Case) -> list[int]:
     """Positions of the inputs that have a gradient."""
-    return testing.differentiable(ops.REGISTRY[case.op], len(case.arrays(1)))
+    return testing.differentiable(REGISTRY[case.op], len(case.arrays(1)))
 
 
 @dataclass(frozen=True)
@@ -662,7 +663,7 @@ _NORM = 3.0  # of the gradients that are clipped, so that the formula is one of 
 
 def vectors(rule: Rule, size: int, dtype: str) -> list[np.ndarray]:
     """p, g and the slots (sums of squares are positive)."""
-    slots = ops.UPDATES[rule.name].slots
+    slots = UPDATES[rule.name].slots
     signed = [True, True, *("square" not in name for name in slots)]
     arrays = [reals(size, seed=i, signed=s) for i, s in enumerate(signed)]
     if rule.name == "clip_norm" and size:

@@ -11,7 +11,7 @@ from xpnet import testing
 from xpnet.backends.generic import GenericBackend
 from xpnet.errors import MissingDependencyError, UnknownNameError
 from xpnet.kernels import Kernel, find
-from xpnet.ops import Op
+from xpnet.ops.record import Op
 from xpnet.testing.examples import op_examples
 
 QUICK = ("numpy", "numpy-readonly", "numpy-poisoned")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.exchange.onnx_writer import OnnxWriter, Tensor
-from xpnet.ops import Op
+from xpnet.ops.record import Op
 
 __all__ = ["apply"]
 

@@ -15,7 +15,7 @@ from xpnet import ops
 from xpnet.errors import GraphError
 from xpnet.graph.graph import Graph, Node
 from xpnet.graph.value import Value
-from xpnet.ops import PASS, Op
+from xpnet.ops.record import PASS, Op
 
 __all__ = ["gradients"]
 

@@ -10,7 +10,7 @@ from xpnet.errors import GraphError
 from xpnet.graph.operands import values_of
 from xpnet.graph.scope import Scope, under
 from xpnet.graph.value import Value
-from xpnet.ops import Op, Update, Vjp
+from xpnet.ops.record import Op, Update, Vjp
 from xpnet.typing import Array, Namespace, Shape
 
 __all__ = ["Graph", "Node", "ParameterSpec", "Part", "TraceSettings"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from xpnet.graph.graph import Graph, Node
 from xpnet.graph.value import Value
-from xpnet.ops import Update
+from xpnet.ops.record import Update
 from xpnet.typing import Namespace
 
 __all__ = ["constant", "evaluate", "interpret"]

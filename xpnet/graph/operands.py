@@ -6,7 +6,7 @@ from typing import Any
 from xpnet.backends import dtype_name, is_float
 from xpnet.errors import DTypeError, GraphError
 from xpnet.graph.value import Value
-from xpnet.ops import Op
+from xpnet.ops.record import Op
 
 __all__ = ["values_of"]
 

@@ -7,7 +7,7 @@ from xpnet.kernels.derive import emit, emit_in_blocks, results_of
 from xpnet.kernels.loops import AS_LOOPS
 from xpnet.kernels.recorder import KERNELS, Kernel, Recorder
 from xpnet.kernels.terms import Underivable
-from xpnet.ops import Op, Update, Vjp
+from xpnet.ops.record import Op, Update, Vjp
 
 __all__ = ["derived", "find"]
 
@@ -50,9 +50,7 @@ class _Derived(Kernel):
     """See `derived`."""
 
     def __init__(self, record: Record, record_calls: Callable[..., None]) -> None:
-        product = "matmul" in record.fn.__code__.co_names
-        inplace = () if product else tuple(range(len(_reads(record))))
-        super().__init__("derived", self._bind, inplace)
+        super().__init__("derived", self._bind, _inplace(record))
         self._of, self._record_calls = record, record_calls
 
     def _bind(self, k: Recorder, *arrays: Any, **static: Any) -> None:
@@ -67,10 +65,11 @@ class _Derived(Kernel):
             self._record_calls(k, results, places)
 
 
-def _reads(record: Record) -> tuple[str, ...]:
-    if isinstance(record, Update):
+def _inplace(record: Record) -> tuple[int, ...]:
+    """The inputs over which the output may be written: all, or none where there is a product."""
+    if isinstance(record, Update) or "matmul" in record.fn.__code__.co_names:
         return ()
-    return record.inputs if isinstance(record, Op) else ("gy", *record.reads)
+    return tuple(range(len(record.inputs) if isinstance(record, Op) else 1 + len(record.reads)))
 
 
 def _split(record: Record, arrays: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:

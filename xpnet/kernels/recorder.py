@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from xpnet.backends.base import PlannedBackend
 from xpnet.errors import GraphError
-from xpnet.ops import Op, Update
+from xpnet.ops.record import Op, Update
 from xpnet.typing import Shape, size_of
 
 __all__ = ["KERNELS", "Call", "Kernel", "Recorder", "Scratch", "kernel"]

@@ -27,13 +27,13 @@ from xpnet.nn.activations import (
 from xpnet.nn.combinators import Add, Concat, Multiply, Residual, Sequential
 from xpnet.nn.constraints import Constraint, MaxNorm, UnitNorm
 from xpnet.nn.dense import Dense, Maxout
+from xpnet.nn.dropout import Dropout, GaussianNoise
 from xpnet.nn.embedding import Embedding
 from xpnet.nn.init.initializer import InitLike
 from xpnet.nn.layer import Layer, LayerLike, Penalty, call
 from xpnet.nn.losses import Loss, LossLike
 from xpnet.nn.losses import get as get_loss
 from xpnet.nn.metrics import Metric, MetricLike, get_metrics, loss_metric, mean_over_samples
-from xpnet.nn.noise import Dropout, GaussianNoise
 from xpnet.nn.normalisation import BatchNorm, LayerNorm
 from xpnet.nn.penalties import L1, L2
 from xpnet.nn.shaping import Flatten

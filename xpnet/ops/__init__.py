@@ -1,9 +1,12 @@
 """The mathematics: every op once, written against the Python Array API.
 
 Each name here is an `Op`. Called on symbolic values it appends a node to their graph; called
-on arrays it computes. ``xpnet.ops.REGISTRY`` maps names to ops, ``xpnet.ops.UPDATES`` maps
-names to the optimisers' update rules.
+on arrays it computes. `Op` makes one of your own.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 from xpnet.ops import (
     activations,
@@ -13,17 +16,16 @@ from xpnet.ops import (
     gather,
     losses,
     metrics,
-    noise,
     normalise,
     reduce,
     residuals,
     shape,
     special,
-    updates,
+    stochastic,
 )
 from xpnet.ops.linear import AFFINE, MATMUL, TRANSPOSE
-from xpnet.ops.record import PASS as PASS
-from xpnet.ops.record import Op, Update, Vjp
+from xpnet.ops.record import Op
+from xpnet.ops.registry import REGISTRY as _REGISTRY
 
 identity = arithmetic.IDENTITY
 negative = arithmetic.NEGATIVE
@@ -81,8 +83,8 @@ as_index = gather.AS_INDEX
 embedding = gather.EMBEDDING
 standardize_features = normalise.STANDARDIZE_FEATURES
 standardize_batch = normalise.STANDARDIZE_BATCH
-dropout = noise.DROPOUT
-gaussian_noise = noise.GAUSSIAN_NOISE
+dropout = stochastic.DROPOUT
+gaussian_noise = stochastic.GAUSSIAN_NOISE
 max_norm = constraints.MAX_NORM
 unit_norm = constraints.UNIT_NORM
 softmax_cross_entropy = losses.SOFTMAX_CROSS_ENTROPY
@@ -101,9 +103,21 @@ binary_accuracy = metrics.BINARY_ACCURACY
 top_k_accuracy = metrics.TOP_K_ACCURACY
 soft_top_k_accuracy = metrics.SOFT_TOP_K_ACCURACY
 
-REGISTRY: dict[str, Op] = {op.name: op for op in list(globals().values()) if isinstance(op, Op)}
-UPDATES: dict[str, Update] = {
-    rule.name: rule for rule in vars(updates).values() if isinstance(rule, Update)
-}
+__all__ = ["Op", *sorted(_REGISTRY)]
 
-__all__ = ["Op", "Update", "Vjp", *sorted(REGISTRY)]
+if not TYPE_CHECKING:  # to a checker, a module with __getattr__ has every name
+    _MOVED = {
+        "PASS": "record",
+        "REGISTRY": "registry",
+        "UPDATES": "registry",
+        "Update": "record",
+        "Vjp": "record",
+    }
+
+    def __getattr__(name: str) -> Any:
+        """Names that stood here in version 0.1."""
+        if name not in _MOVED:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        home = f"{__name__}.{_MOVED[name]}"
+        warn(f"xpnet.ops.{name} is now {home}.{name}.", DeprecationWarning, stacklevel=2)
+        return getattr(import_module(home), name)

@@ -4,7 +4,7 @@ from math import pow, sqrt
 from typing import Unpack
 
 from xpnet.arguments import number, positive
-from xpnet.ops import UPDATES
+from xpnet.ops.registry import UPDATES
 from xpnet.optim.base import DecoupledDecay, Link, Optimizer, Options
 from xpnet.optim.schedules import Schedule
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xpnet.graph import Graph, Node, Value
-from xpnet.ops import Vjp
+from xpnet.ops.record import Vjp
 from xpnet.typing import Shape
 
 __all__ = ["Box", "boxes"]

@@ -7,10 +7,11 @@ can have made what is registered and nothing else.
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
-from xpnet import nn, ops, optim
+from xpnet import nn, optim
 from xpnet.errors import ArgumentError
 from xpnet.nn import Loss, Metric, init, losses
 from xpnet.nn.init import Initializer
+from xpnet.ops.registry import REGISTRY
 
 __all__ = ["maker_named", "maker_of", "name_of", "object_named", "register"]
 
@@ -36,7 +37,7 @@ def _own_makers() -> dict[str, Callable[..., Any]]:
 
 
 _MAKERS = _own_makers()  # called with the settings of a file
-_OBJECTS: dict[str, Any] = {f"ops.{name}": op for name, op in ops.REGISTRY.items()}  # as they are
+_OBJECTS: dict[str, Any] = {f"ops.{name}": op for name, op in REGISTRY.items()}  # as they are
 _OWN = frozenset(_MAKERS) | frozenset(_OBJECTS)
 
 

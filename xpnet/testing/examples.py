@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.ops import REGISTRY, Op
+from xpnet.ops.registry import REGISTRY, Op
 from xpnet.typing import Shape
 
 __all__ = ["op_examples"]

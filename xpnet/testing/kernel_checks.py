@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.kernels import Kernel, Recorder
-from xpnet.ops import Op, Vjp
+from xpnet.ops.record import Op, Vjp
 from xpnet.testing.poison import Guarded, PoisonedBackend, guarded
 
 __all__ = ["Application", "check_kernel"]

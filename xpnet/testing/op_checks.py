@@ -7,7 +7,7 @@ import numpy as np
 
 from xpnet.backends import is_float
 from xpnet.graph import Graph, Node, Value
-from xpnet.ops import PASS, Op
+from xpnet.ops.record import PASS, Op
 from xpnet.testing.differences import finite_differences, sum_to_shape
 from xpnet.testing.variants import Variant, usable_variants, variant
 
@@ -107,7 +107,7 @@ def check_op(
     Examples
     --------
     >>> import numpy as np
-    >>> from xpnet.ops import Op
+    >>> from xpnet.ops.record import Op
     >>> from xpnet.testing import check_op
     >>> def cube(xp, x):
     ...     return x * x * x

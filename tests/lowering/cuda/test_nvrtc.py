@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from xpnet.lowering.cuda import noise, precision
+from xpnet.lowering.cuda import philox_cuda, precision
 from xpnet.lowering.cuda.functions import PRELUDE
 from xpnet.lowering.cuda.launch import OPTIONS
 
@@ -48,7 +48,7 @@ def compiled(nvrtc: ctypes.CDLL, source: str, options: Sequence[str]) -> tuple[i
 @pytest.fixture(scope="module")
 def sources(zoo_cases: Any) -> list[str]:
     found = {case.source.name: case.source.code for case in zoo_cases}
-    return ["\n".join([PRELUDE, *found.values(), noise.SOURCE]), precision.SOURCE]
+    return ["\n".join([PRELUDE, *found.values(), philox_cuda.SOURCE]), precision.SOURCE]
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

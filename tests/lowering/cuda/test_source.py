@@ -16,6 +16,8 @@ from xpnet.lowering.fuse import fuse
 from xpnet.lowering.loop import Loop
 from xpnet.lowering.memory import EVERYTHING, Intervals
 from xpnet.lowering.reading import Reader
+from xpnet.ops.record import Update
+from xpnet.ops.registry import REGISTRY, UPDATES
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 1e-30, 88.0, -104.0, np.inf, -np.inf, np.nan]
 
@@ -63,7 +65,7 @@ def applied(collect: Any) -> Callable[..., list[Any]]:
         with np.errstate(all="ignore"):
             made = record.fn(np, *arrays, **static)
         made = [np.asarray(m) for m in (made if isinstance(made, tuple) else (made,))]
-        places = [] if isinstance(record, ops.Update) else [np.empty_like(m) for m in made]
+        places = [] if isinstance(record, Update) else [np.empty_like(m) for m in made]
         kernel = find(record, backend.families)
         recorder.bind(kernel.function, *places, *arrays, **static)
         return collect.cases_of(recorder.calls, recorder.borrowed)
@@ -111,7 +113,7 @@ def test_sums_over_rows(applied: Any, launcher: Any, dtype: str) -> None:
 def test_a_long_row_is_reduced_by_many_blocks(applied: Any, launcher: Any) -> None:
     cases = []
     for n in (4096, 4097, 300_000):
-        cases += applied(ops.UPDATES["clip_norm"], _normal(n), _normal(n, seed=1), limit=0.5)
+        cases += applied(UPDATES["clip_norm"], _normal(n), _normal(n, seed=1), limit=0.5)
     kinds = [case.source.kind for case in cases]
     assert kinds == ["rows", "elements", "elements", "elements", "elements"]
     launch = launcher(cases)
@@ -125,7 +127,7 @@ def test_an_optimiser_of_any_length(applied: Any, launcher: Any, n: int) -> None
     squares = np.abs(_normal(n, seed=3))
     numbers = [np.array(x, "float32") for x in (1e-3, 1e-8)]
     static = {"beta1": 0.9, "beta2": 0.999}
-    cases = applied(ops.UPDATES["adam"], *vectors, squares, *numbers, **static)
+    cases = applied(UPDATES["adam"], *vectors, squares, *numbers, **static)
     assert [case.source.kind for case in cases] == ["elements"]
     assert cases[0].source.each == (4 if n > 1 << 20 else 1)
     cases[0].check(launcher(cases))
@@ -136,9 +138,9 @@ def test_nan_infinity_and_zeros(applied: Any, launcher: Any) -> None:
     a, b = x[:, :1].copy(), x[:, 1:].copy()
     cases = []
     for name in "maximum minimum add subtract multiply divide".split():
-        cases += applied(ops.REGISTRY[name], a, b)
+        cases += applied(REGISTRY[name], a, b)
     for name in "abs exp negative relu sigmoid softplus tanh softmax log_softmax sqrt".split():
-        cases += applied(ops.REGISTRY[name], x)
+        cases += applied(REGISTRY[name], x)
     cases += applied(ops.accuracy, x, np.arange(len(x)) % 2)
     launch = launcher(cases)
     for case in cases:
@@ -190,7 +192,7 @@ def test_every_function_of_numbers(collect: Any, launcher: Any, dtype: str) -> N
 
 @pytest.mark.parametrize(("name", "inputs"), [("relu", 1), ("mean_squared_error", 2), ("mean", 1)])
 def test_sizes_are_no_part_of_a_kernel(applied: Any, name: str, inputs: int) -> None:
-    found = [applied(ops.REGISTRY[name], *[_normal(n, 5)] * inputs) for n in (3, 8, 64)]
+    found = [applied(REGISTRY[name], *[_normal(n, 5)] * inputs) for n in (3, 8, 64)]
     assert len({tuple(case.source.name for case in cases) for cases in found}) == 1
 
 

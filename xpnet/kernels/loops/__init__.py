@@ -4,8 +4,8 @@ A kernel by hand avoids passes: it looks an element up where the definition comp
 sums by a product with ones. In a loop a pass costs nothing, but a call that no loop can do ends it.
 """
 
-from xpnet import ops
-from xpnet.kernels.loops.noise import draw
+from xpnet.kernels.loops.dropout_loops import draw
+from xpnet.ops.registry import UPDATES
 
 __all__ = ["AS_LOOPS", "draw"]
 
@@ -14,5 +14,5 @@ AS_LOOPS = {
     "softmax_cross_entropy",
     "softmax_cross_entropy.vjp_z",
     "sum_squares",
-    *ops.UPDATES,
+    *UPDATES,
 }

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from xpnet import ops
 from xpnet.kernels.recorder import Recorder, kernel
+from xpnet.ops.registry import UPDATES
 
 __all__: list[str] = []
 
@@ -15,7 +15,7 @@ def _root(k: Recorder, v: Any, eps: Any, out: Any) -> None:
 
 
 # A product in place of a sum of squares: one pass over the gradient less, twice as fast.
-@kernel(ops.UPDATES["clip_norm"])
+@kernel(UPDATES["clip_norm"])
 def clip_norm(k: Recorder, p: Any, g: Any, *, limit: float) -> None:
     share = k.scratch(g, (1, 1))
     k(k.raw.matmul, k.raw.expand_dims(g, 0), k.raw.expand_dims(g, 1), out=share)
@@ -46,7 +46,7 @@ def _step(k: Recorder, p: Any, g: Any, m: Any, v: Any, rate: Any, eps: Any) -> N
 # rounds otherwise: a seed would give other bits than it has given so far.
 
 
-@kernel(ops.UPDATES["adam"])
+@kernel(UPDATES["adam"])
 def adam(
     k: Recorder,
     p: Any,
@@ -64,7 +64,7 @@ def adam(
         _step(k, pi, gi, mi, vi, rate, eps)
 
 
-@kernel(ops.UPDATES["amsgrad"])
+@kernel(UPDATES["amsgrad"])
 def amsgrad(
     k: Recorder,
     p: Any,

@@ -5,7 +5,7 @@ from typing import Any
 
 from xpnet.kernels import Call
 from xpnet.lowering.cpu.engine import Program, Task, loop_task
-from xpnet.lowering.cpu.noise import draw_task
+from xpnet.lowering.cpu.philox_llvm import draw_task
 from xpnet.lowering.cpu.products import product_task
 from xpnet.lowering.cpu.threads import advice
 from xpnet.lowering.loop import Loop

@@ -6,7 +6,7 @@ from typing import Any
 from xpnet.backends.cuda import CupyBackend
 from xpnet.kernels import Call
 from xpnet.lowering.cuda.launch import Workspace, give_up, launch
-from xpnet.lowering.cuda.noise import draw_call
+from xpnet.lowering.cuda.philox_cuda import draw_call
 from xpnet.lowering.cuda.products import lower_products
 from xpnet.lowering.cuda.source import Source, printed
 from xpnet.lowering.fuse import fuse

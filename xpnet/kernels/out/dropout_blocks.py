@@ -8,7 +8,7 @@ from typing import Any
 
 from xpnet import ops
 from xpnet.kernels.recorder import Recorder, kernel
-from xpnet.ops.noise import least_kept
+from xpnet.ops.stochastic import least_kept
 from xpnet.philox import round_keys, rounds
 
 __all__ = ["add_normal"]

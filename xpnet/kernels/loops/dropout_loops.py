@@ -3,9 +3,9 @@
 from typing import Any
 
 from xpnet import ops, random
-from xpnet.kernels.out.noise import add_normal
+from xpnet.kernels.out.dropout_blocks import add_normal
 from xpnet.kernels.recorder import Recorder, kernel
-from xpnet.ops.noise import least_kept
+from xpnet.ops.stochastic import least_kept
 from xpnet.typing import Namespace
 
 __all__ = ["draw"]
