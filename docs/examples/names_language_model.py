@@ -104,9 +104,9 @@ def draw(vectors: np.ndarray, file: Path) -> None:
     figure = Figure(figsize=(5.8, 4.8), layout="constrained")
     ax = figure.add_subplot()
     ax.scatter(*points.T, s=0)  # sets the limits
-    for letter, place in zip(LETTERS, points, strict=True):
+    for letter, point in zip(LETTERS, points, strict=True):
         color = "#d55e00" if letter in "aeiouy" else "#0072b2"
-        ax.text(*place, letter, color=color, fontsize=15, ha="center", va="center")
+        ax.text(*point, letter, color=color, fontsize=15, ha="center", va="center")
     ax.set(
         xlabel=f"first principal component ({share[0]:.0%} of the variance)",
         ylabel=f"second ({share[1]:.0%})",

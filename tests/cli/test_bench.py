@@ -156,7 +156,7 @@ def test_products_are_those_of_a_step():
     ("arguments", "message"),
     [
         (["--layers", "5"], "--layers needs at least the numbers of inputs and outputs"),
-        ([*SMALL, "--optimizer", "lbfgs"], "lbfgs takes all samples at once"),
+        ([*SMALL, "--optimizer", "lbfgs"], "lbfgs uses all samples in each step"),
         ([*SMALL, "--optimizer", "adm"], "Did you mean 'adam'?"),
         ([*SMALL, "--activation", "rely"], "Did you mean 'relu'?"),
         ([*SMALL, "--dtype", "int8"], "dtype must be one of"),

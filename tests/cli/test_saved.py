@@ -173,7 +173,7 @@ def test_errors(fails, kinds, prices, tmp_path):
     assert "no column 'price'" in fails("evaluate", prices[0], data)
     other = tmp_path / "other.csv"
     other.write_text("a,b\n1,2\n")
-    assert "'f0', 'f1', 'f2' missing" in fails("predict", path, other)
+    assert "missing: 'f0', 'f1', 'f2'" in fails("predict", path, other)
     np.savez(tmp_path / "wide.npz", X=np.ones((2, 4)))
     assert "has 4 features, but the model was trained on 3" in fails(
         "predict", path, tmp_path / "wide.npz"

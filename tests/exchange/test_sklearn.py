@@ -151,7 +151,7 @@ def test_losses_and_classes_that_do_not_fit() -> None:
     for classes in ([1, 2], [3, 2, 1], [1, 1, 2], [[1, 2, 3]]):
         with pytest.raises(ArgumentError, match="3 different labels in ascending order"):
             to_sklearn(xn.MLP([5, 3]), classes)
-    with pytest.raises(ArgumentError, match="loss of regression"):
+    with pytest.raises(ArgumentError, match="is a regression loss"):
         to_sklearn(xn.MLP([5, 3], loss="mse"), [1, 2, 3])
     with pytest.raises(ArgumentError, match="Leave out classes"):
         to_sklearn(xn.MLP([5, 3], loss="binary_cross_entropy_with_logits"), [1, 2, 3])

@@ -245,9 +245,9 @@ def test_what_torch_has_not() -> None:
 def test_a_model_where_none_belongs_and_none_where_one_does() -> None:
     with pytest.raises(ArgumentError, match="Leave out `model`"):
         from_torch(nn.Linear(4, 2), skip())
-    with pytest.raises(ArgumentError, match="give it the model"):
+    with pytest.raises(ArgumentError, match="Pass only the state dict and the model"):
         from_torch(nn.Linear(4, 2).state_dict())
-    with pytest.raises(ArgumentError, match="give it the model"):
+    with pytest.raises(ArgumentError, match="Pass only the state dict and the model"):
         from_torch(Skip().state_dict(), skip(), seed=3)
 
 

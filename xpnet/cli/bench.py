@@ -72,7 +72,7 @@ def _check(arguments: argparse.Namespace) -> None:
             f"between them, such as 784 128 10; got {' '.join(map(str, arguments.layers))}."
         )
     if isinstance(get_optimizer(arguments.optimizer), LBFGS):
-        raise ArgumentError("lbfgs takes all samples at once: there is no step of a batch to time.")
+        raise ArgumentError("lbfgs uses all samples in each step: no step of a batch can be timed.")
     check_float(arguments.dtype)
     activation(arguments.activation)
     if arguments.plot is not None:

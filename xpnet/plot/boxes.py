@@ -47,10 +47,10 @@ def boxes(graph: Graph, *, ops: bool, backward: bool, rows: int | None = None) -
         A batch size that is shown as n.
     """
     made: list[Box] = []
-    place: dict[Value, int] = {}
+    index_of: dict[Value, int] = {}
 
     def add(box: Box, *values: Value | None) -> None:
-        place.update({value: len(made) for value in values if value is not None})
+        index_of.update({value: len(made) for value in values if value is not None})
         made.append(box)
 
     for value in graph.inputs:
@@ -63,13 +63,13 @@ def boxes(graph: Graph, *, ops: bool, backward: bool, rows: int | None = None) -
             break
         box = Box(kind, node.record.name, _settings(node))
         for value in node.inputs:
-            if value not in place and ops:
+            if value not in index_of and ops:
                 add(_source(value), value)
-            if value in place:
-                box.sources.append(place[value])
-                made[place[value]].result = False
+            if value in index_of:
+                box.sources.append(index_of[value])
+                made[index_of[value]].result = False
         if not ops:
-            box.lines += _inside([v for v in node.inputs if v not in place])
+            box.lines += _inside([v for v in node.inputs if v not in index_of])
         box.lines += [f"→ {size}" for size in _sizes(node.output.shape, rows)]
         add(box, *node.outputs)
     return made

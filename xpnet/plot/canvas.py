@@ -43,9 +43,9 @@ def axes(ax: Axes | None, width: float = 5.0, height: float = 4.0) -> Axes:
 
 def inches(ax: Axes) -> tuple[float, float]:
     """Width and height of Axes, before the layout makes room for labels."""
-    place, figure = ax.get_window_extent(), ax.get_figure(root=True)
+    extent, figure = ax.get_window_extent(), ax.get_figure(root=True)
     assert figure is not None
-    return place.width / figure.dpi, place.height / figure.dpi
+    return extent.width / figure.dpi, extent.height / figure.dpi
 
 
 def on_host(x: Any) -> Any:

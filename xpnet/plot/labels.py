@@ -81,8 +81,8 @@ def positions(name: str, y: Any, names: Sequence[Any], given: bool) -> Any:
         found = y.astype(int)
         bad = found >= len(names)
     else:
-        place = {value: position for position, value in enumerate(names)}
-        found = np.asarray([place.get(value, -1) for value in y.tolist()])
+        position_of = {value: position for position, value in enumerate(names)}
+        found = np.asarray([position_of.get(value, -1) for value in y.tolist()])
         bad = found < 0
     if np.any(bad):
         raise DataError(

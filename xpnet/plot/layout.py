@@ -120,8 +120,8 @@ def _sort(rows: list[list[_Item]]) -> None:
 
 
 def _number(row: Sequence[_Item]) -> None:
-    for place, item in enumerate(row):
-        item.x = float(place)
+    for position, item in enumerate(row):
+        item.x = float(position)
 
 
 def _mean(item: _Item, neighbors: Sequence[tuple[_Item, float]]) -> float:

@@ -41,14 +41,14 @@ def test_the_first_example_stops_and_slows_down(start):
 
 
 def test_a_schedule_from_a_metric(names):
-    section("A callback of your own", names)
+    section("Your own callback", names)
     rates = names["history"]["learning_rate"]
     assert rates[0] == 0.1
     assert rates[-1] < 0.01
 
 
 def test_a_training_that_goes_well(names):
-    table, explained = section("Seeing what goes wrong", names)
+    table, explained = section("Finding out what goes wrong", names)
     assert "layers.2.weight" in table
     assert explained == "[]"
 
