@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.ops.registry import REGISTRY, Op
+from xpnet.ops.record import Op
+from xpnet.ops.registry import REGISTRY
 from xpnet.typing import Shape
 
 __all__ = ["op_examples"]
