@@ -103,7 +103,7 @@ def peak_memory(point: Point) -> int:
 def run_of(point: Point, against: str, backend: str) -> Run:
     """A step, or an epoch if the number of rows grows."""
     model = point.size.model(backend)
-    wait = model.build().network.backend.synchronize
+    wait = model.build().engine.backend.synchronize
     if against != "rows":
         return Run(step(model, point.size, 8), wait)
     X, y = point.size.data(point.rows)

@@ -84,17 +84,17 @@ def test_update(timed, backend, size, dtype):
     models = [size.model(name, dtype).build() for name in (backend, "numpy")]
     applied = []
     for model in models:
-        gradients = _random(model.network.backend, model.network.grads.shape, dtype)
+        gradients = _random(model.engine.backend, model.engine.state.gradient.shape, dtype)
         applied.append(_update(model, gradients))
         for call in applied[-1]:
             call()
     start, found, expected = (
-        np.asarray(m.network.backend.to_numpy(m.network.params), "float64")
+        np.asarray(m.engine.backend.to_numpy(m.engine.state.params), "float64")
         for m in (size.model("numpy", dtype).build(), *models)
     )
     _close(backend, backend.asarray(found - start), expected - start, dtype)
     put, apply = applied[0]
-    slots = len(models[0].updater.slots)
+    slots = len(models[0].engine.state.slots)
     parameters = models[0].network.table.size
     width = np.dtype(dtype).itemsize
     timed(apply, setup=put, parameters=parameters, bytes=parameters * width * (3 + 2 * slots))

@@ -70,7 +70,7 @@ def model_of(task: Task, variant: Variant, metrics: Any) -> Any:
     """A model with the task's weights."""
     size = Size(task.units, task.batch, task.optimizer)
     model = size.model(variant.backend(), metrics=metrics).build()
-    assert model.network.backend.compiles == variant.compiles
+    assert model.engine.backend.compiles == variant.compiles
     state = {}
     for i, (w, b) in enumerate(task.layers):
         state |= {f"layers.{2 * i}.weight": w, f"layers.{2 * i}.bias": b}

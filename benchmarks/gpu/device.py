@@ -43,7 +43,7 @@ class Device(ABC):
     def backend_of(self, precision: str) -> Any:
         """The backend of a model with this precision."""
         settings = {} if precision == "float32" else {"precision": precision}
-        return xn.MLP([1, 1], backend=self.name, **settings).network.backend
+        return xn.MLP([1, 1], backend=self.name, **settings).engine.backend
 
     @abstractmethod
     def synchronize(self) -> None:

@@ -82,7 +82,7 @@ class Ours:
     def eager(self) -> tuple[Callable[[], Any], Any]:
         """A function that makes one step call by call, without a graph; and its backend."""
         model = self._model()
-        return step_on(model, self._X, self._y, self._size.batch), model.network.backend
+        return step_on(model, self._X, self._y, self._size.batch), model.engine.backend
 
 
 @contextmanager

@@ -103,7 +103,7 @@ def graphs_change_nothing(bench: Bench, size: Size) -> Row:
         model = model_of(size, bench.device.name)
         with logged() as log:
             model.fit(task.X, task.y, epochs=2, batch_size=size.batch, verbose=False, **settings)
-        ends.append(model.network.backend.to_numpy(model.network.params))
+        ends.append(model.engine.backend.to_numpy(model.engine.state.params))
     far = float(np.max(np.abs(ends[1] - ends[0])))
     return {"far_without_graphs": far, "allowed": 0.0, "ok": far == 0, "log": sorted(set(log))}
 

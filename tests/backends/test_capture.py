@@ -40,7 +40,7 @@ def _model(*more: Any, **settings: Any) -> xn.Model:
 
 def _bits(model: xn.Model) -> dict[str, bytes]:
     found = {name: a.get().tobytes() for name, a in model.state_dict().items()}
-    slots = {f"slot {n}": a.get().tobytes() for n, a in model.updater.slots.items()}
+    slots = {f"slot {n}": a.get().tobytes() for n, a in model.engine.state.slots.items()}
     return found | slots
 
 
@@ -48,7 +48,11 @@ def _fit(model: xn.Model, **settings: Any) -> Any:
     """What a fit of 75 samples in batches of 8 (9 of them, and one of 3) leaves."""
     settings = {"epochs": 3, "batch_size": 8, "verbose": False} | settings
     history = model.fit(X, Y, **settings).to_dict()
-    return {n: c for n, c in history.items() if n != "seconds"}, _bits(model), model.updater.step
+    return (
+        {n: c for n, c in history.items() if n != "seconds"},
+        _bits(model),
+        model.engine.state.updates,
+    )
 
 
 def _launches(cupy: Any) -> int:
@@ -194,7 +198,7 @@ class TestStops:
         history = model.fit(
             X, Y, epochs=3, batch_size=8, verbose=False, callbacks=[self.Every(3, 6)]
         )
-        assert (history.interrupted, model.updater.step, len(history)) == ("SIGINT", 6, 0)
+        assert (history.interrupted, model.engine.state.updates, len(history)) == ("SIGINT", 6, 0)
 
     @pytest.mark.parametrize("steps", [0, None])
     def test_a_checkpoint_within_an_epoch_is_resumed(

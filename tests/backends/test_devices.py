@@ -127,8 +127,8 @@ class TestAModel:
 
     def test_has_everything_on_its_device(self, two: Any) -> None:
         model = self._trained("cupy:1")
-        vectors = [*model.parameters.values(), *model.updater.slots.values(), model.batch_loss]
-        vectors += [model.network.arena.memory, *model.state_dict().values()]
+        vectors = [*model.parameters.values(), *model.engine.state.slots.values(), model.batch_loss]
+        vectors += [model.engine.programs._arena.memory, *model.state_dict().values()]
         assert {v.device.id for v in vectors} == {1}
 
     def test_computes_as_on_the_first(self, two: Any) -> None:

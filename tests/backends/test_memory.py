@@ -57,7 +57,7 @@ def test_wherever_it_happens_the_model_can_be_used_as_before(
         cupy.SETTINGS["fails"] = None
         found = _state(model)
         assert all(np.isfinite(a).all() for a in found.values())
-        if model.updater.step == 0:
+        if model.engine.state.updates == 0:
             assert all((found[n] == start[n]).all() for n in start), f"allocation {at}"
         assert np.isfinite(CALLS["predict"](model)).all()
         if at % 10 == 0:
@@ -71,7 +71,7 @@ def test_before_the_first_step_nothing_is_changed(cupy: Any) -> None:
         with pytest.raises(DeviceMemoryError):
             CALLS["fit"](model)
         cupy.SETTINGS["fails"] = None
-        assert model.updater.step == 0
+        assert model.engine.state.updates == 0
         histories = [CALLS["fit"](m)["loss"] for m in (model, twin)]
         assert histories[0] == histories[1]
 
@@ -97,13 +97,13 @@ def test_the_message(cupy: Any) -> None:
 def test_memory_is_given_back(cupy: Any) -> None:
     model = _model()
     model.predict(X)
-    before = model.network.arena.memory
+    before = model.engine.programs._arena.memory
     cupy.COUNTS["allocations"], cupy.SETTINGS["fails"] = 0, 3
     with pytest.raises(DeviceMemoryError) as caught:
         CALLS["fit"](model)
     assert cupy.POOL == {"freed": 1, "pinned_freed": 1}
-    assert not model.network._programs
-    assert model.network.arena.memory is not before
+    assert not model.engine.programs._made
+    assert model.engine.programs._arena.memory is not before
     # Nothing of what failed is held by the error, whose frames would hold the arrays.
     assert caught.value.__context__ is caught.value.__cause__ is None
 

@@ -113,8 +113,8 @@ def trained():
 
 def frozen(model):
     """Everything that training changes."""
-    arrays = {**model.state_dict(), **model.updater.slots}
-    return model.epoch, model.updater.step, {n: a.tobytes() for n, a in arrays.items()}
+    arrays = {**model.state_dict(), **model.engine.state.slots}
+    return model.epoch, model.engine.state.updates, {n: a.tobytes() for n, a in arrays.items()}
 
 
 @pytest.mark.parametrize("which", CASES)
@@ -194,7 +194,7 @@ def test_a_first_call_with_bad_validation_data_does_not_settle_it_either():
 
 def test_without_the_check_nan_reaches_predictions():
     model = trained()
-    model._setup.check_finite = False
+    model._config = dataclasses.replace(model._config, check_finite=False)
     z = model.predict(put(X, nan, (5, 2)))
     assert np.isnan(z[5]).all()
     assert np.isfinite(np.delete(z, 5, axis=0)).all()

@@ -18,8 +18,8 @@ def trained():
 
 
 def frozen(model):
-    arrays = {**model.state_dict(), **model.updater.slots}
-    return model.epoch, model.updater.step, {n: a.tobytes() for n, a in arrays.items()}
+    arrays = {**model.state_dict(), **model.engine.state.slots}
+    return model.epoch, model.engine.state.updates, {n: a.tobytes() for n, a in arrays.items()}
 
 
 @pytest.mark.parametrize(

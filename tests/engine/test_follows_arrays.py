@@ -87,7 +87,7 @@ def test_arrays_of_two_libraries_are_refused(mix, backend, method):
     state = model.state_dict()
     with pytest.raises(xn.errors.DataError, match=r"different libraries.*numpy.*convert"):
         getattr(model, method)(**MIXES[mix]())
-    assert model.updater.step == 0
+    assert model.engine.state.updates == 0
     assert all(np.array_equal(state[n], a) for n, a in model.parameters.items())
 
 

@@ -5,10 +5,10 @@ import copy
 import array_api_strict
 import numpy as np
 import pytest
+from xpnet.engine.computation import Spec
 
 import xpnet as xn
 from xpnet.backends.generic import GenericBackend
-from xpnet.engine.computation import Spec
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(40, 4)).astype("float32"), RNG.integers(0, 3, 40)
@@ -48,8 +48,8 @@ def test_a_new_optimizer_starts_with_empty_state():
     model = make(optimizer=xn.SGD(0.1))
     model.fit(X, Y, epochs=1)
     model.optimizer = xn.Adam()
-    assert model.updater.step == 0
-    assert not any(v.any() for v in model.updater.slots.values())
+    assert model.engine.state.updates == 0
+    assert not any(v.any() for v in model.engine.state.slots.values())
     assert np.isfinite(model.fit(X, Y, epochs=1)["loss"]).all()
 
 
@@ -72,8 +72,8 @@ def test_programs_of_growing_batches_do_not_hold_old_memory():
     model = make()
     for rows in range(1, 40):
         model.predict(X[:rows])
-    arena = memory_of(model.network.arena.memory)
-    for program in model.network._programs.values():
+    arena = memory_of(model.engine.programs._arena.memory)
+    for program in model.engine.programs._made.values():
         assert memory_of(program.output()) is arena
 
 
@@ -84,15 +84,15 @@ def test_slots_of_units_without_gradient_do_not_become_denormal(backend):
     model.build().parameters["layers.0.bias"][
         ...
     ] = -100  # no unit is active: no gradient behind them
-    model.updater.slots["gradient_sum"][...] = 1e-3
-    model.updater.slots["square_sum"][...] = 1e-3
+    model.engine.state.slots["gradient_sum"][...] = 1e-3
+    model.engine.state.slots["square_sum"][...] = 1e-3
     tiny, smallest = np.finfo("float32").tiny, []
     for _ in range(1200):
         model.train_on_batch(X, Y)
-        slot = np.abs(model.updater.slots["gradient_sum"])
+        slot = np.abs(model.engine.state.slots["gradient_sum"])
         smallest.append(slot[slot > 0].min())
     assert min(smallest) >= tiny
-    assert (model.updater.slots["gradient_sum"] == 0).any()
+    assert (model.engine.state.slots["gradient_sum"] == 0).any()
 
 
 def test_the_device_of_the_data_is_followed():

@@ -35,7 +35,7 @@ def reals(*shape: int) -> Any:
 
 def ids(X: Any, model: xn.Model) -> Any:
     """Samples as torch wants them: numbers of rows of a table are whole."""
-    return X.astype("int64") if "Embedding" in repr(model.network.layer) else X
+    return X.astype("int64") if "Embedding" in repr(model.network.net) else X
 
 
 def test_twenty_random_networks(drawn: Any, equal: Any) -> None:

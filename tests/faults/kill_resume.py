@@ -57,9 +57,9 @@ def result(model: xn.Model, history: xn.History) -> dict[str, np.ndarray]:
     """Everything that must be equal."""
     columns = [c for c in history.columns if c != "seconds"]
     found = dict(model.state_dict())
-    found |= {f"slots.{name}": vector for name, vector in model.updater.slots.items()}
+    found |= {f"slots.{name}": vector for name, vector in model.engine.state.slots.items()}
     found |= {f"history.{c}": np.array(history[c]) for c in columns}
-    return found | {"steps": np.array(model.updater.step)}
+    return found | {"steps": np.array(model.engine.state.updates)}
 
 
 def child(folder: Path) -> None:

@@ -111,5 +111,5 @@ def test_the_size_of_noise_is_checked(std):
 
 def test_dropout_in_one_line():
     model = xn.MLP([6, 8, 8, 2], dropout=0.2)
-    kinds = [type(layer).__name__ for layer in model._setup.net.layers]
+    kinds = [type(layer).__name__ for layer in model.config.net.layers]
     assert kinds == ["Dense", "ReLU", "Dropout", "Dense", "ReLU", "Dropout", "Dense"]

@@ -156,7 +156,7 @@ def test_a_parameter_that_does_not_reach_the_loss_is_named():
     state = model.state_dict()
     with pytest.raises(xn.errors.GraphError, match=r"'dense\.weight'.*no path"):
         model.fit(X, X[:, :3])
-    assert (model.epoch, model.updater.step) == (0, 0)
+    assert (model.epoch, model.engine.state.updates) == (0, 0)
     assert all(np.array_equal(state[n], a) for n, a in model.parameters.items())
 
 

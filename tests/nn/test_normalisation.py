@@ -130,7 +130,7 @@ def test_state_is_no_parameter_to_train():
     model.fit(X, Y, epochs=1)
     assert len(model.gradients) == 6
     assert not any("running" in name for name in model.gradients)
-    assert model.updater.slots["gradient_sum"].size == 5 * 4 + 4 + 4 + 4 + 4 * 2 + 2
+    assert model.engine.state.slots["gradient_sum"].size == 5 * 4 + 4 + 4 + 4 + 4 * 2 + 2
     assert {"layers.1.running_mean", "layers.1.running_var"} <= model.state_dict().keys()
 
 

@@ -70,7 +70,7 @@ def test_a_fit_that_is_done_is_not_trained_again(tmp_path):
     _, history = fit(tmp_path)
     again, same = fit(tmp_path, tmp_path)
     assert same["loss"] == history["loss"]
-    assert (again.epoch, again.updater.step) == (4, 16)
+    assert (again.epoch, again.engine.state.updates) == (4, 16)
 
 
 def test_a_folder_that_is_empty_or_not_there_begins_anew(tmp_path):

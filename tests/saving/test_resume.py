@@ -47,9 +47,14 @@ def check(a, b):
         np.testing.assert_array_equal(
             np.asarray(resumed.state_dict()[name]), np.asarray(array), err_msg=name
         )
-    for name, slot in whole.updater.slots.items():
-        np.testing.assert_array_equal(np.asarray(resumed.updater.slots[name]), np.asarray(slot))
-    assert (resumed.epoch, resumed.updater.step) == (whole.epoch, whole.updater.step)
+    for name, slot in whole.engine.state.slots.items():
+        np.testing.assert_array_equal(
+            np.asarray(resumed.engine.state.slots[name]), np.asarray(slot)
+        )
+    assert (resumed.epoch, resumed.engine.state.updates) == (
+        whole.epoch,
+        whole.engine.state.updates,
+    )
 
 
 @pytest.mark.parametrize("count", [1, 4, 6, 7])

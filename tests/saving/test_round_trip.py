@@ -44,7 +44,7 @@ def test_training_goes_on(model, data, path, state):
     model.save(path, optimizer_state=state)
     again = xn.load(path)
     assert (again.epoch, again.network.dtype, again.seed) == (2, "float32", 4)
-    assert again.updater.step == (model.updater.step if state else 0)
+    assert again.engine.state.updates == (model.engine.state.updates if state else 0)
     wanted, found = model.fit(*data, epochs=2), again.fit(*data, epochs=2)
     assert (wanted["loss"] == found["loss"]) is state
     assert found["learning_rate"] == wanted["learning_rate"]
@@ -74,7 +74,7 @@ def test_settings_come_back(path):
     model.save(path, preprocessing={"mean": [1, 2.5], "classes": ["a", "b"]})
     again = xn.load(path)
     assert (again.seed, again.frozen, again.dtype) == (9, ("layers.0",), "float64")
-    assert not again._setup.check_finite
+    assert not again.config.check_finite
     assert again.evaluate(X, Y).keys() == {"loss", "top_2_accuracy"}
     assert again.preprocessing == {"mean": [1, 2.5], "classes": ["a", "b"]}
     again.save(path)
@@ -90,7 +90,7 @@ def test_parts_of_ones_own(own, path):
     again = xn.load(path)
     same(again.predict(X), model.predict(X))
     assert again.evaluate(X, T) == model.evaluate(X, T)
-    assert again.network.layer.layers[0].start == 2.0
+    assert again.network.net.layers[0].start == 2.0
 
 
 def test_losses_metrics_optimizers_and_schedules_of_ones_own(path):
@@ -133,7 +133,7 @@ def test_shared_layers_stay_shared(path):
     model.fit(X, Y, epochs=1)
     model.save(path)
     again = xn.load(path)
-    layers = again.network.layer.layers
+    layers = again.network.net.layers
     assert layers[0] is layers[1].inner.layers[0]
     assert layers[1].inner.layers[1] is layers[2]
     assert again.parameters.keys() == model.parameters.keys()
@@ -159,7 +159,7 @@ def test_numbers_of_numpy_are_numbers(path, own):
     model = xn.Model(xn.Sequential(own["Scale"](np.float32(0.1)), xn.Dense(np.int64(3))))
     model.build(4)
     model.save(path)
-    assert xn.load(path).network.layer.layers[0].start == float(np.float32(0.1))
+    assert xn.load(path).network.net.layers[0].start == float(np.float32(0.1))
 
 
 def test_a_model_that_has_seen_no_data_is_built(path):

@@ -22,6 +22,6 @@ def test_it_predicts_what_it_did_and_trains_on(file):
     kept = model.preprocessing
     X, y = np.array(kept["X"], dtype="float32"), np.array(kept["y"])
     np.testing.assert_allclose(model.predict(X), kept["expected"], rtol=1e-5, atol=1e-6)
-    assert (model.epoch, model.updater.step) == (2, 2)
+    assert (model.epoch, model.engine.state.updates) == (2, 2)
     history = model.fit(X, y, epochs=2)
     np.testing.assert_allclose(history["loss"], kept["loss"], rtol=1e-4)

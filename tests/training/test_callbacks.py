@@ -130,10 +130,10 @@ def test_an_error_in_a_callback_ends_the_fit_in_order(event):
         model.fit(X, Y, epochs=2, batch_size=8, callbacks=[Log(log, "a ", event), Log(log, "b ")])
     epoch, steps = EVENTS[event]
     assert [entry[0] for entry in log[-2:]] == ["a fit_end", "b fit_end"]
-    assert (model.epoch, model.updater.step) == (epoch, steps)
+    assert (model.epoch, model.engine.state.updates) == (epoch, steps)
     history = model.fit(X, Y, epochs=1, batch_size=8)
     assert history["epoch"] == [epoch + 1]
-    assert model.updater.step == steps + 2
+    assert model.engine.state.updates == steps + 2
     assert np.isfinite(model.predict(X)).all()
 
 
@@ -224,7 +224,7 @@ def test_ctrl_c_in_the_middle_leaves_a_usable_model():
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, Y, batch_size=5, callbacks=[Interrupt(), Log(log)])
     assert log[-1][0] == "fit_end"
-    assert model.updater.step == 3
+    assert model.engine.state.updates == 3
     assert model.fit(X, Y, epochs=1)["epoch"] == [1]
 
 

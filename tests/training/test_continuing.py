@@ -88,14 +88,14 @@ def test_two_fits_are_one_long_fit(optimizer):
     for column in ("epoch", "loss", "accuracy", "learning_rate"):
         assert whole[column] == first[column] + second[column]
     assert equal(a.state_dict(), b.state_dict())
-    assert (b.epoch, b.updater.step) == (5, 20)
+    assert (b.epoch, b.engine.state.updates) == (5, 20)
 
 
 def test_a_second_fit_may_use_other_data_and_sizes():
     model = make("adam")
     model.fit(X, Y, epochs=1, batch_size=6)
     model.fit(X[:7], np.eye(3)[Y[:7]], epochs=2, batch_size=2, sample_weight=np.ones(7))
-    assert (model.epoch, model.updater.step) == (3, 4 + 8)
+    assert (model.epoch, model.engine.state.updates) == (3, 4 + 8)
 
 
 # --- state -----------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ def test_loading_starts_the_optimizer_again(optimizer):
     start = model.state_dict()
     model.fit(X, Y, epochs=3)
     model.load_state_dict(start)
-    assert model.updater.step == 0
+    assert model.engine.state.updates == 0
     assert model.train_on_batch(X, Y) == fresh.train_on_batch(X, Y)
     assert equal(model.parameters, fresh.parameters)
 
@@ -182,14 +182,14 @@ def test_a_state_that_does_not_fit_is_refused_before_any_change(which):
     change, words = BAD[which]
     model = make("adam")
     model.fit(X, Y, epochs=2)
-    before, step = model.state_dict(), model.updater.step
-    slots = {n: a.copy() for n, a in model.updater.slots.items()}
+    before, step = model.state_dict(), model.engine.state.updates
+    slots = {n: a.copy() for n, a in model.engine.state.slots.items()}
     state = {n: a + 1 for n, a in before.items()}
     with pytest.raises(xn.errors.XpnetError, match=words):
         model.load_state_dict(change(state))
     assert equal(before, model.parameters)
-    assert model.updater.step == step
-    assert equal(slots, model.updater.slots)
+    assert model.engine.state.updates == step
+    assert equal(slots, model.engine.state.slots)
 
 
 def test_a_rate_that_a_callback_assigns_holds_from_the_next_step():

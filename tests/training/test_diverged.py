@@ -77,8 +77,8 @@ def diverge(model, x=X, **settings):
 def check_usable(model, rate):
     """The model works after the error, and trains with a smaller rate."""
     assert np.isfinite(model.evaluate(X, Y)["loss"])
-    assert model.updater.step == 0
-    assert all(bool((s == 0).all()) for s in model.updater.slots.values())
+    assert model.engine.state.updates == 0
+    assert all(bool((s == 0).all()) for s in model.engine.state.slots.values())
     rate.rate, rate.jump = 1e-3, 10**9
     done, before = model.epoch, model.evaluate(X, Y)["loss"]
     history = model.fit(X, Y, epochs=5, batch_size=16)

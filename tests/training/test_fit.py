@@ -86,7 +86,7 @@ def test_every_batch_size(batch_size, rows):
     history = model.fit(X[:rows], LABELS[:rows], **settings)
     per_epoch = -(-rows // batch_size)
     assert steps == list(range(1, 2 * per_epoch + 1))
-    assert model.updater.step == 2 * per_epoch
+    assert model.engine.state.updates == 2 * per_epoch
     assert history["loss"][1] < history["loss"][0]
 
 
@@ -128,7 +128,7 @@ def test_a_step_returns_the_loss_before_it():
     assert loss.shape == ()
     assert float(loss) == pytest.approx(before, rel=1e-6)
     assert model.evaluate(X, LABELS)["loss"] < before
-    assert (model.updater.step, model.epoch) == (1, 0)
+    assert (model.engine.state.updates, model.epoch) == (1, 0)
 
 
 def test_a_returned_loss_does_not_change_later():

@@ -50,7 +50,7 @@ def test_training_runs(problem, batch_size, optimizer, dtype, shuffle, as_lists)
                         validation_data=(x, y))  # fmt: skip
     values = [v for c in history.columns for v in history[c]]
     assert np.isfinite(values).all()
-    assert model.updater.step == 2 * -(-len(x) // batch_size)
+    assert model.engine.state.updates == 2 * -(-len(x) // batch_size)
     z = model.predict(x, batch_size=batch_size)
     assert z.shape == (len(x), sizes[-1])
     assert z.dtype == dtype

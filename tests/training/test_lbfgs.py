@@ -35,7 +35,7 @@ def test_the_iterations_are_scipys(backend):
     model = model_of(4, 5, 3, activation="tanh", backend=backend)
     model.build()
     table = model.network.table
-    start = np.asarray(model.network.params).copy()
+    start = np.asarray(model.engine.state.params).copy()
 
     def objective(flat):
         w1, b1, w2, b2 = (table.view(np, flat, name) for name in table.specs)

@@ -82,7 +82,7 @@ def test_losses_that_are_wrong(loss, kind, words):
     state = model.state_dict()
     with pytest.raises(kind, match=words):
         model.fit(X, REAL)
-    assert model.updater.step == 0
+    assert model.engine.state.updates == 0
     assert all(np.array_equal(a, state[n]) for n, a in model.parameters.items())
 
 

@@ -16,8 +16,8 @@ from xpnet.errors import ArgumentError
 from xpnet.estimators.architecture import dense_names
 from xpnet.estimators.arrays import check_library, library, on_host
 from xpnet.estimators.class_labels import Labels
+from xpnet.estimators.numeric_targets import Values
 from xpnet.estimators.samples import Samples, validate_inputs
-from xpnet.estimators.target_values import Values
 from xpnet.estimators.weights import Weights
 from xpnet.model import Model
 from xpnet.nn import Sequential

@@ -12,9 +12,9 @@ from xpnet.errors import ArgumentError
 from xpnet.estimators.base_mlp import BaseMLP
 from xpnet.estimators.documentation import documented
 from xpnet.estimators.heads import Head, regressor_head
+from xpnet.estimators.numeric_targets import Scale, Values, column_count
 from xpnet.estimators.parameter_constraints import CONSTRAINTS, keep
 from xpnet.estimators.samples import Given
-from xpnet.estimators.target_values import Scale, Values, column_count
 from xpnet.nn import LayerLike, LossLike
 from xpnet.optim import OptimizerLike
 from xpnet.typing import Array, ArrayLike, BackendName, DTypeLike

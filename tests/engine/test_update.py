@@ -49,7 +49,7 @@ def make(optimizer, backend="numpy", **settings):
 
 
 def weights(model):
-    return model.network.backend.to_numpy(model.network.params).copy()
+    return model.engine.backend.to_numpy(model.engine.state.params).copy()
 
 
 @every_optimizer
@@ -65,7 +65,7 @@ def test_interpreted_as_planned(optimizer):
     for model in models:
         model.fit(X, Y, epochs=3, batch_size=16)
     assert_allclose(weights(models[1]), weights(models[0]), rtol=1e-9, atol=1e-12)
-    slots = [model.updater.slots for model in models]
+    slots = [model.engine.state.slots for model in models]
     assert set(slots[0]) == set(slots[1])
     for name, slot in slots[0].items():
         assert_allclose(models[1].backend.to_numpy(slots[1][name]), slot, rtol=1e-9, atol=1e-12)
@@ -107,11 +107,11 @@ def test_the_whole_gradient_is_clipped(backend):
 @planned_or_not
 def test_average(backend):
     model, total = make(xn.SGD(0.5, average_decay=0.7), backend, input_shape=5), 0.0
-    assert_allclose(model.backend.to_numpy(model.updater.average()), weights(model))
+    assert_allclose(model.backend.to_numpy(model.engine.update.average()), weights(model))
     for step in range(1, 6):
         model.train_on_batch(X, Y)
         total = 0.7 * total + 0.3 * weights(model)
-        found = model.backend.to_numpy(model.updater.average())
+        found = model.backend.to_numpy(model.engine.update.average())
         assert_allclose(found, total / (1 - 0.7**step), rtol=1e-12)
 
 
@@ -119,17 +119,17 @@ def test_the_average_is_a_new_vector():
     model = make(xn.SGD(0.5, average_decay=0.7), input_shape=5)
     for _ in range(2):
         before = weights(model)
-        model.updater.average()[...] = 7.0
+        model.engine.update.average()[...] = 7.0
         assert_allclose(weights(model), before)
         model.train_on_batch(X, Y)
-        slot = model.updater.slots["average"].copy()
-        model.updater.average()[...] = 7.0
-        assert_allclose(model.updater.slots["average"], slot)
+        slot = model.engine.state.slots["average"].copy()
+        model.engine.update.average()[...] = 7.0
+        assert_allclose(model.engine.state.slots["average"], slot)
 
 
 def test_no_average():
     with pytest.raises(ArgumentError, match=r"such as xpnet.Adam\(average_decay=0.99\)"):
-        make(xn.Adam(), input_shape=5).updater.average()
+        make(xn.Adam(), input_shape=5).engine.update.average()
 
 
 # --- what is not trained, and constraints ---------------------------------------------------------
@@ -145,7 +145,7 @@ def test_only_the_trained_part_changes(backend, name):
     assert 0 < trainable < after.size == before.size
     np.testing.assert_array_equal(after[trainable:], before[trainable:])
     assert (after[:trainable] != before[:trainable]).all()
-    for slot in model.updater.slots.values():
+    for slot in model.engine.state.slots.values():
         assert slot.shape == (trainable,)
 
 
@@ -201,7 +201,7 @@ def test_constraints_come_behind_the_rules_and_before_the_average(backend, kerne
     wanted = weights(free)
     wanted[part(model, "layers.1.weight")] *= 0.5
     assert_allclose(weights(model), wanted, rtol=1e-12)
-    average = model.backend.to_numpy(model.updater.average())
+    average = model.backend.to_numpy(model.engine.update.average())
     assert_allclose(average, wanted, rtol=1e-12)
 
 
