@@ -1,5 +1,7 @@
 """Bad data: a clear error of the right kind, before anything changes."""
 
+import dataclasses
+
 import array_api_strict
 import numpy as np
 import pytest
