@@ -183,10 +183,12 @@ class Update:
 
     ``fn(xp, p, g, *slots, *coefficients, **static)`` returns the new ``(p, g, *slots)``.
     Coefficients are 0-d arrays, computed on the host for each step; slots are vectors as long
-    as the parameters that start as zeros.
+    as the parameters that start as zeros. After a rule that is ``last``, nobody reads the
+    gradient: its kernel may write over it.
     """
 
     name: str
     fn: Function
     slots: tuple[str, ...] = ()
     coefficients: tuple[str, ...] = ()
+    last: bool = False
