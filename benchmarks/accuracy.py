@@ -2,9 +2,9 @@
 
     XPNET_DATA=... python benchmarks/accuracy.py [--seeds 5] [--only digits,...] [--json FILE]
 
-Each task is fitted with random_state 0, 1, ... by both; mean and standard deviation of the test
-scores (accuracy, or R2), and the share of seeds in which xpnet's is at least as good, are the
-result. Splits are fixed.
+Both libraries fit each task with random_state 0, 1, ... The results are the mean and standard
+deviation of the test scores (accuracy, or R2), and the number of seeds for which xpnet's score is
+at least as good. Splits are fixed.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def wine() -> Split:
 
 
 def adult() -> Split:
-    """Rows of numbers and texts; the test file's labels end in a point."""
+    """Rows of numbers and text; labels in the test file end in a period."""
     parts = []
     for name in ("adult.data.gz", "adult.test.gz"):
         with gzip.open(DATA / "adult" / name, "rt") as lines:
@@ -109,7 +109,7 @@ TASKS: dict[str, tuple[Callable[[], Split], Any, Any, dict[str, Any]]] = {
 
 
 def measure(name: str, seeds: int) -> dict[str, Any]:
-    """Test scores of both for each seed, and how long the fits took together."""
+    """Test scores of both for each seed, and the total time of the fits."""
     load, kinds, wrap, settings = TASKS[name]
     X, X_test, y, y_test = load()
     scores: dict[str, list[float]] = {"xpnet": [], "scikit-learn": []}

@@ -6,10 +6,10 @@ from typing import Any
 
 
 class DeviceClock:
-    """Seconds by CUDA's events: each reading waits until the stream has done all that came before.
+    """Seconds by CUDA events: each reading waits until the stream has finished all previous work.
 
-    CUDA tells the time between two events in float32 milliseconds, so that long times are coarse;
-    short ones, from reading to reading, are added up in double precision.
+    CUDA gives the time between two events in float32 milliseconds, so long times are coarse. Short
+    times, from reading to reading, are summed in double precision.
     """
 
     def __init__(self, cupy: Any) -> None:

@@ -1,7 +1,7 @@
-"""What the benchmarks share: the named sizes, their models, and the matrix products alone.
+"""Shared parts of the benchmarks: the named sizes, their models, and the matrix products alone.
 
-xpnet is imported where it is used, so that a process that measures another library, its import
-or its memory, does not load xpnet with it.
+xpnet is imported only where it is used, so that a process that measures another library, its import
+or its memory does not load xpnet too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Size:
-    """A network, its batch and its optimiser."""
+    """A network, its batch and its optimizer."""
 
     units: tuple[int, ...]
     batch: int
@@ -50,7 +50,7 @@ class Size:
 
     @property
     def flops(self) -> int:
-        """Operations of the matrix products of one step: see `products`."""
+        """Floating-point operations of one step's matrix products: see `products`."""
         pairs = list(zip(self.units, self.units[1:], strict=False))
         once = [2 * self.batch * i * o for i, o in pairs]
         return 3 * sum(once) - once[0]
@@ -71,7 +71,7 @@ SIZES = [
 
 
 def products(size: Size, xp: Any = np, dtype: str = "float32") -> Callable[[], None]:
-    """The matrix products of one training step and nothing else: the floor."""
+    """Only the matrix products of one training step: the floor."""
     from xpnet.cli.bench import products
 
     return products(size.units, size.batch, xp, dtype)
@@ -80,7 +80,7 @@ def products(size: Size, xp: Any = np, dtype: str = "float32") -> Callable[[], N
 def compute(
     backend: Any, function: Callable[..., list[Any]], arrays: list[Any]
 ) -> Callable[[], list[Any]]:
-    """A function of symbolic values on these arrays: planned where the backend has plans."""
+    """A function of symbolic values, applied to these arrays; planned if the backend has plans."""
     from xpnet.backends.base import dtype_name
     from xpnet.graph import Graph, Plan, interpret
 
@@ -103,16 +103,16 @@ def compute(
 
 
 def step(model: xn.Model, size: Size, batches: int = 32) -> Callable[[], None]:
-    """One step as `Model.fit` makes it: gather a batch, gradients, update.
+    """One step as in `Model.fit`: gather a batch, compute gradients, update.
 
-    Each call takes the next of several batches. A network that sees one batch for ever learns
-    it by heart, its gradients become denormal numbers, and those are ten times slower.
+    Each call takes the next of several batches. A network that sees only one batch memorizes it.
+    Its gradients become denormal numbers, which are ten times slower.
     """
     return step_on(model, *size.data(size.batch * batches), size.batch)
 
 
 def step_on(model: xn.Model, X: Any, y: Any, batch: int) -> Callable[[], None]:
-    """The same on rows that are given, whose number is a multiple of the batch size."""
+    """The same on given rows, whose number is a multiple of the batch size."""
     network, data = model.build()._setup.admit(X, y)
     trainer = model._built()
     program = network.program(data.spec("train", batch))
@@ -130,7 +130,7 @@ def step_on(model: xn.Model, X: Any, y: Any, batch: int) -> Callable[[], None]:
 
 
 def machine() -> dict[str, str]:
-    """Where figures were measured: processor, versions, BLAS and its threads."""
+    """The machine of a measurement: processor, versions, BLAS and its threads."""
     import xpnet as xn
 
     info = {

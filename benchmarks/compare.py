@@ -1,16 +1,16 @@
-"""What got slower between two measurements, beyond what noise explains.
+"""Find what became slower between two measurements, beyond noise.
 
     python benchmarks/compare.py OLD.json NEW.json [--least 0.05] [--all]
 
-Reads what `peers.py`, ``xpnet bench --json`` and ``pytest benchmarks --benchmark-json`` write, and
-compares what is in both. Of the first two that are the ratios to the matrix products, so that it
-does not matter how fast the machine was; of pytest-benchmark, and of the part ``processes`` of
-`peers.py`, they are times, which only the same machine makes comparable.
+It reads the files that `peers.py`, ``xpnet bench --json`` and ``pytest benchmarks
+--benchmark-json`` write, and compares what is in both. For the first two it compares ratios to the
+matrix products, which do not depend on the speed of the machine. For pytest-benchmark, and for the
+part ``processes`` of `peers.py`, it compares times. These are comparable only on the same machine.
 
-Something is slower if its new lower quartile lies above its old upper one, and its median rose by
-at least the share ``--least``. What was measured fewer than 5 times is shown but not judged:
-quartiles of so few say nothing. The exit status is 1 if anything of xpnet's own is slower; changes
-of its peers are shown alone.
+A row is slower if its new lower quartile is above its old upper quartile, and its median rose by
+at least the share ``--least``. A row with fewer than 5 rounds is shown but not judged, because its
+quartiles mean little. The exit status is 1 if any of xpnet's own rows is slower; changes of its
+peers are only shown.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROUNDS = 5  # the fewest whose quartiles can be judged
+ROUNDS = 5  # the fewest rounds whose quartiles can be judged
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A median with its quartiles, of so many rounds; whether it is xpnet's, or a peer's."""
+    """A median with its quartiles, the number of rounds, and whether it is xpnet's or a peer's."""
 
     median: float
     low: float
@@ -39,7 +39,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Change:
-    """Two measurements of one thing."""
+    """Two measurements of the same row."""
 
     name: str
     old: Figure
@@ -47,11 +47,11 @@ class Change:
 
     @property
     def ratio(self) -> float:
-        """How many times longer it takes now."""
+        """The new time divided by the old."""
         return self.new.median / self.old.median
 
     def verdict(self, least: float) -> str:
-        """``"slower"``, ``"faster"``, ``"same"``, or ``"unjudged"`` for want of rounds."""
+        """``"slower"``, ``"faster"``, ``"same"``, or ``"unjudged"`` with too few rounds."""
         if min(self.old.rounds, self.new.rounds) < ROUNDS:
             return "unjudged"
         if self.new.low > self.old.high and self.ratio >= 1 + least:
@@ -62,12 +62,12 @@ class Change:
 
 
 def figures(content: Mapping[str, Any]) -> dict[str, Figure]:
-    """What a file's content measures, by name.
+    """The measurements in a file's content, by name.
 
     Raises
     ------
     ValueError
-        If it is none of the three kinds.
+        If the content is not one of the three kinds.
     """
     if content.get("kind") == "peers":
         return _of_peers(content)
@@ -75,7 +75,7 @@ def figures(content: Mapping[str, Any]) -> dict[str, Figure]:
         return _of_bench(content)
     if "benchmarks" in content:
         return {b["fullname"]: _of_stats(b["stats"]) for b in content["benchmarks"]}
-    raise ValueError("not of peers.py, of xpnet bench --json, or of pytest-benchmark")
+    raise ValueError("it was not written by peers.py, xpnet bench --json or pytest-benchmark")
 
 
 def _of_stats(stats: Mapping[str, Any]) -> Figure:
@@ -114,14 +114,14 @@ def _figure(name: str, row: Mapping[str, Any]) -> Figure:
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
-    """Everything that both measured, what slowed down most at the top."""
+    """Everything that both files measured, the largest slowdown first."""
     before, after = figures(old), figures(new)
     found = [Change(name, before[name], after[name]) for name in before if name in after]
     return sorted(found, key=lambda change: -change.ratio)
 
 
 def line(change: Change, verdict: str) -> str:
-    """One change in words."""
+    """One change as text."""
     old, new = (f"{f.median:.4g} ({f.low:.4g}-{f.high:.4g})" for f in (change.old, change.new))
     return f"{verdict}: {change.name}: {old} -> {new}, {change.ratio:.2f}x"
 
@@ -138,13 +138,13 @@ def read(path: str) -> dict[str, Any]:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0],
-        epilog="Files are of peers.py --json, xpnet bench --json, or pytest --benchmark-json. "
-        "The exit status is 1 if anything of xpnet's own is slower.",
+        epilog="Files come from peers.py --json, xpnet bench --json, or pytest --benchmark-json. "
+        "The exit status is 1 if any of xpnet's own rows is slower.",
     )
     parser.add_argument("old", metavar="OLD.json")
     parser.add_argument("new", metavar="NEW.json")
-    parser.add_argument("--least", type=float, default=0.05, help="smallest rise that counts")
-    parser.add_argument("--all", action="store_true", help="also show what stayed the same")
+    parser.add_argument("--least", type=float, default=0.05, help="smallest increase that counts")
+    parser.add_argument("--all", action="store_true", help="also show unchanged rows")
     options = parser.parse_args(argv)
     found = changes(read(options.old), read(options.new))
     if not found:
@@ -158,10 +158,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def summary(found: list[Change], verdicts: list[str]) -> str:
-    """How many of each verdict, of xpnet's own rows and of others', and what it is worth."""
+    """The number of each verdict, for xpnet's own rows and for others', and a note on rounds."""
     kinds = _kinds(found, verdicts)
     parts = []
-    for ours, who in ((True, "xpnet"), (False, "others, which do not count")):
+    for ours, who in ((True, "xpnet"), (False, "others (these do not count)")):
         own = [verdict for mine, verdict in kinds if mine is ours]
         if own:
             parts.append(
@@ -170,7 +170,7 @@ def summary(found: list[Change], verdicts: list[str]) -> str:
             )
     few = verdicts.count("unjudged")
     if few:
-        parts.append(f"{few} not judged: quartiles of fewer than {ROUNDS} rounds say too little")
+        parts.append(f"{few} not judged: quartiles of fewer than {ROUNDS} rounds mean little")
     return "\n".join(parts)
 
 

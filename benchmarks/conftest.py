@@ -1,10 +1,10 @@
-"""What the suites run over, and how they time.
+"""The parameters of the suites, and how they measure time.
 
     python -m pytest benchmarks --benchmark-only --benchmark-json FILE
 
-Every backend that works here, float32 and float64, the named sizes. On a GPU the clock is made of
-events in its own stream; elsewhere it is pytest-benchmark's. `timed` stores with each figure what
-it was measured on, and what the test says of the work.
+They run with every backend that works here, float32 and float64, and the named sizes. On a GPU the
+clock uses events in the backend's own stream; elsewhere it is pytest-benchmark's. `timed` stores
+the case, and the information that the test gives about the work, with each figure.
 """
 
 from functools import cache
@@ -35,7 +35,7 @@ def _backends():
 
 @pytest.fixture(params=_backends())
 def backend(request):
-    """Every backend by name, and torch's namespace; what cannot run here is skipped, and why."""
+    """Every backend by name, and torch's namespace; a backend that cannot run here is skipped."""
     if request.param == "torch":
         import torch
 
@@ -51,7 +51,7 @@ def size(request):
 
 @pytest.fixture(params=["float32", "float64"])
 def dtype(request):
-    """Types that networks are trained in."""
+    """Dtypes of the networks."""
     return request.param
 
 
@@ -70,13 +70,13 @@ def _gpu():
 
 @pytest.fixture
 def timed(benchmark, backend):
-    """Time a call that returns when its work is asked for, and record what it is."""
+    """Time a call that may return before its work is done, and record the case."""
 
     def timed(run, setup=None, **info):
         benchmark.extra_info.update(_machine() | {"backend": backend.name} | info)
         if backend.name.startswith("cupy"):
             benchmark.extra_info.update(_gpu())
-        if setup is not None:  # before each call, not timed
+        if setup is not None:  # runs before each call, not timed
             benchmark.pedantic(run, setup=setup, rounds=100, warmup_rounds=3)
         elif backend.synchronous or backend.raw is not None:  # CuPy's clock waits by itself
             benchmark(run)

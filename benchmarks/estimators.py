@@ -1,9 +1,9 @@
-"""xpnet's estimators against scikit-learn's: time of fit and predict, in one run, by turns.
+"""xpnet's estimators against scikit-learn's: times of fit and predict, in one run, in turn.
 
     OPENBLAS_NUM_THREADS=2 XPNET_DATA=... python benchmarks/estimators.py [--rounds 5] [--json FILE]
 
-Both get the same data in the same type, hyperparameters and random_state. They take turns, round
-by round; medians and their ratio are the result. What is timed gave like scores first.
+Both get the same data and dtype, hyperparameters and random_state. They take turns, round by round.
+The results are medians and their ratio. Before anything is timed, both must have similar scores.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ KINDS = {"xpnet": xn.MLPClassifier, "scikit-learn": MLPClassifier}
 
 @dataclass(frozen=True)
 class Task:
-    """Data, hyperparameters, and how often a round repeats what is timed."""
+    """Data, hyperparameters, and the number of repetitions per round."""
 
     name: str
     data: Callable[[], tuple[Any, Any]]
@@ -66,7 +66,7 @@ def timed(run: Callable[[], Any], repeats: int) -> float:
 
 
 def runs_of(task: Task) -> dict[str, Callable[[], Any]]:
-    """What is timed for each library, once it was found to give a like score."""
+    """The timed function of each library, after a check that the scores are similar."""
     X, y = task.data()
     made = {name: kind(**task.settings) for name, kind in KINDS.items()}
     if task.predicted is None:

@@ -1,14 +1,13 @@
-"""What xpnet does on this machine's GPU: is it right, and how fast, in one command.
+"""Check in one command whether xpnet is correct on this machine's GPU, and how fast it is.
 
     python benchmarks/gpu_report.py --out DIR [--only PART,PART] [--budget 520]
 
-It runs the GPU tests, compares training with NumPy's, measures kernels, matrix products, steps,
-MNIST and PyTorch and JAX beside them, and writes ``report.json`` (after every measurement),
-``report.md``, ``tests.xml`` and pictures, eight files at most, into DIR. The parts are probe,
-tests, parity, kernels, gemm, steps, epoch, crossover and peers. `docs/gpu.md` says how to read
-what they write.
+It runs the GPU tests, compares training with NumPy's, and measures kernels, matrix products, steps
+and MNIST, and PyTorch and JAX for comparison. It writes ``report.json`` (after every measurement),
+``report.md``, ``tests.xml`` and pictures to DIR, at most eight files. The parts are probe, tests,
+parity, kernels, gemm, steps, epoch, crossover and peers. `docs/gpu.md` says how to read the report.
 
-Exit code 0: everything held; 1: a part failed or something came out wrong; 2: there is no GPU, or
+The exit code is 0 on success, 1 if a part failed or a result was wrong, and 2 if there is no GPU or
 the command line is wrong.
 """
 
@@ -20,7 +19,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# Before JAX is imported: it would take three quarters of the GPU's memory.
+# Set before JAX is imported: it would take three quarters of the GPU's memory.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 from common import machine
@@ -41,8 +40,8 @@ from gpu.suite import tests
 
 from xpnet.errors import BackendUnavailableError
 
-# Each with its weight: what an early part leaves of its share goes to those behind it, and
-# compiling the peers takes all it can get.
+# Each part with its weight: time that a part does not use goes to the following ones, and compiling
+# the peers can use any amount.
 PARTS: dict[str, tuple[Part, float]] = {
     "probe": (probe, 2),
     "tests": (tests, 6),
@@ -57,29 +56,29 @@ PARTS: dict[str, tuple[Part, float]] = {
 
 
 def options(arguments: list[str] | None) -> argparse.Namespace:
-    """What the command line says."""
+    """The command-line options."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", required=True, type=Path, metavar="DIR")
     parser.add_argument("--only", metavar="PARTS", help=f"some of {','.join(PARTS)}")
     parser.add_argument("--budget", type=float, default=520, metavar="SECONDS")
-    # "numpy" checks the report itself, at tiny sizes; nothing of what it writes is a measurement.
+    # "numpy" checks the report itself at tiny sizes; its figures are not measurements.
     parser.add_argument(
         "--backend", choices=["cupy", "numpy"], default="cupy", help=argparse.SUPPRESS
     )
-    # How the report calls itself for one part.
+    # The report starts itself with this for one part.
     parser.add_argument("--part", choices=list(PARTS), help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     given.parts = given.only.split(",") if given.only else list(PARTS)
     unknown = sorted(set(given.parts) - set(PARTS))
     if unknown:
-        parser.error(f"no part is called {', '.join(unknown)}: they are {', '.join(PARTS)}")
+        parser.error(f"unknown part {', '.join(unknown)}; the parts are {', '.join(PARTS)}")
     if not 0 < given.budget < float("inf"):
-        parser.error(f"--budget must be a number of seconds above 0, got {given.budget:g}")
+        parser.error(f"--budget must be a number of seconds greater than 0, got {given.budget:g}")
     return given
 
 
 def environment(device: Device) -> dict[str, Any]:
-    """What every figure of the report depends on."""
+    """The environment that every figure of the report depends on."""
     threads = {k: v for k, v in os.environ.items() if k.endswith("_NUM_THREADS")}
     return {
         **device.describe(),
@@ -91,7 +90,7 @@ def environment(device: Device) -> dict[str, Any]:
 
 
 def write(report: Report) -> None:
-    """Tables and pictures of the report so far; they are not worth losing the figures for."""
+    """Write tables and pictures of the report so far; an error here must not lose the figures."""
     try:
         tables.write(report.data, report.folder)
         plots.write(report.data, report.folder)
@@ -101,7 +100,7 @@ def write(report: Report) -> None:
 
 
 def whole(given: argparse.Namespace, device: Device) -> Report:
-    """The parts one after the other, each in a process of its own."""
+    """Run the parts one after another, each in its own process."""
     report = Report.new(given.out, environment(device), given.budget)
 
     def run(name: str, seconds: float) -> None:
@@ -117,7 +116,7 @@ def whole(given: argparse.Namespace, device: Device) -> Report:
 
 
 def one(given: argparse.Namespace, device: Device) -> Report:
-    """One part of a report that another process began."""
+    """Run one part of a report that another process started."""
     report = Report.load(given.out)
     scale = TINY if device.name == "numpy" else FULL
     report.run(given.part, PARTS[given.part][0], Bench(device, scale, report), given.budget)

@@ -1,13 +1,13 @@
-"""How time and memory grow: series over width, depth, batch and rows, and the line through each.
+"""How time and memory grow: series over width, depth, batch and rows, and a line through each.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/growth.py [--rounds 15] [--backend numpy]
         [--json FILE] [--plot FILE]
 
-Time is of one training step, of rows that of an epoch, the members of a series by turns; memory is
-the most that NumPy held at once while a model was made and fitted, the data apart (so on other
-backends there is none). Against parameters, samples of a batch, or rows, both should be straight
-lines: R2 says how straight, and the exponent of the power law through the upper half of the series
-is 1 where something grows in proportion.
+Time is that of one training step, or of an epoch in the series over rows; the members of a series
+are timed in turn. Memory is the peak of NumPy's memory while a model is made and fitted, without
+the data; other backends have no such figure. Against parameters, samples of a batch, or rows, both
+should be straight lines. R2 says how straight they are. The exponent of the power law through the
+upper half of the series is 1 for proportional growth.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _abscissa(point: Point, against: str) -> float:
 
 
 def series() -> list[Series]:
-    """The four of them."""
+    """The four series."""
     wide = [Size((64, w, w, 10), 128, "Adam") for w in (64, 128, 256, 512, 1024)]
     deep = [Size((64, *[256] * d, 10), 128, "Adam") for d in (2, 4, 8, 16, 32)]
     many = [Size((256, 256, 256, 10), b, "SGD") for b in (64, 128, 256, 512, 1024, 2048)]
@@ -73,9 +73,9 @@ def series() -> list[Series]:
 
 
 def line(x: Sequence[float], y: Sequence[float]) -> dict[str, float]:
-    """The straight line through points by least squares, R2, and the exponent of growth.
+    """The least-squares line through points, R2, and the exponent of growth.
 
-    Both minimise relative errors, so that small members of a series count as much as large ones.
+    Both minimize relative errors, so that small members of a series count as much as large ones.
     """
     xs, ys = np.asarray(x, float), np.asarray(y, float)
     slope, start = np.polyfit(xs, ys, 1, w=1 / ys)
@@ -89,7 +89,7 @@ def line(x: Sequence[float], y: Sequence[float]) -> dict[str, float]:
 
 
 def peak_memory(point: Point) -> int:
-    """Bytes that making a model and one epoch took at their most, beyond the data."""
+    """The peak memory in bytes while a model is made and fitted for one epoch, without the data."""
     data = point.size.data(point.rows)
     tracemalloc.start()
     try:
@@ -101,7 +101,7 @@ def peak_memory(point: Point) -> int:
 
 
 def run_of(point: Point, against: str, backend: str) -> Run:
-    """A step, or an epoch where rows grow."""
+    """A step, or an epoch if the number of rows grows."""
     model = point.size.model(backend)
     wait = model.build().network.backend.synchronize
     if against != "rows":
@@ -130,7 +130,7 @@ def measure(one: Series, rounds: int, backend: str) -> dict[str, Any]:
 
 
 def told(found: dict[str, Any]) -> list[str]:
-    """Rows of the table for people."""
+    """Rows of the printed table."""
     rows = []
     for what, unit in (("time", "us"), ("memory", "bytes")):
         if what in found:
@@ -161,7 +161,7 @@ def plot(tables: Sequence[dict[str, Any]]) -> Any:
 
 
 def options(words: list[str] | None = None) -> argparse.Namespace:
-    """What the command line says."""
+    """The command-line options."""
     from xpnet import backends
     from xpnet.errors import XpnetError
 
@@ -170,9 +170,9 @@ def options(words: list[str] | None = None) -> argparse.Namespace:
     add = parser.add_argument
     add("--rounds", type=count, default=15, metavar="N", help="default: 15")
     add("--only", nargs="+", default=names, choices=names, help="some of the series")
-    add("--backend", default="numpy", help="numpy (which it is if not given), cupy, cupy:1, ...")
-    add("--json", type=written, metavar="FILE", help="what was measured")
-    add("--plot", type=picture, metavar="FILE", help="series and lines (.png, .pdf, .svg)")
+    add("--backend", default="numpy", help="numpy (default), cupy, cupy:1, ...")
+    add("--json", type=written, metavar="FILE", help="write the measurements")
+    add("--plot", type=picture, metavar="FILE", help="draw series and lines (.png, .pdf, .svg)")
     given = parser.parse_args(words)
     try:
         backends.get(given.backend)

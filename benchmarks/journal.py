@@ -1,10 +1,10 @@
-"""The journal's MNIST network: what it reaches, and an epoch's time against NumPy by hand.
+"""The journal's MNIST network: its scores, and the time of an epoch against handwritten NumPy.
 
     XPNET_DATA=... python benchmarks/journal.py [--epochs 20] [--seeds 3] [--json FILE]
 
-784-128-10, ReLU, softmax, weights N(0, 0.01**2), biases 0, SGD 0.1, batch 128. The loop written
-by hand does the same steps and nothing else: no metrics, no checks. Epochs are run in turn; the
-ratio of the medians is the result. Needs scikit-learn for the scores.
+784-128-10, ReLU, softmax, weights N(0, 0.01**2), biases 0, SGD 0.1, batch 128. The handwritten loop
+makes the same steps and nothing else: no metrics, no checks. Epochs run in turn; the result is the
+ratio of the medians. The scores need scikit-learn.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ByHand:
         self.b1, self.b2 = np.zeros(128, np.float32), np.zeros(10, np.float32)
         self.rng = rng
 
-    def epoch(self, X: Any, y: Any, rate: np.float32, batch: int) -> None:
+    def epoch(self, X: Any, y: Any, learning_rate: np.float32, batch: int) -> None:
         order = self.rng.permutation(len(X))
         for start in range(0, len(X), batch):
             rows = order[start : start + batch]
@@ -50,14 +50,14 @@ class ByHand:
             p[np.arange(len(t)), t] -= 1
             p /= np.float32(len(t))
             g = (p @ self.w2.T) * (h > 0)
-            self.w2 -= rate * (h.T @ p)
-            self.b2 -= rate * p.sum(axis=0)
-            self.w1 -= rate * (x.T @ g)
-            self.b1 -= rate * g.sum(axis=0)
+            self.w2 -= learning_rate * (h.T @ p)
+            self.b2 -= learning_rate * p.sum(axis=0)
+            self.w1 -= learning_rate * (x.T @ g)
+            self.b1 -= learning_rate * g.sum(axis=0)
 
 
 def epoch_times(X: Any, y: Any, rounds: int) -> dict[str, float]:
-    """Seconds an epoch of each, and their ratios to the loop by hand."""
+    """Seconds per epoch of each, and their ratios to the handwritten loop."""
     hand, model, bare = ByHand(0), journal_model(0), journal_model(0, metrics=[])
     times: dict[str, list[float]] = {"by_hand": [], "xpnet": [], "xpnet_without_metrics": []}
     for _ in range(rounds + 1):
@@ -76,7 +76,7 @@ def epoch_times(X: Any, y: Any, rounds: int) -> dict[str, float]:
 
 
 def scores(seed: int, data: Any, epochs: int) -> dict[str, float]:
-    """Test accuracy after one epoch, and all scores after the last."""
+    """Test accuracy after one epoch, and all scores after the last epoch."""
     X, y, X_test, y_test = data
     model = journal_model(seed)
     model.fit(X, y, epochs=1, batch_size=128)

@@ -1,16 +1,16 @@
-"""xpnet beside its peers: the same training steps and predictions, by turns, in one process.
+"""xpnet and other libraries: the same training steps and predictions, in turn, in one process.
 
     python benchmarks/peers.py [--threads 1 2] [--only xpnet torch ...] [--sizes 784-128-10 ...]
         [--parts steps predictions processes] [--rounds 40] [--json F] [--markdown F] [--plot F]
 
-A process for each number of threads times the bare matrix products (the floor), xpnet in its
-variants, NumPy by hand, PyTorch, JAX, scikit-learn, skorch and ONNX Runtime, round by round. Who is
-not installed, or computes something else, is left out and named. The results are ratios: how many
-times the floor each needs, and how many times xpnet. The part ``processes`` adds what only fresh
-processes show: import, installed size, memory, time from start to a trained model.
+For each number of threads, one process times the matrix products alone (the floor), xpnet in its
+variants, NumPy by hand, PyTorch, JAX, scikit-learn, skorch and ONNX Runtime, round by round. A
+library that is not installed, or computes something different, is left out and named. The results
+are ratios to the floor and ratios to xpnet. The part ``processes`` adds measurements that need new
+processes: import, installed size, memory, time from start to a trained model.
 
-Settings of the libraries are those of their tutorials; the fused PyTorch optimisers are there as
-well, since they are quicker. See `contest` for the rules.
+The libraries have the settings of their tutorials. The fused PyTorch optimizers are included too,
+because they are faster. See `contest` for the rules.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ WIDE, ROWS = SIZES[2], 20_000
 
 
 def of_threads(threads: int, settings: dict[str, Any]) -> Any:
-    """What a process with this many threads measures."""
+    """The measurements of a process with this many threads."""
     done = subprocess.run(
         [sys.executable, "-m", "contest.worker", str(threads), json.dumps(settings)],
         env=environment(threads),
@@ -50,7 +50,7 @@ def of_threads(threads: int, settings: dict[str, Any]) -> Any:
 
 
 def of_processes(rounds: int, threads: int) -> list[dict[str, Any]]:
-    """What fresh processes show, with the installed sizes."""
+    """The measurements of new processes, and the installed sizes."""
     with tempfile.TemporaryDirectory() as folder:
         wide = Path(folder) / "wide.npz"
         task_of(WIDE, ROWS // WIDE.batch).save(wide)
@@ -60,7 +60,7 @@ def of_processes(rounds: int, threads: int) -> list[dict[str, Any]]:
 
 
 def _digits(path: Path) -> Path | None:
-    """The digits as a task, where scikit-learn is installed, which brings them."""
+    """The digits as a task, if scikit-learn, which contains them, is installed."""
     import xpnet as xn
 
     try:
@@ -74,7 +74,7 @@ def _digits(path: Path) -> Path | None:
 
 
 def measure(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Everything that was asked for; yielded as it grows, so that a part is kept if one fails."""
+    """All requested measurements; yielded after each part, so that a failure loses nothing."""
     settings = {"only": options.only, "names": options.sizes, "rounds": options.rounds}
     timed = [part for part in options.parts if part != "processes"]
     result: dict[str, Any] = {
@@ -94,7 +94,7 @@ def measure(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 
 def names() -> list[str]:
-    """Everyone who may take part; of xpnet the variants that are installed, of peers all."""
+    """The names of all players: the installed variants of xpnet, and all other libraries."""
     return list(dict.fromkeys([*players(), *predictors()]))
 
 
@@ -106,18 +106,18 @@ def arguments() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--threads", type=count, nargs="+", default=[1, 2], metavar="N", help="default: 1 2")
-    add("--only", nargs="+", default=[], metavar="PLAYER", help="beginnings of players' names")
-    add("--sizes", nargs="+", default=[], metavar="SIZE", help="beginnings of sizes' names")
+    add("--only", nargs="+", default=[], metavar="PLAYER", help="prefixes of players' names")
+    add("--sizes", nargs="+", default=[], metavar="SIZE", help="prefixes of sizes' names")
     add("--parts", nargs="+", default=PARTS, choices=PARTS, help="default: all of them")
     add("--rounds", type=count, default=40, metavar="N", help="default: 40")
-    add("--json", type=written, metavar="FILE", help="what was measured, written as it grows")
+    add("--json", type=written, metavar="FILE", help="write the measurements, after each part")
     add("--markdown", type=written, metavar="FILE", help="the tables")
-    add("--plot", type=picture, metavar="FILE", help="bars of the ratios (.png, .pdf, .svg)")
+    add("--plot", type=picture, metavar="FILE", help="draw bars of the ratios (.png, .pdf, .svg)")
     return parser
 
 
 def options(words: list[str] | None = None) -> argparse.Namespace:
-    """What the command line says."""
+    """The command-line options."""
     parser = arguments()
     given = parser.parse_args(words)
     known(parser, "--only", given.only, names())

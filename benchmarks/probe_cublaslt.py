@@ -1,9 +1,10 @@
-"""Can a CUDA graph hold a product of a private cuBLASLt handle? Run it on a GPU to know.
+"""Can a CUDA graph contain a product of a private cuBLASLt handle? Run this on a GPU to find out.
 
     python benchmarks/probe_cublaslt.py
 
-CuPy and nvmath-python alone, nothing of xpnet: a fixed workspace, the algorithm asked once, the
-product captured on a non-blocking stream and replayed on inputs that were changed meanwhile.
+It uses only CuPy and nvmath-python, nothing from xpnet: a fixed workspace, an algorithm that is
+chosen once, and a product that is captured on a non-blocking stream and replayed on changed
+inputs.
 """
 
 import cupy
@@ -14,7 +15,7 @@ WORKSPACE, N, F32 = 32 << 20, 256, 0  # bytes; rows and columns; CUDA_R_32F
 
 
 def main() -> None:
-    """Make the product, capture it, replay it, compare."""
+    """Compute the product, capture it, replay it, compare."""
     handle = cublasLt.create()
     product = cublasLt.matmul_desc_create(cublas.ComputeType.COMPUTE_32F, F32)
     layout = cublasLt.matrix_layout_create(F32, N, N, N)
@@ -52,7 +53,7 @@ def main() -> None:
         print("replayed on changed inputs:", float(abs(c - a @ b).max()))
         worst = float(abs(c - a @ b).max() / abs(c).max())
         stream.synchronize()
-    if not worst < 1e-5:  # NaN is wrong, too
+    if not worst < 1e-5:  # NaN is wrong too
         raise SystemExit(f"WRONG by {worst}")
     print("works")
 

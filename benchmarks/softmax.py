@@ -1,19 +1,19 @@
-"""The gradient of softmax and cross-entropy: joint, against one after the other.
+"""The gradient of softmax and cross-entropy: joint, or one after the other.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/softmax.py [--rounds 200] [--json FILE]
 
-Lecture notes say that the joint gradient, ``p - t``, is 6 to 8 times faster than the two in a
-chain. Three ways from logits z and classes to the gradient of the mean loss by z:
+Lecture notes say that the joint gradient, ``p - t``, is 6 to 8 times faster than a chain of two.
+Three ways lead from logits z and classes to the gradient of the mean loss with respect to z:
 
 - ``joint``: the op `softmax_cross_entropy`, whose gradient is ``(p - t) / n``;
 - ``chain``: `softmax`, then `cross_entropy` on probabilities, each with its vector-Jacobian
   product;
 - ``jacobian``: the same with each sample's Jacobian matrix ``p_i ([i = j] - p_j)`` written out,
-  as a first program of the formulas does. It is not planned: every call makes fresh arrays.
+  as in a first program of the formulas. It is not planned: every call makes new arrays.
 
-Timed are the gradient alone, from p, and the whole way from logits to loss and gradient. All
-gradients are compared before anything is timed. The ways take turns, round by round; medians,
-and their ratios to ``joint``, are the result.
+The benchmark times the gradient alone, from p, and the whole way from logits to loss and gradient.
+All gradients are compared before anything is timed. The three are timed in turn, round by round.
+The results are medians and their ratios to ``joint``.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Problem:
 
 
 def whole(way: str, given: Problem) -> Run:
-    """From logits to loss and gradient: a plan where the backend has one, else interpreted."""
+    """From logits to loss and gradient: planned if the backend has plans, else interpreted."""
     if way == "jacobian":
         return lambda: loss_and_gradient_by_matrices(given)[1]
     graph, backend = Graph(), given.backend
@@ -82,7 +82,7 @@ def whole(way: str, given: Problem) -> Run:
 
 
 def gradient_alone(way: str, given: Problem) -> Run:
-    """From probabilities to the gradient by z."""
+    """From probabilities to the gradient with respect to z."""
     p = ops.softmax.fn(given.backend.xp, given.z)
     if way == "jacobian":
         return lambda: by_matrices(given, p)
@@ -93,7 +93,7 @@ def gradient_alone(way: str, given: Problem) -> Run:
 
 
 def applied(given: Problem, steps: list[tuple[Any, tuple[Any, ...]]]) -> Run:
-    """Vector-Jacobian products one after the other, by kernels where the backend has them."""
+    """Consecutive vector-Jacobian products, by kernels if the backend has them."""
     backend = given.backend
     if backend.raw is None:
 
@@ -119,7 +119,7 @@ def applied(given: Problem, steps: list[tuple[Any, tuple[Any, ...]]]) -> Run:
 
 
 def loss_and_gradient_by_matrices(given: Problem) -> tuple[Any, Any]:
-    """The mean loss, and its gradient by the logits."""
+    """The mean loss, and its gradient with respect to the logits."""
     xp = given.backend.xp
     p = ops.softmax.fn(xp, given.z)
     return xp.mean(ops.cross_entropy.fn(xp, p, given.t)), by_matrices(given, p)
@@ -135,7 +135,7 @@ def by_matrices(given: Problem, p: Any) -> Any:
 
 
 def measure(part: str, given: Problem, rounds: int) -> dict[str, Any]:
-    """Medians of the three ways in microseconds, after a comparison of their gradients."""
+    """Medians of the three ways in microseconds, after comparing their gradients."""
     backend = given.backend
     runs = {way: PARTS[part](way, given) for way in WAYS}
     found = {way: np.array(backend.to_numpy(run())) for way, run in runs.items()}
@@ -160,7 +160,7 @@ PARTS = {"gradient alone": gradient_alone, "logits to gradient": whole}
 
 
 def usable() -> list[Any]:
-    """NumPy, CuPy where it runs, and the namespace of torch where it is installed."""
+    """NumPy, CuPy if it runs, and the namespace of torch if it is installed."""
     found = [backends.get(s.name) for s in backends.status() if s.usable]
     try:
         import torch

@@ -1,4 +1,4 @@
-"""The parts of a training step, each by itself and each checked before it is timed."""
+"""The parts of a training step, each separately and each checked before it is timed."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def _bytes(*arrays):
 
 @pytest.mark.parametrize("orientation", ["x_w", "xT_g", "g_wT"])
 def test_product(timed, backend, size, dtype, orientation):
-    """The three products of the widest layer, each in the orientation that a step uses."""
+    """The three products of the widest layer, in the orientations that a step uses."""
     i, o = max(zip(size.units, size.units[1:], strict=False), key=lambda io: io[0] * io[1])
     x = _random(backend, (size.batch, i), dtype, 0)
     w = _random(backend, (i, o), dtype, 1)
@@ -48,9 +48,9 @@ def test_product(timed, backend, size, dtype, orientation):
 
 
 def test_products_of_a_step(timed, backend, size, dtype):
-    """The floor: every matrix product of one step and nothing else."""
+    """The floor: only the matrix products of one step."""
     if backend.raw is None:
-        pytest.skip(f"{backend.name} is interpreted: its steps are far from a floor")
+        pytest.skip(f"{backend.name} is interpreted; its steps are far from a floor")
     timed(products(size, backend.raw, dtype), flops=size.flops, shapes=list(size.units))
 
 
@@ -80,7 +80,7 @@ def test_softmax_cross_entropy(timed, backend, part, way, shape):
 
 
 def test_update(timed, backend, size, dtype):
-    """The whole optimiser update, from the gradient vector to the parameters."""
+    """The whole optimizer update, from the gradient vector to the parameters."""
     models = [size.model(name, dtype).build() for name in (backend, "numpy")]
     applied = []
     for model in models:
@@ -101,7 +101,7 @@ def test_update(timed, backend, size, dtype):
 
 
 def _update(model, gradients):
-    """Put the gradients, which an update may overwrite; and the update."""
+    """A function that sets the gradients, which an update may overwrite; and the update."""
     network, updater = model.network, model.updater
 
     def put():
@@ -114,7 +114,7 @@ def _update(model, gradients):
 
 
 def test_gather(timed, backend, size, dtype):
-    """A batch of rows by an index that jumps about."""
+    """A batch of rows by a random index."""
     data = _random(backend, (32 * size.batch, size.units[0]), dtype)
     order = np.random.default_rng(1).permutation(len(data))[: size.batch]
     index = backend.asarray(order.astype("int64"))
@@ -122,6 +122,6 @@ def test_gather(timed, backend, size, dtype):
         run = lambda: backend.take(data, index)  # noqa: E731
     else:
         out = backend.raw.empty((size.batch, size.units[0]), dtype=dtype)
-        run = lambda: (backend.gather(data, index, out), out)[1]  # noqa: E731
+        run = lambda: (backend.gather(data, out)(index), out)[1]  # noqa: E731
     np.testing.assert_array_equal(backend.to_numpy(run()), backend.to_numpy(data)[order])
     timed(run, shapes=[list(data.shape)], bytes=2 * size.batch * size.units[0] * data.itemsize)

@@ -1,4 +1,4 @@
-"""What users call: a training step, an epoch, predictions; over the sizes and as they grow."""
+"""The calls that users make: a training step, an epoch, predictions; over sizes and growth."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ POINTS = [
 
 
 def _losses(size, backend, dtype):
-    """The loss of the first step, by this backend and by NumPy."""
+    """The loss of the first step with this backend and with NumPy."""
     X, y = size.data()
     X = X.astype(dtype)
     return [float(size.model(name, dtype).train_on_batch(X, y)) for name in (backend, "numpy")]
@@ -33,7 +33,7 @@ def test_step(timed, backend, size, dtype):
 
 
 def test_epoch(timed, backend, size):
-    """An epoch of 8 batches by `fit`, with all that it checks and records."""
+    """An epoch of 8 batches by `fit`, with all its checks and records."""
     X, y = size.data(8 * size.batch)
     settings = {"epochs": 1, "batch_size": size.batch, "verbose": False}
     models = [size.model(name) for name in (backend, "numpy")]
@@ -44,7 +44,7 @@ def test_epoch(timed, backend, size):
 
 @pytest.mark.parametrize("rows", [1, 10_000])
 def test_predict(timed, backend, size, rows):
-    """Prediction, data and result on the backend."""
+    """Prediction, with data and result on the backend."""
     model = size.model(backend)
     X = backend.asarray(size.data(rows)[0])
     expected = size.model("numpy").predict(backend.to_numpy(X))
@@ -55,9 +55,9 @@ def test_predict(timed, backend, size, rows):
 
 @pytest.mark.parametrize(("one", "point"), POINTS)
 def test_growth(timed, backend, one, point):
-    """A step (of rows, an epoch) as width, depth, batch and rows grow."""
+    """A step as width, depth and batch grow; an epoch as the number of rows grows."""
     if backend.raw is None:
-        pytest.skip(f"{backend.name} is interpreted: no plan grows")
+        pytest.skip(f"{backend.name} is interpreted and has no plan")
     _assert_same_loss(point.size, backend)
     run = run_of(point, one.against, backend)
     timed(run.call, shapes=list(point.size.units), batch=point.size.batch, rows=point.rows)

@@ -1,7 +1,7 @@
-"""Timing by turns: what is compared runs round by round, so that a drifting machine slows all.
+"""Timing in turn: all candidates run round by round, so that a drifting machine slows all equally.
 
-`by_turns` times, `Spread` tells a median with its quartiles, `ratios` divides what two needed in
-the same round. Ratios of one run are what is worth quoting; times only tell their size.
+`by_turns` measures times, `Spread` is a median with its quartiles, and `ratios` divides two times
+of the same round. Quote ratios of one run; times only show the order of magnitude.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Run:
-    """What is timed.
+    """A function to time.
 
     Attributes
     ----------
     call : function
-        Makes `steps` steps; it may return before they are done.
+        Makes `steps` steps; it may return before they are finished.
     finish : function
-        Waits until they are.
+        Waits until they are finished.
     """
 
     call: Callable[[], Any]
@@ -56,14 +56,14 @@ class Run:
 
 @dataclass
 class Times:
-    """Seconds a step in each round, and how many cores were at work (CPU time / time)."""
+    """Seconds per step in each round, and the number of busy cores (CPU time / time)."""
 
     seconds: list[float] = field(default_factory=list)
     cores: list[float] = field(default_factory=list)
 
 
 def timed(run: Run, repeats: int) -> tuple[float, float]:
-    """Seconds a step over some calls, and the cores that were at work."""
+    """Seconds per step over some calls, and the number of busy cores."""
     used, start = process_time(), perf_counter()
     for _ in range(repeats):
         run.call()
@@ -73,7 +73,7 @@ def timed(run: Run, repeats: int) -> tuple[float, float]:
 
 
 def repeats_for(run: Run, least: float) -> int:
-    """How many calls last as long as `least` seconds, after three calls that warm up."""
+    """The number of calls that last `least` seconds, after three warm-up calls."""
     timed(run, 3 if run.steps == 1 else 1)
     seconds, _ = timed(run, 3 if run.steps == 1 else 1)
     return max(1, round(least / (seconds * run.steps)))
@@ -82,15 +82,15 @@ def repeats_for(run: Run, least: float) -> int:
 def by_turns(
     runs: Mapping[str, Run], rounds: int, least: float = 0.003, pause: float = 0.0
 ) -> dict[str, Times]:
-    """Time each run once a round; every round begins with another.
+    """Time each run once per round; every round starts with another.
 
     Parameters
     ----------
     least : float
-        Seconds that one measurement lasts at least: short runs are repeated.
+        Shortest duration of a measurement in seconds; short runs are repeated.
     pause : float
-        Seconds of rest before each, in which the threads of the one before stop waiting for work;
-        what comes next then makes a step that is not timed.
+        Seconds of rest before each measurement, in which the previous run's threads stop waiting
+        for work. The next run then makes one step that is not timed.
     """
     names = list(runs)
     repeats = {name: repeats_for(run, least) for name, run in runs.items()}
@@ -109,6 +109,6 @@ def by_turns(
 
 
 def ratios(upper: Times, lower: Times) -> Spread:
-    """How many times longer the one took than the other, round by round."""
+    """The ratio of two times, round by round."""
     pairs = zip(upper.seconds, lower.seconds, strict=True)
     return Spread.of([a / b for a, b in pairs])

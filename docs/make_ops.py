@@ -25,19 +25,19 @@ TOP = """# The ops and their equations
 
 Made by `docs/make_ops.py` from the docstrings in `xpnet/ops`: change those, then run it.
 
-Each op is one forward and, for each input that has one, a backward (the *vjp*). `gy` is the
-gradient of the loss with respect to the output `y`, `gx` the one with respect to the input `x`.
-The *residual* is what the forward keeps for the backward beside inputs and output. `[condition]`
-is 1 where the condition holds and 0 elsewhere. Shapes are written like those of NumPy's
-generalised ufuncs: `...` stands for any leading dimensions, and the residual's shape comes behind
-a semicolon. Arguments behind `*` are settings.
+Each op has one forward function and a backward function (the *vjp*) for each differentiable input.
+`gy` is the gradient of the loss with respect to the output `y`; `gx` is the gradient with respect
+to the input `x`. The *residual* is what the forward function saves for the backward function,
+besides inputs and output. `[condition]` is 1 where the condition holds and 0 elsewhere. Shapes are
+written as for NumPy's generalized ufuncs: `...` stands for any leading dimensions, and the
+residual's shape follows a semicolon. Arguments after `*` are settings.
 """
 
 UPDATES_TOP = """## Update rules
 
-An optimiser is a chain of these. A rule takes the parameters `p`, the gradient `g`, and slots
-that it keeps from step to step; a dash marks the new value. Then come the coefficients, which are
-computed for each step, and behind `*` the settings.
+An optimizer is a chain of these rules. A rule takes the parameters `p`, the gradient `g`, and
+slots that it keeps from step to step; a prime marks the new value. Then come the coefficients,
+which are computed for each step, and after `*` the settings.
 """
 
 

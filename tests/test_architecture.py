@@ -34,10 +34,12 @@ ROOMS = {
     "base_model": 8,
     "model": 8,
     "mlp": 8,
+    "model_settings": 8,
     "datasets": 9,
     "estimators": 9,
     "exchange": 9,
     "plot": 9,
+    "testing": 9,
     "train": 10,  # names that moved
     "": 10,  # the package itself, which shows what the rooms offer
     "cli": 10,  # a user of the package like any other: it shows its version
@@ -59,6 +61,7 @@ OWNERS = {
         "xpnet.estimators",
         "xpnet.exchange",
         "xpnet.plot",
+        "xpnet.testing",
         "xpnet.cli",
     ],
     "cupy": ["xpnet.backends.cuda", "xpnet.lowering.cuda"],
@@ -67,7 +70,8 @@ OWNERS = {
     "llvmlite": ["xpnet.lowering.cpu"],
     "sklearn": ["xpnet.datasets", "xpnet.estimators", "xpnet.exchange", "xpnet.plot"],
     "scipy": ["xpnet.training.lbfgs"],
-    "torch": ["xpnet.exchange"],
+    "torch": ["xpnet.exchange", "xpnet.testing.variants"],
+    "array_api_strict": ["xpnet.testing.variants"],
     "onnx": ["xpnet.exchange"],
     "jax": [],
     "pandas": [],

@@ -268,11 +268,15 @@ def test_memory_has_the_parameters_and_their_companions():
 @pytest.mark.parametrize(
     ("options", "words", "message"),
     [
-        (peers.options, "--only foo xpnet", "--only: no name begins with foo; they are: xpnet;"),
+        (
+            peers.options,
+            "--only foo xpnet",
+            "--only: no name starts with foo; the names are: xpnet;",
+        ),
         (
             peers.options,
             "--sizes 7-7",
-            "--sizes: no name begins with 7-7; they are: 20-64-64-3 b32",
+            "--sizes: no name starts with 7-7; the names are: 20-64-64-3 b32",
         ),
         (peers.options, "--rounds 0", "expected a whole number of at least 1, got '0'"),
         (peers.options, "--threads 1 0", "expected a whole number of at least 1, got '0'"),

@@ -87,6 +87,12 @@ def test_python_blocks_of_the_guide_run_in_order(
     assert len(found) > 5
     for block in found:
         exec(compile(block, "guide.md", "exec"), names)
+    test, inputs = names["test"], names["features"]
+    assert names["classifier"].evaluate(inputs[test], names["labels"][test])["accuracy"] > 0.95
+    for regressor in (names["regressor"], names["robust"]):
+        assert regressor.evaluate(inputs[test], names["target"][test])["r2"] > 0.97
+    assert names["tables"].evaluate(names["rows"][test], names["answers"][test])["accuracy"] > 0.9
+    assert names["iris"].evaluate(names["flowers"], names["kinds"])["accuracy"] > 0.9
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if _first(c) == "xpnet"])

@@ -3,95 +3,99 @@
 The same network runs on NumPy and, with ``backend="cupy"``, on an NVIDIA GPU.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from xpnet import backends, errors, ops
-from xpnet.graph import value_and_grad
-from xpnet.mlp import MLP
-from xpnet.model import Model
-from xpnet.nn import (
-    ELU,
-    GELU,
-    L1,
-    L2,
-    SELU,
-    Add,
-    BatchNorm,
-    Concat,
-    Dense,
-    Dropout,
-    Embedding,
-    Flatten,
-    GaussianNoise,
-    HardSigmoid,
-    HardTanh,
-    Identity,
-    Layer,
-    LayerNorm,
-    LeakyReLU,
-    Linear,
-    LogSigmoid,
-    LogSoftmax,
-    MaxNorm,
-    Maxout,
-    Mish,
-    Multiply,
-    PReLU,
-    ReLU,
-    Residual,
-    Sequential,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Softsign,
-    Step,
-    Tanh,
-    UnitNorm,
-    init,
-    losses,
-)
-from xpnet.optim import (
-    LBFGS,
-    SGD,
-    Adadelta,
-    Adagrad,
-    Adam,
-    AdamW,
-    CosineDecay,
-    CosineRestarts,
-    ExponentialDecay,
-    InverseScaling,
-    InverseTimeDecay,
-    Lion,
-    Nadam,
-    OneCycle,
-    PolynomialDecay,
-    RAdam,
-    RMSprop,
-    StepDecay,
-    Warmup,
-)
-from xpnet.saving.loading import load
-from xpnet.saving.registry import register
-from xpnet.training.callbacks import (
-    Callback,
-    Checkpoint,
-    CSVLog,
-    EarlyStopping,
-    GradientMonitor,
-    JSONLinesLog,
-    KeepBest,
-    ReduceOnPlateau,
-    TensorBoard,
-)
-from xpnet.training.history import History
 from xpnet.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from xpnet import datasets, exchange, plot
+    from xpnet import backends as backends
+    from xpnet import datasets as datasets
+    from xpnet import errors as errors
+    from xpnet import exchange as exchange
+    from xpnet import graph as graph
+    from xpnet import nn as nn
+    from xpnet import ops as ops
+    from xpnet import optim as optim
+    from xpnet import plot as plot
+    from xpnet import testing as testing
+    from xpnet import typing as typing
     from xpnet.estimators import MLPClassifier as MLPClassifier
     from xpnet.estimators import MLPRegressor as MLPRegressor
+    from xpnet.graph import value_and_grad as value_and_grad
+    from xpnet.loading import load as load
+    from xpnet.mlp import MLP as MLP
+    from xpnet.model import Model as Model
+    from xpnet.nn import ELU as ELU
+    from xpnet.nn import GELU as GELU
+    from xpnet.nn import L1 as L1
+    from xpnet.nn import L2 as L2
+    from xpnet.nn import SELU as SELU
+    from xpnet.nn import Add as Add
+    from xpnet.nn import BatchNorm as BatchNorm
+    from xpnet.nn import Concat as Concat
+    from xpnet.nn import Dense as Dense
+    from xpnet.nn import Dropout as Dropout
+    from xpnet.nn import Embedding as Embedding
+    from xpnet.nn import Flatten as Flatten
+    from xpnet.nn import GaussianNoise as GaussianNoise
+    from xpnet.nn import HardSigmoid as HardSigmoid
+    from xpnet.nn import HardTanh as HardTanh
+    from xpnet.nn import Identity as Identity
+    from xpnet.nn import Layer as Layer
+    from xpnet.nn import LayerNorm as LayerNorm
+    from xpnet.nn import LeakyReLU as LeakyReLU
+    from xpnet.nn import Linear as Linear
+    from xpnet.nn import LogSigmoid as LogSigmoid
+    from xpnet.nn import LogSoftmax as LogSoftmax
+    from xpnet.nn import MaxNorm as MaxNorm
+    from xpnet.nn import Maxout as Maxout
+    from xpnet.nn import Mish as Mish
+    from xpnet.nn import Multiply as Multiply
+    from xpnet.nn import PReLU as PReLU
+    from xpnet.nn import ReLU as ReLU
+    from xpnet.nn import Residual as Residual
+    from xpnet.nn import Sequential as Sequential
+    from xpnet.nn import Sigmoid as Sigmoid
+    from xpnet.nn import SiLU as SiLU
+    from xpnet.nn import Softmax as Softmax
+    from xpnet.nn import Softplus as Softplus
+    from xpnet.nn import Softsign as Softsign
+    from xpnet.nn import Step as Step
+    from xpnet.nn import Tanh as Tanh
+    from xpnet.nn import UnitNorm as UnitNorm
+    from xpnet.nn import init as init
+    from xpnet.nn import losses as losses
+    from xpnet.optim import LBFGS as LBFGS
+    from xpnet.optim import SGD as SGD
+    from xpnet.optim import Adadelta as Adadelta
+    from xpnet.optim import Adagrad as Adagrad
+    from xpnet.optim import Adam as Adam
+    from xpnet.optim import AdamW as AdamW
+    from xpnet.optim import CosineDecay as CosineDecay
+    from xpnet.optim import CosineRestarts as CosineRestarts
+    from xpnet.optim import ExponentialDecay as ExponentialDecay
+    from xpnet.optim import InverseScaling as InverseScaling
+    from xpnet.optim import InverseTimeDecay as InverseTimeDecay
+    from xpnet.optim import Lion as Lion
+    from xpnet.optim import Nadam as Nadam
+    from xpnet.optim import OneCycle as OneCycle
+    from xpnet.optim import PolynomialDecay as PolynomialDecay
+    from xpnet.optim import RAdam as RAdam
+    from xpnet.optim import RMSprop as RMSprop
+    from xpnet.optim import StepDecay as StepDecay
+    from xpnet.optim import Warmup as Warmup
+    from xpnet.saving.checkpoint import Checkpoint as Checkpoint
+    from xpnet.saving.registry import register as register
+    from xpnet.training.callbacks import Callback as Callback
+    from xpnet.training.callbacks import CSVLog as CSVLog
+    from xpnet.training.callbacks import EarlyStopping as EarlyStopping
+    from xpnet.training.callbacks import GradientMonitor as GradientMonitor
+    from xpnet.training.callbacks import JSONLinesLog as JSONLinesLog
+    from xpnet.training.callbacks import KeepBest as KeepBest
+    from xpnet.training.callbacks import ReduceOnPlateau as ReduceOnPlateau
+    from xpnet.training.callbacks import TensorBoard as TensorBoard
+    from xpnet.training.context import FitContext as FitContext
+    from xpnet.training.history import History as History
 
 __all__ = [
     "ELU",
@@ -119,6 +123,7 @@ __all__ = [
     "EarlyStopping",
     "Embedding",
     "ExponentialDecay",
+    "FitContext",
     "Flatten",
     "GaussianNoise",
     "GradientMonitor",
@@ -173,24 +178,57 @@ __all__ = [
     "ops",
     "plot",
     "register",
+    "testing",
     "value_and_grad",
 ]
 
 
-# Not among `__all__`: they need scikit-learn, and a star import is to need nothing.
-_ESTIMATORS = ("MLPClassifier", "MLPRegressor")
+# Where each name is at home: `import xpnet` loads none of these modules, the first use of a name
+# loads its own.
+_NAMES = {
+    "xpnet.estimators": "MLPClassifier MLPRegressor",
+    "xpnet.graph": "value_and_grad",
+    "xpnet.loading": "load",
+    "xpnet.mlp": "MLP",
+    "xpnet.model": "Model",
+    "xpnet.nn": """
+        Add BatchNorm Concat Dense Dropout ELU Embedding Flatten GELU GaussianNoise HardSigmoid
+        HardTanh Identity L1 L2 Layer LayerNorm LeakyReLU Linear LogSigmoid LogSoftmax MaxNorm
+        Maxout Mish Multiply PReLU ReLU Residual SELU Sequential SiLU Sigmoid Softmax Softplus
+        Softsign Step Tanh UnitNorm init losses
+    """,
+    "xpnet.optim": """
+        Adadelta Adagrad Adam AdamW CosineDecay CosineRestarts ExponentialDecay InverseScaling
+        InverseTimeDecay LBFGS Lion Nadam OneCycle PolynomialDecay RAdam RMSprop SGD StepDecay
+        Warmup
+    """,
+    "xpnet.saving.checkpoint": "Checkpoint",
+    "xpnet.saving.registry": "register",
+    "xpnet.training.callbacks": """
+        CSVLog Callback EarlyStopping GradientMonitor JSONLinesLog KeepBest
+        ReduceOnPlateau TensorBoard
+    """,
+    "xpnet.training.context": "FitContext",
+    "xpnet.training.history": "History",
+}
+_HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
+_ROOMS = "backends datasets errors exchange graph nn ops optim plot testing typing".split()
 
+if not TYPE_CHECKING:  # which would take every name for one that it has
 
-def __getattr__(name: str) -> Any:
-    """Import what not all programs use when it is first used: datasets, plots, estimators, ..."""
-    from importlib import import_module
+    def __getattr__(name: str) -> object:
+        """Load what has this name when it is first used."""
+        from importlib import import_module
 
-    if name in ("datasets", "exchange", "plot"):
-        return import_module(f"xpnet.{name}")
-    if name in _ESTIMATORS:
-        return getattr(import_module("xpnet.estimators"), name)
-    raise AttributeError(f"module 'xpnet' has no attribute {name!r}")
+        if name in _ROOMS:
+            return import_module(f"xpnet.{name}")
+        if name not in _HOMES:
+            raise AttributeError(f"module 'xpnet' has no attribute {name!r}")
+        found = getattr(import_module(_HOMES[name]), name)
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:
-    return [*__all__, *_ESTIMATORS, "__version__"]
+    # The estimators are not in `__all__`: they need scikit-learn, and a star import needs nothing.
+    return [*__all__, *_NAMES["xpnet.estimators"].split(), "__version__"]

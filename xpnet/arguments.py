@@ -1,4 +1,4 @@
-"""Checks of the numbers that users pass; each error says what was expected and what came."""
+"""Checks of the numbers that users pass; each error says what was expected and what was given."""
 
 from collections.abc import Iterable
 from math import isfinite
@@ -9,7 +9,7 @@ from xpnet.errors import ArgumentError, nearest
 
 __all__ = ["count", "finite", "number", "positive", "refuse_unknown"]
 
-_ELSEWHERE = {  # what other libraries call it
+_ELSEWHERE = {  # the names that other libraries use
     "lr": "learning_rate",
     "betas": "beta1",
     "eps": "epsilon",

@@ -29,23 +29,23 @@ class XpnetError(Exception):
 
 
 class ArgumentError(XpnetError, ValueError):
-    """An argument has a value outside of what it may be (a learning rate of -1)."""
+    """An argument has a value that is not allowed (a learning rate of -1)."""
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The name that was probably meant: equal but for case, begun by it, or alike."""
+    """The name that was probably meant: equal except for case, starting with it, or similar."""
     from difflib import get_close_matches
 
     text, lower = name.lower(), {n.lower(): n for n in names}
-    begun = [n for n in lower if n.startswith(text) and len(text) > 1]
+    longer = [n for n in lower if n.startswith(text) and len(text) > 1]
     within = [n for n in lower if (text in n or n in text) and min(len(text), len(n)) > 2]
     alike = get_close_matches(text, lower, n=1, cutoff=0.5)
-    near = [*(n for n in lower if n == text), *begun, *alike, *within]
+    near = [*(n for n in lower if n == text), *longer, *alike, *within]
     return lower[near[0]] if near else None
 
 
 class UnknownNameError(ArgumentError):
-    """A name (of a loss, an activation, a backend, ...) is not one that xpnet knows."""
+    """xpnet does not know a name (of a loss, an activation, a backend, ...)."""
 
     def __init__(self, kind: str, name: object, valid: Iterable[str]) -> None:
         names = sorted(valid)
@@ -67,22 +67,22 @@ class DataError(XpnetError, ValueError):
 
 
 class GraphError(XpnetError, ValueError):
-    """A traced function is not one that can be differentiated or run."""
+    """A traced function cannot be differentiated or run."""
 
 
 class BackendUnavailableError(XpnetError, RuntimeError):
-    """The backend asked for cannot run here; the message gives the reason and the mend."""
+    """The requested backend cannot run here; the message gives the reason and the remedy."""
 
 
 class DeviceMemoryError(XpnetError, MemoryError):
-    """A GPU has no room for what is to be put there.
+    """A GPU does not have enough free memory.
 
-    The model can be used as before: what it had computed with is given back.
+    The model can be used as before: its working memory is freed first.
 
     Attributes
     ----------
     asked, free, total : int or None
-        Bytes that were asked for, that nothing uses, and that the device has, where known.
+        Bytes that were requested, that are free, and that the device has, where known.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class DeviceMemoryError(XpnetError, MemoryError):
 
 
 class MissingDependencyError(XpnetError, ImportError):
-    """An optional package is not installed; the message names the extra that brings it."""
+    """An optional package is not installed; the message names the extra that installs it."""
 
 
 class DatasetError(XpnetError, OSError):
@@ -105,7 +105,7 @@ class DatasetError(XpnetError, OSError):
 
 
 class FormatError(XpnetError, ValueError):
-    """A file cannot be written or read, or is not what it should be."""
+    """A file cannot be written or read, or has the wrong format."""
 
 
 class DivergedError(XpnetError, ArithmeticError):
@@ -124,4 +124,4 @@ class DivergedError(XpnetError, ArithmeticError):
 
 
 class BackendFallbackWarning(UserWarning):
-    """The backend asked for cannot run, and ``XPNET_FALLBACK`` chose another."""
+    """The requested backend cannot run, and ``XPNET_FALLBACK`` chose another."""

@@ -1,13 +1,14 @@
 """A multilayer perceptron in one line."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from inspect import signature
-from typing import Any
+from typing import Any, Unpack
 
 from xpnet.arguments import refuse_unknown
 from xpnet.errors import ArgumentError
 from xpnet.model import Model
-from xpnet.nn import Dense, Dropout, Sequential
+from xpnet.model_settings import ModelSettings
+from xpnet.nn import Dense, Dropout, InitLike, LayerLike, Sequential
 from xpnet.nn import activation as activation_layer
 
 __all__ = ["MLP"]
@@ -15,12 +16,12 @@ __all__ = ["MLP"]
 
 def MLP(
     sizes: Sequence[int],
-    activation: Any = "relu",
+    activation: str | LayerLike = "relu",
     *,
     dropout: float = 0.0,
-    kernel_init: Any = "glorot_uniform",
-    bias_init: Any = "zeros",
-    **settings: Any,
+    kernel_init: InitLike = "glorot_uniform",
+    bias_init: InitLike = "zeros",
+    **settings: Unpack[ModelSettings],
 ) -> Model:
     """A `Model` of dense layers, with an activation between them.
 
@@ -44,7 +45,7 @@ def MLP(
     >>> model = xn.MLP([784, 128, 10], optimizer=xn.SGD(0.1))
     """
     own = [name for name in signature(MLP).parameters if name != "settings"]
-    known = [name for name in signature(Model).parameters if name not in ("net", "input_shape")]
+    known = ModelSettings.__annotations__
     refuse_unknown("MLP", settings, [*own, *known], _hint(settings))
     sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
     if len(sizes) < 2:
@@ -62,7 +63,7 @@ def MLP(
     return Model(Sequential(*hidden), input_shape=sizes[0], **settings)
 
 
-def _hint(settings: dict[str, Any]) -> str:
+def _hint(settings: Mapping[str, object]) -> str:
     """Where the settings of the optimiser go."""
     rate = settings.get("learning_rate", settings.get("lr"))
     return "" if rate is None else f" Give it to the optimizer: optimizer=xpnet.Adam({rate!r})."

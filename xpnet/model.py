@@ -1,35 +1,51 @@
-"""`Model`: a network with a loss and an optimiser, ready to be trained and used."""
+"""`Model`: a network with a loss and an optimizer, ready to be trained and used."""
 
-from collections.abc import Callable, Sequence
-from math import isfinite
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import copy, deepcopy
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, Self
+from warnings import warn
 
 from xpnet.arguments import count
-from xpnet.base_model import BaseModel
+from xpnet.backends import Backend
 from xpnet.data.class_weight import with_class_weight
-from xpnet.data.conversion import result_like
-from xpnet.data.feed import feed
-from xpnet.engine.again import again
-from xpnet.engine.computation import Spec
+from xpnet.engine.batch_graph import BatchSpec
+from xpnet.engine.config import ModelConfig, check_names, check_sample_shape
+from xpnet.engine.engine import Engine
+from xpnet.engine.entry import (
+    accept,
+    accept_inputs,
+    accept_validation,
+    backend_for,
+    engine_for,
+)
+from xpnet.engine.network import Network
 from xpnet.engine.on_device import on_device
+from xpnet.engine.prediction import predict
 from xpnet.engine.programs import PlannedProgram
-from xpnet.errors import ArgumentError, DivergedError, GraphError
+from xpnet.engine.summary import summary
+from xpnet.errors import ArgumentError, GraphError
 from xpnet.graph import Plan
-from xpnet.lowering import limited
-from xpnet.optim import LBFGS
-from xpnet.saving import read_snapshot
-from xpnet.training.callbacks import Callbacks
-from xpnet.training.epoch import Epoch
+from xpnet.nn import LayerLike
+from xpnet.optim import Optimizer, get_optimizer
+from xpnet.saving.fit_state import resumed
+from xpnet.saving.model_file import save_model
+from xpnet.saving.pickling import get_state, restored
+from xpnet.saving.snapshots import read_snapshot
+from xpnet.training.eager import single_step
+from xpnet.training.evaluation import columns, evaluate
+from xpnet.training.fit import FitSettings, make_loop
 from xpnet.training.history import History
-from xpnet.training.lbfgs import Objective, run_lbfgs
-from xpnet.training.measure import batches, columns, measure, measure_programs
-from xpnet.training.progress import Progress
-from xpnet.training.run import Run
+from xpnet.typing import Array, Shape
 
 __all__ = ["Model"]
 
+_OWN = ("_config", "_engine", "_in_fit")  # made again from what a pickle holds
 
-class Model(BaseModel):
+
+class Model:
     """A network, a loss and an optimiser.
 
     Parameters
@@ -76,9 +92,176 @@ class Model(BaseModel):
     >>> history = model.fit(X, y, epochs=30)
     >>> model.evaluate(X_test, y_test)["accuracy"] > 0.9
     True
+
+    Attributes
+    ----------
+    preprocessing : dict or None
+        What was saved with the model about its data; see `save`.
     """
 
     chunk = 1024  # samples at a time where no batch size is given: few enough to stay in cache
+
+    def __init__(
+        self,
+        net: LayerLike,
+        loss: Any = "softmax_cross_entropy",
+        optimizer: str | Optimizer = "adam",
+        *,
+        metrics: Sequence[Any] | None = None,
+        backend: Any = None,
+        dtype: Any = "float32",
+        seed: int = 0,
+        input_shape: int | Shape | None = None,
+        check_finite: bool = True,
+        frozen: Sequence[str] = (),
+        precision: str = "float32",
+    ) -> None:
+        self._config = ModelConfig.of(
+            net,
+            loss,
+            optimizer,
+            metrics=metrics,
+            backend=backend,
+            dtype=dtype,
+            seed=seed,
+            input_shape=input_shape,
+            check_finite=check_finite,
+            frozen=frozen,
+            precision=precision,
+        )
+        self._engine: Engine | None = None
+        self._in_fit = False
+        self.preprocessing: dict[str, Any] | None = None
+
+    @classmethod
+    def _of(
+        cls, config: ModelConfig, engine: Engine | None, preprocessing: dict[str, Any] | None
+    ) -> Self:
+        """A model that was asked to be this, and is at work already."""
+        model = object.__new__(cls)
+        model._config, model._engine, model._in_fit = config, engine, False
+        model.preprocessing = preprocessing
+        return model
+
+    # --- what it is ---------------------------------------------------------------------------
+
+    @property
+    def config(self) -> ModelConfig:
+        """What the model was asked to be."""
+        return self._config
+
+    @property
+    def built(self) -> bool:
+        """Whether the parameters exist."""
+        return self._engine is not None
+
+    @property
+    def backend(self) -> Backend | None:
+        """Where the model computes; None while it is open."""
+        return self._config.backend if self._engine is None else self._engine.backend
+
+    @property
+    def dtype(self) -> str:
+        """Type of the parameters: ``"float32"`` or ``"float64"``."""
+        return self._config.dtype
+
+    @property
+    def precision(self) -> str:
+        """How the operands of matrix products are rounded."""
+        return self._config.precision
+
+    @property
+    def seed(self) -> int:
+        """The seed that the model was made with."""
+        return self._config.seed
+
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """Names of the layers and parameters that are not trained."""
+        return self._config.frozen
+
+    @property
+    def epoch(self) -> int:
+        """Epochs trained so far, by which schedules and shuffles go; may be assigned."""
+        return 0 if self._engine is None else self._engine.state.epoch
+
+    @epoch.setter
+    def epoch(self, value: int) -> None:
+        self.engine.state.epoch = count("epoch", value, 0)
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer; one that is assigned starts with empty state."""
+        return self._config.optimizer
+
+    @optimizer.setter
+    def optimizer(self, value: str | Optimizer) -> None:
+        optimizer = get_optimizer(value)
+        if optimizer.whole_batch:
+            self._refuse_while_fitting("L-BFGS cannot take over")
+        self._exchange(optimizer)
+
+    @on_device
+    def _exchange(self, optimizer: Optimizer) -> None:
+        if self._engine is not None:
+            self._engine.set_optimizer(optimizer)
+        self._config = replace(self._config, optimizer=optimizer)
+
+    # --- building -----------------------------------------------------------------------------
+
+    @property
+    def engine(self) -> Engine:
+        """The network at work, with all that training changes; built if the shape is known."""
+        if self._engine is None:
+            self.build()
+        assert self._engine is not None
+        return self._engine
+
+    @property
+    def network(self) -> Network:
+        """What is known of the network: its graph, shapes and parameters' names."""
+        return self.engine.network
+
+    @on_device
+    def build(self, input_shape: int | Shape | None = None) -> Self:
+        """Create the parameters for samples of this shape; data do so by themselves.
+
+        Raises
+        ------
+        ArgumentError
+            If the shape is not known.
+        ShapeError
+            If it is not the shape that the model was made or built for.
+        """
+        config, engine = self._config, self._engine
+        known = config.input_shape if engine is None else engine.network.features
+        shape = check_sample_shape(input_shape) or known
+        if shape is None:
+            raise ArgumentError(
+                "the shape of one sample is not known yet: train first, or call "
+                "model.build((n_features,))."
+            )
+        self._engine = engine_for(config, engine, backend_for(config, engine), shape)
+        return self
+
+    @contextmanager
+    def _fitting(self, engine: Engine) -> Iterator[None]:
+        """A fit: the engine becomes the model's, and what would pull it away is refused."""
+        self._refuse_while_fitting("a second fit cannot begin")
+        self._engine, self._in_fit = engine, True
+        try:
+            yield
+        finally:
+            self._in_fit = False
+
+    def _refuse_while_fitting(self, what: str) -> None:
+        if self._in_fit:
+            raise ArgumentError(
+                f"{what} while a fit of this model runs: return True from the callback, so that "
+                "the fit ends, and do it then."
+            )
+
+    # --- training -----------------------------------------------------------------------------
 
     @on_device
     def fit(
@@ -95,6 +278,8 @@ class Model(BaseModel):
         verbose: Any = "auto",
         shuffle: bool | Callable[[int], Any] = True,
         resume_from: Any = None,
+        accumulate: int = 1,
+        steps_per_execution: int | None = None,
         steps_per_graph: int | None = None,
     ) -> History:
         """Train on the data for some epochs; a second call goes on from the first.
@@ -126,7 +311,11 @@ class Model(BaseModel):
             The fit that it is of goes on, up to `epochs` counted from its own beginning, with the
             same bits as if it had never stopped; give it the same data and settings. A folder
             without any begins anew.
-        steps_per_graph : int, optional
+        accumulate : int, default 1
+            Batches of a step: their gradients are added up, so that a step is that of one batch of
+            ``accumulate * batch_size`` samples, in the memory of one of `batch_size`. Batch
+            normalization still sees single batches.
+        steps_per_execution : int, optional
             On a GPU: how many steps are launched at once, as one CUDA graph; 0 for none, which
             launches every operation by itself. By default many if they are small. The results
             have the same bits. Where steps cannot be captured (a callback looks at every one, the
@@ -148,33 +337,32 @@ class Model(BaseModel):
         DeviceMemoryError
             If the GPU has no room; see the message for what to change.
         """
-        epochs, batch_size = count("epochs", epochs), count("batch_size", batch_size)
-        graph = steps_per_graph
-        per_graph = None if graph is None else count("steps_per_graph", graph, 0)
-        listeners, progress = Callbacks(callbacks), Progress(verbose)
-        network, data = self._setup.admit(X, y, sample_weight)
-        data = with_class_weight(network, data, class_weight)
-        validation = self._setup.admit_validation(network, validation_data)
-        if validation is not None:
-            measure_programs(network, validation, self.chunk)
-        recorded = columns(network, validation is not None)
+        if steps_per_graph is not None:
+            steps_per_execution = _renamed(steps_per_graph)
+        settings = FitSettings.of(
+            epochs=epochs,
+            batch_size=batch_size,
+            accumulate=accumulate,
+            steps_per_execution=steps_per_execution,
+            shuffle=shuffle,
+            callbacks=callbacks,
+            verbose=verbose,
+        )
+        engine, data = accept(self._config, self._engine, X, y, sample_weight)
+        network = engine.network
+        data = with_class_weight(network.loss, network.output_shape, data, class_weight)
+        validation = accept_validation(self._config, engine, validation_data)
         snapshot = None if resume_from is None else read_snapshot(resume_from)
-        if isinstance(self._optimizer, LBFGS):
-            if snapshot is not None:
-                raise ArgumentError("a fit by L-BFGS cannot be resumed: SciPy keeps its state.")
-            listeners.check(recorded)
-            objective = Objective(network, data, self._optimizer)
-            with self._fitting(network) as trainer:
-                return run_lbfgs(self, trainer, objective, epochs, validation, listeners, progress)
-        listeners.check((*recorded, "learning_rate"))
-        epoch = Epoch(network, data, batch_size, shuffle)
-        with self._fitting(network) as trainer:
-            epoch.capture(trainer, listeners, per_graph)
-            run = Run(self, trainer, epoch, epochs, validation, listeners, progress)
-            return run.run(snapshot)
+        settings.callbacks.check(
+            (*columns(network, validation is not None), *settings.columns(engine))
+        )
+        loop = make_loop(self, engine, data, validation, self.chunk, settings)
+        resume = None if snapshot is None else resumed(engine, loop.context, snapshot)
+        with self._fitting(engine):
+            return loop.run(snapshot, resume)
 
     @on_device
-    def train_on_batch(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def train_on_batch(self, X: Any, y: Any, sample_weight: Any = None) -> Array:
         """Make one step on one batch (not with `LBFGS`, which needs all samples at once).
 
         Schedules follow `epoch`, which only `fit` advances; a loop of one's own may assign it.
@@ -190,34 +378,19 @@ class Model(BaseModel):
         DivergedError
             If the loss is NaN or infinite; the step is then not made. Not on a GPU.
         """
-        network, data = self._setup.admit(X, y, sample_weight, wait=False)
-        if isinstance(self._optimizer, LBFGS):
+        engine, data = accept(self._config, self._engine, X, y, sample_weight, wait=False)
+        if self.optimizer.whole_batch:
             raise ArgumentError(
                 "L-BFGS needs all samples at once: use model.fit, or another optimizer for steps "
                 "on single batches."
             )
-        program = network.program(data.spec("train", data.rows))
-        trainer = self._settle(network)
-        rate = trainer.rate()
-        backend = network.backend
-        with network.lock, backend.quiet(), limited(backend, program.operations):
-            program.load(data.arrays, slice(None))
-            trainer.run(program)
-            loss = network.backend.copy(program.results[0:1])
-            if network.backend.synchronous and not isfinite(float(loss[0])):
-                step = trainer.step + 1
-                raise DivergedError(
-                    f"the loss became {float(loss[0])} in step {step}, counted over the model's "
-                    f"life. The step was not made. {network.loss.advice}, or go back to an earlier "
-                    "state_dict().",
-                    trainer.epoch + 1,
-                    step,
-                )
-            trainer.apply(program, rate)
-        return network.backend.xp.reshape(loss, ())
+        self._engine = engine
+        return single_step(engine, data)
+
+    # --- using --------------------------------------------------------------------------------
 
     @on_device
-    def predict(self, X: Any, batch_size: int | None = None) -> Any:
+    def predict(self, X: Any, batch_size: int | None = None) -> Array:
         """The network's output for each sample.
 
         Parameters
@@ -231,27 +404,12 @@ class Model(BaseModel):
         array of shape (n, ...)
             In the library of `X`. For a classifier these are logits: the class is their argmax.
         """
-        known = None if self._setup.network is None else self._setup.network.again
+        known = None if self._engine is None else self._engine.programs.cached
         if known is not None and batch_size is None and known.takes(X):
             return known(X)
         size = self.chunk if batch_size is None else count("batch_size", batch_size)
-        network, place, x = self._setup.admit_inputs(X)
-        self._settle(network)
-        backend, parts = network.backend, batches(x.shape[0], size)
-        keep = backend.copy if place.name == backend.name else backend.to_numpy
-        source, found = feed(network, place, [x], parts), []
-        source.begin()
-        programs = [network.program(Spec("predict", p.stop - p.start)) for p in parts]
-        with limited(backend, programs[0].operations):
-            for i, program in enumerate(programs):
-                with network.lock, backend.quiet():
-                    source.load(program, i)
-                    program.run()
-                    found.append(keep(program.output()))
-        if len(found) > 1:
-            return result_like(place.xp.concat(found), place, X)
-        network.again = again(network, programs[0], place, X, x, self._setup.check_finite)
-        return result_like(found[0], place, X)
+        self._engine, data = accept_inputs(self._config, self._engine, X)
+        return predict(self._engine, data, size, X, self._config.check_finite)
 
     @on_device
     def evaluate(
@@ -259,9 +417,8 @@ class Model(BaseModel):
     ) -> dict[str, float]:
         """Loss and metrics of the data, each averaged over the samples."""
         size = self.chunk if batch_size is None else count("batch_size", batch_size)
-        network, data = self._setup.admit(X, y, sample_weight)
-        self._settle(network)
-        return measure(network, data, size)
+        self._engine, data = accept(self._config, self._engine, X, y, sample_weight)
+        return evaluate(self._engine, data, size)
 
     @on_device
     def plan(self, X: Any, y: Any, sample_weight: Any = None) -> Plan:
@@ -272,12 +429,246 @@ class Model(BaseModel):
         GraphError
             If the backend has no functions with ``out=``, so that its steps are interpreted.
         """
-        network, data = self._setup.admit(X, y, sample_weight)
-        program = network.program(data.spec("train", data.rows))
+        engine, data = accept(self._config, self._engine, X, y, sample_weight)
+        program = engine.programs.get(BatchSpec.of("train", data.rows, data))
         if not isinstance(program, PlannedProgram):
             raise GraphError(
-                f"steps on {network.backend.name} are interpreted, so there is no plan; "
+                f"steps on {engine.backend.name} are interpreted, so there is no plan; "
                 "NumPy and CuPy have plans."
             )
-        self._settle(network)
+        self._engine = engine
         return program.plan
+
+    def summary(self) -> str:
+        """The layers with their output shapes and numbers of parameters, as a table."""
+        return summary(self.engine)
+
+    # --- state --------------------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> Mapping[str, Array]:
+        """Each parameter by its dotted name.
+
+        On NumPy and CuPy these are live views: ``model.parameters[name][...] = array`` changes the
+        model. On other libraries they are the values of the moment. To set all, use
+        `load_state_dict`.
+        """
+        return MappingProxyType(self.engine.views(self.engine.state.params))
+
+    @property
+    def gradients(self) -> Mapping[str, Array]:
+        """The gradient of each trained parameter by its dotted name, of the last batch.
+
+        Read them in `Callback.on_gradient`: the update overwrites them.
+        """
+        return MappingProxyType(self.engine.views(self.engine.state.gradient))
+
+    @property
+    @on_device
+    def batch_loss(self) -> Array:
+        """The loss of the last training batch before its step, a 0-d array; None before the first.
+
+        Reading its value waits for a GPU.
+        """
+        engine = self._engine
+        if engine is None or engine.state.results is None:
+            return None
+        return engine.backend.copy(engine.state.results[0, ...])
+
+    @on_device
+    def state_dict(self) -> dict[str, Array]:
+        """Copies of the parameters by name, in the model's library."""
+        backend = self.engine.backend
+        return {name: backend.copy(view) for name, view in self.parameters.items()}
+
+    @on_device
+    def load_state_dict(self, state: Mapping[str, Any], only: Sequence[str] | None = None) -> None:
+        """Set the parameters from arrays by name; the optimiser starts again.
+
+        Parameters
+        ----------
+        state : mapping of str to array
+            What `state_dict` returned, of this model or of one with the same layers.
+        only : sequence of str, optional
+            Names of layers (``"layers.0"``) or parameters: these alone are taken from `state`,
+            the others stay. So a new head is put on trained layers.
+
+        Raises
+        ------
+        ShapeError, DTypeError, DataError
+            If names, shapes or types do not fit, or there are NaN or infinite numbers; the model
+            is then unchanged.
+        """
+        if not isinstance(state, Mapping):
+            raise ArgumentError(
+                "load_state_dict expects a dict of arrays by name, as state_dict() returns it; got "
+                f"{type(state).__name__}."
+            )
+        self.engine.load(state, None if only is None else check_names(only))
+
+    @on_device
+    def save(
+        self,
+        path: Any,
+        *,
+        optimizer_state: bool = False,
+        preprocessing: dict[str, Any] | None = None,
+    ) -> None:
+        """Write the model into one safetensors file, from which `xpnet.load` makes it again.
+
+        The file holds the parameters by their dotted names, and as JSON the network, the loss, the
+        optimizer and the settings; ``docs/format.md`` describes it. It is written beside its place
+        and then renamed, so that the old file or the new one is there whatever happens.
+
+        Parameters
+        ----------
+        path : str or path
+            A file that is there already is replaced.
+        optimizer_state : bool, default False
+            Whether the optimizer's vectors are kept too, so that training goes on from the file
+            with the same bits; with Adam they are twice as large as the parameters.
+        preprocessing : dict, optional
+            What is to be done to data before the model sees them (means, scales, names of
+            classes): text, finite numbers, lists and dicts. It comes back as
+            ``model.preprocessing``, which is also the default.
+
+        Raises
+        ------
+        ArgumentError
+            If the shape of a sample is not known yet, or the model has a part that is not
+            registered; see `xpnet.register`.
+        DataError
+            If a parameter is NaN or infinite.
+        FormatError
+            If the file cannot be written; what was there before is as it was.
+        """
+        kept = self.preprocessing if preprocessing is None else preprocessing
+        save_model(self._config, self.engine, path, optimizer_state, kept)
+
+    def freeze(self, *names: str) -> None:
+        """Let these layers or parameters keep their values from now on.
+
+        A frozen `BatchNorm` normalises by its running statistics, which then stay. The optimiser
+        starts again, since its vectors cover the trained parameters alone.
+
+        Parameters
+        ----------
+        *names : str
+            Dotted names, such as ``"layers.0"`` or ``"layers.0.weight"``.
+
+        Raises
+        ------
+        ArgumentError
+            If none is named, there is no such layer or parameter (found when the model is built),
+            or a fit runs.
+        GraphError
+            If nothing would be left to train.
+        """
+        if not names:
+            raise ArgumentError(
+                "freeze expects the names of layers or parameters, such as "
+                "model.freeze('layers.0'); model.summary() shows those of the layers."
+            )
+        self._set_frozen((*self.frozen, *(n for n in check_names(names) if n not in self.frozen)))
+
+    def unfreeze(self, *names: str) -> None:
+        """Train these layers or parameters again, all of them if none is named.
+
+        Raises
+        ------
+        ArgumentError
+            If a name is not among `frozen`.
+        """
+        for name in check_names(names):
+            if name not in self.frozen:
+                raise ArgumentError(
+                    f"{name!r} is not frozen; frozen: {', '.join(self.frozen) or 'nothing'}."
+                )
+        self._set_frozen(tuple(n for n in self.frozen if names and n not in names))
+
+    @on_device
+    def _set_frozen(self, names: tuple[str, ...]) -> None:
+        self._refuse_while_fitting("layers cannot be frozen or unfrozen")
+        config = replace(self._config, frozen=names)
+        if self._engine is not None:
+            self._engine = self._engine.retraced(Network.of(config, self.network.features))
+        self._config = config
+
+    @on_device
+    def averaged(self) -> Self:
+        """An independent model with the running average of the parameters.
+
+        The optimizer keeps it when it is made with ``average_decay``, such as
+        ``xpnet.Adam(average_decay=0.99)``; this model goes on unchanged. State, such as running
+        means, is that of the moment.
+
+        Raises
+        ------
+        ArgumentError
+            If the optimizer keeps no average.
+        """
+        average, twin = self.engine.update.average(), deepcopy(self)
+        engine = twin.engine
+        rest = engine.state.params[engine.network.table.trainable :]
+        engine.state.set_params(engine.backend, engine.backend.xp.concat([average, rest]))
+        return twin
+
+    @on_device
+    def __deepcopy__(self, memo: Any) -> Self:
+        """An independent model with the same parameters and optimizer state."""
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self))
+        optimizer = copy(self.optimizer)
+        twin._config, twin._in_fit = replace(self._config, optimizer=optimizer), False
+        if self._engine is not None:
+            twin._engine = self._engine.copy(optimizer)
+        return twin
+
+    @on_device
+    def __getstate__(self) -> dict[str, Any]:
+        """Settings, parameters and the optimizer's state, on the host."""
+        others = {name: value for name, value in vars(self).items() if name not in _OWN}
+        return get_state(self._config, self._engine, others)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state["others"])
+        self._config, self._engine = restored(state)
+        self._in_fit = False
+
+    def __repr__(self) -> str:
+        config = self._config
+        where = self.backend.name if self.backend else "backend open"
+        if config.precision != "float32":
+            where += f", precision={config.precision!r}"
+        made = f"{config.net!r}, loss={config.loss.name!r}, {self.optimizer!r}"
+        return f"{type(self).__name__}({made}, {where})"
+
+    # --- names of the version before ----------------------------------------------------------
+
+    @property
+    def updater(self) -> Any:
+        """Deprecated: see `engine`, whose ``state`` has ``slots`` and ``updates``."""
+        warn(
+            "model.updater goes with the next version: model.engine.state has the optimizer's "
+            "vectors (slots) and its number of steps (updates).",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return _Updater(self.engine)
+
+
+class _Updater:
+    """What `Model.updater` was."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.slots, self.step = engine.state.slots, engine.state.updates
+        self.average = engine.update.average
+
+
+def _renamed(steps_per_graph: int) -> int:
+    warn(
+        "steps_per_graph is now steps_per_execution; the old name goes with the next version.",
+        DeprecationWarning,
+        stacklevel=4,
+    )
+    return count("steps_per_execution", steps_per_graph, 0)

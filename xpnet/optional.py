@@ -16,9 +16,9 @@ def require(module: str, extra: str | None, purpose: str) -> ModuleType:
     module : str
         Name of the module, such as ``"matplotlib.pyplot"``.
     extra : str or None
-        The extra that brings it, such as ``"plot"``; None where the package is installed by itself.
+        The extra that installs it, such as ``"plot"``; None for a package that belongs to no extra.
     purpose : str
-        What it is needed for; it opens the error message.
+        What it is needed for; the error message starts with it.
 
     Raises
     ------

@@ -1,14 +1,82 @@
-"""Names for what the rest is written against: a library of arrays, and a shape."""
+"""Names of types: what an array is, what is taken for one, and the settings that have few values.
+
+A type checker and an editor read them; at run time they say nothing and check nothing.
+"""
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from os import PathLike
+from typing import Any, Literal, Protocol, TypeAlias
 
-__all__ = ["Namespace", "Shape", "size_of"]
+__all__ = [
+    "Array",
+    "ArrayLike",
+    "BackendName",
+    "DType",
+    "DTypeLike",
+    "DTypeName",
+    "FilePath",
+    "Namespace",
+    "Precision",
+    "Shape",
+    "SupportsArray",
+    "TypedArray",
+    "size_of",
+]
 
 Namespace: TypeAlias = Any
 """A module that follows the Python Array API standard (numpy, cupy, torch's wrapper, ...)."""
 
+Array: TypeAlias = Any
+"""An array of some library: the one that was given, so no single type has all its methods."""
+
 Shape: TypeAlias = tuple[int, ...]
+
+FilePath: TypeAlias = str | PathLike[str]
+
+DTypeName: TypeAlias = Literal["float32", "float64"]
+"""The types that networks can be trained in."""
+
+Precision: TypeAlias = Literal["float32", "tf32", "bfloat16", "float16"]
+"""How the operands of matrix products are rounded on a GPU."""
+
+BackendName: TypeAlias = Literal["numpy", "cupy", "auto"]
+"""The backends that have a name; ``"cupy:1"`` is the second GPU."""
+
+
+class DType(Protocol):
+    """A data type of some library, such as ``numpy.dtype("float32")`` or ``torch.float32``."""
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one number."""
+
+    def __hash__(self) -> int: ...
+
+
+DTypeLike: TypeAlias = DTypeName | DType | type
+"""A name, or a library's own type of that name, such as ``numpy.float32``."""
+
+
+class TypedArray(Protocol):
+    """What every library's arrays have, and symbolic values too."""
+
+    @property
+    def shape(self) -> Shape:
+        """The lengths of its axes."""
+
+    @property
+    def dtype(self) -> Any:
+        """The type of its numbers."""
+
+
+class SupportsArray(Protocol):
+    """What NumPy can read, such as a table of pandas."""
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+ArrayLike: TypeAlias = TypedArray | SupportsArray | Sequence[Any] | float
+"""An array of any library, or what one is made of: lists, tables, numbers."""
 
 
 def size_of(shape: Sequence[int]) -> int:

@@ -1,4 +1,4 @@
-"""What the command lines of the benchmarks refuse, before anything is measured."""
+"""Checks of command-line arguments, made before anything is measured."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def written(text: str) -> str:
 
 
 def picture(text: str) -> str:
-    """A file that can be written, whose name says a format that matplotlib knows."""
+    """A file that can be written, whose name ends in a format that matplotlib knows."""
     try:
         from matplotlib.backend_bases import FigureCanvasBase
     except ImportError as error:
-        raise argparse.ArgumentTypeError("pictures need matplotlib: pip install it") from error
+        raise argparse.ArgumentTypeError("pictures need matplotlib; install it with pip") from error
     if Path(text).suffix.lower()[1:] not in FigureCanvasBase.get_supported_filetypes():
         raise argparse.ArgumentTypeError(f"{text}: the name must end in .png, .pdf or .svg")
     return written(text)
@@ -39,10 +39,10 @@ def picture(text: str) -> str:
 def known(
     parser: argparse.ArgumentParser, flag: str, given: Iterable[str], names: Iterable[str]
 ) -> None:
-    """Refuse what is the beginning of none of the names."""
+    """Refuse a prefix that matches none of the names."""
     names = list(names)
     wrong = [text for text in given if not any(name.startswith(text) for name in names)]
     if wrong:
         parser.error(
-            f"{flag}: no name begins with {', '.join(wrong)}; they are: {'; '.join(names)}"
+            f"{flag}: no name starts with {', '.join(wrong)}; the names are: {'; '.join(names)}"
         )

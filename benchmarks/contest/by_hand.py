@@ -11,7 +11,7 @@ from contest.task import BETA1, BETA2, EPSILON, MOMENTUM, Stepper, Task
 
 
 class ByHand(Stepper):
-    """Forward, backward and update from a textbook: fresh arrays, one rule a parameter."""
+    """Forward, backward and update as in a textbook: new arrays, one update per parameter."""
 
     def __init__(self, task: Task) -> None:
         self._task, self._turns = task, task.turns()
@@ -27,7 +27,7 @@ class ByHand(Stepper):
         self._count += 1
         update = getattr(self, f"_{self._task.optimizer.lower()}")
         for i, g in enumerate(grads):
-            update(i, g, np.float32(self._task.rate))
+            update(i, g, np.float32(self._task.learning_rate))
         return loss
 
     def _gradients(self, x: Any, t: Any) -> tuple[Any, list[Any]]:
@@ -51,22 +51,22 @@ class ByHand(Stepper):
                 g = (g @ weights[layer].T) * (seen[layer] > 0)
         return loss, grads
 
-    def _sgd(self, i: int, g: Any, rate: Any) -> None:
-        self._params[i] -= rate * g
+    def _sgd(self, i: int, g: Any, learning_rate: Any) -> None:
+        self._params[i] -= learning_rate * g
 
-    def _momentum(self, i: int, g: Any, rate: Any) -> None:
+    def _momentum(self, i: int, g: Any, learning_rate: Any) -> None:
         self._m[i] *= np.float32(MOMENTUM)
         self._m[i] += g
-        self._params[i] -= rate * self._m[i]
+        self._params[i] -= learning_rate * self._m[i]
 
-    def _adam(self, i: int, g: Any, rate: Any) -> None:
+    def _adam(self, i: int, g: Any, learning_rate: Any) -> None:
         m, v = self._m[i], self._v[i]
         m += np.float32(1 - BETA1) * (g - m)
         v += np.float32(1 - BETA2) * (g * g - v)
         first, second = 1 - BETA1**self._count, 1 - BETA2**self._count
         root = np.sqrt(v / np.float32(second))
         root += np.float32(EPSILON)
-        self._params[i] -= np.float32(rate / first) * m / root
+        self._params[i] -= np.float32(learning_rate / first) * m / root
 
 
 def predictor(task: Task, X: Any) -> Callable[[], Any]:
@@ -83,7 +83,7 @@ def predictor(task: Task, X: Any) -> Callable[[], Any]:
 
 
 def bare_products(task: Task, X: Any) -> Callable[[], Any]:
-    """The matrix products of a prediction alone, into memory that is there: its floor."""
+    """Only the matrix products of a prediction, into existing memory: its floor."""
     memory = [np.empty((len(X), w.shape[1]), w.dtype) for w, _ in task.layers]
 
     def run() -> Any:

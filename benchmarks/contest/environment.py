@@ -1,4 +1,4 @@
-"""How many threads a process may have: told to every library, and made sure of by the cores."""
+"""The number of threads of a process: set for every library, and enforced by the cores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NAMES = "OPENBLAS_NUM_THREADS MKL_NUM_THREADS OMP_NUM_THREADS VECLIB_MAXIMUM_TH
 
 
 def environment(threads: int) -> dict[str, str]:
-    """The variables for a process with this many threads, which finds these modules."""
+    """Environment variables for a process with this many threads that can import these modules."""
     here = str(Path(__file__).parents[1])
     path = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
     numbers = dict.fromkeys(_NAMES, str(threads))
@@ -19,15 +19,15 @@ def environment(threads: int) -> dict[str, str]:
 
 
 def confine(threads: int) -> bool:
-    """Leave this process as many cores as it may have threads, where the system can.
+    """Confine this process to as many cores as it has threads, if the system can.
 
-    XLA makes as many threads as there are cores whatever its flags say; by this, and by nothing
-    else, "one thread" means the same for all.
+    XLA starts as many threads as there are cores, whatever its flags say. Only with this limit does
+    "one thread" mean the same for all libraries.
     """
     if not hasattr(os, "sched_setaffinity"):
         return False
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores[-threads:])
     if "torch" in sys.modules:
-        raise RuntimeError("confine a process before it imports what makes threads")
+        raise RuntimeError("confine a process before it imports libraries that start threads")
     return True

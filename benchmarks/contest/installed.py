@@ -1,4 +1,4 @@
-"""How much disk a library takes, with everything that it needs."""
+"""The disk space of a library, including all its dependencies."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ LIBRARIES = {
     "scikit-learn": ["scikit-learn"],
     "torch": ["torch"],
     "jax": ["jax"],
-    "skorch": ["skorch", "torch"],  # it leaves the choice of PyTorch to its user
+    "skorch": ["skorch", "torch"],  # it does not require PyTorch itself
 }
 
 
 def sizes() -> dict[str, dict[str, Any]]:
-    """MB of each library that is installed, and of how many distributions it consists."""
+    """The size of each installed library in MB, and its number of distributions."""
     found: dict[str, dict[str, Any]] = {}
     for name, roots in LIBRARIES.items():
         try:
@@ -32,7 +32,7 @@ def sizes() -> dict[str, dict[str, Any]]:
 
 
 def closure(wanted: list[str]) -> dict[str, int]:
-    """Bytes of each distribution that these requirements bring, by its name."""
+    """The size in bytes of each distribution that these requirements install, by name."""
     from packaging.requirements import Requirement
 
     found: dict[str, int] = {}
@@ -57,7 +57,7 @@ def closure(wanted: list[str]) -> dict[str, int]:
 
 
 def _contents(name: str) -> tuple[int, list[str]]:
-    """Bytes of a distribution's files, and what it requires."""
+    """The size of a distribution's files in bytes, and its requirements."""
     if name == "xpnet":
         return _ours()
     found = distribution(name)
@@ -66,7 +66,7 @@ def _contents(name: str) -> tuple[int, list[str]]:
 
 
 def _ours() -> tuple[int, list[str]]:
-    """The same of xpnet from its checkout, where it need not be installed."""
+    """The same for xpnet's checkout, which need not be installed."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"].items()
     optional = [_for_extra(need, extra) for extra, needs in extras for need in needs]
@@ -75,7 +75,7 @@ def _ours() -> tuple[int, list[str]]:
 
 
 def _for_extra(need: str, extra: str) -> str:
-    """A requirement as a distribution's metadata states that of an extra."""
+    """A requirement in the form that metadata use for an extra."""
     name, _, marker = need.partition(";")
     condition = f"({marker.strip()}) and " if marker else ""
     return f"{name.strip()} ; {condition}extra == '{extra}'"

@@ -1,4 +1,4 @@
-"""xpnet: single steps as `fit` makes them, whole epochs by `fit`, predictions; in its variants."""
+"""xpnet's variants: single steps as in `fit`, whole epochs by `fit`, predictions."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from xpnet.backends.cpu import NumpyBackend
 
 @dataclass(frozen=True)
 class Variant:
-    """What is installed beside xpnet, and used: compiled loops, another BLAS.
+    """The optional packages that xpnet uses: compiled loops, another BLAS.
 
-    ``XPNET_BLAS`` is read when calls are compiled, so each call of a variant that may compile is
-    made with its `settings`.
+    ``XPNET_BLAS`` is read when calls are compiled. So each call that may compile runs within the
+    variant's `settings`.
     """
 
     compiles: bool
@@ -44,7 +44,7 @@ class Variant:
 
 
 def variants() -> dict[str, Variant]:
-    """Each variant by name; those whose packages are missing are left out."""
+    """The variants by name; variants with missing packages are left out."""
     found = {"xpnet": Variant(compiles=False)}
     if _installed("llvmlite"):
         found["xpnet[fast]"] = Variant(compiles=True)
@@ -54,7 +54,7 @@ def variants() -> dict[str, Variant]:
 
 
 def best_variant() -> Variant:
-    """The last of them."""
+    """The last variant."""
     return list(variants().values())[-1]
 
 
@@ -79,7 +79,7 @@ def model_of(task: Task, variant: Variant, metrics: Any) -> Any:
 
 
 class Step(Stepper):
-    """Single steps; without a metric, as the other libraries' loops have none, or with it."""
+    """Single steps; by default without a metric, as in the other libraries' loops."""
 
     def __init__(self, task: Task, variant: Variant, metrics: Any = ()) -> None:
         rows = task.batches * task.batch
@@ -112,7 +112,7 @@ class TrainOnBatch(Stepper):
 
 
 class Fit:
-    """An epoch by `Model.fit`: the steps, and all that it checks and records."""
+    """An epoch by `Model.fit`: the steps, with all its checks and records."""
 
     def __init__(self, task: Task, variant: Variant, metrics: Any = ()) -> None:
         self._task, self._variant, self.steps = task, variant, task.batches
@@ -136,7 +136,7 @@ class Fit:
 
 
 class Best(Fit):
-    """The quickest variant that is installed."""
+    """The fastest installed variant."""
 
     def __init__(self, task: Task) -> None:
         super().__init__(task, best_variant())

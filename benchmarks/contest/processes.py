@@ -1,11 +1,11 @@
-"""What only fresh processes show: import, memory of a training, time from start to a model.
+"""Measurements that need a new process: import, memory of training, time from start to a model.
 
     python -m contest.processes memory NAME FILE
     python -m contest.processes train NAME FILE
     python -m contest.processes first VARIANT FILE
 
-do one task, which is in FILE, with one library, and import nothing else. `measure` starts them by
-turns and reads their answer, a JSON object.
+Each command does the task in FILE with one library, and imports nothing else. `measure` starts them
+in turn and reads their answers, which are JSON objects.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from contest.task import Absent, Task
 
 MODULES = {
     "numpy": "numpy",
-    "xpnet": "xpnet",
+    "xpnet": "xpnet.model",  # the package alone loads nothing
     "scikit-learn": "sklearn.neural_network",
     "torch": "torch",
     "jax": "jax",
@@ -41,7 +41,7 @@ PLAYERS = {
     "jax": ("with_jax", "Jax"),
     "skorch": ("with_torch", "Skorch"),
 }
-EPOCHS, GOOD = 60, 0.1  # of the digits, and the loss of the training data that must be reached
+EPOCHS, GOOD = 60, 0.1  # of the digits, and the training loss that must be reached
 _IMPORT = "from time import perf_counter as t; s = t(); import numpy, {}; print(1e3 * (t() - s))"
 
 
@@ -52,17 +52,19 @@ def player(name: str, task: Task) -> Any:
 
 
 def epochs(made: Any, task: Task, count: int) -> None:
-    """Make all steps of some epochs, and wait for them."""
+    """Make all steps of the epochs, and wait for them."""
     for _ in range(count * task.batches // made.steps):
         made.run()
     made.finish()
 
 
 def memory(name: str, task: Task) -> float:
-    """MiB that an epoch takes at its most, beyond the data and the library itself."""
-    epochs(player(name, _tiny(task)), _tiny(task), 1)  # loads what is loaded when it is used
+    """The peak memory of an epoch in MiB, without the data and the library itself."""
+    epochs(
+        player(name, _tiny(task)), _tiny(task), 1
+    )  # loads modules that are imported on first use
     before = _resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    Path("/proc/self/clear_refs").write_text("5")  # reset the peak
     epochs(player(name, task), task, 1)
     return (_resident("VmHWM") - before) / 1024
 
@@ -75,7 +77,7 @@ def _tiny(task: Task) -> Task:
 
 
 def _resident(name: str) -> float:
-    """KiB, from the kernel's account of this process."""
+    """A memory figure of this process in KiB, from the kernel."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return float(next(line for line in lines if line.startswith(name)).split()[1])
 
@@ -88,10 +90,11 @@ def train(name: str, task: Task) -> float:
 
 
 def first(variant: str, task: Task) -> float:
-    """Milliseconds in which a variant of xpnet makes a model, compiles it, and makes a step."""
+    """Milliseconds that a variant of xpnet takes to make a model, compile it, and make a step."""
     from contest import ours
 
     settings = ours.variants()[variant]
+    import_module(MODULES["xpnet"])  # is not what is timed here
     start = perf_counter()
     ours.Step(task, settings).step()
     return 1e3 * (perf_counter() - start)
@@ -101,7 +104,7 @@ def first(variant: str, task: Task) -> float:
 
 
 def _ask(threads: int, *arguments: str) -> tuple[float, float]:
-    """The answer of a fresh interpreter, and its seconds from start to end."""
+    """The answer of a new interpreter, and its total time in seconds."""
     start = perf_counter()
     done = subprocess.run(
         [sys.executable, *arguments],
@@ -117,8 +120,8 @@ def _ask(threads: int, *arguments: str) -> tuple[float, float]:
 
 
 def _reason(stderr: str) -> str:
-    """The last line of what a process complained of; shorter if it lacks the library itself."""
-    last = (stderr.strip().splitlines() or ["it failed and said nothing"])[-1]
+    """The last line of a process's errors; shorter if the library itself is missing."""
+    last = (stderr.strip().splitlines() or ["it failed without a message"])[-1]
     missing = re.fullmatch(r"ModuleNotFoundError: No module named '(\w+)[\w.]*'", last)
     libraries = {module.partition(".")[0] for module in MODULES.values()}
     return "not installed" if missing and missing[1] in libraries else last
@@ -127,10 +130,10 @@ def _reason(stderr: str) -> str:
 def _by_turns(
     names: Iterable[str], rounds: int, ask: Callable[[str], float]
 ) -> dict[str, dict[str, Any]]:
-    """Ask about each once a round; who fails the first time is not asked again."""
+    """Measure each once per round; one that fails the first time is not repeated."""
     values: dict[str, list[float]] = {name: [] for name in names}
     reasons: dict[str, dict[str, Any]] = {}
-    for turn in range(rounds + 1):  # the first fills the system's cache of files
+    for turn in range(rounds + 1):  # the first round fills the system's file cache
         for name in [name for name in values if name not in reasons]:
             try:
                 values[name].append(ask(name))
@@ -147,7 +150,7 @@ def measure(digits: Path | None, wide: Path, rounds: int, threads: int) -> list[
     Parameters
     ----------
     digits, wide : Path
-        Files of tasks: one that is soon learned, one whose memory is worth measuring.
+        Files of tasks: one that is learned quickly, and one that takes much memory.
     """
     from contest.ours import variants
 

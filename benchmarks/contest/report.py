@@ -1,4 +1,4 @@
-"""What `peers.py` found, as Markdown and as a picture."""
+"""The results of `peers.py` as Markdown and as a picture."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def markdown(found: Mapping[str, Any]) -> str:
 
 
 def heading(name: str) -> str:
-    """A title with a capital letter in front."""
+    """A title that starts with a capital letter."""
     return name[:1].upper() + name[1:]
 
 
 def contest_table(rows: Mapping[str, Any]) -> list[str]:
-    """A row for each who took part: time, times the floor, times xpnet; quartiles in brackets."""
+    """A row for each player: time, ratio to the floor, ratio to xpnet; quartiles in parentheses."""
     lines = ["| | us | times the products | times xpnet | cores |", "|---|---|---|---|---|"]
     for name, row in rows.items():
         us = row["us"]["median"]
@@ -53,7 +53,7 @@ def spread(found: Mapping[str, float]) -> str:
 
 
 def plain_table(rows: Mapping[str, Any]) -> list[str]:
-    """A row for each library: a median with quartiles, other numbers, or why there are none."""
+    """A row for each library: a median with quartiles, other numbers, or the reason for a gap."""
     lines = ["| | |", "|---|---|"]
     for name, row in rows.items():
         if "reason" in row:
@@ -67,7 +67,7 @@ def plain_table(rows: Mapping[str, Any]) -> list[str]:
 
 
 def plot(found: Mapping[str, Any]) -> Any:
-    """Bars of times the floor: a row of panels for each number of threads."""
+    """Bars of the ratios to the floor: a row of panels for each number of threads."""
     from matplotlib.figure import Figure
 
     parts = [(n, part["tables"]) for n, part in found["threads"].items() if part["tables"]]
@@ -85,12 +85,12 @@ def _bars(axes: Any, rows: Mapping[str, Any]) -> None:
     from matplotlib.ticker import NullFormatter
 
     names = list(rows)[::-1]
-    for place, name in enumerate(names):
+    for position, name in enumerate(names):
         ratio = rows[name]["floors"]
         low, high = ratio["median"] - ratio["low"], ratio["high"] - ratio["median"]
         color = _COLORS.get(name.partition(" ")[0].partition("[")[0].partition(".")[0], _OTHERS)
-        axes.barh(place, ratio["median"], xerr=[[low], [high]], color=color, height=0.7)
-        axes.text(ratio["high"], place, f" {ratio['median']:.2f}", va="center", fontsize=7)
+        axes.barh(position, ratio["median"], xerr=[[low], [high]], color=color, height=0.7)
+        axes.text(ratio["high"], position, f" {ratio['median']:.2f}", va="center", fontsize=7)
     axes.set_yticks(range(len(names)), names, fontsize=7)
     axes.set_xscale("log")
     axes.margins(x=0.15)

@@ -1,4 +1,4 @@
-"""Who takes part, what is asserted before anything is timed, and what is timed."""
+"""The players, the checks before anything is timed, and the measurements."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from contest import by_hand, ours, with_jax, with_onnx, with_sklearn, with_torch
 from contest.task import Absent, Player, Task
 
 FLOOR = "products"
-BATCHES = 32  # that single steps go through
+BATCHES = 32  # the batches of single steps
 CHECKED = 4  # steps whose losses are compared
-EPOCH = " epoch"  # what the name of a player that makes epochs ends in
-ACCURACY, PUBLIC = "xpnet with accuracy", "xpnet.train_on_batch"  # these do more than others
+EPOCH = " epoch"  # the suffix of players that make epochs
+ACCURACY, PUBLIC = "xpnet with accuracy", "xpnet.train_on_batch"  # these do more than the others
 
 Found = dict[str, dict[str, Any]]
 
 
 class Wrong(AssertionError):
-    """A library computes something else than the others."""
+    """A library computes something different from the others."""
 
 
 def players() -> dict[str, Callable[[Task], Player]]:
-    """Makers of everyone who trains, by name."""
+    """Factories of all players that train, by name."""
     made: dict[str, Callable[[Task], Player]] = {
         name: partial(ours.Step, variant=variant) for name, variant in ours.variants().items()
     }
@@ -50,7 +50,7 @@ def players() -> dict[str, Callable[[Task], Player]]:
 
 
 def predictors() -> dict[str, Callable[[Task, Any], Callable[[], Any]]]:
-    """Makers of everyone who predicts."""
+    """Factories of all players that predict, by name."""
     made: dict[str, Callable[[Task, Any], Callable[[], Any]]] = {
         name: partial(ours.predictor, variant=variant) for name, variant in ours.variants().items()
     }
@@ -66,7 +66,7 @@ def predictors() -> dict[str, Callable[[Task, Any], Callable[[], Any]]]:
 
 
 def task_of(size: Size, batches: int) -> Task:
-    """The named size as a task, with the weights that xpnet draws."""
+    """A named size as a task, with weights that xpnet draws."""
     X, y = size.data(size.batch * batches)
     state = size.model().build().state_dict()
     layers = [
@@ -77,13 +77,13 @@ def task_of(size: Size, batches: int) -> Task:
 
 
 def batches_of_epoch(size: Size) -> int:
-    """Many, so that what an epoch costs besides its steps is shared, but no more than seconds."""
+    """The batches of an epoch: many, to spread out its fixed cost, but only seconds of work."""
     weights = sum(i * o for i, o in pairwise(size.units))
     return max(4, min(256, 2 * 10**10 // (6 * size.batch * weights)))
 
 
 def chosen(names: Iterable[str], only: Iterable[str]) -> list[str]:
-    """Those names that begin with one of `only`; all where it is empty."""
+    """The names that start with one of `only`; all names if it is empty."""
     wanted = tuple(only)
     return [name for name in names if not wanted or name.startswith(wanted)]
 
@@ -91,7 +91,7 @@ def chosen(names: Iterable[str], only: Iterable[str]) -> list[str]:
 def steps(
     size: Size, rounds: int, only: Iterable[str], pause: float
 ) -> tuple[Found, dict[str, str]]:
-    """Time a step of everyone who is there; also says who is not, and why."""
+    """Time a step of every available player; also return the absent ones with reasons."""
     many = batches_of_epoch(size)
     longest = task_of(size, max(many, BATCHES))
     task, epoch = longest.first(BATCHES), longest.first(many)
@@ -111,7 +111,7 @@ def steps(
 def predictions(
     size: Size, rows: int, rounds: int, only: Iterable[str], pause: float
 ) -> tuple[Found, dict[str, str]]:
-    """The same of predictions of this many rows."""
+    """The same for predictions of this many rows."""
     task, X = task_of(size, 1), size.data(rows)[0]
     expected = by_hand.predictor(task, X)()
 
@@ -129,7 +129,7 @@ def predictions(
 def _gathered(
     makers: Mapping[str, Any], only: Iterable[str], make: Callable[[str, Any], Any]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Those who can take part, and why the others cannot; xpnet must."""
+    """The players that can take part, and why the others cannot; xpnet must."""
     made, absent = {}, {}
     for name in chosen(makers, only):
         try:
@@ -148,17 +148,17 @@ def _check_loss(found: float, expected: float) -> None:
 
 
 def _check_logits(found: Any, expected: Any) -> None:
-    """Logits agree to rounding; of classes one in a thousand may be a tie."""
+    """Logits must agree up to rounding; for classes, one in a thousand may be a tie."""
     if found.ndim == 1:
         wrong = float((found != expected.argmax(axis=1)).mean())
         if wrong > 1e-3:
-            raise Wrong(f"{wrong:.1%} of its classes are others")
+            raise Wrong(f"{wrong:.1%} of its classes differ")
     elif not np.allclose(found, expected, rtol=1e-3, atol=1e-4):
         raise Wrong(f"its logits differ by up to {np.abs(found - expected).max():.2g}")
 
 
 def _told(times: dict[str, Times]) -> Found:
-    """Medians and quartiles in microseconds, and ratios to the floor and to xpnet's best."""
+    """Medians and quartiles in microseconds, and ratios to the floor and to the best of xpnet."""
     middle = {name: Spread.of(t.seconds) for name, t in times.items()}
     result: Found = {}
     for name, spread in middle.items():
@@ -175,7 +175,7 @@ def _told(times: dict[str, Times]) -> Found:
 
 
 def opponent(name: str, middle: dict[str, Spread]) -> str | None:
-    """The quickest variant of xpnet that does what `name` does: a step, or an epoch."""
+    """The fastest variant of xpnet that does the same as `name`: a step, or an epoch."""
     if name.startswith(("xpnet", FLOOR)):
         return None
     same = [

@@ -1,4 +1,4 @@
-"""What all have to do, and what each has to offer."""
+"""The task that all players share, and the interface that each player has."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
-# Learning rate and what else the three optimisers of the named sizes need.
+# The learning rate and the other settings of the three optimizers.
 RATES = {"SGD": 0.01, "momentum": 0.01, "Adam": 0.001}
 MOMENTUM, BETA1, BETA2, EPSILON = 0.9, 0.9, 0.999, 1e-8
 
 
 class Absent(Exception):
-    """A library cannot take part; the message says why."""
+    """A library cannot take part; the message gives the reason."""
 
 
 def need(module: str) -> ModuleType:
-    """Import a library that takes part if it is installed."""
+    """Import a library, or raise `Absent` if it is not installed."""
     try:
         return import_module(module)
     except ImportError as error:
@@ -31,12 +31,12 @@ def need(module: str) -> ModuleType:
 
 @dataclass(frozen=True)
 class Task:
-    """A network with its initial weights, an optimiser, and data in batches.
+    """A network with its initial weights, an optimizer, and data in batches.
 
     Attributes
     ----------
     layers : list of (weight, bias)
-        Weights are stored (in, out); ReLU stands between the layers, softmax at the end.
+        Weights have the shape (in, out); ReLU is between the layers, softmax at the end.
     """
 
     layers: list[tuple[Any, Any]]
@@ -47,11 +47,11 @@ class Task:
 
     @property
     def batches(self) -> int:
-        """Whole batches in the data."""
+        """The number of full batches in the data."""
         return len(self.X) // self.batch
 
     @property
-    def rate(self) -> float:
+    def learning_rate(self) -> float:
         return RATES[self.optimizer]
 
     @property
@@ -59,7 +59,7 @@ class Task:
         return (self.layers[0][0].shape[0], *(w.shape[1] for w, _ in self.layers))
 
     def first(self, batches: int) -> Task:
-        """The same with its first batches alone."""
+        """The same task with only its first batches."""
         rows = batches * self.batch
         return Task(self.layers, self.X[:rows], self.y[:rows], self.batch, self.optimizer)
 
@@ -68,11 +68,11 @@ class Task:
         return list(np.arange(self.batches * self.batch).reshape(self.batches, self.batch))
 
     def turns(self, convert: Callable[[Any], Any] = lambda index: index) -> Any:
-        """The rows of one batch after the other, for ever, each once converted."""
+        """The rows of batch after batch, endlessly; each is converted once."""
         return cycle([convert(index) for index in self.indices()])
 
     def save(self, path: Path) -> None:
-        """Write it into an archive, for another process."""
+        """Write the task to an archive, for another process."""
         arrays = {f"w{i}": w for i, (w, _) in enumerate(self.layers)}
         arrays |= {f"b{i}": b for i, (_, b) in enumerate(self.layers)}
         np.savez(path, X=self.X, y=self.y, batch=self.batch, optimizer=self.optimizer, **arrays)
@@ -87,12 +87,12 @@ class Task:
 
 
 class Player(Protocol):
-    """A library at a task.
+    """A library that performs a task.
 
     Attributes
     ----------
     steps : int
-        Steps that `run` makes: 1, or an epoch of them where a library has no public single step.
+        Steps that `run` makes: 1, or an epoch if the library has no public single step.
     """
 
     steps: int
@@ -101,14 +101,14 @@ class Player(Protocol):
         """Make the next step or epoch."""
 
     def finish(self) -> None:
-        """Wait until what `run` began is done."""
+        """Wait until the work that `run` started is done."""
 
     def mean_loss(self, steps: int) -> float:
         """Make steps on the first batches, in order; return the mean of their losses."""
 
 
 class Stepper:
-    """A player of single steps; what remains to be written is `step`, which returns the loss."""
+    """A player of single steps; subclasses define `step`, which returns the loss."""
 
     steps = 1
 

@@ -1,4 +1,4 @@
-"""JAX: the whole step in one jitted function whose state is given away and returned."""
+"""JAX: the whole step in one jitted function whose state is donated and returned."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _logits(jax: Any, layers: Any, x: Any) -> Any:
 
 
 class Jax(Stepper):
-    """A functional step; the optimisers are written out as JAX's tutorials do."""
+    """A functional step; the optimizers are written out as in JAX's tutorials."""
 
     def __init__(self, task: Task) -> None:
         jax, jnp = need("jax"), need("jax.numpy")
@@ -32,7 +32,7 @@ class Jax(Stepper):
             return _updated(jax, task, (layers, m, v, count + 1), grads), value
 
         self._jax = jax
-        # jnp.array copies: asarray would borrow the task's memory, which is then given away.
+        # jnp.array copies: asarray could share the task's memory, which is then donated.
         layers = [(jnp.array(w), jnp.array(b)) for w, b in task.layers]
         zeros = [jax.tree.map(jnp.zeros_like, layers) for _ in range(2)]
         self._state: Any = (layers, *zeros, jnp.zeros((), "float32"))
@@ -48,23 +48,25 @@ class Jax(Stepper):
 
 
 def _updated(jax: Any, task: Task, state: Any, grads: Any) -> Any:
-    """The state behind a step; what an optimiser does not use stays as it is."""
+    """The state after a step; parts that an optimizer does not use are unchanged."""
     (p, m, v, count), each = state, jax.tree.map
     if task.optimizer == "SGD":
-        return each(lambda p, g: p - task.rate * g, p, grads), m, v, count
+        return each(lambda p, g: p - task.learning_rate * g, p, grads), m, v, count
     if task.optimizer == "momentum":
         m = each(lambda m, g: MOMENTUM * m + g, m, grads)
-        return each(lambda p, m: p - task.rate * m, p, m), m, v, count
+        return each(lambda p, m: p - task.learning_rate * m, p, m), m, v, count
     m = each(lambda m, g: BETA1 * m + (1 - BETA1) * g, m, grads)
     v = each(lambda v, g: BETA2 * v + (1 - BETA2) * g * g, v, grads)
     first, second = 1 - BETA1**count, 1 - BETA2**count
     sqrt = jax.numpy.sqrt
-    p = each(lambda p, m, v: p - task.rate / first * m / (sqrt(v / second) + EPSILON), p, m, v)
+    p = each(
+        lambda p, m, v: p - task.learning_rate / first * m / (sqrt(v / second) + EPSILON), p, m, v
+    )
     return p, m, v, count
 
 
 def predictor(task: Task, X: Any) -> Callable[[], Any]:
-    """Logits of rows that are on the device already; waits for them."""
+    """Logits of rows that are already on the device; waits for them."""
     jax, jnp = need("jax"), need("jax.numpy")
     layers = [(jnp.asarray(w), jnp.asarray(b)) for w, b in task.layers]
     forward, x = jax.jit(lambda layers, x: _logits(jax, layers, x)), jnp.asarray(X)

@@ -1,4 +1,4 @@
-"""ONNX Runtime: the same network, exported, for predictions alone."""
+"""ONNX Runtime: the same network, exported; only predictions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contest.task import Task, need
 
 
 def predictor(task: Task, X: Any) -> Callable[[], Any]:
-    """Logits by a session with as many threads as the others have."""
+    """Logits from a session with as many threads as the others have."""
     onnx, runtime = need("onnx"), need("onnxruntime")
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
     nodes, stored, x = [], [], "x"

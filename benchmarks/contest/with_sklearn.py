@@ -1,4 +1,4 @@
-"""scikit-learn: epochs by ``fit``, for it has no single step that is not a fit of its own."""
+"""scikit-learn: epochs by ``fit``, because it has no single step apart from a whole fit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contest.task import BETA1, BETA2, EPSILON, MOMENTUM, Task, need
 
 
 def estimator(task: Task) -> Any:
-    """An MLPClassifier that goes on from the task's weights, an epoch a call of ``fit``."""
+    """An MLPClassifier that starts from the task's weights; each call of ``fit`` is an epoch."""
     neural = need("sklearn.neural_network")
     adam = task.optimizer == "Adam"
     model = neural.MLPClassifier(
@@ -20,7 +20,7 @@ def estimator(task: Task) -> Any:
         solver="adam" if adam else "sgd",
         alpha=0.0,
         batch_size=task.batch,
-        learning_rate_init=task.rate,
+        learning_rate_init=task.learning_rate,
         max_iter=1,
         random_state=0,
         warm_start=True,
@@ -32,7 +32,7 @@ def estimator(task: Task) -> Any:
     )
     classes = np.arange(task.units[-1])
     rows = np.resize(classes, max(task.batch, len(classes)))
-    _fit(model, np.zeros((len(rows), task.units[0]), np.float32), rows)  # makes its arrays
+    _fit(model, np.zeros((len(rows), task.units[0]), np.float32), rows)  # creates its arrays
     for i, (w, b) in enumerate(task.layers):
         model.coefs_[i], model.intercepts_[i] = w.copy(), b.copy()
     return model
@@ -40,12 +40,12 @@ def estimator(task: Task) -> Any:
 
 def _fit(model: Any, X: Any, y: Any) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that one epoch is no convergence
+        warnings.simplefilter("ignore")  # a warning that one epoch does not converge
         model.fit(X, y)
 
 
 class Sklearn:
-    """One epoch a run. Its optimiser begins anew with each, which costs no more than zeros."""
+    """One epoch per run. Each resets the optimizer, which costs only zeroing its arrays."""
 
     def __init__(self, task: Task) -> None:
         self._task, self.steps = task, task.batches
@@ -67,6 +67,6 @@ class Sklearn:
 
 
 def predictor(task: Task, X: Any) -> Callable[[], Any]:
-    """Classes: scikit-learn shows no logits."""
+    """Classes: scikit-learn does not return logits."""
     model = estimator(task)
     return lambda: model.predict(X)

@@ -1,4 +1,4 @@
-"""PyTorch: a loop as its tutorials write it, and the same with what makes it fast."""
+"""PyTorch: a training loop as in its tutorials, and the same loop with its fast options."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ def network(task: Task) -> Any:
 
 
 def optimizer(task: Task, parameters: Any, fused: bool) -> Any:
-    """The task's optimiser; `fused` is one pass over all that it keeps."""
+    """The task's optimizer; `fused` makes one pass over all its arrays."""
     torch = need("torch")
     if task.optimizer == "Adam":
         betas = (BETA1, BETA2)
-        return torch.optim.Adam(parameters, task.rate, betas, EPSILON, fused=fused or None)
+        return torch.optim.Adam(parameters, task.learning_rate, betas, EPSILON, fused=fused or None)
     momentum = MOMENTUM if task.optimizer == "momentum" else 0.0
-    return torch.optim.SGD(parameters, task.rate, momentum, fused=fused or None)
+    return torch.optim.SGD(parameters, task.learning_rate, momentum, fused=fused or None)
 
 
 def compiled(function: Any) -> Any:
     """`torch.compile`, which needs a C++ compiler on the CPU."""
     if not any(map(which, ("c++", "g++", "clang++"))):
-        raise Absent("torch.compile needs a C++ compiler, and there is none")
+        raise Absent("torch.compile needs a C++ compiler, but none was found")
     return need("torch").compile(function)
 
 
 class Torch(Stepper):
-    """A loop of the user's own."""
+    """A training loop that a user writes."""
 
     def __init__(self, task: Task, fused: bool = False, compile: bool = False) -> None:
         torch = need("torch")
@@ -63,7 +63,7 @@ class Torch(Stepper):
 
 
 def predictor(task: Task, X: Any, compile: bool = False) -> Callable[[], Any]:
-    """Logits of rows that are a tensor already."""
+    """Logits of rows that are already a tensor."""
     torch = need("torch")
     module = network(task).eval()
     forward = compiled(module) if compile else module
@@ -88,7 +88,7 @@ class Skorch:
             network(task),
             criterion=torch.nn.CrossEntropyLoss,
             optimizer=kind,
-            lr=task.rate,
+            lr=task.learning_rate,
             batch_size=task.batch,
             max_epochs=1,
             iterator_train__shuffle=True,
@@ -112,5 +112,5 @@ class Skorch:
         self._net.iterator_train__shuffle = False
         self._fit(steps)
         self._net.iterator_train__shuffle = True
-        # Without callbacks skorch leaves the batches' losses as they were recorded.
+        # Without callbacks, skorch keeps the losses of the batches as recorded.
         return sum(self._net.history[-1, "batches", :, "train_loss"]) / steps

@@ -1,9 +1,9 @@
-"""One process of the contest: everything that is timed with one number of threads.
+"""One process of the contest: all measurements with one number of threads.
 
     python -m contest.worker THREADS SETTINGS
 
-`peers.py` starts it with the environment of `contest.environment`; SETTINGS is a JSON object, and
-so is the answer, the last line on standard output.
+`peers.py` starts it with the environment of `contest.environment`. SETTINGS is a JSON object. So is
+the answer, which is the last line on standard output.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from contest import rules
 from contest.environment import confine
 
 PACKAGES = "torch jax scikit-learn skorch onnxruntime llvmlite mkl".split()
-REST = 0.03  # seconds after which idle threads no longer spin
+REST = 0.03  # seconds after which idle threads stop spinning
 PREDICTED = (1, 10_000)
 
 
 def versions() -> dict[str, str]:
-    """Those of the packages that are installed."""
+    """Versions of the installed packages."""
     found = {}
     for name in PACKAGES:
         try:
@@ -35,12 +35,12 @@ def versions() -> dict[str, str]:
 
 
 def sizes(names: list[str]) -> list[Size]:
-    """The named sizes whose names begin so; all where none is given."""
+    """The sizes whose names start with one of these; all sizes if none is given."""
     return [size for size in SIZES if not names or size.name.startswith(tuple(names))]
 
 
 def work(threads: int, only: list[str], names: list[str], rounds: int, parts: list[str]) -> Any:
-    """Time all parts."""
+    """Time all requested parts."""
     pause = REST if threads > 1 else 0.0
     tables: list[dict[str, Any]] = []
     absent: dict[str, str] = {}

@@ -1,1 +1,1 @@
-"""The parts of `gpu_report.py`: what is run on a GPU, measured there, and written down."""
+"""The parts of `gpu_report.py`: the checks and measurements on a GPU, and the report."""

@@ -1,4 +1,4 @@
-"""What is measured: networks, precisions, and how large everything is."""
+"""The cases to measure: networks, precisions, and sizes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAMED = [SIZES[0], SIZES[1], JOURNAL, *SIZES[2:], NARROW, WIDE]
 
 @dataclass(frozen=True)
 class Target:
-    """How many times faster a step is to be than PyTorch's, and than the compiled peers'."""
+    """The target speedup of a step over eager PyTorch, and over the compiled peers."""
 
     eager: float
     compiled: float
@@ -33,27 +33,26 @@ TARGETS |= {NAMED[4].name: Target(2, 1.1, ("float32",)), WIDE.name: _LARGE}
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured: on a GPU everything, in a check of the report itself a little.
+    """The amount of measurement: everything on a GPU, little in a check of the report itself.
 
     Attributes
     ----------
     sizes : list of Size
         Networks whose step is timed.
     against_peers : list of (Size, precision)
-        In the order of their worth, since compiling takes time.
+        In order of importance, since compiling takes time.
     exact : list of Size
         Networks whose gradients and losses are compared with NumPy's.
     rows, columns, vector : int
-        Of the arrays on which kernels are timed.
+        Sizes of the arrays on which kernels are timed.
     products : list of (int, int, int)
         Rows, columns and inner length of matrix products; the first gives the device's rate.
     widths : list of int
-        Of the networks that find the crossover.
+        Widths of the networks that find the crossover.
     epochs, steps, seconds : int, int, float
-        Of MNIST; the most of a measured epoch; how long one thing is measured.
+        Epochs of MNIST; the most steps of a measured epoch; the time of one measurement.
     tests, examples : list of str
-        What pytest is given, in the order of its worth; scripts of docs/examples that need no
-        data.
+        Arguments of pytest, in order of importance; scripts in docs/examples that need no data.
     """
 
     sizes: list[Size]
@@ -96,8 +95,8 @@ FULL = Scale(
     seconds=0.5,
     tests=[
         f"tests/{name}"
-        for name in """train lowering graph backends estimators test_random.py nn optim
-        ops""".split()
+        for name in """engine training data saving lowering graph backends estimators
+        test_random.py nn optim ops""".split()
     ],
     examples="celsius error_functions gates irises softmax sklearn_swap".split(),
 )
@@ -121,12 +120,12 @@ TINY = Scale(
 
 
 def steps_of(size: Size, most: int) -> int:
-    """Steps of a measured epoch: many, so that its beginning and end count little."""
+    """The steps of a measured epoch: many, so that its start and end count little."""
     return max(4, min(most, round(4e8 / (4 * size.batch * size.units[0]))))
 
 
 def model_of(size: Size, backend: Any, precision: str = "float32", **settings: Any) -> xn.Model:
-    """A size's model on a backend, with weights of usual size that are drawn quickly."""
+    """A size's model on a backend, with weights of typical size that are drawn quickly."""
     if precision != "float32":
         settings["precision"] = precision
     optimizers = {
@@ -149,7 +148,7 @@ def model_of(size: Size, backend: Any, precision: str = "float32", **settings: A
 
 @lru_cache(maxsize=2)
 def start_of(size: Size) -> dict[str, Any]:
-    """First parameters, by the names that `MLP` gives them, as NumPy arrays."""
+    """Initial parameters as NumPy arrays, under the names that `MLP` gives them."""
     rng, start = np.random.default_rng(0), {}
     for layer, (i, o) in enumerate(zip(size.units, size.units[1:], strict=False)):
         weight = rng.standard_normal((i, o), dtype=np.float32) * np.float32((2 / i) ** 0.5)

@@ -1,4 +1,4 @@
-"""What the device can do: bytes it copies, and operations of a large matrix product, a second."""
+"""The device's limits: bytes copied, and operations of a large matrix product, per second."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gpu.timing import timed
 
 
 def copy_bandwidth(bench: Bench) -> float:
-    """Bytes a second of a copy on the device, read and written bytes counted; measured once."""
+    """Bytes per second of a copy on the device, counting reads and writes; measured once."""
     found: dict[str, Any] = bench.report.data["ceilings"]
     if "copy" not in found:
         device, scale = bench.device, bench.scale
@@ -25,19 +25,19 @@ def copy_bandwidth(bench: Bench) -> float:
 
 
 def product_rate(bench: Bench, precision: str) -> float:
-    """Operations a second of the largest product in this precision, by whoever is fastest."""
+    """Operations per second of the largest product in this precision, by the fastest library."""
     found: dict[str, Any] = bench.report.data["ceilings"]
     if precision not in found:
         rows = products.measure(bench, bench.scale.products[0], "x w", precision)
         note_rate(bench, precision, rows)
     if precision not in found:
         errors = "; ".join(row["error"] for row in rows)
-        raise RuntimeError(f"no library multiplied matrices in {precision}: {errors}")
+        raise RuntimeError(f"no library can multiply matrices in {precision}: {errors}")
     return float(found[precision])
 
 
 def note_rate(bench: Bench, precision: str, rows: list[dict[str, Any]]) -> None:
-    """Remember the best rate that was measured in this precision, if any was."""
+    """Record the best rate that was measured in this precision, if any was."""
     found, rates = bench.report.data["ceilings"], [row["rate"] for row in rows if "rate" in row]
     if rates:
         found[precision] = max([found.get(precision, 0.0), *rates])

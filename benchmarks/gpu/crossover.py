@@ -1,4 +1,4 @@
-"""The part ``crossover``: from what width on the device is faster than NumPy beside it."""
+"""The part ``crossover``: the width from which the device is faster than NumPy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BATCH, STEPS = 128, 50
 
 
 def crossover(bench: Bench) -> Iterator[Row]:
-    """A step of 64-w-w-10 on both for growing w, then the width at which they are equal."""
+    """A step of 64-w-w-10 on both for growing w, then the width at which they are equally fast."""
     rows = []
     for width in bench.scale.widths:
         rows.append(attempt({"width": width}, lambda w=width: measure(bench, w)))
@@ -48,11 +48,11 @@ def measure(bench: Bench, width: int) -> Row:
 
 
 def crossing(points: list[tuple[float, float]]) -> float | str:
-    """Where a ratio that grows passes 1, between the two points around it, on log scales."""
+    """The width at which a growing ratio passes 1, interpolated on log scales."""
     if not points:
         return "not measured"
     if all(ratio >= 1 for _, ratio in points):
-        return f"the device is faster from the smallest, {points[0][0]}, on"
+        return f"the device is faster from the smallest width, {points[0][0]}"
     for (w0, r0), (w1, r1) in reversed(list(pairwise(points))):
         if r0 < 1 <= r1:
             share = -log(r0) / (log(r1) - log(r0))

@@ -1,4 +1,4 @@
-"""Where is measured: a GPU timed by CUDA events, or NumPy, which checks the report itself."""
+"""The measured device: a GPU timed by CUDA events, or NumPy, to check the report itself."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ PACKAGES = ("cupy-cuda13x", "cupy-cuda12x", "nvmath-python", "torch", "triton", 
 
 
 class Device(ABC):
-    """A backend, and how time passes on it.
+    """A backend, and how time is measured on it.
 
     Attributes
     ----------
     name : str
         The backend's name, as `Model` takes it.
     clock : str
-        By what times are taken.
+        How times are measured.
     precisions, checked : tuple of str
-        Those in which training is timed, and those in which its gradients are compared.
+        Precisions in which training is timed, and in which its gradients are compared.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Device(ABC):
         return xn.backends.get(self.name)
 
     def backend_of(self, precision: str) -> Any:
-        """The backend as a model of this precision has it."""
+        """The backend of a model with this precision."""
         settings = {} if precision == "float32" else {"precision": precision}
         return xn.MLP([1, 1], backend=self.name, **settings).network.backend
 
@@ -51,7 +51,7 @@ class Device(ABC):
 
     @abstractmethod
     def mark(self) -> Any:
-        """This moment, when the device has become idle."""
+        """The current time, after the device has become idle."""
 
     @abstractmethod
     def between(self, start: Any, end: Any) -> float:
@@ -59,10 +59,10 @@ class Device(ABC):
 
     @abstractmethod
     def describe(self) -> dict[str, str]:
-        """What the device is: name, memory, driver, versions."""
+        """A description of the device: name, memory, driver, versions."""
 
     def elapsed(self, run: Callable[[], Any], backend: Any = None) -> float:
-        """Seconds from an idle device before a call to an idle device behind it.
+        """Seconds from an idle device before a call to an idle device after it.
 
         The call works on the stream of `backend`, by default that of float32.
         """
@@ -72,7 +72,7 @@ class Device(ABC):
         return self.between(start, self.mark())
 
     def seconds(self, run: Callable[[], Any], repeats: int, backend: Any = None) -> float:
-        """Seconds a call, over some calls one behind the other."""
+        """Seconds per call, over several consecutive calls."""
 
         def loop() -> None:
             for _ in range(repeats):
@@ -85,12 +85,12 @@ class Device(ABC):
         return self.backend.asarray(values)
 
     def normal(self, shape: tuple[int, ...], seed: int = 0) -> Any:
-        """Normal random float32 numbers: zeros would be faster than real data are."""
+        """Normal random float32 numbers: zeros would be faster than real data."""
         return self.array(np.random.default_rng(seed).standard_normal(shape, dtype=np.float32))
 
 
 class Cuda(Device):
-    """The first GPU that CuPy sees; times are those between two CUDA events."""
+    """The first GPU that CuPy sees; times are measured between two CUDA events."""
 
     name, clock = "cupy", "CUDA events"
     precisions = ("float32", "tf32", "bfloat16")
@@ -98,7 +98,7 @@ class Cuda(Device):
 
     def __init__(self) -> None:
         if self.backend.name != self.name:
-            raise BackendUnavailableError("XPNET_FALLBACK puts NumPy in the place of the GPU")
+            raise BackendUnavailableError("XPNET_FALLBACK replaces the GPU by NumPy")
         import cupy
 
         self.cupy = cupy
@@ -133,7 +133,7 @@ class Cuda(Device):
 
 
 class Host(Device):
-    """NumPy in the place of a GPU, timed by the host's clock."""
+    """NumPy in place of a GPU, timed by the host's clock."""
 
     name, clock = "numpy", "host clock"
 
@@ -151,7 +151,7 @@ class Host(Device):
 
 
 def versions() -> dict[str, str]:
-    """Versions of the packages that take part, and which are not installed."""
+    """Versions of the compared packages, and which of them are not installed."""
     return {name: _version(name) for name in PACKAGES}
 
 

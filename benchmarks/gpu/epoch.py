@@ -1,4 +1,4 @@
-"""The part ``epoch``: MNIST by the journal's recipe, on the device and on NumPy beside it."""
+"""The part ``epoch``: MNIST by the journal's recipe, on the device and on NumPy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BATCH = 128
 
 
 def mnist(tiny: bool) -> tuple[str, Any]:
-    """The digits and where they are from; where there are none, noise of their shape.
+    """The digits and their source; without the files, noise of the same shape.
 
     They are not downloaded: the machine may have no network, and waiting for it costs time.
     """
@@ -31,7 +31,7 @@ def mnist(tiny: bool) -> tuple[str, Any]:
         rng = np.random.default_rng(0)
         X, y = rng.random((rows, 784), dtype=np.float32), rng.integers(0, 10, rows)
         made = SimpleNamespace(X=X, y=y, X_test=X[:100], y_test=y[:100])
-        return "noise of MNIST's shape, for the time alone: XPNET_DATA has no mnist", made
+        return "noise of MNIST's shape, only for the times: XPNET_DATA has no mnist", made
     found = xn.datasets.mnist()
     part = {"X": found.X[:rows], "y": found.y[:rows]}
     return "MNIST in XPNET_DATA", SimpleNamespace(**part, X_test=found.X_test, y_test=found.y_test)
@@ -44,7 +44,7 @@ def journal(backend: str) -> Any:
 
 
 def trained(device: Device, backend: str, data: Any, epochs: int) -> Row:
-    """Seconds of each epoch and of the whole fit, and the accuracy that it reaches."""
+    """The seconds of each epoch and of the whole fit, and the accuracy."""
     X, y = (device.array(a) if backend == device.name else a for a in (data.X, data.y))
     journal(backend).fit(X, y, epochs=1, batch_size=BATCH, verbose=False)  # compiles
     model = journal(backend)
@@ -67,7 +67,7 @@ def trained(device: Device, backend: str, data: Any, epochs: int) -> Row:
 
 
 def epoch(bench: Bench) -> Iterator[Row]:
-    """The device's run, then NumPy's of the same seed."""
+    """The run on the device, then NumPy's run with the same seed."""
     source, data = mnist(tiny=bench.scale.epochs == 1)
     for backend in dict.fromkeys([bench.device.name, "numpy"]):
         what = {"backend": backend, "data": source, "precision": "float32", "batch": BATCH}

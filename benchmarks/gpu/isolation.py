@@ -1,4 +1,4 @@
-"""A part in a process of its own, which cannot harm the others: it may crash, hang or be lost."""
+"""A part in its own process, which may crash or hang without affecting the others."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from time import monotonic
 from gpu.report import Report
 from gpu.suite import environment
 
-GRACE = 20.0  # seconds behind its limit after which a process that does not end is killed
+GRACE = 20.0  # seconds after its limit until a process that does not end is killed
 
 
 def isolated(
     report: Report, name: str, seconds: float, command: Sequence[str], grace: float = GRACE
 ) -> None:
-    """Run a part by a command that writes into the same report; what it wrote is kept.
+    """Run a part by a command that writes to the same report; its rows are kept.
 
     A command that does not end is killed, with all processes that it started.
     """
@@ -48,7 +48,7 @@ def isolated(
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End a process and its children, if there still are any."""
+    """End a process and its children, if any are still running."""
     if hasattr(os, "killpg"):
         with suppress(ProcessLookupError, PermissionError):  # all have ended
             os.killpg(process.pid, signal.SIGKILL)

@@ -1,7 +1,7 @@
-"""The part ``kernels``: bytes a second of what is not a product, against a copy on the device.
+"""The part ``kernels``: bytes per second of everything but products, against a device copy.
 
-Each is a plan of ops, or an optimiser's update, as training runs it. Bytes are those of the
-arrays that go in and come out, each once: what a kernel reads or writes besides costs it rate.
+Each case is a plan of ops, or an optimizer's update, as training runs it. Only the input and output
+arrays count, each once, so other reads and writes lower a kernel's rate.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gpu.floor import PASSES, parameters
 from gpu.report import Bench, Row, attempt
 from gpu.timing import spread, timed
 from xpnet import ops
-from xpnet.graph import Graph, Plan, Value, distinct
+from xpnet.graph import Graph, Plan, TraceSettings, Value, distinct
 from xpnet.typing import size_of
 
 CLASSES = 10
@@ -48,7 +48,7 @@ def biased(activation: Any) -> Callable[[Graph, int, int], list[Value]]:
 
 
 def standardized(op: Any) -> Callable[[Graph, int, int], list[Value]]:
-    """What LayerNorm and BatchNorm compute over rows and columns, and its gradient."""
+    """The function of LayerNorm or BatchNorm over rows or columns, and its gradient."""
 
     def make(graph: Graph, n: int, k: int) -> list[Value]:
         y = op(_matrix(graph, "x", n, k))
@@ -84,7 +84,11 @@ PLANS: dict[str, tuple[Callable[[Graph, int, int], list[Value]], bool]] = {
 
 def planned(bench: Bench, make: Any, narrow: bool) -> Timed:
     """A plan on random arrays, with the bytes of its inputs and outputs."""
-    scale, backend, graph = bench.scale, bench.device.backend, Graph(training=True)
+    scale, backend, graph = (
+        bench.scale,
+        bench.device.backend,
+        Graph(settings=TraceSettings(training=True)),
+    )
     columns = CLASSES if narrow else scale.columns
     outputs = distinct(make(graph, scale.rows, columns))
     given = {} if graph.step is None else {graph.step: backend.zeros((), "int64")}
@@ -108,11 +112,11 @@ def gathered(bench: Bench) -> Timed:
     source = bench.device.normal((2 * scale.rows, scale.columns))
     order = np.random.default_rng(0).permutation(2 * scale.rows)[: scale.rows]
     index, out = backend.asarray(order), backend.zeros((scale.rows, scale.columns), "float32")
-    return lambda: backend.gather(source, index, out), 2 * out.nbytes + index.nbytes
+    return lambda: backend.gather(source, out)(index), 2 * out.nbytes + index.nbytes
 
 
 def updated(bench: Bench, optimizer: str) -> Timed:
-    """An optimiser's whole update of many parameters."""
+    """An optimizer's whole update of many parameters."""
     n = bench.scale.vector
     size = Size((n, n), 1, optimizer)
     model = model_of(size, bench.device.name)
@@ -122,7 +126,7 @@ def updated(bench: Bench, optimizer: str) -> Timed:
 
 
 def cases(bench: Bench) -> dict[str, Callable[[], Timed]]:
-    """What is timed, by name."""
+    """The timed cases, by name."""
     found: dict[str, Callable[[], Timed]] = {"gather of a batch": lambda: gathered(bench)}
     for name, (make, narrow) in PLANS.items():
         found[name] = lambda m=make, few=narrow: planned(bench, m, few)
@@ -132,7 +136,7 @@ def cases(bench: Bench) -> dict[str, Callable[[], Timed]]:
 
 
 def kernels(bench: Bench) -> Iterator[Row]:
-    """Each kernel's time, bytes a second, and share of the copy's."""
+    """Each kernel's time, bytes per second, and share of the copy's rate."""
     bandwidth = copy_bandwidth(bench)
     yield {"kernel": "copy", "precision": "float32", "bandwidth": bandwidth, "of_copy": 1.0}
 

@@ -1,4 +1,4 @@
-"""A limit of time for what may hang: the main thread is interrupted when it is over."""
+"""A time limit for code that may hang: when the time is up, the main thread is interrupted."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
-SOON = 1e-3  # a timer of 0 would be none
-AGAIN = 5.0  # seconds after which it is interrupted again, if something swallowed the first
+SOON = 1e-3  # a timer of 0 would be off
+AGAIN = 5.0  # seconds until the next interrupt, if something swallowed the first
 
 
 class TimeIsUpError(BaseException):
@@ -18,9 +18,9 @@ class TimeIsUpError(BaseException):
 
 @contextmanager
 def limit(seconds: float) -> Iterator[None]:
-    """Raise `TimeIsUpError` in the body after some seconds, where the system has such timers.
+    """Raise `TimeIsUpError` in the body after some seconds, if the system has such timers.
 
-    When a limit inside of another ends, the outer one goes on with what is left of it.
+    When a nested limit ends, the outer one continues with its remaining time.
     """
     if not hasattr(signal, "setitimer"):
         yield

@@ -1,4 +1,4 @@
-"""xpnet's steps: by `Model.fit`, as users make them, and call by call without a graph."""
+"""xpnet's steps: by `Model.fit`, as users run them, and call by call without a graph."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gpu.device import Device
 
 @lru_cache(maxsize=1)
 def task_of(size: Size, steps: int) -> Task:
-    """A size's weights and data, as all libraries get them."""
+    """The weights and data of a size, the same for all libraries."""
     X, y = size.data(size.batch * steps)
     start = start_of(size)
     names = [f"layers.{2 * i}" for i in range(len(size.units) - 1)]
@@ -27,7 +27,7 @@ def task_of(size: Size, steps: int) -> Task:
 
 
 class EpochClock(xn.Callback):
-    """Takes the time of the last epoch."""
+    """Measures the time of the last epoch."""
 
     def __init__(self, device: Device) -> None:
         self._device = device
@@ -40,12 +40,12 @@ class EpochClock(xn.Callback):
 
 
 class Ours:
-    """A model that trains on data which are on the device.
+    """A model that trains on data on the device.
 
     Attributes
     ----------
     log : list of str
-        What xpnet said while it trained, such as why a step was not captured.
+        xpnet's log messages during training, such as why a step was not captured.
     """
 
     def __init__(self, device: Device, size: Size, precision: str, task: Task) -> None:
@@ -65,29 +65,29 @@ class Ours:
         return history
 
     def seconds(self) -> float:
-        """Seconds a step in the second of two epochs by `fit`; in the first it captures.
+        """Seconds per step in the second of two epochs by `fit`; the first captures the graphs.
 
-        Its shuffling and its checks are counted too.
+        The time includes shuffling and checks.
         """
         clock = EpochClock(self._device)
         self._fit(self.model, self._X, self._y, 2, callbacks=[clock])
         return clock.seconds / self._steps
 
     def mean_loss(self, steps: int) -> float:
-        """The mean loss of the first steps, in order, of a model of its own."""
+        """The mean loss of the first steps, in order, of a separate model."""
         rows = steps * self._size.batch
         history = self._fit(self._model(), self._X[:rows], self._y[:rows], 1, shuffle=False)
         return float(history["loss"][-1])
 
     def eager(self) -> tuple[Callable[[], Any], Any]:
-        """A function that makes one step call by call, as where none is captured; its backend."""
+        """A function that makes one step call by call, without a graph; and its backend."""
         model = self._model()
         return step_on(model, self._X, self._y, self._size.batch), model.network.backend
 
 
 @contextmanager
 def logged() -> Iterator[list[str]]:
-    """The lines that xpnet logs meanwhile."""
+    """The lines that xpnet logs in the body."""
     lines: list[str] = []
 
     class Keep(logging.Handler):

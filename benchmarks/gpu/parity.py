@@ -1,4 +1,4 @@
-"""The part ``parity``: the same training on NumPy, on the device, and in float64 by definition."""
+"""The part ``parity``: the same training on NumPy, on the device, and in float64."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from gpu.report import Bench, Row, attempt
 from xpnet.backends.generic import GenericBackend
 
 GRADIENT, LOSS = 1e-5, 1e-4
-# A mistake shows far beyond these; rounding of the operands does not reach them.
+# A mistake exceeds these bounds by far; rounding of the operands stays below them.
 COARSE = {"tf32": 0.02, "bfloat16": 0.1, "float16": 0.02}
 STEPS, EPOCHS = 100, 4
 
 
 def parity(bench: Bench) -> Iterator[Row]:
-    """First gradients, the losses of the first steps, and those of a fit, for each size."""
+    """First gradients, losses of the first steps, and losses of a fit, for each size."""
     for size in bench.scale.exact:
         for precision in bench.device.checked:
             what = {"check": "first gradients", "size": size.name, "precision": precision}
@@ -43,7 +43,7 @@ def gradients(size: Size, backend: Any, **settings: Any) -> dict[str, Any]:
 
 
 def distance(found: dict[str, Any], wanted: dict[str, Any]) -> float:
-    """The largest relative distance of a parameter's gradients, by their norms; NaN counts."""
+    """The largest distance of a parameter's gradients, relative to their norm; NaN counts."""
     norm = np.linalg.norm
     far = [
         norm((g - wanted[name]).astype(np.float64)) / max(norm(wanted[name]), 1e-30)
@@ -53,7 +53,7 @@ def distance(found: dict[str, Any], wanted: dict[str, Any]) -> float:
 
 
 def first_gradients(bench: Bench, size: Size, precision: str) -> Row:
-    """The device's beside NumPy's in float32, and both beside the definitions in float64."""
+    """Compare the device with NumPy in float32, and both with the definitions in float64."""
     exact = gradients(size, GenericBackend(np), dtype="float64")
     host = gradients(size, "numpy")
     found = gradients(size, bench.device.name, precision=precision)
@@ -75,7 +75,7 @@ def _compared(bench: Bench, size: Size, losses: Callable[[Any], list[float]]) ->
 
 
 def first_losses(bench: Bench, size: Size) -> Row:
-    """The losses of single steps on one batch after the other."""
+    """Compare the losses of single steps on consecutive batches."""
     task = task_of(size, STEPS)
 
     def losses(model: Any) -> list[float]:
@@ -86,7 +86,7 @@ def first_losses(bench: Bench, size: Size) -> Row:
 
 
 def fit_losses(bench: Bench, size: Size) -> Row:
-    """The mean losses of shuffled epochs, captured where `fit` captures."""
+    """Compare the mean losses of shuffled epochs, with graphs if `fit` captures them."""
     task = task_of(size, STEPS // EPOCHS)
 
     def losses(model: Any) -> list[float]:

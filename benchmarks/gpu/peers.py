@@ -17,7 +17,7 @@ from gpu.report import Bench, Row, describe
 from gpu.timing import in_turn, spread
 
 OURS = "xpnet"
-CHECKED = 3  # first steps whose losses must agree before anything is timed
+CHECKED = 3  # first steps whose losses must agree before timing
 AGREE = {"float32": 1e-3, "tf32": 2e-2, "bfloat16": 2e-2}
 READY = 60.0  # seconds that a peer may take to compile
 
@@ -48,7 +48,7 @@ def peers(bench: Bench) -> Iterator[Row]:
 
 
 def measure(bench: Bench, size: Size, precision: str, share: float) -> list[Row]:
-    """The rows of one case, for which there are about `share` seconds."""
+    """The rows of one case, which may take about `share` seconds."""
     start, task = bench.clock(), task_of(size, steps_of(size, bench.scale.steps))
     _forget()
     ours = Ours(bench.device, size, precision, task)
@@ -82,7 +82,7 @@ def measure(bench: Bench, size: Size, precision: str, share: float) -> list[Row]
 def _ready(
     bench: Bench, make: Make, given: tuple[Task, str, str], row: Row, loss: float, left: float
 ) -> Callable[[], float]:
-    """A peer whose losses agree with xpnet's and whose compiling is done."""
+    """A timer of a peer, after it has compiled and its losses agree with xpnet's."""
     if left <= 0:
         raise Absent("no time left to compile it")
     (task, precision, _), start = given, bench.clock()
@@ -92,12 +92,12 @@ def _ready(
         player.make(task.batches)
     row["ready_s"] = round(bench.clock() - start, 2)
     if not abs(row["loss"] - loss) <= AGREE[precision] * abs(loss):
-        raise ValueError(f"its loss is {row['loss']:.6g}, xpnet's {loss:.6g}: not the same steps")
+        raise ValueError(f"its loss is {row['loss']:.6g}, xpnet's is {loss:.6g}: the steps differ")
     return lambda: bench.device.elapsed(lambda: player.make(task.batches)) / task.batches
 
 
 def _ratio(times: dict[str, list[float]], name: str) -> Row:
-    """How many times longer than xpnet a peer takes, round by round."""
+    """A peer's time as a multiple of xpnet's, round by round."""
     pairs = zip(times[name], times[OURS], strict=True)
     found = Spread.of([theirs / ours for theirs, ours in pairs])
     return {
@@ -108,7 +108,7 @@ def _ratio(times: dict[str, list[float]], name: str) -> Row:
 
 
 def _target(size: Size, precision: str, name: str) -> Row:
-    """What the ratio is to be, where something is asked for."""
+    """The target of the ratio, if there is one."""
     target = TARGETS.get(size.name)
     if target is None or precision not in target.precisions or name == OURS:
         return {}
@@ -116,7 +116,7 @@ def _target(size: Size, precision: str, name: str) -> Row:
 
 
 def _forget() -> None:
-    """Let PyTorch forget what it compiled before, of which it keeps no more than a few."""
+    """Clear PyTorch's compiled functions, of which it keeps only a few."""
     try:
         import torch
     except ImportError:

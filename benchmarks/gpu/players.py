@@ -1,8 +1,8 @@
-"""PyTorch and JAX at the same steps on the same device, each as its documentation makes it fast.
+"""PyTorch and JAX with the same steps on the same device, each as fast as its documentation allows.
 
-All gather each batch from data on the device by indices that are there, and return the loss.
-16-bit means 16-bit matrix products with float32 parameters and optimiser state: PyTorch by
-autocast, JAX by casts; TF32 by each library's switch for it.
+All gather each batch from data on the device by indices on the device, and return the loss. 16-bit
+means 16-bit matrix products with float32 parameters and optimizer state: by autocast in PyTorch, by
+casts in JAX. TF32 is each library's own switch.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from contest.with_torch import network, optimizer
 
 
 def loss_module(torch: Any, task: Task, precision: str, where: str) -> Any:
-    """The loss of the rows that are named.
+    """A module that returns the loss of the rows with given numbers.
 
-    The data are buffers, whose addresses a compiled module knows: it does not copy them.
+    The data are buffers. A compiled module knows their addresses and does not copy them.
     """
 
     class Loss(torch.nn.Module):  # type: ignore[misc]
@@ -45,9 +45,9 @@ class Torch(Stepper):
     precision : {"float32", "tf32", "bfloat16"}
     where : {"cuda", "cpu"}
     mode : str, optional
-        Of `torch.compile`, for the network and its loss; eager without.
+        Mode of `torch.compile`, for the network and its loss; None means eager.
     graph : bool
-        Whether the whole step, gather and update included, is captured once and replayed.
+        Whether the whole step, including gather and update, is captured once and replayed.
     """
 
     def __init__(
@@ -69,9 +69,9 @@ class Torch(Stepper):
         return loss.detach()
 
     def _captured(self, first: Any) -> Callable[[Any], Any]:
-        """The whole step as one graph that reads its rows' numbers from one place.
+        """The whole step as one graph that reads its row numbers from one buffer.
 
-        The steps that warm up before the capture are undone.
+        The warm-up steps before the capture are undone.
         """
         torch = self._torch
         self._choose()
@@ -84,7 +84,7 @@ class Torch(Stepper):
         torch.cuda.current_stream().wait_stream(stream)
         self._optimizer.zero_grad(set_to_none=True)
         for group in self._optimizer.param_groups:
-            group["capturable"] = True  # fused: what it counts is on the device
+            group["capturable"] = True  # fused: its step count is on the device
         with torch.cuda.graph(graph):
             loss = self._once(rows)
         self._begin_again(start)
@@ -97,7 +97,7 @@ class Torch(Stepper):
         return replay
 
     def _begin_again(self, start: list[Any]) -> None:
-        """Put back the parameters, and let the optimiser's vectors and step be zero."""
+        """Restore the parameters, and set the optimizer's vectors and step to zero."""
         with self._torch.no_grad():
             for parameter, value in zip(self._module.parameters(), start, strict=True):
                 parameter.copy_(value)
@@ -129,12 +129,12 @@ class Torch(Stepper):
             self._torch.cuda.synchronize()
 
 
-# JAX's names of the precisions.
+# JAX's names for the precisions.
 MATMUL = {"float32": "float32", "tf32": "tensorfloat32", "bfloat16": "bfloat16"}
 
 
 class Jax(Stepper):
-    """One jitted step whose state is given away and returned; or all steps in one scan."""
+    """One jitted step whose state is donated and returned; or all steps in one scan."""
 
     def __init__(self, task: Task, precision: str, where: str, scan: bool = False) -> None:
         self._jax = jax = need("jax")
@@ -161,7 +161,7 @@ class Jax(Stepper):
         def steps(state: Any, X: Any, y: Any, order: Any) -> Any:
             return jax.lax.scan(lambda s, rows: step(s, X, y, rows), state, order)
 
-        # jnp.array copies: asarray would borrow the task's memory, which is then given away.
+        # jnp.array copies: asarray could share the task's memory, which is then donated.
         layers = [(jnp.array(w), jnp.array(b)) for w, b in task.layers]
         zeros = [jax.tree.map(jnp.zeros_like, layers) for _ in range(2)]
         self._state: Any = (layers, *zeros, jnp.zeros((), "float32"))
@@ -175,7 +175,7 @@ class Jax(Stepper):
         return loss
 
     def make(self, steps: int) -> None:
-        """Make some steps, and wait for them; in a scan as many as there are batches, at most."""
+        """Make some steps, and wait for them; in a scan, at most as many as there are batches."""
         with self._jax.default_matmul_precision(self._matmul):
             if self._scan:
                 order = self._order if steps == len(self._order) else self._order[:steps]

@@ -1,4 +1,4 @@
-"""The report's pictures, where Matplotlib is installed: one a part, at most five."""
+"""The report's pictures, if Matplotlib is installed: one per part, at most five."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Bars = list[tuple[str, float]]
 def kernels(rows: list[Row]) -> tuple[Bars, str, float | None]:
     """Shares of the copy's bandwidth."""
     bars = [(r["kernel"], 100 * r["of_copy"]) for r in rows if "of_copy" in r]
-    return bars, "bytes a second, per cent of a device copy", 100
+    return bars, "bytes per second, percent of a device copy", 100
 
 
 def gemm(rows: list[Row]) -> tuple[Bars, str, float | None]:
@@ -28,13 +28,13 @@ def gemm(rows: list[Row]) -> tuple[Bars, str, float | None]:
 
 
 def steps(rows: list[Row]) -> tuple[Bars, str, float | None]:
-    """How near the steps are to their floors."""
+    """How close the steps are to their floors."""
     bars = [(f"{r['size']} {r['precision']}", 100 * r["of_floor"]) for r in rows if "of_floor" in r]
-    return bars, "counted floor / measured step, per cent", 100
+    return bars, "counted floor / measured step, percent", 100
 
 
 def peers(rows: list[Row]) -> tuple[Bars, str, float | None]:
-    """How many times xpnet's step the peers' take."""
+    """The peers' times as multiples of xpnet's step."""
     bars = [
         (f"{r['size']} {r['precision']}: {r['library']}", r["ratio"])
         for r in rows
@@ -66,7 +66,7 @@ def _draw_crossover(axes: Any, rows: list[Row]) -> None:
 
 
 def write(data: dict[str, Any], folder: Path) -> None:
-    """Draw the parts that ended, each into a file of its name."""
+    """Draw the finished parts, each to a file with the part's name."""
     if find_spec("matplotlib") is None:
         return
     for name, part in data["parts"].items():

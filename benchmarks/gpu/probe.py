@@ -1,6 +1,6 @@
-"""The part ``probe``: whether a cuBLASLt handle of one's own can be captured and replayed.
+"""The part ``probe``: whether a private cuBLASLt handle can be captured and replayed.
 
-Then what xpnet's own trial of it finds in each precision, which names the epilogues that are not
+It then runs xpnet's own test of cuBLASLt in each precision, which names the epilogues that are not
 used.
 """
 
@@ -20,7 +20,7 @@ SCRIPT = Path(__file__).parents[1] / "probe_cublaslt.py"
 
 
 def probe(bench: Bench) -> Iterator[Row]:
-    """Run the probe in a process of its own, and keep what it said; then xpnet's trials."""
+    """Run the probe in its own process and keep its output; then run xpnet's tests."""
 
     def run() -> Row:
         done = subprocess.run(

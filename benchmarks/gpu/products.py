@@ -1,4 +1,4 @@
-"""Matrix products as a layer uses them: xpnet's beside CuPy's and PyTorch's."""
+"""Matrix products as a layer uses them, by xpnet, CuPy and PyTorch."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from xpnet.graph import Graph, Plan, Value
 
 ORIENTATIONS = ("x w", "x^T g", "g w^T")
 ROWS_CHECKED = 16
-# Of the norm; 16-bit and tf32 operands have 8 and 11 bits, their products' errors average out.
+# Relative to the norm. 16-bit and tf32 operands have 8 and 11 bits; their errors average out.
 TOLERANCE = {"float32": 1e-5, "tf32": 2e-3, "bfloat16": 1e-2, "float16": 2e-3}
 
 
 class Operands:
-    """The operands of a product as they lie in memory, on the host, and what it should be.
+    """The operands of a product, as stored on the host, and the expected result.
 
     Parameters
     ----------
@@ -42,25 +42,25 @@ class Operands:
         self._wanted = a[:ROWS_CHECKED].astype(np.float64) @ b.astype(np.float64)
 
     def oriented(self, a: Any, b: Any, swap: Callable[[Any], Any]) -> tuple[Any, Any]:
-        """The operands of the product, of any library: one may be a transposed view."""
+        """The operands of the product in any library; one may be a transposed view."""
         if self.orientation == "x^T g":
             return swap(a), b
         return (a, swap(b)) if self.orientation == "g w^T" else (a, b)
 
     def error(self, found: Any) -> float:
-        """How far the first rows of a result are from those in float64, relative to their norm."""
+        """The distance of a result's first rows from those in float64, relative to their norm."""
         return float(np.linalg.norm(found - self._wanted) / np.linalg.norm(self._wanted))
 
 
 operands_of = lru_cache(maxsize=1)(Operands)
 
 
-# The product, its first rows on the host, and the backend that it works on, if not the device's.
+# The product, its first rows on the host, and its backend if that is not the device's.
 Made = tuple[Callable[[], Any], Callable[[], Any], Any]
 
 
 def xpnet_product(device: Device, operands: Operands, precision: str) -> Made:
-    """The product as a plan of xpnet's runs it, with the casts that its precision needs."""
+    """The product as one of xpnet's plans runs it, with the casts that the precision needs."""
     backend, graph = device.backend_of(precision), Graph()
     pair = operands.a, operands.b
     inputs = [graph.input(n, v.shape, "float32") for n, v in zip("ab", pair, strict=True)]
@@ -72,7 +72,7 @@ def xpnet_product(device: Device, operands: Operands, precision: str) -> Made:
 
 
 def _symbolic(graph: Graph, a: Value, b: Value, orientation: str) -> Value:
-    """The product of two symbolic values; the transposed ones are gradients, as in a step."""
+    """The product of two symbolic values; the transposed products are gradients, as in a step."""
     if orientation == "x w":
         product: Value = ops.matmul(a, b)
         return product
@@ -105,7 +105,7 @@ def cupy_product(device: Device, operands: Operands, precision: str) -> Made:
 
 @contextmanager
 def _cupy_precision(device: Device, precision: str) -> Iterator[None]:
-    """CuPy's switch for TF32, which is the process's."""
+    """Set CuPy's switch for TF32, which applies to the whole process."""
     if precision != "tf32":
         yield
         return

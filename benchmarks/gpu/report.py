@@ -1,17 +1,17 @@
-"""The report: parts that run one after the other within a budget, written down as they come.
+"""The report: parts that run one after another within a budget, written as they run.
 
 ``report.json`` holds
 
 - ``schema`` (1), ``when``, ``command``, ``environment``, ``budget`` in seconds,
-- ``ceilings``: ``copy`` in bytes a second, and for each precision the operations a second of the
-  largest matrix product that was measured,
+- ``ceilings``: ``copy`` in bytes per second, and for each precision the operations per second of
+  the largest matrix product that was measured,
 - ``parts``: by name ``status`` (``"running"``, ``"done"``, ``"stopped"`` at its limit,
-  ``"failed"`` or ``"skipped"``), ``seconds``, ``limit``, ``rows`` (one dict a measurement), and
+  ``"failed"`` or ``"skipped"``), ``seconds``, ``limit``, ``rows`` (one dict per measurement), and
   ``error``, ``traceback`` or ``reason``. A row that could not be measured has an ``error`` too.
 
-It is written again after every row: whatever ends the process, what was measured is there. Each
-part has a process of its own (`gpu.isolation`): an illegal access takes the GPU away from all that
-a process does after it.
+The file is rewritten after every row, so that measurements survive whatever ends the process. Each
+part has its own process (`gpu.isolation`), because after an illegal access a process can no longer
+use the GPU.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from gpu.limits import TimeIsUpError, limit
 
 SCHEMA = 1
 FILE = "report.json"
-LEAST = 2.0  # a part for which fewer seconds are left is skipped
+LEAST = 2.0  # a part with fewer seconds left is skipped
 
 Row = dict[str, Any]
 
 
 @dataclass
 class Bench:
-    """What a part is given: the device, the scale, and the report so far."""
+    """The argument of a part: the device, the scale, and the report so far."""
 
     device: Device
     scale: Scale
@@ -50,7 +50,7 @@ class Bench:
 
     @property
     def left(self) -> float:
-        """Seconds that the present part may still take."""
+        """Seconds that the current part may still take."""
         return self.end - self.clock()
 
 
@@ -58,7 +58,7 @@ Part = Callable[[Bench], Iterator[Row]]
 
 
 class Report:
-    """What was found, and the file that holds it.
+    """The results, and the file that holds them.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class Report:
 
     @classmethod
     def new(cls, folder: Path, environment: Mapping[str, Any], budget: float) -> Report:
-        """A report of nothing yet, in a folder that is made if need be."""
+        """An empty report, in a folder that is created if necessary."""
         folder.mkdir(parents=True, exist_ok=True)
         return cls(
             folder,
@@ -101,7 +101,7 @@ class Report:
 
     @property
     def bad(self) -> list[str]:
-        """Parts that failed, or in which something came out wrong."""
+        """Parts that failed or have a wrong result."""
         return [
             name
             for name, part in self.data["parts"].items()
@@ -109,19 +109,19 @@ class Report:
         ]
 
     def begin(self, name: str, seconds: float) -> Row:
-        """Note that a part runs; returns its entry."""
+        """Record that a part runs; return its entry."""
         entry: Row = {"status": "running", "limit": round(seconds, 1), "rows": []}
         self.data["parts"][name] = entry
         self.save()
         return entry
 
     def skip(self, name: str, reason: str) -> None:
-        """Note that a part did not run."""
+        """Record that a part did not run."""
         self.data["parts"][name] = {"status": "skipped", "reason": reason, "rows": []}
         self.save()
 
     def run(self, name: str, part: Part, bench: Bench, seconds: float) -> None:
-        """Run one part here; whatever it raises is written down."""
+        """Run one part in this process; record any exception."""
         entry, start = self.begin(name, seconds), bench.clock()
         bench.end = start + seconds
         try:
@@ -145,17 +145,18 @@ def run_parts(
     say: Callable[[str], None] = print,
     clock: Callable[[], float] = monotonic,
 ) -> None:
-    """Run the parts in order; each may take its share of what the ones before it left.
+    """Run the parts in order; each may take its share of the remaining time.
 
     Parameters
     ----------
     report : Report
     weights : mapping of str to float
-        A part's limit is the time left times its weight over the weights of all that are left.
+        A part's limit is the remaining time times its weight, divided by the sum of the remaining
+        weights.
     run : callable
-        Given a part's name and limit, runs it and has its entry in the report.
+        Runs a part, given its name and limit, and records its entry in the report.
     say : callable
-        Told what happens.
+        Called with messages about progress.
     """
     budget, start, waiting = report.data["budget"], clock(), dict(weights)
     for name, weight in weights.items():
@@ -173,18 +174,18 @@ def run_parts(
 
 
 def _wrong(row: Row) -> bool:
-    """Whether something came out wrong, or xpnet (not a library beside it) could not do it."""
+    """Whether a result is wrong, or xpnet (not another library) failed."""
     return row.get("ok") is False or ("error" in row and row.get("library", "xpnet") == "xpnet")
 
 
 def describe(error: BaseException) -> dict[str, str]:
-    """An error in JSON."""
+    """An error as a dict for JSON."""
     text = "".join(traceback.format_exception(error))
     return {"error": f"{type(error).__name__}: {error}", "traceback": text[-6000:]}
 
 
 def attempt(what: Row, measure: Callable[[], Row]) -> Row:
-    """A row of what is measured and what was found, or of the error that prevented it."""
+    """A row with the case and its measurement, or with the error that prevented it."""
     try:
         return {**what, **measure()}
     except Exception as error:

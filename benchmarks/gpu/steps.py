@@ -1,4 +1,4 @@
-"""The part ``steps``: the time of a training step beside what it must do at the least."""
+"""The part ``steps``: the time of a training step, compared with its least possible work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gpu.timing import in_turn, spread, timed
 
 
 def steps(bench: Bench) -> Iterator[Row]:
-    """Each size in each precision; first those of which something is asked."""
+    """Each size in each precision; cases with a target come first."""
     every = [(size, p) for size in bench.scale.sizes for p in bench.device.precisions]
     for size, precision in sorted(every, key=lambda case: not asked(*case)):
         what = {"size": size.name, "precision": precision}

@@ -20,18 +20,18 @@ from gpu.report import Bench, Row, attempt
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
 SHOWN = 50  # failed tests that are named
-GRACE = 15  # seconds in which an interrupted pytest writes what it has
+GRACE = 15  # seconds for an interrupted pytest to write its results
 
 
 def environment() -> dict[str, str]:
-    """This process's, in which other processes find the same xpnet."""
+    """This process's environment, set so that other processes import the same xpnet."""
     paths = [str(Path(xn.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     usual = {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}
     return {**usual, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def tests(bench: Bench) -> Iterator[Row]:
-    """pytest -m gpu, within the larger part of the time; then the examples, several at once."""
+    """Run pytest -m gpu in most of the time; then the examples, several at once."""
     file = bench.report.folder / "tests.xml"
     yield attempt(
         {"what": "pytest -m gpu"}, lambda: pytest_run(bench.scale.tests, file, bench.left * 0.75)
@@ -43,14 +43,22 @@ def tests(bench: Bench) -> Iterator[Row]:
         )
 
 
-# Some versions of pytest-benchmark warn of pytest-xdist, and a warning is an error here. A module
-# that needs what is not installed must not end the others, nor what NumPy deprecates in CuPy.
+# Some versions of pytest-benchmark warn about pytest-xdist, and a warning is an error here. Missing
+# packages and NumPy's deprecation warnings in CuPy must not stop the other modules.
 OPTIONS = """-m gpu -q -p no:cacheprovider -p no:benchmark --continue-on-collection-errors
     -W default::DeprecationWarning -W default::PendingDeprecationWarning""".split()
 
 
+# What runs under nohup ignores SIGINT, and so would the pytest that `wait` interrupts.
+INTERRUPTIBLE = (
+    "import signal, sys, pytest\n"
+    "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "sys.exit(pytest.main(sys.argv[1:]))\n"
+)
+
+
 def pytest_run(paths: list[str], file: Path, seconds: float) -> Row:
-    """Run the tests; those that are not done in time are interrupted, and counted as missing."""
+    """Run the tests; those that do not finish in time are interrupted and count as missing."""
     started = perf_counter()
     several = ["-n", str(min(8, os.cpu_count() or 1))] if find_spec("xdist") else []
     row = _pytest([*several, *paths], file, seconds)
@@ -65,10 +73,10 @@ def _nothing_ran(row: Row) -> bool:
 
 
 def _pytest(arguments: list[str], file: Path, seconds: float) -> Row:
-    """One run, and what its JUnit report counts."""
+    """One run, and the counts of its JUnit report."""
     file.unlink(missing_ok=True)
     process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", *OPTIONS, f"--junitxml={file}", *arguments],
+        [sys.executable, "-c", INTERRUPTIBLE, *OPTIONS, f"--junitxml={file}", *arguments],
         cwd=ROOT,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -91,7 +99,7 @@ def _pytest(arguments: list[str], file: Path, seconds: float) -> Row:
 
 
 def wait(process: subprocess.Popen[str], seconds: float) -> tuple[str, bool]:
-    """The output of a process, which is interrupted after some seconds; and whether it was."""
+    """The output of a process, and whether it was interrupted because the time was up."""
     try:
         return process.communicate(timeout=seconds)[0], False
     except subprocess.TimeoutExpired:
@@ -104,7 +112,7 @@ def wait(process: subprocess.Popen[str], seconds: float) -> tuple[str, bool]:
 
 
 def junit(text: str) -> dict[str, Any]:
-    """Counts of a JUnit report, and the names and first lines of what failed."""
+    """The counts of a JUnit report, and the names and first lines of failed tests."""
     cases = list(ElementTree.fromstring(text).iter("testcase"))
     bad = [(c, node) for c in cases for kind in ("failure", "error") for node in c.findall(kind)]
     skipped = [node.get("message", "") for c in cases for node in c.findall("skipped")]
@@ -123,7 +131,7 @@ def junit(text: str) -> dict[str, Any]:
 
 
 def example(name: str, backend: str, seconds: float) -> Row:
-    """One example's script on a backend."""
+    """Run one example's script on a backend."""
     what = {"what": f"docs/examples/{name}.py"}
 
     def run() -> Row:

@@ -1,4 +1,4 @@
-"""The report in Markdown: one table for each part, made of the rows in the JSON."""
+"""The report in Markdown: one table per part, made from the rows in the JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Show = Callable[[Any], str]
 
 
 def plain(value: Any) -> str:
-    """Text, numbers and lists as they are."""
+    """Text, numbers and lists, unformatted."""
     return "; ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
@@ -22,27 +22,27 @@ def us(value: float) -> str:
 
 
 def share(value: float) -> str:
-    """A share in per cent."""
+    """A share as a percentage."""
     return f"{100 * value:.1f} %"
 
 
 def small(value: float) -> str:
-    """A number that is small."""
+    """A small number."""
     return f"{value:.2g}"
 
 
 def giga(value: float) -> str:
-    """GB/s of bytes a second."""
+    """Bytes per second in GB/s."""
     return f"{value / 1e9:,.1f}"
 
 
 def tera(value: float) -> str:
-    """TFLOP/s of operations a second."""
+    """Operations per second in TFLOP/s."""
     return f"{value / 1e12:,.3g}"
 
 
 def factor(value: float) -> str:
-    """How many times."""
+    """A ratio."""
     return f"{value:.2f}x"
 
 
@@ -59,8 +59,8 @@ TITLES = {
     "gemm": "Matrix products",
     "steps": "A training step against its floor",
     "epoch": "MNIST by the journal's recipe",
-    "crossover": "From what size on the device is faster than NumPy",
-    "peers": "A training step beside PyTorch and JAX",
+    "crossover": "The size from which the device is faster than NumPy",
+    "peers": "A training step compared with PyTorch and JAX",
 }
 COLUMNS: dict[str, list[Column]] = {
     "probe": [("what", "what", plain), ("found", "found", plain), ("holds", "ok", verdict)],
@@ -151,7 +151,7 @@ COLUMNS: dict[str, list[Column]] = {
 
 
 def table(rows: list[Row], columns: list[Column]) -> list[str]:
-    """Lines of a Markdown table; columns in which nothing stands are left out."""
+    """Lines of a Markdown table; empty columns are left out."""
     used = [c for c in columns if any(c[1] in row for row in rows)]
     lines = [f"| {' | '.join(header for header, _, _ in used)} |", "|---" * len(used) + "|"]
     for row in rows:
@@ -161,7 +161,7 @@ def table(rows: list[Row], columns: list[Column]) -> list[str]:
 
 
 def errors(rows: list[Row], columns: list[Column]) -> list[str]:
-    """What could not be measured, and why."""
+    """The rows that could not be measured, and why."""
     lines = []
     for row in rows:
         if "error" in row:
@@ -172,7 +172,7 @@ def errors(rows: list[Row], columns: list[Column]) -> list[str]:
 
 
 def section(name: str, part: dict[str, Any]) -> list[str]:
-    """One part: how it went, its table, its errors."""
+    """One part: its status, its table, its errors."""
     columns = COLUMNS[name]
     good = [row for row in part["rows"] if "error" not in row]
     about = f"{part['status']}" + (f", {part['seconds']} s" if "seconds" in part else "")

@@ -1,4 +1,4 @@
-"""Times on a device taken in turn, so that a machine whose speed drifts slows all alike."""
+"""Times on a device, measured in turn, so that a drifting machine slows all equally."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def in_turn(
     most: int = 51,
     clock: Callable[[], float] = monotonic,
 ) -> dict[str, list[float]]:
-    """Let each timer take a time, again and again, for some seconds.
+    """Call each timer in turn, repeatedly, for some seconds.
 
     Parameters
     ----------
     timers : mapping of str to callable
         Each returns one time in seconds.
     seconds : float
-        After how long no further round begins, if there were `least`.
+        No further round starts after this time, if there were at least `least` rounds.
     """
     times: dict[str, list[float]] = {name: [] for name in timers}
     end = clock() + seconds
@@ -56,9 +56,9 @@ def in_turn(
 def timed(
     device: Device, runs: Mapping[str, Run], seconds: float, backends: Mapping[str, Any] = {}
 ) -> dict[str, list[float]]:
-    """Seconds a call of each, in turn; each round repeats a call for about `PART` seconds.
+    """Seconds per call of each, in turn; each round repeats a call for about `PART` seconds.
 
-    `backends` are those of the runs that work on another's stream than the device's.
+    `backends` holds the backend of each run that does not use the device's own stream.
     """
     timers = {}
     for name, run in runs.items():

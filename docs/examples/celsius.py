@@ -1,18 +1,20 @@
 """Celsius to Fahrenheit: a line, learned by gradient descent.
 
-From the primer. Seven temperatures are known in both units; the rule between them, f = 1.8 c + 32,
-is to be found from these numbers alone. The model is a line, its error the residual sum of squares
+From the primer. Seven temperatures are known in both units. The task is to find the rule between
+them, f = 1.8 c + 32, from these numbers alone. The model is a line. Its error is the residual sum
+of squares
 
     RSS(w, b) = sum_n (w c_n + b - f_n)**2        J = RSS / (2 N)
 
-J is the same error per sample, and its 2 cancels that of the derivative. The gradient is
+J is half the error per sample; the factor 1/2 cancels the 2 of the derivative. The gradient is
 
     dJ/dw = 1/N sum_n (w c_n + b - f_n) c_n       dJ/db = 1/N sum_n (w c_n + b - f_n)
 
-and descent repeats w <- w - rate dJ/dw, b <- b - rate dJ/db. This is done four times: with these
-two lines in NumPy, with the gradient that xpnet finds in the function J, and with models of one
-unit for either form of the error. All walk the same path, for RSS with a rate 2 N times smaller.
-It ends where the gradient is 0, and there the normal equations A^T A (w, b) = A^T f hold.
+and descent repeats w <- w - eta dJ/dw, b <- b - eta dJ/db with the learning rate eta. The script
+does this in four ways: with these two lines in NumPy, with the gradient that xpnet derives from J,
+and with models of one unit for both forms of the error. All take the same path; for RSS the
+learning rate is 2 N times smaller. The path ends where the gradient is 0. There the normal
+equations A^T A (w, b) = A^T f hold.
 """
 
 from time import perf_counter
@@ -24,20 +26,20 @@ import xpnet as xn
 
 C = np.array([-40.0, -10.0, 0.0, 8.0, 15.0, 22.0, 38.0])
 F = np.array([-40.0, 14.0, 32.0, 46.4, 59.0, 71.6, 100.4])
-RATE = 0.003  # of J; from 2 / 560 on, where 560 is J's largest curvature, descent would diverge
+LEARNING_RATE = 0.003  # for J, whose largest curvature is 560; descent diverges from 2 / 560 on
 
 
 def half_mean(w, b):
-    """J, for numbers and for symbolic values alike."""
+    """J, for numbers or for symbolic values."""
     residual = C * w + b - F
     return xn.ops.sum(residual * residual) / (2 * len(C))
 
 
 def descend(gradient, steps: int) -> np.ndarray:
-    """The path (steps + 1, 2) of w and b from (0, 0)."""
+    """The path of w and b from (0, 0), of shape (steps + 1, 2)."""
     path = [np.zeros(2)]
     for _ in range(steps):
-        path.append(path[-1] - RATE * np.array(gradient(*path[-1])))
+        path.append(path[-1] - LEARNING_RATE * np.array(gradient(*path[-1])))
     return np.array(path)
 
 
@@ -53,23 +55,23 @@ def descend_by_xpnet(steps: int) -> np.ndarray:
     return descend(lambda w, b: vg(w, b)[1], steps)
 
 
-def one_unit(loss: str, rate: float, steps: int) -> tuple[float, float]:
-    """w and b of a network with a single linear unit, all samples in each step."""
+def one_unit(loss: str, learning_rate: float, steps: int) -> tuple[float, float]:
+    """w and b of a network with a single linear unit; each step uses all samples."""
     unit = xn.Dense(1, kernel_init="zeros")
-    model = xn.Model(unit, loss=loss, optimizer=xn.SGD(rate), dtype="float64")
+    model = xn.Model(unit, loss=loss, optimizer=xn.SGD(learning_rate), dtype="float64")
     X, y = C[:, None], F[:, None]
     model.fit(X, y, epochs=steps, batch_size=len(C), shuffle=False, verbose=False)
     return float(model.parameters["weight"][0, 0]), float(model.parameters["bias"][0])
 
 
 def normal_equations() -> np.ndarray:
-    """The w and b at which the gradient is 0, at once."""
+    """The w and b at which the gradient is 0, in one step."""
     A = np.column_stack([C, np.ones_like(C)])
     return np.linalg.solve(A.T @ A, A.T @ F)
 
 
 def draw(path: np.ndarray, folder) -> None:
-    """The line on its way to the data, and the way down the surface of J."""
+    """Draw the line as it approaches the data, and the path down the surface of J."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4.2), layout="constrained")
@@ -99,12 +101,14 @@ def main() -> None:
     print(f"J(0, 0) = {float(start[0]):.4f}, its gradient by xpnet", *map(float, start[1]))
     print("by hand", *map(float, gradient_by_hand(0.0, 0.0)))
     path, same = descend(gradient_by_hand, steps), descend_by_xpnet(steps)
-    assert np.allclose(path, same, rtol=0, atol=1e-9), "the two gradients went different ways"
+    assert np.allclose(path, same, rtol=0, atol=1e-9), "the two gradients took different paths"
     found = {
         "gradient by hand": path[-1],
         "xn.value_and_grad": same[-1],
-        "xn.Model, half_mean_squared_error": one_unit("half_mean_squared_error", RATE, steps),
-        "xn.Model, rss": one_unit("rss", RATE / (2 * len(C)), steps),
+        "xn.Model, half_mean_squared_error": one_unit(
+            "half_mean_squared_error", LEARNING_RATE, steps
+        ),
+        "xn.Model, rss": one_unit("rss", LEARNING_RATE / (2 * len(C)), steps),
         "normal equations": normal_equations(),
     }
     print(f"\nafter {steps} steps of descent ({perf_counter() - begun:.1f} s):")
@@ -113,7 +117,7 @@ def main() -> None:
     for name, values in found.items():
         assert np.allclose(values, (1.8, 32), rtol=0, atol=exact), f"{name} missed the rule"
         if name != "normal equations":
-            assert np.allclose(values, path[-1], rtol=0, atol=1e-9), f"{name} went another way"
+            assert np.allclose(values, path[-1], rtol=0, atol=1e-9), f"{name} took another path"
     print(f"all within {exact:g} of w = 1.8 and b = 32")
     if args.pictures:
         draw(path, args.pictures)

@@ -1,18 +1,19 @@
-"""Error functions, their deltas and slopes, and the matrices in which they are written.
+"""Error functions, their deltas and slopes, in matrix notation.
 
-From the chapter on error functions and matrix notation. With a sample in each row of X, its target
-in the same row of T, and a 1 as a last input, so that the bias is one more row of W, a layer is one
-product, Y = f(X W). Its error and the rule that follows from it are
+From the chapter on error functions and matrix notation. Each row of X is a sample, and the same
+row of T is its target. The last input is always 1, so the bias is one more row of W. A layer is
+then one product, Y = f(X W). Its error, and the rule that follows from it, are
 
     E = 1/2 sum_nk (y_nk - t_nk)**2 = 1/2 trace((Y - T)^T (Y - T))      dE/dW = X^T (Y - T)
 
-for f(z) = z: the delta rule, which multiplies what came in by what came out wrong. The delta is
-dE/dz. It stays y - t for the sigmoid and for softmax if each goes with the error function that fits
-it, their cross-entropy; with the sum of squares, the slope of the activation function would stop
-an output that is entirely wrong from learning.
+for f(z) = z. This is the delta rule: it multiplies the inputs by the errors of the outputs. The
+delta is dE/dz. It is also y - t for sigmoid and softmax outputs, if each is paired with its
+matching error function, the cross-entropy. With the sum of squares, the slope of the activation
+function would keep an output that is completely wrong from learning.
 
-A sum of squares also listens most to those who are farthest off. Errors that grow in proportion
-only (the absolute error, Huber's, ln cosh) do not: a line fitted to data with outliers shows it.
+A sum of squares also gives the most weight to the samples that are farthest off. Errors that grow
+only linearly (the absolute error, Huber's, ln cosh) do not. A line fitted to data with outliers
+shows this.
 """
 
 import numpy as np
@@ -33,7 +34,7 @@ ACTIVATIONS = {
     "softsign": ops.softsign,
     "gelu": ops.gelu,
 }
-LINE = (2.0, 1.0)  # slope and height at 0 of the data with outliers
+LINE = (2.0, 1.0)  # slope and intercept of the data with outliers
 ERRORS = {
     "mean_squared_error": lambda d: d * d,
     "mean_absolute_error": ops.abs,
@@ -48,7 +49,7 @@ def slope(function, x: np.ndarray) -> np.ndarray:
 
 
 def activation_functions() -> None:
-    """Values and slopes, against difference quotients."""
+    """Values and slopes, compared with difference quotients."""
     x, h = np.array([-2.0, -0.5, 0.5, 2.0]), 1e-6
     rows = []
     for name, f in ACTIVATIONS.items():
@@ -56,7 +57,7 @@ def activation_functions() -> None:
         assert np.allclose(slope(f, x), quotients, rtol=0, atol=1e-8), f"the slope of {name}"
         rows.append((name, *map(float, f(x)), *map(float, slope(f, x))))
     head = [f"{what}({at:g})" for what in ("f", "f'") for at in x]
-    print("activation functions, their slopes equal to difference quotients within 1e-8:")
+    print("activation functions; their slopes equal difference quotients within 1e-8:")
     print(table([("", *head), *rows]))
 
 
@@ -66,7 +67,7 @@ def half_squares(y, t):
 
 
 def delta_rule(rng: np.random.Generator) -> None:
-    """The sum of squares by elements and by matrices; its gradient by rule and by xpnet."""
+    """The sum of squares by elements and by matrices; its gradient by the rule and by xpnet."""
     X, T, W = (rng.normal(size=shape) for shape in ((8, 3), (8, 2), (4, 2)))
     ones = np.column_stack([X, np.ones(len(X))])
     Y = ones @ W
@@ -76,14 +77,14 @@ def delta_rule(rng: np.random.Generator) -> None:
     value, gradient = xn.value_and_grad(lambda W: half_squares(ones @ W, T))(W)
     with_bias = xn.value_and_grad(lambda V, b: half_squares(ops.affine(X, V, b), T), wrt=(0, 1))
     print(f"\nsum of squares: by elements {elements:.12f}, by matrices {matrices:.12f}")
-    print("X^T (Y - T), the last row is the bias's:", *map(str, rule.round(3)), sep="\n  ")
+    print("X^T (Y - T); the last row belongs to the bias:", *map(str, rule.round(3)), sep="\n  ")
     assert np.allclose([matrices, float(value)], elements, rtol=0, atol=1e-12), "two errors"
     assert np.allclose(gradient, rule, rtol=0, atol=1e-12), "not the delta rule"
     assert np.allclose(np.vstack(with_bias(W[:3], W[3])[1]), rule, rtol=0, atol=1e-12), "the bias"
 
 
 def deltas() -> None:
-    """dE/dz for output activations with the error function that fits, and one that does not."""
+    """dE/dz for output activations with the matching error function, and with another one."""
     pairs = {
         "identity, sum of squares": (ops.identity, half_squares),
         "sigmoid, cross-entropy": (ops.sigmoid, summed_binary_cross_entropy),
@@ -104,17 +105,17 @@ def deltas() -> None:
 
 
 def summed_binary_cross_entropy(y, t):
-    """The error of independent yes-or-no outputs; the op averages them."""
+    """The error of independent yes-or-no outputs, summed; the op averages it."""
     return y.shape[-1] * ops.sum(ops.binary_cross_entropy(y, t))
 
 
 def delta_of(activation, error, z: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """dE/dz, through the error function and the activation function."""
+    """dE/dz, back through the error function and the activation function."""
     return xn.value_and_grad(lambda z: error(activation(z), t))(z)[1]
 
 
 def fit_line(X, y, loss: str, batch_size: int, epochs: int) -> tuple[float, float, list[float]]:
-    """Slope, height and the history of the loss of one linear unit."""
+    """The slope, the intercept and the loss history of one linear unit."""
     model = xn.Model(
         xn.Dense(1, kernel_init="zeros"),
         loss=loss,
@@ -127,7 +128,7 @@ def fit_line(X, y, loss: str, batch_size: int, epochs: int) -> tuple[float, floa
 
 
 def batch_and_stochastic(rng: np.random.Generator, epochs: int) -> None:
-    """One update an epoch from all samples, or one for each sample."""
+    """One update per epoch from all samples, or one update per sample."""
     X = rng.uniform(-1.5, 1.5, size=(60, 1))
     y = LINE[0] * X + LINE[1] + rng.normal(scale=0.2, size=X.shape)
     best = np.polyfit(X[:, 0], y[:, 0], 1)
@@ -136,14 +137,16 @@ def batch_and_stochastic(rng: np.random.Generator, epochs: int) -> None:
         w, b, loss = fit_line(X, y, "half_mean_squared_error", size, epochs)
         rows.append((name, -(-len(X) // size), w, b, loss[0], loss[2]))
         assert np.allclose((w, b), best, rtol=0, atol=0.02), f"{name} missed the best line"
-    print(f"\nthe same rate for {epochs} epochs (the loss is measured before each update):")
-    head = ("", "updates an epoch", "slope", "height", "loss in epoch 1", "in epoch 3")
+    print(
+        f"\nthe same learning rate for {epochs} epochs (the loss is measured before each update):"
+    )
+    head = ("", "updates per epoch", "slope", "intercept", "loss in epoch 1", "in epoch 3")
     print(table([head, *rows]))
     assert rows[3][-1] < rows[2][-1] < rows[1][-1], "more updates should be faster"
 
 
 def outliers(rng: np.random.Generator):
-    """Samples near the line, and a tenth of them far below it at its right end."""
+    """Samples near the line; a tenth of them are far below it at its right end."""
     X = np.sort(rng.uniform(-1.5, 1.5, size=(60, 1)), axis=0)
     y = LINE[0] * X + LINE[1] + rng.normal(scale=0.2, size=X.shape)
     y[-6:] -= 8
@@ -163,7 +166,7 @@ def robust_fits(X, y, epochs: int) -> dict[str, tuple[float, float]]:
 
 
 def draw(X, y, fits, folder) -> None:
-    """The error functions, their slopes, and the lines."""
+    """Draw the error functions, their slopes, and the lines."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(14, 4.2), layout="constrained")

@@ -1,20 +1,21 @@
 """General back-propagation on a graph with forks, by hand and gate by gate.
 
-From the slides. A function is a graph of gates. Each gate knows its inputs x and its output y, and
-turns the loss's gradient by y, called gy, into one by each input. Three habits are worth knowing:
+From the slides. A function is a graph of gates. Each gate knows its inputs x and its output y. It
+turns gy, the gradient of the loss with respect to y, into the gradient with respect to each input.
+Three patterns are worth knowing:
 
-    add         gy, gy                  it distributes: each input gets the whole
-    max         gy to the larger, 0     it routes: only the input that won is heard
-    multiply    gy x2, gy x1            it switches: each input gets the other one, times gy
+    add         gy, gy                  it distributes: each input gets all of gy
+    max         gy to the larger, 0     it routes: only the larger input gets a gradient
+    multiply    gy x2, gy x1            it switches: each input gets gy times the other input
 
-Where a value is read by several gates the graph forks, and the gradients that come back along the
-branches are added in an accumulator. A penalty is a fork like any other: in
+If several gates read a value, the graph forks there. The gradients that come back along the
+branches are added in an accumulator. A penalty is a fork like any other. In
 
-    J = mean_n cross_entropy(softmax(relu(X W + b) V + d), t)_n + rate/2 sum W**2 + rate/2 sum V**2
+    J = mean_n cross_entropy(softmax(relu(X W + b) V + d), t)_n + L2/2 sum W**2 + L2/2 sum V**2
 
-W is read by the product and by the penalty, and so is V. The example goes through the slides'
-f(x, y, z, w) = 2 (x y + max(z, w)) with numbers, then through J, and compares what is written here
-by hand with `xn.value_and_grad` and with xpnet's graph itself, run in both directions.
+the product and the penalty both read W, and the same holds for V. The example first computes the
+slides' f(x, y, z, w) = 2 (x y + max(z, w)) with numbers, then J. It compares the handwritten
+gradients with `xn.value_and_grad` and with xpnet's graph itself, run forward and backward.
 """
 
 import numpy as np
@@ -23,7 +24,7 @@ from support import options, table
 import xpnet as xn
 from xpnet.graph import gradients, interpret, trace
 
-N, INPUTS, HIDDEN, CLASSES, RATE = 6, 4, 5, 3, 0.1
+N, INPUTS, HIDDEN, CLASSES, L2 = 6, 4, 5, 3, 0.1
 NAMES = ("W", "b", "V", "d")
 
 
@@ -33,11 +34,11 @@ def two_times(x, y, z, w):
 
 
 def gate_by_gate(x: float, y: float, z: float, w: float) -> list[float]:
-    """Print every gate's numbers forward and backward; the gradient by x, y, z and w."""
+    """Print each gate's numbers, forward and backward; return the gradient of x, y, z and w."""
     p, m = x * y, max(z, w)
     s = p + m
     f = 2 * s
-    gf = 1.0  # the loss's gradient by itself
+    gf = 1.0  # the gradient of the loss with respect to itself
     gs = 2 * gf  # multiply: the other input
     gp, gm = gs, gs  # add: distribute
     gz, gw = (gm, 0.0) if z > w else (0.0, gm)  # max: route
@@ -54,28 +55,28 @@ def gate_by_gate(x: float, y: float, z: float, w: float) -> list[float]:
 
 
 def network(X, labels, W, b, V, d):
-    """J, made of ops."""
+    """J, written with ops."""
     h = xn.ops.relu(xn.ops.affine(X, W, b))
     losses = xn.ops.softmax_cross_entropy(xn.ops.affine(h, V, d), labels)
     penalty = xn.ops.sum(W * W) + xn.ops.sum(V * V)
-    return xn.ops.mean(losses) + RATE / 2 * penalty
+    return xn.ops.mean(losses) + L2 / 2 * penalty
 
 
 def by_hand(X, labels, W, b, V, d) -> tuple[float, dict[str, np.ndarray]]:
-    """J and its gradients in NumPy: forward through the gates, then back in reverse."""
+    """J and its gradients in NumPy: forward through the gates, then backward in reverse order."""
     u = X @ W + b
     h = np.maximum(u, 0)
     v = h @ V + d
     e = np.exp(v - v.max(axis=1, keepdims=True))
     p = e / e.sum(axis=1, keepdims=True)
-    loss = -np.log(p[np.arange(N), labels]).mean() + RATE / 2 * ((W**2).sum() + (V**2).sum())
+    loss = -np.log(p[np.arange(N), labels]).mean() + L2 / 2 * ((W**2).sum() + (V**2).sum())
 
     g = {name: np.zeros_like(value) for name, value in zip(NAMES, (W, b, V, d), strict=True)}
-    g["W"] += RATE * W  # the penalty's branch of the forks at W and V
-    g["V"] += RATE * V
+    g["W"] += L2 * W  # the penalty's branch of the forks at W and V
+    g["V"] += L2 * V
     gv = (p - np.eye(CLASSES)[labels]) / N  # softmax and cross-entropy together: p - t
     g["V"] += h.T @ gv  # the product's branch: multiply switches, the sum over n adds
-    g["d"] += gv.sum(axis=0)  # d was handed to all N samples: a fork too
+    g["d"] += gv.sum(axis=0)  # all N samples read d: a fork too
     gh = gv @ V.T
     gu = gh * (u > 0)  # relu is max(u, 0): it routes
     g["W"] += X.T @ gu
@@ -84,13 +85,13 @@ def by_hand(X, labels, W, b, V, d) -> tuple[float, dict[str, np.ndarray]]:
 
 
 def by_graph(arrays: list[np.ndarray]):
-    """J and its gradients from xpnet's own graph: traced, differentiated, interpreted."""
+    """J and its gradients from xpnet's graph: traced, differentiated, interpreted."""
     names = ("X", "labels", *NAMES)
     declared = [(n, a.shape, a.dtype.name) for n, a in zip(names, arrays, strict=True)]
     graph, loss = trace(network, declared)
     forward = len(graph.nodes)
     wanted = [loss, *gradients(graph, loss, graph.inputs[2:])]
-    print(f"graph of {forward} nodes forward, {len(graph.nodes) - forward} backward; what adds up:")
+    print(f"graph of {forward} nodes forward, {len(graph.nodes) - forward} backward; accumulators:")
     for node in graph.nodes[forward:]:
         if node.record.name == "add":
             print("  accumulator", node.output.name, "=", " + ".join(v.name for v in node.inputs))
@@ -99,8 +100,8 @@ def by_graph(arrays: list[np.ndarray]):
 
 
 def model_of(X: np.ndarray, labels: np.ndarray) -> xn.Model:
-    """The same network of layers, with the penalty as a setting."""
-    l2 = xn.L2(RATE)
+    """The same network made of layers, with the penalty as a setting."""
+    l2 = xn.L2(L2)
     net = xn.Sequential(
         xn.Dense(HIDDEN, "relu", kernel_penalty=l2), xn.Dense(CLASSES, kernel_penalty=l2)
     )
@@ -108,7 +109,7 @@ def model_of(X: np.ndarray, labels: np.ndarray) -> xn.Model:
 
 
 def largest_difference(one, other) -> float:
-    """Between two dicts of arrays."""
+    """The largest difference between two dicts of arrays."""
     return max(float(np.max(np.abs(one[n] - other[n]))) for n in one)
 
 
@@ -118,7 +119,7 @@ def first_example() -> None:
     hand = gate_by_gate(*at)
     value, found = xn.value_and_grad(two_times, wrt=(0, 1, 2, 3))(*at)
     print(f"xn.value_and_grad: f = {float(value):g}, gradient {[float(g) for g in found]}")
-    assert hand == [-8, 6, 2, 0], "the slides' numbers are others"
+    assert hand == [-8, 6, 2, 0], "the slides have other numbers"
     assert [float(g) for g in (value, *found)] == [-20, *hand], "xpnet and the gates disagree"
 
 

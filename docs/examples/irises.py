@@ -4,19 +4,19 @@ From the slides. Logistic regression gives a flower with the features x the prob
 
     p(x) = sigmoid(w . x + b)
 
-of being in class 1; p = 1/2 is a straight line. Here class 1 is versicolor, and only the petals are
-measured. If class 0 is virginica alone, two irises, a line is nearly all that is needed. If it is
-virginica and setosa, versicolor's petals are larger than the ones and smaller than the others, so
-that no line has them on one side. Two remedies bend the boundary:
+of being in class 1; p = 1/2 is a straight line. Here class 1 is versicolor, and only the petals
+are used. If class 0 is virginica alone, a line almost suffices. If class 0 is virginica and
+setosa, no line has all versicolors on one side, because their petals are larger than those of one
+species and smaller than those of the other. Two remedies bend the boundary:
 
-    basis functions   p(x) = sigmoid(w . phi(x) + b), where phi is chosen by us, such as the
+    basis functions   p(x) = sigmoid(w . phi(x) + b), where we choose phi, such as the
                       squares and the product of the features, or bumps around some of the flowers
     two layers        p(x) = sigmoid(w . tanh(V x + c) + b), where V and c are learned too
 
-All are trained on the same 120 flowers by cross-entropy, with basis functions plus the penalty
-rate/2 |w|**2, because their weights would grow and grow. For everything but the two layers this
+All are trained on the same 120 flowers with cross-entropy. With basis functions the penalty L2/2
+|w|**2 is added, because the weights would grow without limit. Except for the two layers, this
 error is convex: there is one best (w, b), and scikit-learn must find the same. Each hidden unit
-draws a line, so that two of them make a band; eight bend around single flowers of the training set.
+draws a line, so two units make a band. Eight units bend around single flowers of the training set.
 """
 
 from time import perf_counter
@@ -27,14 +27,14 @@ from support import options, table
 
 import xpnet as xn
 
-PETALS = slice(2, 4)  # length and width, in centimetres
+PETALS = slice(2, 4)  # length and width, in centimeters
 VERSICOLOR, VIRGINICA = 1, 2
 CENTERS = 8  # radial basis functions
-RATE = 1e-3  # of the penalty on the weights of basis functions
+PENALTY = 1e-3  # factor of the L2 penalty on the weights of basis functions
 
 
 def flowers(kinds: tuple[int, ...] = (0, 1, 2)):
-    """Petals scaled to mean 0 and variance 1, and 1 for versicolor; to train and to test."""
+    """Petals scaled to mean 0 and variance 1, and 1 for versicolor; for training and testing."""
     data = xn.datasets.iris()
     train, test = np.isin(data.y, kinds), np.isin(data.y_test, kinds)
     X, X_test = data.X[train, PETALS], data.X_test[test, PETALS]
@@ -51,7 +51,7 @@ def quadratic(x):
 
 
 def radial(centers: np.ndarray):
-    """Bumps e**(-|x - c|**2): one for each center c."""
+    """Bumps e**(-|x - c|**2), one for each center c."""
 
     def phi(x):
         squares = [xn.ops.sum((x - c) ** 2.0, axis=-1, keepdims=True) for c in centers]
@@ -61,7 +61,7 @@ def radial(centers: np.ndarray):
 
 
 def trained(net, X, y, epochs: int) -> xn.Model:
-    """The network after full batches of Adam, its steps growing smaller to the end."""
+    """The network after full batches of Adam, with steps that shrink toward the end."""
     model = xn.Model(
         net,
         loss="binary_cross_entropy_with_logits",
@@ -83,9 +83,9 @@ def two_irises(epochs: int) -> None:
     assert train > 0.9, "a line should tell most of the two irises apart"
 
 
-def difference_from_sklearn(model: xn.Model, phi, rate: float, X, y) -> float:
-    """The largest between the weights and those of scikit-learn, whose C is 1 / (n rate)."""
-    C = 1 / (len(X) * rate) if rate else np.inf
+def difference_from_sklearn(model: xn.Model, phi, penalty: float, X, y) -> float:
+    """The largest difference from scikit-learn's weights, with its C = 1 / (n penalty)."""
+    C = 1 / (len(X) * penalty) if penalty else np.inf
     other = LogisticRegression(C=C, tol=1e-10, max_iter=10_000).fit(phi(X), y[:, 0])
     weights, bias = model.parameters.values()
     found = np.append(weights[:, 0], bias)
@@ -93,7 +93,7 @@ def difference_from_sklearn(model: xn.Model, phi, rate: float, X, y) -> float:
 
 
 def draw(models: dict[str, xn.Model], X, y, folder) -> None:
-    """The boundaries side by side."""
+    """Draw the boundaries side by side."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(15, 8), layout="constrained")
@@ -117,8 +117,8 @@ def main() -> None:
     bumps = radial(X[np.random.default_rng(0).choice(len(X), CENTERS, replace=False)])
     nets = {
         "logistic regression": xn.Dense(1),
-        "quadratic basis": xn.Sequential(quadratic, xn.Dense(1, kernel_penalty=xn.L2(RATE))),
-        "radial basis": xn.Sequential(bumps, xn.Dense(1, kernel_penalty=xn.L2(RATE))),
+        "quadratic basis": xn.Sequential(quadratic, xn.Dense(1, kernel_penalty=xn.L2(PENALTY))),
+        "radial basis": xn.Sequential(bumps, xn.Dense(1, kernel_penalty=xn.L2(PENALTY))),
         "two layers, 2 units": xn.Sequential(xn.Dense(2, "tanh"), xn.Dense(1)),
         "two layers, 8 units": xn.Sequential(xn.Dense(8, "tanh"), xn.Dense(1)),
     }
@@ -133,14 +133,14 @@ def main() -> None:
     print(table([("", "train error", "train accuracy", "test accuracy"), *rows]))
     print(f"{perf_counter() - begun:.1f} s")
 
-    convex = (("logistic regression", lambda x: x, 0.0), ("quadratic basis", quadratic, RATE))
-    for name, phi, rate in (*convex, ("radial basis", bumps, RATE)):
-        far = difference_from_sklearn(models[name], phi, rate, X, y)
+    convex = (("logistic regression", lambda x: x, 0.0), ("quadratic basis", quadratic, PENALTY))
+    for name, phi, penalty in (*convex, ("radial basis", bumps, PENALTY)):
+        far = difference_from_sklearn(models[name], phi, penalty, X, y)
         print(f"{name}: weights within {far:.1e} of scikit-learn's")
-        assert far < (0.05 if args.quick else 1e-3), f"{name} is not scikit-learn's"
+        assert far < (0.05 if args.quick else 1e-3), f"{name} differs from scikit-learn's"
     reached = {name: found["accuracy"] for name, found in train.items()}
     line = reached.pop("logistic regression")
-    assert line < 0.75, "a line does tell them apart"
+    assert line < 0.75, "a line should not tell them apart"
     assert min(reached.values()) >= 0.94, f"not told apart: {reached}"
     assert reached["two layers, 8 units"] > 0.97, "eight units should do still better"
     if args.pictures:

@@ -1,8 +1,8 @@
-"""Keras's classic example of an MLP, and the accuracy that was published with it.
+"""Keras's classic example of an MLP, and its published accuracy.
 
-Public: ``mnist_mlp.py``, for years among Keras's examples, whose first lines promise 98.40 % test
-accuracy after 20 epochs. Two hidden layers of 512 units; behind each, in training, each number
-falls to 0 with probability 0.2 and is else divided by 0.8 (dropout):
+Public: ``mnist_mlp.py`` was among Keras's examples for years. Its first lines promise 98.40 % test
+accuracy after 20 epochs. It has two hidden layers of 512 units. After each, in training, dropout
+sets each number to 0 with probability 0.2 and divides it by 0.8 otherwise:
 
     784 -> 512 -> ReLU -> dropout -> 512 -> ReLU -> dropout -> 10 -> softmax
 
@@ -10,8 +10,8 @@ RMSprop divides each element of the gradient g by the root of a running mean of 
 
     v = 0.9 v + 0.1 g**2    w = w - 0.001 g / (sqrt(v) + 1e-7)
 
-Batches of 128, weights uniform as Glorot and Bengio (2010) say, pixels divided by 255. Nothing is
-chosen here: the settings are the published ones, and the score is the mean of three seeds.
+Batches have 128 images, weights are uniform as in Glorot and Bengio (2010), and pixels are divided
+by 255. All settings are the published ones, and the score is the mean of three seeds.
 """
 
 from statistics import mean, stdev
@@ -23,13 +23,13 @@ import xpnet as xn
 
 
 def keras_model(seed: int) -> xn.Model:
-    """The network of ``mnist_mlp.py``, with the numbers that Keras has as defaults."""
+    """The network of ``mnist_mlp.py``, with Keras's default settings."""
     optimizer = xn.RMSprop(1e-3, rho=0.9, epsilon=1e-7)
     return xn.MLP([784, 512, 512, 10], dropout=0.2, optimizer=optimizer, seed=seed)
 
 
 def run(data, epochs: int, seed: int) -> tuple[float, float]:
-    """Test accuracy after the last epoch, and the seconds of training."""
+    """Test accuracy after the last epoch, and the training time in seconds."""
     X, y, X_test, y_test = data
     model, start = keras_model(seed), perf_counter()
     model.fit(X, y, epochs=epochs, batch_size=128, verbose=False)

@@ -1,18 +1,18 @@
-"""The journal: handwritten digits by 784-128-10, and everything its author looked at.
+"""The journal: handwritten digits with 784-128-10, and everything that its author looked at.
 
-From the journal. An image of 28 x 28 grey values x in [0, 1] is a row of 784 numbers; the network
+From the journal. An image of 28 x 28 gray values x in [0, 1] is a row of 784 numbers. The network
 has one hidden layer of 128 units and gives the probability of each digit:
 
     h = max(x W1 + b1, 0)    p = softmax(h W2 + b2)    loss = mean of -ln p[the right digit]
 
-Weights start from N(0, 0.01**2), biases from 0; each step subtracts 0.1 times the gradient of the
-loss over 128 images, for 20 epochs. All of this is given, nothing is chosen by looking at scores:
-therefore the curves may show the test images too.
+Initial weights are from N(0, 0.01**2), biases are 0. Each step subtracts 0.1 times the gradient of
+the loss over 128 images, for 20 epochs. The journal gives all these settings. None is chosen by
+looking at scores, so the curves may show the test images too.
 
-For each digit, precision P is the share of right ones among those that were called so, recall R
-the share found of those that are so, and F1 = 2 P R / (P + R). A macro score is the mean over the
-digits. The area under the ROC curve, one digit against the rest, is the probability that an image
-of the digit has a larger p[digit] than an image of another.
+For each digit, precision P is the share of correct images among those that were given this digit,
+recall R is the share of the digit's images that were found, and F1 = 2 P R / (P + R). A macro
+score is the mean over the digits. The area under the ROC curve of one digit against the rest is
+the probability that an image of the digit has a larger p[digit] than another image.
 """
 
 from pathlib import Path
@@ -34,7 +34,7 @@ def journal_model(seed: int = 0) -> xn.Model:
 
 
 def scores(y, p) -> tuple[np.ndarray, np.ndarray]:
-    """P, R, F1 and the area under the ROC curve of each digit (10, 4), and their means (4,)."""
+    """P, R, F1 and the area under the ROC curve for each digit (10, 4), and their means (4,)."""
     precision, recall, f1, _ = precision_recall_fscore_support(y, p.argmax(axis=1))
     area = [roc_auc_score(y == digit, p[:, digit]) for digit in DIGITS]
     each = np.column_stack([precision, recall, f1, area])
@@ -42,25 +42,25 @@ def scores(y, p) -> tuple[np.ndarray, np.ndarray]:
 
 
 def worst_mistakes(y, p, count: int) -> np.ndarray:
-    """Which images were taken for another digit, the most confident mistakes first."""
+    """The images that were taken for another digit, the most confident mistakes first."""
     wrong = np.flatnonzero(p.argmax(axis=1) != y)
     return wrong[np.argsort(-p[wrong].max(axis=1), kind="stable")][:count]
 
 
 def strongest_units(model: xn.Model, count: int) -> np.ndarray:
-    """The incoming weights (784, count) of the hidden units that have the longest vectors."""
+    """The incoming weights (784, count) of the hidden units with the longest weight vectors."""
     weights = model.parameters["layers.0.weight"]
     return weights[:, np.argsort(-np.linalg.norm(weights, axis=0))[:count]]
 
 
 def draw(folder: Path, model: xn.Model, history: xn.History, X, y, p) -> None:
-    """The journal's pictures."""
+    """Draw the journal's pictures."""
     predicted = p.argmax(axis=1)
     curves = xn.plot.history(history, labels=("training", "test"))
     curves.savefig(folder / "journal_curves.png")
     matrix = xn.plot.confusion_matrix(y, predicted)
     matrix.figure.savefig(folder / "journal_confusion.png")
-    # All ten curves run along the upper left corner: only there do they differ.
+    # The ten curves differ only in the upper left corner.
     roc = xn.plot.roc_curves(y, p)
     roc.set(xlim=(0, 0.05), ylim=(0.95, 1), title="each digit against the rest")
     roc.figure.savefig(folder / "journal_roc.png")

@@ -1,20 +1,20 @@
-"""The journal's future work: what makes its digits network better.
+"""The journal's future work: improvements to its digits network.
 
-From the journal, whose last page lists what its author would try next: other optimisers, dropout,
-deeper networks, shifted images. Each is one row here, starting from the journal's network
-(784-128-10, ReLU, SGD 0.1, batches of 128, 20 epochs) and changing what its name says.
+From the journal. Its last page lists what the author would try next: other optimizers, dropout,
+deeper networks, shifted images. Each variation is one row here. It starts from the journal's
+network (784-128-10, ReLU, SGD 0.1, batches of 128, 20 epochs) and changes what its name says.
 
-- Adam, RMSprop and Adagrad divide each element of the gradient by the size that it has had.
+- Adam, RMSprop and Adagrad divide each element of the gradient by its typical past size.
 - Dropout sets each hidden number to 0 with some probability, so that no unit can rely on another.
-- Shifts move each image by up to 2 pixels along each side, drawn anew for each epoch: what the
-  network is to call a 7 stays one when it is moved.
-- The cosine schedule takes the learning rate from its first value down to 0 along half a cosine.
-- Averaging reads the network from a running mean of its weights, a = 0.999 a + 0.001 w after each
-  step (its start is corrected for), which the noise of the single steps hardly moves.
+- Shifts move each image by up to 2 pixels in each direction, at random in every epoch: a 7 is
+  still a 7 when it is moved.
+- The cosine schedule lowers the learning rate from its first value to 0 along half a cosine.
+- Averaging evaluates the network with a running mean of its weights, a = 0.999 a + 0.001 w after
+  each step (with a correction for its start). The noise of single steps hardly changes this mean.
 
-6,000 of the 60,000 training images are held out. The best row is the one with the best accuracy
-on these; the accuracy on the test images is reported, not used. With 6,000 images an accuracy
-near 0.985 is known to about 0.0016 (one standard error), so rows that are closer do not differ.
+6,000 of the 60,000 training images are held out. The best row has the highest accuracy on these
+images. The accuracy on the test images is reported but not used. With 6,000 images, the standard
+error of an accuracy near 0.985 is about 0.0016, so smaller differences between rows mean nothing.
 """
 
 from collections.abc import Callable
@@ -27,12 +27,12 @@ from support import data_file, options, table
 
 import xpnet as xn
 
-SIDE, REACH = 28, 2  # an image's pixels along each side, and how far it is moved
+SIDE, REACH = 28, 2  # the pixels along each side of an image, and the largest shift
 
 
 @dataclass
 class Variation:
-    """A network and how it is trained; `optimizer` makes one for a number of epochs."""
+    """A network and its training; `optimizer` makes an optimizer for a number of epochs."""
 
     name: str
     optimizer: Callable[[int], xn.optim.Optimizer]
@@ -87,7 +87,7 @@ VARIATIONS = [
 
 
 def shifted(X: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Each image moved by -2 .. 2 pixels along each side; what comes in from outside is 0."""
+    """Move each image by -2 .. 2 pixels in each direction; pixels from outside are 0."""
     images = X.reshape(-1, SIDE, SIDE)
     found = np.zeros_like(images)
     moves = rng.integers(-REACH, REACH + 1, size=(len(X), 2))
@@ -98,21 +98,21 @@ def shifted(X: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def landing(move: int) -> slice:
-    """Where pixels that were moved by so many are found; where they come from is landing(-move)."""
+    """Where pixels are after moving by `move`; landing(-move) is where they come from."""
     return slice(max(move, 0), SIDE + min(move, 0))
 
 
 def train(variation: Variation, X, y, epochs: int) -> xn.Model:
-    """The trained network, with its averaged weights where the optimiser keeps them."""
+    """The trained network, with averaged weights if the optimizer keeps them."""
     model, rng = variation.model(epochs), np.random.default_rng(0)
-    for _ in range(epochs):  # each call goes on where the one before stopped
+    for _ in range(epochs):  # each call continues where the previous one stopped
         images = shifted(X, rng) if variation.shifts else X
         model.fit(images, y, epochs=1, batch_size=128, verbose=False)
     return model if model.optimizer.average_decay is None else model.averaged()
 
 
 def run(variation: Variation, parts, quick: bool) -> list[object]:
-    """A row of the table; it is announced, since some take minutes."""
+    """A row of the table; it is also printed at once, since some rows take minutes."""
     (X, y), validation, test = parts
     epochs = 2 if quick else variation.epochs
     start = perf_counter()

@@ -1,20 +1,21 @@
-"""Named-entity recognition: which words of a sentence belong to a name, and of what.
+"""Named-entity recognition: the words of a sentence that belong to a name, and its kind.
 
-From the slides. Each word is classified by a window of it and two words on each side. The network
-sees three properties of the five words, each as a number that a table turns into a learned
-vector: the lower-cased word (those that the training part has once only are "unknown", so that
-the network learns what that means), its shape (a number, capitals, ...), and its last three
-letters. All the vectors, one behind the other, are the input of an ordinary network:
+From the slides. Each word is classified from a window of the word and two words on each side. The
+network sees three properties of the five words: the word in lower case, its shape (a number,
+capitals, ...), and its last three letters. Each property is a number, which a table turns into a
+learned vector. Words that occur only once in the training part are "unknown", so that the network
+learns what that means. All vectors, concatenated, are the input of an ordinary network:
 
     x = (E[w-2], ..., E[w+2], S[..], F[..])    h = tanh(x W + b)    p(tag) = softmax(h V + d)
 
-The tags are person, location, organisation, miscellaneous, and O for words outside of names, five
-of six. So accuracy says little, and what counts is macro-F1: F1 = 2 P R / (P + R) of each tag, the
-harmonic mean of its precision and recall, averaged over the tags. It is taken token by token.
+The tags are person, location, organization, miscellaneous, and O for words outside names. Five of
+six words are O, so accuracy says little. The score is macro-F1: F1 = 2 P R / (P + R) is the
+harmonic mean of a tag's precision and recall, and macro-F1 is its mean over the tags, counted
+token by token.
 
-Two baselines: the tag that is most frequent of all, and each word's own most frequent tag in the
-training part (O for new words). What is left if the network sees words alone shows how much the
-shape of a word says.
+There are two baselines: the most frequent tag, and each word's most frequent tag in the training
+part (O for new words). A network that sees only words shows how much the shapes and endings
+contribute.
 """
 
 from collections import Counter
@@ -29,7 +30,7 @@ import xpnet as xn
 TAGS = ["O", "I-LOC", "I-MISC", "I-ORG", "I-PER"]
 SIDE = 2  # words on each side
 WINDOW = 2 * SIDE + 1
-OUTSIDE, UNKNOWN = 0, 1  # numbers of what is not in the sentence, or not in the table
+OUTSIDE, UNKNOWN = 0, 1  # numbers for words outside the sentence, and for words not in the table
 
 Sentence = list[tuple[str, str]]  # words with their tags
 
@@ -39,16 +40,16 @@ def documents(file: Path) -> list[list[Sentence]]:
     found: list[list[Sentence]] = [[]]
     for block in file.read_text(encoding="utf-8").strip().split("\n\n"):
         if block.startswith("-DOCSTART-"):
-            found.append([])  # the mark between two documents
+            found.append([])  # a line that separates two documents
         else:
             found[-1].append([tuple(line.split(" ")) for line in block.splitlines()])
     return [document for document in found if document]
 
 
 def split(found: list[list[Sentence]]) -> list[list[Sentence]]:
-    """Sentences of 70 % of the documents to train on, of 15 % to choose by (dev), 15 % to test.
+    """Sentences from 70 % of the documents for training, 15 % for development, 15 % for testing.
 
-    Whole documents, since one that names somebody once mostly does so again.
+    The split keeps documents whole, since a document usually repeats the names in it.
     """
     order = np.random.default_rng(0).permutation(len(found))
     cuts = [70 * len(found) // 100, 85 * len(found) // 100]
@@ -56,7 +57,7 @@ def split(found: list[list[Sentence]]) -> list[list[Sentence]]:
 
 
 def shape(word: str) -> str:
-    """What a word looks like."""
+    """The shape of a word."""
     if any(c.isdigit() for c in word):
         return "number" if word.isdigit() else "with digits"
     if not any(c.isalpha() for c in word):
@@ -66,7 +67,7 @@ def shape(word: str) -> str:
     return "small"
 
 
-PROPERTIES = {  # name: (function of the word, how often a value must occur, length of its vector)
+PROPERTIES = {  # name: (function of the word, least number of occurrences, length of the vector)
     "word": (str.lower, 2, 50),
     "shape": (shape, 1, 8),
     "ending": (lambda word: word[-3:].lower(), 5, 16),
@@ -74,7 +75,7 @@ PROPERTIES = {  # name: (function of the word, how often a value must occur, len
 
 
 def numbering(sentences: list[Sentence], name: str) -> dict[str, int]:
-    """Numbers for a property's values that occur often enough."""
+    """Numbers for the values of a property that occur often enough."""
     function, least, _ = PROPERTIES[name]
     counts = Counter(function(word) for sentence in sentences for word, _ in sentence)
     kept = sorted(value for value, count in counts.items() if count >= least)
@@ -84,7 +85,7 @@ def numbering(sentences: list[Sentence], name: str) -> dict[str, int]:
 def samples(
     sentences: list[Sentence], numbers: dict[str, dict[str, int]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For each word, the numbers of its window, property by property; and its tag's number."""
+    """For each word, the numbers of its window, property by property, and the number of its tag."""
     X, y = [], []
     for sentence in sentences:
         rows = []
@@ -99,7 +100,7 @@ def samples(
 
 
 class Windows(xn.Layer):
-    """The vectors of all properties of a window's words, one behind the other: (n, units)."""
+    """The vectors of all properties of the words in a window, concatenated: (n, units)."""
 
     def __init__(self, numbers: dict[str, dict[str, int]]) -> None:
         start = xn.init.normal(0.1)
@@ -116,7 +117,7 @@ class Windows(xn.Layer):
 
 
 def train(part, numbers: dict[str, dict[str, int]], epochs: int, seed: int) -> xn.Model:
-    """A network that has seen this part; dropout, since it could learn it by heart."""
+    """A network trained on this part; dropout keeps it from memorizing the part."""
     net = xn.Sequential(
         Windows(numbers),
         xn.Dropout(0.5),
@@ -132,7 +133,7 @@ def train(part, numbers: dict[str, dict[str, int]], epochs: int, seed: int) -> x
 
 
 def scores(true: np.ndarray, guessed: np.ndarray) -> list[float]:
-    """Macro-F1 of all five tags, and of the four without O."""
+    """Macro-F1 over all five tags, and over the four without O."""
     every = range(len(TAGS))
     return [
         float(f1_score(true, guessed, average="macro", labels=labels, zero_division=0.0))
@@ -141,7 +142,7 @@ def scores(true: np.ndarray, guessed: np.ndarray) -> list[float]:
 
 
 def baselines(parts: list[list[Sentence]]) -> dict[str, list[np.ndarray]]:
-    """What needs no network, as tags' numbers for the second and the third part."""
+    """Predictions without a network, as tag numbers for the second and the third part."""
     seen: dict[str, Counter[str]] = {}
     for sentence in parts[0]:
         for word, tag in sentence:

@@ -1,21 +1,21 @@
 """A neural language model that writes first names, character by character.
 
-From the slides. The probability of a name is the product of that of each character given those
-before it, of which the model sees the last three; "." stands in front of a name and behind it.
-Each character c has a learned vector C[c]. The three vectors, one behind the other, are the input
-of an ordinary network (Bengio, Ducharme, Vincent and Jauvin, "A neural probabilistic language
-model", JMLR 3, 2003):
+From the slides. The probability of a name is the product of the probabilities of its characters,
+each given the characters before it. The model sees the last three; "." marks the start and the end
+of a name. Each character c has a learned vector C[c]. The three vectors, concatenated, are the
+input of an ordinary network (Bengio, Ducharme, Vincent and Jauvin, "A neural probabilistic
+language model", JMLR 3, 2003):
 
     x = (C[c1], C[c2], C[c3])    h = tanh(x W + b)    p(next character) = softmax(h V + d)
 
-Its loss is the mean of -ln p of the characters that did come, in nats. Tables of counts do the
-same without a network: the 1-gram model knows how often each character occurs, the 4-gram model
-how often behind each three others. With 27 characters and 180,000 samples that table is hard to
-beat; but it has half a million cells, and knows little of contexts that it rarely saw, while the
-network gives similar characters similar vectors: the picture shows the vowels side by side.
+Its loss is the mean of -ln p of the characters that occur, in nats. Tables of counts do the same
+without a network: the 1-gram model knows how often each character occurs, and the 4-gram model
+knows how often it follows each three others. With 27 characters and 180,000 samples that table is
+hard to beat. But it has half a million cells, and knows little about rare contexts. The network
+gives similar characters similar vectors: in the picture the vowels are close together.
 
-Some names are in the file twice, given to girls and to boys, so that a name of the test part may
-be known from the training part. What comes of the new names alone is printed too.
+Some names are in the file twice, for girls and for boys, so a name in the test part may also be in
+the training part. The loss on the new names alone is printed too.
 """
 
 from pathlib import Path
@@ -25,7 +25,7 @@ from support import data_file, options, table
 
 import xpnet as xn
 
-LETTERS = ".abcdefghijklmnopqrstuvwxyz"  # the end mark is number 0
+LETTERS = ".abcdefghijklmnopqrstuvwxyz"  # the mark "." is number 0
 CONTEXT = 3
 SMOOTHINGS = (0.01, 0.03, 0.1, 0.3, 1.0)
 
@@ -33,14 +33,14 @@ Samples = tuple[np.ndarray, np.ndarray]
 
 
 def split(names: list[str]) -> list[list[str]]:
-    """80 % to train on, 10 % to choose settings by (dev), 10 % to test."""
+    """80 % for training, 10 % for choosing settings (dev), 10 % for testing."""
     order = np.random.default_rng(0).permutation(len(names))
     cuts = [8 * len(names) // 10, 9 * len(names) // 10]
     return [[names[i] for i in part] for part in np.split(order, cuts)]
 
 
 def samples(names: list[str]) -> Samples:
-    """The numbers of the three characters before each one (n, 3), and its own (n,)."""
+    """The numbers of the three characters before each character (n, 3), and its own (n,)."""
     windows = []
     for name in names:
         numbers = [LETTERS.index(c) for c in "." * CONTEXT + name + "."]
@@ -50,8 +50,8 @@ def samples(names: list[str]) -> Samples:
 
 
 def count_losses(parts: list[Samples], order: int) -> list[float]:
-    """The loss in each part of p = counts of the first part, smoothed as suits the second best."""
-    first = CONTEXT + 1 - order  # of the characters that this model sees
+    """Each part's loss with counts from the first, smoothed for the lowest loss on the second."""
+    first = CONTEXT + 1 - order  # the first character that this model sees
 
     def losses(smoothing: float) -> list[float]:
         counts = np.full((len(LETTERS),) * order, smoothing)
@@ -64,9 +64,9 @@ def count_losses(parts: list[Samples], order: int) -> list[float]:
 
 
 def train(part: Samples, epochs: int, seed: int) -> xn.Model:
-    """A network that has seen this part."""
+    """A network trained on this part."""
     net = xn.Sequential(
-        # Small first vectors: what is seen of them in the end was learned.
+        # Initial vectors are small, so that their final size is learned.
         xn.Embedding(len(LETTERS), 24, table_init=xn.init.normal(0.1)),
         xn.Flatten(),
         xn.Dense(300, kernel_init=xn.init.normal(0.5)),
@@ -80,7 +80,7 @@ def train(part: Samples, epochs: int, seed: int) -> xn.Model:
 
 
 def write(model: xn.Model, count: int, seed: int) -> list[str]:
-    """Draw names from the model, all at once: a character each, until all have their end mark."""
+    """Draw names from the model, all in parallel, one character at a time, until all have ended."""
     rng = np.random.default_rng(seed)
     context, written = np.zeros((count, CONTEXT), dtype=int), [""] * count
     while not all(w.endswith(".") for w in written):
@@ -94,19 +94,19 @@ def write(model: xn.Model, count: int, seed: int) -> list[str]:
 
 
 def draw(vectors: np.ndarray, file: Path) -> None:
-    """The characters' vectors in the plane of their first two principal components."""
+    """Draw the characters' vectors in the plane of their first two principal components."""
     from matplotlib.figure import Figure
 
-    centred = vectors - vectors.mean(axis=0)
-    _, sizes, axes = np.linalg.svd(centred, full_matrices=False)
+    centered = vectors - vectors.mean(axis=0)
+    _, sizes, axes = np.linalg.svd(centered, full_matrices=False)
     share = sizes**2 / np.sum(sizes**2)
-    points = centred @ axes[:2].T
+    points = centered @ axes[:2].T
     figure = Figure(figsize=(5.8, 4.8), layout="constrained")
     ax = figure.add_subplot()
     ax.scatter(*points.T, s=0)  # sets the limits
-    for letter, place in zip(LETTERS, points, strict=True):
+    for letter, point in zip(LETTERS, points, strict=True):
         color = "#d55e00" if letter in "aeiouy" else "#0072b2"
-        ax.text(*place, letter, color=color, fontsize=15, ha="center", va="center")
+        ax.text(*point, letter, color=color, fontsize=15, ha="center", va="center")
     ax.set(
         xlabel=f"first principal component ({share[0]:.0%} of the variance)",
         ylabel=f"second ({share[1]:.0%})",

@@ -1,20 +1,20 @@
 """Regression: house prices in California, and what tasters think of wine.
 
-From practice. The network's output is a number z, and the loss the mean of (z - t)**2. It is
-measured on the test part by the coefficient of determination, 1 for a perfect prediction and 0
-for the mean:
+From practice. The network's output is a number z, and the loss is the mean of (z - t)**2. The
+score on the test part is the coefficient of determination, which is 1 for a perfect prediction and
+0 for the mean:
 
     R2 = 1 - sum (t - z)**2 / sum (t - mean t)**2
 
-Features and target are standardised by the training part's means and standard deviations;
-features that range over powers of ten are taken as logarithms. `EarlyStopping` watches the loss on
-a validation part and puts the best epoch's parameters back.
+Features and target are standardized with the means and standard deviations of the training part.
+Features that range over powers of ten are replaced by their logarithms. `EarlyStopping` watches the
+loss on a validation part and restores the parameters of the best epoch.
 
-Other losses tell more than the middle of what may come. The pinball loss of a quantile q, of
-e = t - z, is max(q e, (q - 1) e): a network with three outputs learns the 10 %, 50 % and 90 %
-quantiles, and between the first and the last 80 % of the targets should lie. `gaussian_nll` gives
-each sample a mean and a variance of its own, of which 68.3 % should lie within one standard
-deviation and 95.4 % within two.
+Other losses describe the distribution of the target, not only its mean. The pinball loss for the
+quantile q, with e = t - z, is max(q e, (q - 1) e). A network with three outputs learns the 10 %,
+50 % and 90 % quantiles; 80 % of the targets should be between the first and the last. With
+`gaussian_nll`, each sample has its own mean and variance; 68.3 % of the targets should be within
+one standard deviation and 95.4 % within two.
 """
 
 import warnings
@@ -36,7 +36,7 @@ Samples = tuple[np.ndarray, np.ndarray]
 
 
 def housing() -> Samples:
-    """Place, age, rooms, bedrooms, people, households, income; the value in 100,000 dollars."""
+    """Location, age, rooms, bedrooms, people, households, income; the value in 100,000 dollars."""
     found = np.loadtxt(
         data_file("california-housing", "cal_housing.csv"), delimiter=",", skiprows=1
     )
@@ -57,7 +57,7 @@ def wine() -> Samples:
 
 
 def prepare(X: np.ndarray, y: np.ndarray) -> tuple[list[Samples], StandardScaler]:
-    """Standardised parts to train on (64 %), to validate (16 %) and to test (20 %)."""
+    """Standardized parts for training (64 %), validation (16 %) and testing (20 %)."""
     X_rest, X_test, y_rest, y_test = train_test_split(X, y, test_size=0.2, random_state=0)
     X_train, X_val, y_train, y_val = train_test_split(X_rest, y_rest, test_size=0.2, random_state=0)
     scale, unit = StandardScaler().fit(X_train), StandardScaler().fit(y_train)
@@ -84,7 +84,7 @@ def train(
 
 
 def others(epochs: int) -> dict[str, object]:
-    """Models of scikit-learn to compare with."""
+    """Models of scikit-learn for comparison."""
     return {
         "linear regression": LinearRegression(),
         "MLPRegressor, the same sizes": MLPRegressor(
@@ -105,14 +105,14 @@ def compare(parts: list[Samples], epochs: int, seeds: list[int]) -> list[xn.Mode
     models = [train(parts, epochs, seed) for seed in seeds]
     scores = np.array([[m.evaluate(*part)["r2"] for part in parts[1:]] for m in models])
     again = [r2_score(parts[2][1], model.predict(parts[2][0])) for model in models]
-    np.testing.assert_allclose(scores[:, 1], again, atol=1e-5)  # the metric is scikit-learn's
+    np.testing.assert_allclose(scores[:, 1], again, atol=1e-5)  # the metric equals scikit-learn's
     rows.append((f"network, mean of {len(seeds)}", *map(float, scores.mean(axis=0))))
     print(table(rows))
     return models
 
 
 def intervals(parts: list[Samples], epochs: int, unit: StandardScaler) -> None:
-    """Print how many of the test part's targets lie where two other losses say they should."""
+    """Print the share of test targets inside the intervals that two other losses predict."""
     X, y = parts[2]
     dollars = 1e5 * unit.scale_[0]
     low, _, high = train(parts, epochs, 0, xn.losses.quantile((0.1, 0.5, 0.9)), 3).predict(X).T
@@ -130,7 +130,7 @@ def intervals(parts: list[Samples], epochs: int, unit: StandardScaler) -> None:
 
 
 def draw(model: xn.Model, part: Samples, unit: StandardScaler, file: Path) -> None:
-    """Predicted against true values; a perfect prediction lies on the line."""
+    """Draw predicted against true values; perfect predictions are on the line."""
     from matplotlib.figure import Figure
 
     X, y = part

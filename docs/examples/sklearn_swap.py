@@ -1,10 +1,10 @@
-"""One import in place of another: scikit-learn's MLPClassifier and ours, with the same script.
+"""One changed import: scikit-learn's MLPClassifier and ours in the same script.
 
 ``from sklearn.neural_network import MLPClassifier`` becomes ``from xpnet import MLPClassifier``.
-Nothing else changes: the pipeline, the search over penalties, the scores. With the same
+The pipeline, the search over penalties and the scores stay the same. With the same
 ``random_state`` both draw the same weights and batches, so the loss curves are equal up to
-rounding. Then what scikit-learn's has not: dropout, a schedule, validation data of one's own, and
-the weights of the best epoch.
+rounding. The second part uses features that scikit-learn's lacks: dropout, a schedule, your own
+validation data, and the weights of the best epoch.
 """
 
 import warnings
@@ -22,7 +22,7 @@ import xpnet as xn
 
 
 def searched(MLPClassifier: Any, data: Any, epochs: int) -> GridSearchCV:
-    """A script as users of scikit-learn have it: scale, search for the penalty, fit again."""
+    """A typical scikit-learn script: scale, search for the penalty, fit again."""
     X, y, *_ = data
     model = MLPClassifier(hidden_layer_sizes=(50,), max_iter=epochs, random_state=0)
     pipeline = make_pipeline(StandardScaler(), model)
@@ -30,7 +30,7 @@ def searched(MLPClassifier: Any, data: Any, epochs: int) -> GridSearchCV:
 
 
 def compare(data: Any, epochs: int) -> list[Any]:
-    """Both searches, with their scores and seconds; returns the fitted networks."""
+    """Run both searches; print their scores and times; return the fitted networks."""
     rows, networks = [["import from", "alpha", "test accuracy", "last loss", "seconds"]], []
     for module in (sklearn.neural_network, xn):
         start = perf_counter()

@@ -1,24 +1,24 @@
-"""Softmax and its gradient alone and joint, and six optimisers on one surface.
+"""Softmax, its gradient alone and with cross-entropy, and six optimizers on one surface.
 
-From the repository of notes on softmax and optimisers. Softmax makes probabilities of scores,
+From the repository of notes on softmax and optimizers. Softmax turns scores into probabilities,
 
     p_k = e**z_k / sum_j e**z_j = e**(z_k - max z) / sum_j e**(z_j - max z)
 
-and only the second form survives large scores. It has the Jacobian dp_k/dz_j = p_k ([k = j] - p_j).
-Back-propagation never makes that k x k matrix: it needs its product with a vector gp,
+and only the second form works for large scores. Its Jacobian is dp_k/dz_j = p_k ([k = j] - p_j).
+Back-propagation never computes that k x k matrix. It needs only its product with a vector gp,
 
     gz = p (gp - sum_j gp_j p_j)
 
-and where gp comes from cross-entropy, gp = -t / p, everything cancels to gz = p - t: here the
-backward pass of every classifier begins. With two classes softmax is the sigmoid of the difference
-of the scores. A temperature T divides the scores: below 1 it sharpens the probabilities, above 1 it
-flattens them.
+If gp comes from cross-entropy, gp = -t / p, everything cancels to gz = p - t. The backward pass of
+every classifier starts with this gradient. With two classes, softmax is the sigmoid of the
+difference of the scores. A temperature T divides the scores: below 1 it sharpens the
+probabilities, above 1 it flattens them.
 
-The second part lets SGD, momentum, Nesterov, Adagrad, RMSprop and Adam run down Rosenbrock's
-valley, f(x, y) = (1 - x)**2 + 20 (y - x**2)**2, from the same point. The walls are steep, the floor
-is nearly flat and bent, and the minimum 0 lies at (1, 1). Each has the best learning rate of a
-grid, of those with which it never climbs higher than it started. So this is what they can do on
-this surface, and no verdict on other ones.
+In the second part, SGD, momentum, Nesterov, Adagrad, RMSprop and Adam descend Rosenbrock's valley,
+f(x, y) = (1 - x)**2 + 20 (y - x**2)**2, from the same point. The walls are steep, the floor is
+nearly flat and curved, and the minimum 0 is at (1, 1). Each optimizer has the best learning rate
+of a grid, among those with which it never climbs above its start. The result holds for this
+surface; it says nothing about others.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ from support import options, table
 import xpnet as xn
 
 START = (-1.5, 2.0)
-RATES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+LEARNING_RATES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 OPTIMIZERS = {
     "SGD": xn.SGD,
     "momentum": lambda rate: xn.SGD(rate, momentum=0.9),
@@ -50,7 +50,7 @@ def jacobian(p: np.ndarray) -> np.ndarray:
 
 
 def difference_quotients(f, z: np.ndarray, h: float = 1e-6) -> np.ndarray:
-    """The Jacobian of f at z, column by column, from two values a column."""
+    """The Jacobian of f at z, column by column, from two values per column."""
     steps = h * np.eye(len(z))
     return np.stack([(f(z + s) - f(z - s)) / (2 * h) for s in steps], axis=-1)
 
@@ -67,13 +67,13 @@ def overflow() -> None:
 
 
 def gradients(z: np.ndarray, label: int) -> None:
-    """The gradient of the cross-entropy by the scores, in several ways."""
+    """The gradient of the cross-entropy with respect to the scores, in several ways."""
     p, t = xn.ops.softmax(z), np.eye(len(z))[label]
     J = jacobian(p)
     assert np.allclose(J, difference_quotients(xn.ops.softmax, z), rtol=0, atol=1e-9)
-    print(f"\nthe Jacobian at z = {z} (equal to difference quotients within 1e-9):\n{J.round(4)}")
+    print(f"\nthe Jacobian at z = {z} (equals difference quotients within 1e-9):\n{J.round(4)}")
 
-    gp = -t / p  # cross-entropy's gradient by the probabilities
+    gp = -t / p  # cross-entropy's gradient with respect to p
     alone = xn.ops.softmax.vjps[0].fn(np, gp, p)  # the Jacobian-vector product, without J
     separate = xn.value_and_grad(
         lambda z: -xn.ops.sum(t * xn.ops.log(xn.ops.softmax(z)))  # softmax, then its logarithm
@@ -89,7 +89,7 @@ def gradients(z: np.ndarray, label: int) -> None:
         "value_and_grad, joint": joint(z)[1],
         "p - t": p - t,
     }
-    print(f"gradient of -ln p[{label}] by the scores:")
+    print(f"gradient of -ln p[{label}] with respect to the scores:")
     print(table([(name, *(f"{v:+.12f}" for v in values)) for name, values in found.items()]))
     for name, values in found.items():
         near = 1e-8 if name == "difference quotients" else 1e-14
@@ -97,7 +97,7 @@ def gradients(z: np.ndarray, label: int) -> None:
 
 
 def two_classes_and_temperature(z: np.ndarray) -> None:
-    """Softmax of two scores is a sigmoid; what a temperature does."""
+    """Softmax of two scores is a sigmoid; the effect of a temperature."""
     x = np.linspace(-30, 30, 7)
     pair = xn.ops.softmax(np.stack([np.zeros_like(x), x], axis=-1))[:, 1]
     far = np.max(np.abs(pair - xn.ops.sigmoid(x)))
@@ -117,12 +117,12 @@ def rosenbrock(x, y):
     return (1 - x) * (1 - x) + 20 * ((y - x * x) * (y - x * x))
 
 
-class Place(xn.Layer):
-    """A layer whose two parameters are a point; its input, zeros, is only added to it."""
+class Point(xn.Layer):
+    """A layer whose two parameters are a point; its input, zeros, is added to it."""
 
     def forward(self, x):
         """The point, once for each sample."""
-        return x + self.parameter(x, "place", (2,), lambda xp, key, shape: xp.asarray(START))
+        return x + self.parameter(x, "point", (2,), lambda xp, key, shape: xp.asarray(START))
 
 
 def height(point, _):
@@ -131,32 +131,32 @@ def height(point, _):
 
 
 def run(optimizer, steps: int) -> np.ndarray:
-    """The points (steps + 1, 2) that an optimiser goes through; fewer if it diverges."""
-    model = xn.Model(Place(), height, optimizer, dtype="float64", input_shape=2)
-    place = model.build().parameters["place"]  # a live view
-    path = [place.copy()]
+    """The points (steps + 1, 2) on an optimizer's path; fewer if it diverges."""
+    model = xn.Model(Point(), height, optimizer, dtype="float64", input_shape=2)
+    point = model.build().parameters["point"]  # a live view
+    path = [point.copy()]
     try:
         for _ in range(steps):
             model.train_on_batch(np.zeros((1, 2)), np.zeros((1, 2)))
-            path.append(place.copy())
+            path.append(point.copy())
     except xn.errors.DivergedError:
         pass
     return np.array(path)
 
 
 def best_run(make, steps: int) -> tuple[float, np.ndarray]:
-    """The learning rate that ends lowest without ever climbing above the start, and its path."""
-    runs = [(rate, run(make(rate), steps)) for rate in RATES]
+    """The learning rate that ends lowest and never climbs above the start, and its path."""
+    runs = [(learning_rate, run(make(learning_rate), steps)) for learning_rate in LEARNING_RATES]
     tame = [
-        (rate, path)
-        for rate, path in runs
+        (learning_rate, path)
+        for learning_rate, path in runs
         if len(path) > steps and np.all(rosenbrock(*path.T) <= rosenbrock(*START))
     ]
     return min(tame, key=lambda found: rosenbrock(*found[1][-1]))
 
 
 def draw(paths: dict[str, np.ndarray], folder) -> None:
-    """The paths on the contours of the valley."""
+    """Draw the paths on the contours of the valley."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 7), layout="constrained")
@@ -169,18 +169,18 @@ def draw(paths: dict[str, np.ndarray], folder) -> None:
         ax.plot(1, 1, "k*", ms=10)
         last = rosenbrock(*path[-1])
         ax.set(title=f"{name}: f = {last:.2g}", xlim=(-2, 2), ylim=(-1, 3))
-    figure.savefig(folder / "optimisers.png", dpi=110)
+    figure.savefig(folder / "optimizers.png", dpi=110)
 
 
-def optimisers(steps: int) -> dict[str, np.ndarray]:
-    """Each one's path with its best rate; print where they are on the way."""
+def optimizers(steps: int) -> dict[str, np.ndarray]:
+    """Each optimizer's path with its best learning rate; print heights along the way."""
     found = {name: best_run(make, steps) for name, make in OPTIMIZERS.items()}
     print(f"\n{steps} steps from {START}, where f = {rosenbrock(*START):g}:")
     rows = []
-    for name, (rate, path) in found.items():
+    for name, (learning_rate, path) in found.items():
         f = [f"{rosenbrock(*path[n]):.2g}" for n in (10, 50, steps)]
-        rows.append((name, f"{rate:g}", *f, str(path[-1].round(3))))
-    print(table([("", "rate", "f after 10", "after 50", "at the end", "at"), *rows]))
+        rows.append((name, f"{learning_rate:g}", *f, str(path[-1].round(3))))
+    print(table([("", "learning rate", "f after 10", "after 50", "at the end", "at"), *rows]))
     return {name: path for name, (_, path) in found.items()}
 
 
@@ -191,12 +191,12 @@ def main() -> None:
     gradients(z, label=2)
     two_classes_and_temperature(z)
 
-    paths = optimisers(steps=200 if args.quick else 500)
+    paths = optimizers(steps=200 if args.quick else 500)
     last = {name: rosenbrock(*path[-1]) for name, path in paths.items()}
     assert last["momentum"] < last["SGD"], "momentum did not help in the valley"
     assert last["Adam"] < (0.02 if args.quick else 1e-9), "Adam did not reach the minimum"
     low = 5 if args.quick else 1
-    assert all(value < low for value in last.values()), f"not all came below {low}: {last}"
+    assert all(value < low for value in last.values()), f"not all are below {low}: {last}"
     if args.pictures:
         draw(paths, args.pictures)
 

@@ -1,4 +1,4 @@
-"""What the examples share: their options, where real data and pictures are, and a table."""
+"""Shared parts of the examples: options, folders of data and pictures, and a table."""
 
 import argparse
 import os
@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def options(description: str) -> argparse.Namespace:
-    """Read ``--quick`` (a small budget, for a look or a test) and ``--pictures FOLDER``."""
+    """Read ``--quick`` (a small budget, for a first look or a test) and ``--pictures FOLDER``."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="a small budget: seconds, not minutes")
-    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="draw into this folder")
+    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="folder for pictures")
     chosen = parser.parse_args()
     if chosen.pictures is not None:
         chosen.pictures.mkdir(parents=True, exist_ok=True)
@@ -19,7 +19,7 @@ def options(description: str) -> argparse.Namespace:
 
 
 def data_file(*parts: str) -> Path:
-    """A file of real data under the folder that XPNET_DATA names; ends the script without it."""
+    """A data file in the folder that XPNET_DATA names; without it the script ends."""
     folder = os.environ.get("XPNET_DATA")
     file = Path(folder or "", *parts)
     if folder is None or not file.exists():
@@ -28,7 +28,7 @@ def data_file(*parts: str) -> Path:
 
 
 def table(rows: Sequence[Sequence[object]]) -> str:
-    """Rows as text, columns aligned; numbers with four digits behind the point."""
+    """Rows as text with aligned columns; numbers have four digits after the point."""
     cells = [[f"{c:.4f}" if isinstance(c, float) else str(c) for c in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ["  ".join(t.ljust(w) for t, w in zip(r, widths, strict=True)) for r in cells]

@@ -1,19 +1,20 @@
-"""Transfer learning: what a network learned from the digits 0-4 helps it to learn 5-9.
+"""Transfer learning: a network that was trained on the digits 0-4 learns the digits 5-9.
 
-From the journal's future work. Of the digits 5-9 there are 20 images each, 100 in all. A network
-784-512-512-5 that has seen the 30,596 training images of the digits 0-4 is to learn them:
+From the journal's future work. There are 20 images of each of the digits 5-9, 100 in total. A
+network 784-512-512-5 was trained on the 30,596 training images of the digits 0-4. It learns the
+new digits in four ways:
 
-- from scratch: all its weights start anew; the measure of the others;
-- new head: only the last layer starts anew and is trained, both hidden layers are frozen;
+- from scratch: all weights are new; the baseline for the other ways;
+- new head: only the last layer is new and is trained; both hidden layers are frozen;
 - new head and second layer: the same, but only the first hidden layer is frozen;
-- fine-tuned: a new head with all else frozen at first, then all layers are trained.
+- fine-tuned: a new head with everything else frozen at first; then all layers are trained.
 
-The first layer finds strokes, of which all digits are made. The second was trained for nothing
-but to tell 0-4 apart, and forgets what is of no use for that; frozen, it does harm.
+The first layer finds strokes, which all digits share. The second was trained only to tell 0-4
+apart, and drops what is useless for that. If it is frozen, it does harm.
 
-The 100 images are drawn ten times anew; all ways get the same ones, so that their differences
-from "scratch" vary less than they do themselves. Epochs, rates and dropout were chosen by training
-images of 5-9 outside the draws; the scores are those of all 4,861 test images of 5-9.
+The 100 images are drawn ten times. All ways get the same images, so their differences from
+"scratch" vary less than the accuracies themselves. Epochs, learning rates and dropout were chosen
+with training images of 5-9 outside the draws. The scores are for all 4,861 test images of 5-9.
 """
 
 from time import perf_counter
@@ -28,13 +29,13 @@ EACH = 20  # images of each new digit
 
 
 def digits(X, y, first: int) -> tuple[np.ndarray, np.ndarray]:
-    """The images of five digits from the first on, and their classes 0 .. 4."""
+    """The images of five digits starting with `first`, and their classes 0 .. 4."""
     chosen = (y >= first) & (y < first + 5)
     return X[chosen], y[chosen] - first
 
 
 def draw(X, y, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Some images of each class."""
+    """A few random images of each class."""
     rng = np.random.default_rng(seed)
     rows = [rng.choice(np.flatnonzero(y == c), EACH, replace=False) for c in range(5)]
     return X[np.concatenate(rows)], y[np.concatenate(rows)]
@@ -50,7 +51,7 @@ def learn(model: xn.Model, data, epochs: int) -> xn.Model:
 
 
 def with_hidden_layers(state, frozen, seed: int) -> xn.Model:
-    """A network with a random head on trained hidden layers, some of which keep their weights."""
+    """A network with a random head on trained hidden layers, some of which are frozen."""
     model = new_model(seed)
     model.load_state_dict(state, only=HIDDEN)
     model.freeze(*frozen)
@@ -58,7 +59,7 @@ def with_hidden_layers(state, frozen, seed: int) -> xn.Model:
 
 
 def four_ways(state, data, epochs: int, seed: int) -> dict[str, xn.Model]:
-    """A network for each way to learn the new digits from these data."""
+    """A network for each way of learning the new digits from these data."""
     tuned = learn(with_hidden_layers(state, HIDDEN, seed), data, epochs // 2)
     tuned.unfreeze()
     return {
@@ -72,7 +73,7 @@ def four_ways(state, data, epochs: int, seed: int) -> dict[str, xn.Model]:
 
 
 def compare(state, new_digits, test, epochs: int, draws: int) -> dict[str, np.ndarray]:
-    """Each way's test accuracy for each draw."""
+    """The test accuracy of each way for each draw."""
     found: dict[str, list[float]] = {}
     for seed in range(1, draws + 1):
         models = four_ways(state, draw(*new_digits, seed), epochs, seed)

@@ -188,6 +188,7 @@ class TestStops:
         assert _captures(gpu) <= 6  # of 1, 2, 4, 8, 16 and 32 steps
         assert result == _fit(_model(), steps_per_graph=0, **settings)
 
+    @pytest.mark.usefixtures("usual_handlers")
     def test_an_interrupt_ends_the_fit_behind_a_graph(self, gpu: Any) -> None:
         model = _model()
         history = model.fit(

@@ -25,7 +25,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(bench, "_ROUNDS", 2)
     monkeypatch.setattr(bench, "_NUMBERS", 2**8)
     monkeypatch.setattr(bench, "_SHORTEST", 1e-5)
-    monkeypatch.setattr(bench, "_REST", 0.0)
+    monkeypatch.setattr(bench, "_SPIN", 0.0)
 
 
 @pytest.fixture
@@ -155,8 +155,8 @@ def test_products_are_those_of_a_step():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--layers", "5"], "--layers needs the numbers of inputs and of outputs at least"),
-        ([*SMALL, "--optimizer", "lbfgs"], "lbfgs takes all samples at once"),
+        (["--layers", "5"], "--layers needs at least the numbers of inputs and outputs"),
+        ([*SMALL, "--optimizer", "lbfgs"], "lbfgs uses all samples in each step"),
         ([*SMALL, "--optimizer", "adm"], "Did you mean 'adam'?"),
         ([*SMALL, "--activation", "rely"], "Did you mean 'relu'?"),
         ([*SMALL, "--dtype", "int8"], "dtype must be one of"),
@@ -229,7 +229,7 @@ def test_step_and_products_have_as_many_threads(monkeypatch, batch, threads):
 
 def test_threads_of_the_one_before_come_to_rest(monkeypatch):
     found = []
-    monkeypatch.setattr(bench, "_REST", 0.03)
+    monkeypatch.setattr(bench, "_SPIN", 0.03)
     for count in (1, 2):
         monkeypatch.setattr(bench, "numpys", lambda n=count: Pool(lambda: n, lambda _: None))
         found.append(bench._rest())

@@ -62,7 +62,7 @@ def test_an_unknown_column(fails, classes_csv):
 
 
 def test_a_target_without_columns(fails):
-    assert "digits has none" in fails("train", "digits", "--target", "kind")
+    assert "digits has no columns" in fails("train", "digits", "--target", "kind")
 
 
 def test_a_task_for_images(fails):
@@ -129,7 +129,9 @@ def test_a_message_of_several_lines_keeps_them(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("XPNET_CACHE", str(tmp_path))
     assert main(["train", "mnist"]) == 2
     first, *rest = capsys.readouterr().err.splitlines()
-    assert first.startswith("xpnet: error: MNIST could not be had. Connect to the internet")
+    assert first.startswith(
+        "xpnet: error: MNIST could not be found or downloaded. Connect to the internet"
+    )
     assert sum("no network" in line for line in rest) == 2
 
 
@@ -231,7 +233,7 @@ def test_help_tells_the_defaults(capsys):
         main(["train", "--help"])
     out = capsys.readouterr().out
     assert "hidden 256 256  epochs 20  batch size 16   learning rate 0.001" in out
-    assert "standardised" in out
+    assert "standardized" in out
 
 
 def test_help_tells_the_rules_for_files(capsys):
@@ -239,8 +241,8 @@ def test_help_tells_the_rules_for_files(capsys):
         main(["train", "--help"])
     out = capsys.readouterr().out
     assert out.startswith("usage: xpnet train DATA [options]\n")
-    assert "every column is numeric" in out
-    assert "exactly two different values, or with at most 100 and none negative" in out
+    assert "feature columns are numbers" in out
+    assert "exactly two distinct values, or with at most 100, none of them negative" in out
 
 
 def test_the_fallback_is_told_in_a_plain_sentence(capsys, monkeypatch, classes_csv):

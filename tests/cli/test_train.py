@@ -167,7 +167,7 @@ def test_standardised_by_the_training_rows_alone(tmp_path):
 
 def test_standardisation_and_split_are_told(run, values_csv):
     out = run("train", values_csv, "--epochs", 1, "--seed", 7).out
-    assert "standardised with the mean and standard deviation of the training rows" in out
+    assert "standardized with the mean and standard deviation of the training rows" in out
     assert "test rows: a fifth, chosen by seed 7" in out
     assert "test: R2 " in out
 
@@ -194,7 +194,7 @@ def test_classes_of_text_are_not_taken_for_numbers(run, classes_csv):
 def test_few_test_rows_are_told(run, tmp_path, rows, told):
     path = write_counts(tmp_path / "a.csv", [i + 0.5 for i in range(rows)])
     out = run("train", path, "--epochs", 1).out
-    assert ("only 9 to test: the test figures mean little" in out) is told
+    assert ("only 9 test rows: the test figures mean little" in out) is told
 
 
 @pytest.mark.parametrize(("header", "told"), [("5.1,3.5,kind", True), ("0,1,kind", False)])
@@ -202,7 +202,7 @@ def test_a_header_that_looks_like_data_is_told(run, tmp_path, header, told):
     path = tmp_path / "a.csv"
     path.write_text(f"{header}\n" + "4.9,3.0,a\n4.7,3.2,b\n" * 5)
     out = run("train", path, "--epochs", 1).out
-    assert ("Line 1 looks like data, with names such as '5.1' and '3.5'" in out) is told
+    assert ("Line 1 looks like data: it has names such as '5.1' and '3.5'" in out) is told
 
 
 def test_the_seed_chooses_the_test_rows_of_a_file(values_csv):

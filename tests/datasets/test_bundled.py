@@ -57,7 +57,7 @@ def test_the_seed_decides_the_split():
 
 @pytest.mark.parametrize("test_size", [0, 1, -0.1, 30, float("nan")])
 def test_a_size_that_is_no_fraction_is_refused(test_size):
-    with pytest.raises(ArgumentError, match="test_size is a fraction"):
+    with pytest.raises(ArgumentError, match="test_size must be a fraction"):
         iris(test_size=test_size)
 
 

@@ -119,7 +119,7 @@ def test_bad_files_are_refused_by_place(tmp_path, content, message):
     ids=["text", "duplicate"],
 )
 def test_a_missing_header_is_suspected(tmp_path, content, names):
-    with pytest.raises(DataError, match=f"names such as {names}: if the header is missing"):
+    with pytest.raises(DataError, match=f"names such as {names}. If the header is missing"):
         read_table(write(tmp_path / "a.csv", content))
 
 

@@ -129,14 +129,16 @@ def test_a_failure_leaves_the_folders_that_were_there(cache, dead_url):
     assert list(cache.parent.iterdir()) == []
 
 
-def test_offline_the_message_is_short_and_the_mend_comes_first(cache, dead_url):
+def test_offline_the_message_is_short_and_the_remedy_comes_first(cache, dead_url):
     try:
         raise KeyError("of the caller")
     except KeyError:
         with pytest.raises(DatasetError) as caught:
             locate(source(f"{dead_url}a/", f"{dead_url}b/"), LABELS)
     first, files, _, *tried = str(caught.value).splitlines()
-    assert first.startswith("Toy could not be had. Connect to the internet, or put the files into")
+    assert first.startswith(
+        "Toy could not be found or downloaded. Connect to the internet, or put the files into"
+    )
     assert files.split(", ")[-1] == "t10k-labels-idx1-ubyte.gz"
     assert len(tried) == 4
     for line in tried[2:]:
@@ -156,7 +158,7 @@ def test_a_long_reason_is_cut(monkeypatch, cache):
 
 def test_a_cache_that_cannot_be_written_is_reported(server, cache):
     cache.parent.write_text("a file in the way")
-    with pytest.raises(DatasetError, match="could not be had"):
+    with pytest.raises(DatasetError, match="could not be found or downloaded"):
         locate(source(f"{server.url}/good/"), LABELS)
 
 

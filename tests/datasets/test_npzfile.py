@@ -107,19 +107,19 @@ REFUSED = {
     "inf in y": ({"X": X, "y": np.array([1, 1, np.inf, 1])}, r"array 'y', index \(2,\): .* inf"),
     "widths differ": (
         {"X": X, "y": Y, "X_test": X[:, :2], "y_test": Y},
-        "expected X and X_test with as many columns, found 3 and 2",
+        "X and X_test must have the same number of columns, found 3 and 2",
     ),
     "unknown class": (
         {"X": X, "y": Y, "X_test": X, "y_test": np.array([5, 6, 7, 8])},
-        "array 'y_test', index 1: expected one of the 3 classes trained on, found '6'",
+        "array 'y_test', index 1: expected one of the 3 classes in y, found '6'",
     ),
     "text after numbers": (
         {"X": X, "y": Y, "X_test": X, "y_test": Y.astype(str)},
-        "array 'y_test': expected targets of the kind trained on",
+        "array 'y_test': expected the same kind of targets as in y",
     ),
     "text after values": (
         {"X": X, "y": Y / 2, "X_test": X, "y_test": Y.astype(str)},
-        "array 'y_test': expected targets of the kind trained on",
+        "array 'y_test': expected the same kind of targets as in y",
     ),
 }
 

@@ -52,7 +52,11 @@ def test_a_name_like_no_other_gets_no_guess():
     assert "Did you mean" not in str(caught.value)
 
 
-@pytest.mark.parametrize("backend", ["", 0, False, 3.5, [], "Numpy ", object()], ids=repr)
+@pytest.mark.parametrize(
+    "backend",
+    ["", 0, False, 3.5, [], "Numpy ", object()],
+    ids=["empty", "0", "False", "3.5", "list", "space", "object"],
+)
 def test_what_is_no_backend_is_refused(backend):
     with pytest.raises(UnknownNameError, match=r"backend.*numpy"):
         xn.Model(xn.Dense(3), backend=backend)

@@ -66,7 +66,7 @@ def test_no_probabilities_without_a_loss_of_them():
     assert hasattr(classifier(), "predict_proba")
 
 
-def test_a_loss_of_ones_own():
+def test_a_loss_of_your_own():
     def loss(output, target):
         return xn.ops.softmax_cross_entropy(output, target)
 
@@ -117,7 +117,7 @@ def test_any_activation_and_one_for_each_layer():
 
 
 @pytest.mark.parametrize("normalization", ["batch", "layer"])
-def test_normalisation_and_dropout(normalization):
+def test_normalization_and_dropout(normalization):
     settings = {"normalization": normalization, "dropout": [0.2, 0.0], "max_iter": 30,
                 "hidden_layer_sizes": (30, 30), "learning_rate_init": 0.005}  # fmt: skip
     model = classifier(**settings).fit(X_TRAIN, Y_TRAIN)
@@ -138,10 +138,10 @@ def test_hidden_activations():
         model.transform(X, layer=2)
 
 
-# --- optimisation ---------------------------------------------------------------------------------
+# --- optimization ---------------------------------------------------------------------------------
 
 
-def test_optimisers_and_schedules():
+def test_optimizers_and_schedules():
     plain = classifier(solver="sgd", learning_rate_init=0.1, momentum=0.9, nesterovs_momentum=False)
     given = classifier(optimizer=xn.SGD(0.1, momentum=0.9))
     assert_same(plain.fit(X, Y), given.fit(X, Y))
@@ -150,6 +150,8 @@ def test_optimisers_and_schedules():
     assert model.learning_rate_ == pytest.approx(0.01 * 0.1**2)
     assert classifier(optimizer="rmsprop").fit(X, Y).score(X, Y) > 0.9
     assert not hasattr(classifier(optimizer="lbfgs"), "partial_fit")
+    assert not hasattr(classifier(optimizer=xn.LBFGS()), "partial_fit")
+    assert hasattr(classifier(optimizer="adamm"), "partial_fit")  # which raises what `fit` does
     assert classifier(optimizer=xn.LBFGS(), max_iter=30).fit(X, Y).score(X, Y) > 0.95
 
 

@@ -1,5 +1,6 @@
 """One fit after another: what is kept, what is forgotten, and what a failed one leaves behind."""
 
+import inspect
 import os
 import pickle
 import signal
@@ -126,6 +127,7 @@ def test_a_partial_fit_that_is_refused_changes_nothing():
 # --- signals --------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("usual_handlers")
 def test_an_interrupt_ends_the_fit_with_a_warning():
     def interrupt(model, epoch, logs):
         if epoch == 2:
@@ -151,6 +153,55 @@ def test_a_request_to_terminate_has_its_usual_effect():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGTERM, done.stderr
     assert done.stdout == "1\n"
+
+
+# --- warnings -------------------------------------------------------------------------------------
+
+
+def interrupt(model, epoch, logs):
+    raise KeyboardInterrupt
+
+
+WARNED = {
+    "column": lambda: regressor().fit(X_REG, Y_REG[:, None]),
+    "partial column": lambda: classifier().partial_fit(X, Y[:, None], classes=range(10)),
+    "initial column": lambda: regressor().initialize(X_REG, Y_REG[:, None]),
+    "validated column": lambda: regressor().fit(X_REG, Y_REG, X_val=X_REG, y_val=Y_REG[:, None]),
+    "batch": lambda: classifier(batch_size=10_000).fit(X, Y),
+    "interrupt": lambda: classifier(callbacks=[interrupt]).fit(X, Y),
+    "maximum": lambda: classifier().fit(X, Y),
+    "lbfgs": lambda: classifier(solver="lbfgs").fit(X, Y),
+    "divergence": lambda: regressor(
+        solver="sgd", learning_rate_init=1e12, early_stopping=True, activation="identity"
+    ).fit(X_REG * 1e100, Y_REG),
+    "pipeline": lambda: make_pipeline(classifier()).fit(X, Y),
+}
+
+
+@pytest.mark.parametrize("name", WARNED)
+def test_warnings_point_at_the_line_of_the_user(name):
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        WARNED[name]()
+    assert found
+    assert {warning.filename for warning in found} == {__file__}
+
+
+# --- frames ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [xn.MLPClassifier, xn.MLPRegressor])
+def test_fit_reaches_the_fit_of_its_model_in_three_frames(kind, monkeypatch):
+    depths = []
+
+    def fit(model, *args, **kwargs):
+        depths.append(len(inspect.stack(0)))
+        return plain(model, *args, **kwargs)
+
+    plain = xn.Model.fit
+    monkeypatch.setattr(xn.Model, "fit", fit)
+    kind(max_iter=2).fit(X, Y)
+    assert depths == [len(inspect.stack(0)) + 4]  # scikit-learn's, two of ours, the one above
 
 
 # --- scores ---------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ def test_copies_predict_alike_and_are_trained_alike(kind, x, y, how, tmp_path):
     model = kind(max_iter=4, random_state=0, normalization="batch", dropout=0.1).fit(x, y)
     twin = COPIES[how](model, tmp_path)
     np.testing.assert_array_equal(twin.predict(x), model.predict(x))
-    assert np.shares_memory(twin.coefs_[0], twin._model.network.params)
+    assert np.shares_memory(twin.coefs_[0], twin._model.parameters["layers.0.weight"])
     before = model.coefs_[0].copy()
     for each in (model, twin):
         each.partial_fit(x, y)

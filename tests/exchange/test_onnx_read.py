@@ -104,12 +104,12 @@ REFUSED = {
     "operator Gemm has transA=1": [node("Gemm", "x q", transA=1)],
     "operator HardSigmoid has alpha=0.2": [node("Gemm", "x w", "a"), node("HardSigmoid", "a")],
     "operator Selu has alpha=1.0": [node("Gemm", "x w", "a"), node("Selu", "a", alpha=1.0)],
-    "operator Clip is understood from -1 to 1": [node("Gemm", "x w", "a"), node("Clip", "a")],
-    "operator Add is understood behind MatMul": [node("Gemm", "x w b", "a"), node("Add", "a b")],
+    "operator Clip is supported only from -1 to 1": [node("Gemm", "x w", "a"), node("Clip", "a")],
+    "operator Add is supported only after MatMul": [node("Gemm", "x w b", "a"), node("Add", "a b")],
     "operator Softmax has axis=0": [node("Gemm", "x w", "a"), node("Softmax", "a", axis=0)],
     "operator Mul needs 1 constants": [node("Gemm", "x w", "a"), node("Mul", "a b")],
     "operator MatMul needs a constant matrix": [node("MatMul", "x b")],
-    "Own is one of elsewhere": [node("Own", "x", domain="elsewhere")],
+    "Own is not standard; it belongs to elsewhere": [node("Own", "x", domain="elsewhere")],
     "ends in 'a', which is not the graph's output": [
         node("Gemm", "x w", "a"), node("Identity", "w")
     ],
@@ -126,7 +126,7 @@ def test_refused(message: str, tmp_path: Path) -> None:
 def test_normalising_a_batch_of_sequences_is_refused(tmp_path: Path) -> None:
     parts = dict.fromkeys(("s", "b", "m", "v"), np.ones(4, "float32"))
     path = write(tmp_path, [node("BatchNormalization", "x s b m v")], ("n", 4, 2), **parts)
-    with pytest.raises(ArgumentError, match="of shape \\(rows, features\\) alone"):
+    with pytest.raises(ArgumentError, match="only for values of shape \\(rows, features\\)"):
         xn.exchange.from_onnx(path)
 
 

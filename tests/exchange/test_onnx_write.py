@@ -179,7 +179,7 @@ def test_a_place_where_no_file_can_be(tmp_path: Path) -> None:
 
 def test_more_than_a_file_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("xpnet.exchange.with_onnx._MOST", 50)
-    with pytest.raises(FormatError, match="at most 50 bytes, the parameters are 56"):
+    with pytest.raises(FormatError, match="at most 50 bytes, but the parameters take 56"):
         xn.exchange.to_onnx(xn.MLP([3, 2, 2]), tmp_path / "m.onnx")
 
 

@@ -146,19 +146,19 @@ def test_networks_that_scikit_learn_has_not(layers: Any, message: str) -> None:
 
 
 def test_losses_and_classes_that_do_not_fit() -> None:
-    with pytest.raises(ArgumentError, match="have no loss 'hinge'"):
+    with pytest.raises(ArgumentError, match="do not have the loss 'hinge'"):
         to_sklearn(xn.MLP([5, 3], loss="hinge"))
     for classes in ([1, 2], [3, 2, 1], [1, 1, 2], [[1, 2, 3]]):
         with pytest.raises(ArgumentError, match="3 different labels in ascending order"):
             to_sklearn(xn.MLP([5, 3]), classes)
-    with pytest.raises(ArgumentError, match="loss of regression"):
+    with pytest.raises(ArgumentError, match="is a regression loss"):
         to_sklearn(xn.MLP([5, 3], loss="mse"), [1, 2, 3])
-    with pytest.raises(ArgumentError, match="leave out classes"):
+    with pytest.raises(ArgumentError, match="Leave out classes"):
         to_sklearn(xn.MLP([5, 3], loss="binary_cross_entropy_with_logits"), [1, 2, 3])
 
 
 def test_what_is_no_fitted_mlp() -> None:
-    with pytest.raises(ArgumentError, match="call its fit first"):
+    with pytest.raises(ArgumentError, match="Call its fit first"):
         from_sklearn(neural.MLPClassifier())
     with pytest.raises(ArgumentError, match=r"got sklearn.*\.StandardScaler"):
         from_sklearn(sklearn.preprocessing.StandardScaler())

@@ -178,7 +178,7 @@ def test_half_precision_becomes_float32() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda s: s | {"more.weight": s["last.weight"]}, "5 modules .*, the model 4"),
+        (lambda s: s | {"more.weight": s["last.weight"]}, "5 modules .*, but the model has 4"),
         (lambda s: {n: a for n, a in s.items() if n != "last.bias"}, "has weight, which does not"),
         (lambda s: s | {"last.weight": s["last.weight"].T}, r"has shape \(6, 2\), got \(2, 6\)"),
         (lambda s: s | {"last.bias": s["last.bias"] * float("nan")}, "NaN"),
@@ -210,9 +210,9 @@ def test_a_layer_without_counterpart_in_a_state_dict() -> None:
         (nn.ReLU6(), "module '1' is ReLU6, for which"),
         (nn.Softplus(2.0), "beta=2.0; xpnet has only beta=1"),
         (nn.Hardtanh(-2.0, 2.0), "min_val=-2.0"),
-        (nn.Softmax(0), "dim=-1 alone"),
+        (nn.Softmax(0), "only dim=-1"),
         (nn.Flatten(0), "start_dim=0"),
-        (nn.LayerNorm((3, 8)), "last axis alone"),
+        (nn.LayerNorm((3, 8)), "only over the last axis"),
         (nn.LayerNorm(8, bias=False), "a weight and a bias, or neither"),
         (nn.BatchNorm1d(8, track_running_stats=False), "track_running_stats=False"),
         (nn.BatchNorm1d(8, momentum=None), "momentum"),
@@ -230,7 +230,7 @@ def test_what_xpnet_has_not(module: Any, message: str) -> None:
 )
 def test_channels_along_another_axis_than_features(module: Any) -> None:
     net = nn.Sequential(nn.Embedding(9, 3), module, nn.Flatten(), nn.Linear(9, 2))
-    with pytest.raises(ArgumentError, match="torch takes axis 1 there"):
+    with pytest.raises(ArgumentError, match="torch uses axis 1, xpnet the last"):
         from_torch(net, input_shape=3)
 
 
@@ -243,11 +243,11 @@ def test_what_torch_has_not() -> None:
 
 
 def test_a_model_where_none_belongs_and_none_where_one_does() -> None:
-    with pytest.raises(ArgumentError, match="leave out `model`"):
+    with pytest.raises(ArgumentError, match="Leave out `model`"):
         from_torch(nn.Linear(4, 2), skip())
-    with pytest.raises(ArgumentError, match="give it the model"):
+    with pytest.raises(ArgumentError, match="Pass only the state dict and the model"):
         from_torch(nn.Linear(4, 2).state_dict())
-    with pytest.raises(ArgumentError, match="give it the model"):
+    with pytest.raises(ArgumentError, match="Pass only the state dict and the model"):
         from_torch(Skip().state_dict(), skip(), seed=3)
 
 

@@ -32,7 +32,7 @@ def programs(draw):
             like = value("node", "", draw(shape), draw(dtype))
         output = value("node", f"v{i}", like.shape, like.dtype)
         residual = value("node", f"r{i}", draw(shape)) if draw(st.booleans()) else None
-        node = Node(None, reads, {}, output, residual)
+        node = Node(None, reads, {}, tuple(v for v in (output, residual) if v is not None))
         nodes.append(node)
         inplace[id(node)] = tuple(draw(st.sets(st.integers(0, len(reads) - 1))))
         values += [v for v in (output, residual) if v is not None]
@@ -83,7 +83,7 @@ def test_no_value_is_overwritten_while_it_is_needed(program):
         here = [v for v in node.inputs if v not in elsewhere]
         for v in here:
             assert memory.intact(v), f"{v} was overwritten before {node.output} read it"
-        written = [v for v in (node.output, node.residual) if v is not None and v not in elsewhere]
+        written = [v for v in node.outputs if v not in elsewhere]
         allowed = {node.inputs[i] for i in inplace(node)}
         for v in here:
             for w in written:
@@ -103,7 +103,7 @@ def chain(length, inplace):
     graph_values = [value("input", "x", (1000,))]
     nodes = []
     for i in range(length):
-        nodes.append(Node(None, (graph_values[-1],), {}, value("node", f"v{i}", (1000,))))
+        nodes.append(Node(None, (graph_values[-1],), {}, (value("node", f"v{i}", (1000,)),)))
         graph_values.append(nodes[-1].output)
     return lay_out(nodes, [graph_values[0], graph_values[-1]], set(), lambda node: inplace)
 

@@ -73,7 +73,7 @@ def test_print_lists_every_node():
     assert rows[0].split()[:2] == ["input", "x"]
     rows = [row for row in rows if not row.startswith("input ")]
     assert title.startswith("Plan on numpy:")
-    assert header.split() == ["op", "output", "shape", "place", "kernel"]
+    assert header.split() == ["op", "output", "shape", "memory", "kernel"]
     for name in ("affine", "relu", "tanh", "add", "softmax_cross_entropy", "mean"):
         assert any(row.startswith(f"{name}(") for row in rows)
         if name not in ("add", "mean"):  # gradients handed on as they are, and folded

@@ -46,7 +46,8 @@ UNARY = [
     lambda x: ops.standardize_batch(x, epsilon=0.5),
     lambda x: ops.dropout(x, np.array(3), rate=0.4, seed=1, stream=17),
     lambda x: ops.gaussian_noise(x, np.array(3), std=0.1, seed=1, stream=17),
-    lambda x: ops.embedding(x, np.array([[0, 1], [1, 1]]) % x.shape[0]),
+    # A scalar has no rows, which the op itself has to say.
+    lambda x: ops.embedding(x, np.array([[0, 1], [1, 1]]) % (*x.shape, 1)[0]),
 ]
 BINARY = [
     lambda a, b: (a + b) / 2,

@@ -11,7 +11,9 @@ pytest.importorskip("llvmlite", reason="the extra 'fast' is not installed")
 TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
 # The gradient of a bias in front of a batch norm is nothing but rounding errors, of which Adam
 # makes steps as long as any; the running means follow.
-ROUGH = {("layer batch norm", "float32"): 1e-2}
+# So is that of a last bias under the hinge where it is a sum of thirds that cancel: two of the six
+# steps are then of any length up to the learning rate, 1e-3.
+ROUGH = {("layer batch norm", "float32"): 1e-2, ("loss multiclass_hinge", "float32"): 2e-3}
 
 
 @pytest.fixture

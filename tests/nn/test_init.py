@@ -158,7 +158,11 @@ def test_an_unknown_name_lists_the_names_and_the_nearest():
         assert name in text
 
 
-@pytest.mark.parametrize("spec", [0.01, None, xn.init.normal, xn.init.zeros], ids=repr)
+@pytest.mark.parametrize(
+    "spec",
+    [0.01, None, xn.init.normal, xn.init.zeros],
+    ids=["number", "None", "normal", "zeros"],
+)
 @pytest.mark.parametrize("which", ["kernel_init", "bias_init"])
 def test_what_is_no_initialiser_is_refused(spec, which):
     with pytest.raises(xn.errors.ArgumentError, match=r"xpnet\.init\.normal\(0\.01\)"):

@@ -138,7 +138,11 @@ def test_metrics_that_are_no_list_of_metrics(metrics):
     assert "'a'" not in str(caught.value), "a text must not be taken letter by letter"
 
 
-@pytest.mark.parametrize("loss", [None, 3, ["mean_squared_error"], xn.losses.huber], ids=repr)
+@pytest.mark.parametrize(
+    "loss",
+    [None, 3, ["mean_squared_error"], xn.losses.huber],
+    ids=["None", "number", "list", "factory"],
+)
 def test_what_is_no_loss_is_refused(loss):
     with pytest.raises(xn.errors.ArgumentError, match=r"a loss is a name or .* xpnet\.losses\.hub"):
         xn.Model(xn.Dense(3), loss=loss)

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 from xpnet import ops
 from xpnet.errors import ShapeError
 from xpnet.ops.registry import REGISTRY, UPDATES
+from xpnet.testing import finite_differences, sum_to_shape
 
 TOLERANCE = {"float32": 3e-6, "float64": 1e-13}
 dtypes = pytest.mark.parametrize("dtype", list(TOLERANCE))
@@ -52,25 +53,6 @@ def test_arrays_that_do_not_fit_are_refused():
         ops.matmul(np.ones((2, 3)), np.ones((2, 3)))
 
 
-def finite_differences(f, arrays, index, gy, h=1e-5):
-    """Gradient of sum(gy * f(arrays)) by arrays[index], one element at a time."""
-    gradient = np.zeros_like(arrays[index])
-    for at in np.ndindex(gradient.shape):
-        ends = []
-        for step in (h, -h):
-            moved = [a.copy() for a in arrays]
-            moved[index][at] += step
-            ends.append(np.sum(gy * f(*moved)))
-        gradient[at] = (ends[0] - ends[1]) / (2 * h)
-    return gradient
-
-
-def summed_to(array, shape):
-    """Undo a broadcast by plain sums."""
-    array = array.sum(axis=tuple(range(array.ndim - len(shape))))
-    return array.sum(axis=tuple(i for i, n in enumerate(shape) if n == 1), keepdims=True)
-
-
 def compute_vjp(xp, cases, case, index, n, dtype):
     graph, node, feeds = cases.trace(case, n, dtype)
     gradient = cases.append_vjp(graph, node, index, feeds)
@@ -82,7 +64,7 @@ def test_vjps_against_finite_differences(xp, cases, case):
     for index in cases.differentiable(case):
         got, gy = compute_vjp(xp, cases, case, index, 3, "float64")
         wanted = finite_differences(lambda *xs: case.reference(*xs, **static), arrays, index, gy)
-        got = summed_to(got, arrays[index].shape)
+        got = sum_to_shape(got, arrays[index].shape)
         assert_allclose(got, wanted, rtol=1e-7, atol=1e-8, err_msg=f"input {index}")
 
 

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 
 from xpnet import Dense, Residual, Sequential, ops
 from xpnet.backends import get
-from xpnet.graph import Graph, Plan, distinct, gradients, initialise, interpret
+from xpnet.graph import Graph, Plan, distinct, gradients, initialize, interpret
 from xpnet.nn import get_loss, mean_over_samples
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -56,7 +56,7 @@ def ours(loss, target, weights, planned):
     values = get_loss(loss).function(graph.scope.call(network(), x, name=""), t)
     total = mean_over_samples(loss, values, N, w)
     wanted = distinct([total, *gradients(graph, total, list(graph.parameters.values()))])
-    start = initialise(graph, backend, "float64", 3)
+    start = initialize(graph, backend, "float64", 3)
     given = {value: start[name] for name, value in graph.parameters.items()}
     if planned:
         plan = Plan(graph, backend, given, wanted)

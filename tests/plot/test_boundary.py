@@ -164,7 +164,7 @@ def test_the_users_axes_are_drawn_into():
         (
             lambda f: f(lambda p: p[:, :1], X, Y, labels=["a", "b", "c"]),
             "DataError",
-            "tells two classes apart, got 3",
+            "separates two classes, got 3",
         ),
         (lambda f: f(lambda p: p * np.nan, X, Y), "DataError", "output holds NaN"),
         (lambda f: f(3, X, Y), "ArgumentError", "a Model or a function.*int"),

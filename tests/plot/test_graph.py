@@ -128,7 +128,7 @@ def test_the_users_axes_are_drawn_into_with_smaller_letters():
         (lambda p: p.graph(residual(), "layer"), "UnknownNameError", "Did you mean 'layers'"),
         (lambda p: p.graph(residual(), backward=True), "ArgumentError", "no backward part"),
         (lambda p: p.graph(xn.Dense(3)), "ArgumentError", "a Model or a Graph, got Dense"),
-        (lambda p: p.graph(scalars(lambda x: x * x, "x")), "ArgumentError", "give the first of"),
+        (lambda p: p.graph(scalars(lambda x: x * x, "x")), "ArgumentError", "pass the first of"),
         (lambda p: p.graph(Graph()), "ArgumentError", "graph is empty"),
         (lambda p: p.graph(xn.Model(xn.Dense(3))), "ArgumentError", "shape of one sample"),
     ],

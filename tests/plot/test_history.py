@@ -95,9 +95,9 @@ def test_nan_leaves_a_gap(saved):
     [
         (lambda: xn.plot.history(xn.History()), "DataError", "no epochs yet"),
         (lambda: xn.plot.history({}), "DataError", "no epochs yet"),
-        (lambda: xn.plot.history({"epoch": [1]}), "DataError", "nothing to draw, only epoch"),
+        (lambda: xn.plot.history({"epoch": [1]}), "DataError", "no column to draw, only epoch"),
         (lambda: xn.plot.history({"a": [1], "b": [1, 2]}), "DataError", "a: 1, b: 2"),
-        (lambda: xn.plot.history([1, 2]), "ArgumentError", "what fit returned.*list"),
+        (lambda: xn.plot.history([1, 2]), "ArgumentError", "the result of fit.*list"),
         (lambda: xn.plot.history(TABLE, "los"), "UnknownNameError", "Did you mean 'loss'"),
         (lambda: xn.plot.history(TABLE, []), "ArgumentError", "columns is empty"),
         (lambda: xn.plot.history(TABLE, log="seconds"), "UnknownNameError", "logarithmic"),

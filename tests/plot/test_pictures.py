@@ -95,7 +95,7 @@ def test_a_figure_of_the_users_own():
         (lambda p: p.weights(W[0], shape=(2, 3)), "ShapeError", r"got \(6,\)"),
         (lambda p: p.weights(W, shape=12), "ArgumentError", r"shape must be \(height, width\)"),
         (lambda p: p.weights(W, shape=(0, 4)), "ArgumentError", "height must be"),
-        (lambda p: p.weights(W, "layers.0.weight"), "ArgumentError", "for models"),
+        (lambda p: p.weights(W, "layers.0.weight"), "ArgumentError", "works only with a model"),
         (lambda p: p.weights(np.full((4, 2), np.inf), shape=(2, 2)), "DataError", "infinity"),
         (lambda p: p.weights(W, shape=(3, 4), columns=0), "ArgumentError", "columns must be"),
         (
@@ -104,7 +104,7 @@ def test_a_figure_of_the_users_own():
             r"no weight has 784 inputs.*layers\.0\.weight \(4, 3\)",
         ),
         (lambda p: p.weights(xn.MLP([4, 3]).build(), "wait"), "UnknownNameError", "layers.0"),
-        (lambda p: p.images(np.zeros((2, 9))), "ShapeError", r"\(2, 9\); of rows give shape"),
+        (lambda p: p.images(np.zeros((2, 9))), "ShapeError", r"\(2, 9\). For rows, pass shape"),
         (lambda p: p.images(np.zeros((2, 9)), shape=(2, 3)), "ShapeError", "6 numbers each"),
         (lambda p: p.images(np.zeros((2, 3, 3, 2))), "ShapeError", "must have shape"),
         (lambda p: p.images(np.zeros((2, 3, 3)), ["a"]), "ShapeError", "2 pictures and 1 titles"),

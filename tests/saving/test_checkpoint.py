@@ -44,13 +44,10 @@ def test_which_are_written_and_kept(tmp_path, settings, wanted):
     assert not [p for p in (tmp_path / "new" / "folder").iterdir() if "tmp" in p.name]
 
 
+@pytest.mark.usefixtures("usual_handlers")
 @pytest.mark.parametrize("of", ["folder", "file", "text"])
 def test_a_fit_that_a_signal_ended_goes_on(tmp_path, of):
-    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    try:
-        _, part = fit(tmp_path, callbacks=[Kill(6)], unit="step", every=100)
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    _, part = fit(tmp_path, callbacks=[Kill(6)], unit="step", every=100)
     assert (len(part), part.interrupted) == (1, "SIGTERM")
     (file,) = checkpoints(tmp_path)
     model, history = fit(None, {"folder": tmp_path, "file": file, "text": str(file)}[of])

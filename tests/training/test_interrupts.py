@@ -13,6 +13,8 @@ RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(60, 4)), RNG.integers(0, 3, 60)
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
+pytestmark = pytest.mark.usefixtures("usual_handlers")
+
 
 class Send(xn.Callback):
     """Send this process a signal in a step, counted from 1."""
@@ -25,17 +27,6 @@ class Send(xn.Callback):
         if step == self.at:
             for _ in range(self.times):
                 os.kill(os.getpid(), self.number)
-
-
-@pytest.fixture(autouse=True)
-def _usual_handlers():
-    """Those that a program has: a test runner may have its own."""
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -79,6 +70,13 @@ def test_a_handler_of_ones_own_is_left_alone():
     history = xn.MLP([4, 3]).fit(X, Y, epochs=3, callbacks=[Send(signal.SIGTERM, 1)])
     assert seen == [signal.SIGTERM]
     assert (len(history), history.interrupted) == (3, None)
+
+
+def test_a_signal_that_is_ignored_is_left_alone():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    history = xn.MLP([4, 3]).fit(X, Y, epochs=3, callbacks=[Send(signal.SIGINT, 1)])
+    assert (len(history), history.interrupted) == (3, None)
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 def test_other_threads_can_train():

@@ -25,9 +25,36 @@ def test_predictions_and_evaluations():
         return np.array_equal(model.predict(parts[i % 3]), wanted[i % 3]), model.evaluate(X, Y)
 
     with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(ask, range(200)))
+        found = list(threads.map(ask, range(2000)))
     assert all(same for same, _ in found)
     assert all(numbers == score for _, numbers in found)
+
+
+def test_models_whose_products_are_worth_other_numbers_of_threads():
+    """Small ones are computed by one thread, large ones by all; neither changes the other."""
+    wide = RNG.normal(size=(350, 784)).astype("float32")
+    models = [(xn.MLP([20, 100, 100, 3]).build(), X), (xn.MLP([784, 300, 300, 10]).build(), wide)]
+    rows = [50, 350]
+    wanted = [[model.predict(data[:n]) for n in rows] for model, data in models]
+
+    def ask(i):
+        (model, data), n = models[i % 2], i // 2 % 2
+        return np.array_equal(model.predict(data[: rows[n]]), wanted[i % 2][n])
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(ask, range(400)))
+
+
+def test_a_fit_beside_predictions_of_another_model_learns_the_same():
+    wide = xn.MLP([784, 300, 10]).build()
+    data = RNG.normal(size=(350, 784)).astype("float32")
+    wanted = xn.MLP([20, 100, 100, 3]).fit(X, Y, epochs=5, batch_size=200)["loss"]
+    prediction, model = wide.predict(data), xn.MLP([20, 100, 100, 3])
+    with ThreadPoolExecutor(1) as threads:
+        fit = threads.submit(lambda: model.fit(X, Y, epochs=5, batch_size=200)["loss"])
+        while not fit.done():
+            np.testing.assert_array_equal(wide.predict(data), prediction)
+    assert fit.result() == wanted
 
 
 def test_a_fit_that_is_watched_from_another_thread_learns_the_same():

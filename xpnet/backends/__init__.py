@@ -5,11 +5,19 @@
 ['numpy', 'cupy']
 """
 
-from xpnet.backends.base import Backend, PlannedBackend, check_float, dtype_name, is_float
+from xpnet.backends.base import (
+    Backend,
+    BackendLike,
+    PlannedBackend,
+    check_float,
+    dtype_name,
+    is_float,
+)
 from xpnet.backends.select import Status, backend_of, get, resolve, status
 
 __all__ = [
     "Backend",
+    "BackendLike",
     "PlannedBackend",
     "Status",
     "backend_of",

@@ -1,26 +1,36 @@
 """What a backend offers: a library of arrays, and where its arrays live."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from math import isfinite
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeAlias, get_args
 
 from xpnet.errors import DTypeError
-from xpnet.typing import Namespace, Shape, size_of
+from xpnet.typing import Array, ArrayLike, BackendName, DType, DTypeName, Namespace, Shape, size_of
 
-__all__ = ["FLOATS", "Backend", "PlannedBackend", "check_float", "dtype_name", "is_float"]
+__all__ = [
+    "FLOATS",
+    "Backend",
+    "BackendLike",
+    "PlannedBackend",
+    "check_float",
+    "dtype_name",
+    "is_float",
+]
 
-FLOATS = ("float32", "float64")
+FLOATS: tuple[DTypeName, ...] = get_args(DTypeName)
 
 
-def dtype_name(dtype: Any) -> str:
+def dtype_name(dtype: DType | type | str) -> str:
     """Name of any library's data type: ``torch.float32`` and ``dtype('float32')`` alike."""
     return _name(type(dtype).__module__, dtype)
 
 
 @cache
-def _name(library: str, dtype: Any) -> str:
+def _name(library: str, dtype: DType | type | str) -> str:
     # The library goes first, so that types of two libraries are never compared: some warn of it.
     # NumPy's types have a name that leaves out the byte order.
     return str(getattr(dtype, "name", dtype)).rpartition(".")[2]
@@ -47,6 +57,9 @@ class Backend(ABC):
         Which kernels the planner may choose, best first.
     block : int or None
         Elements that an update handles at a time, so that its operands stay in cache.
+    planned : bool
+        Whether the library writes results into given memory (``out=``), so that a step is planned
+        once and then allocates nothing; see `PlannedBackend`.
     denormals_cost : bool
         Whether arithmetic on numbers below the smallest normal one is slow.
     synchronous : bool
@@ -62,6 +75,7 @@ class Backend(ABC):
     raw: Any = None
     families: tuple[str, ...] = ()
     block: int | None = None
+    planned: bool = False
     denormals_cost: bool = False
     synchronous: bool = True
     device: Any = None
@@ -69,26 +83,26 @@ class Backend(ABC):
     precision: str = "float32"
 
     @abstractmethod
-    def owns(self, x: Any) -> bool:
+    def owns(self, x: object) -> bool:
         """Whether `x` is an array of this library."""
 
-    def plain(self, x: Any) -> bool:
+    def plain(self, x: object) -> bool:
         """Whether `x` is an array of this library and nothing else besides."""
         return self.owns(x)
 
     @abstractmethod
-    def asarray(self, x: Any, dtype: str | None = None) -> Any:
+    def asarray(self, x: ArrayLike, dtype: str | None = None) -> Array:
         """An array of this library with the values of `x`; a copy only where needed."""
 
     @abstractmethod
-    def to_numpy(self, x: Any) -> Any:
+    def to_numpy(self, x: Array) -> Array:
         """The values of this library's array `x` as a NumPy array."""
 
     def dtype(self, name: str) -> Any:
         """The library's data type of this name."""
         return getattr(self.xp, name)
 
-    def finite(self, x: Any) -> bool:
+    def finite(self, x: Array) -> bool:
         """Whether every number of a floating array is finite; this waits for a GPU."""
         xp = self.xp
         flat = xp.reshape(x, (-1,))
@@ -122,20 +136,28 @@ class Backend(ABC):
         """Run what follows without warnings of overflow and NaN: results are checked instead."""
         return nullcontext()
 
-    def copy(self, x: Any) -> Any:
+    def copy(self, x: Array) -> Array:
         """A copy of one of this library's arrays."""
         return self.xp.asarray(x, copy=True)
 
-    def zeros(self, shape: Shape, dtype: str) -> Any:
+    def zeros(self, shape: Shape, dtype: str) -> Array:
         """An array of zeros."""
         return self.xp.zeros(shape, dtype=self.dtype(dtype), device=self.device)
 
-    def take(self, source: Any, index: Any) -> Any:
+    def take(self, source: Array, index: Array) -> Array:
         """The rows of `source` that `index` names."""
         return self.xp.take(source, index, axis=0)
 
+    def assign(self, target: Array, values: Array) -> Array:
+        """An array with these values: `target` itself where it can be written to, else a copy."""
+        return self.copy(values)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
+
+
+BackendLike: TypeAlias = BackendName | str | ModuleType | Backend
+"""A backend by its name, by an Array API namespace, or itself."""
 
 
 class PlannedBackend(Backend):
@@ -148,12 +170,13 @@ class PlannedBackend(Backend):
     """
 
     compiles: bool = False
+    planned = True
 
-    def arena(self, nbytes: int) -> Any:
+    def arena(self, nbytes: int) -> Array:
         """A flat piece of memory: `nbytes` unsigned bytes."""
         return self.raw.empty(nbytes, dtype="uint8")
 
-    def view(self, arena: Any, offset: int, shape: Shape, dtype: str) -> Any:
+    def view(self, arena: Array, offset: int, shape: Shape, dtype: str) -> Array:
         """The bytes of `arena` from `offset` as an array of this shape and type."""
         count = size_of(shape)
         size = self.raw.dtype(dtype).itemsize
@@ -161,20 +184,24 @@ class PlannedBackend(Backend):
         return flat.reshape(shape)
 
     @abstractmethod
-    def gather(self, source: Any, index: Any, out: Any) -> None:
-        """Write the rows of `source` that `index` names into `out`."""
+    def gather(self, source: Array, out: Array) -> Callable[[Array], Any]:
+        """A function of an index that writes the rows of `source` that it names into `out`."""
 
     @abstractmethod
-    def address(self, x: Any) -> int:
+    def address(self, x: Array) -> int:
         """Where the first element of one of this library's arrays is in its memory."""
 
-    def number(self, value: float, dtype: Any) -> Any:
+    def number(self, value: float, dtype: DType) -> Any:
         """A number in the form in which the library's functions take it fastest."""
         return value
 
-    def write(self, out: Any, values: Any) -> None:
+    def write(self, out: Array, values: ArrayLike) -> None:
         """Write values (an array of this library, or numbers) into `out`."""
         out[...] = values
+
+    def assign(self, target: Array, values: Array) -> Array:
+        self.write(target, values)
+        return target
 
 
 def check_float(name: object) -> str:

@@ -1,5 +1,7 @@
 """NumPy: arrays in the computer's own memory."""
 
+from collections.abc import Callable
+from functools import partial
 from math import isfinite
 from types import SimpleNamespace
 from typing import Any
@@ -93,5 +95,5 @@ class NumpyBackend(PlannedBackend):
     def number(self, value: float, dtype: Any) -> Any:
         return np.asarray(value, dtype=dtype)  # saves a conversion, 0.3 us, at every call
 
-    def gather(self, source: Any, index: Any, out: Any) -> None:
-        _take(source, index, out)
+    def gather(self, source: Any, out: Any) -> Callable[[Any], Any]:
+        return partial(source.take, axis=0, out=out, mode="clip")

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -85,7 +86,7 @@ class CupyBackend(PlannedBackend):
         self.xp = xp
         self.raw = SimpleNamespace(
             **{name: getattr(cupy, name) for name in _NAMES},
-            take=self.gather,
+            take=_rows(cupy),
             put=cupy.put,
             matmul=_true_matmul(cupy),
             concatenate=_concatenate,
@@ -200,8 +201,17 @@ class CupyBackend(PlannedBackend):
     def synchronize(self) -> None:
         self._cupy.cuda.get_current_stream().synchronize()
 
-    def gather(self, source: Any, index: Any, out: Any) -> None:
-        self._cupy.take(source, index, axis=0, out=out)
+    def gather(self, source: Any, out: Any) -> Callable[[Any], Any]:
+        return partial(self._cupy.take, source, axis=0, out=out)
+
+
+def _rows(cupy: Any) -> Callable[..., Any]:
+    """CuPy's ``take`` along the first axis, in the order of arguments that kernels use."""
+
+    def take(source: Any, index: Any, out: Any) -> None:
+        cupy.take(source, index, axis=0, out=out)
+
+    return take
 
 
 def _true_matmul(cupy: Any) -> Callable[..., Any]:

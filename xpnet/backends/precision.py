@@ -3,15 +3,16 @@
 import os
 import warnings
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 from xpnet.backends.base import Backend
 from xpnet.backends.cuda import CupyBackend
 from xpnet.errors import ArgumentError, BackendFallbackWarning, UnknownNameError
+from xpnet.typing import Precision
 
 __all__ = ["PRECISIONS", "check_precision", "in_precision", "kept_precision"]
 
-PRECISIONS = ("float32", "tf32", "bfloat16", "float16")
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 def check_precision(name: Any, dtype: str) -> str:

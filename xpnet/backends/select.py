@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from xpnet.backends import cuda
-from xpnet.backends.base import Backend
+from xpnet.backends.base import Backend, BackendLike
 from xpnet.backends.generic import GenericBackend
 from xpnet.errors import (
     BackendFallbackWarning,
@@ -174,7 +174,7 @@ def _generic(xp: ModuleType, name: str, device: Any) -> Backend:
     return GenericBackend(xp, device)
 
 
-def get(spec: Any) -> Backend:
+def get(spec: BackendLike) -> Backend:
     """The backend of this name, or of this Array API namespace.
 
     Parameters
@@ -205,7 +205,7 @@ def get(spec: Any) -> Backend:
     raise UnknownNameError("backend", spec, [*_BY_NAME, "any Array API namespace"])
 
 
-def backend_of(x: Any) -> Backend | None:
+def backend_of(x: object) -> Backend | None:
     """The backend whose library the array `x` belongs to; None for lists and numbers."""
     if _numpy().owns(x):
         return _numpy()
@@ -223,7 +223,7 @@ def backend_of(x: Any) -> Backend | None:
     return _by_namespace(xp, None if here == usual else here)
 
 
-def resolve(spec: Any, *arrays: Any) -> Backend:
+def resolve(spec: BackendLike | None, *arrays: object) -> Backend:
     """The backend for this setting and these arrays.
 
     With ``spec=None`` the environment variable ``XPNET_BACKEND`` decides; where it is not set

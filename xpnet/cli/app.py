@@ -12,7 +12,7 @@ from xpnet.errors import BackendFallbackWarning, XpnetError
 
 __all__ = ["main"]
 
-# What a shell reports of a program that the signal itself stopped: 128 + its number.
+# A shell reports 128 + the signal's number for a program that a signal stopped.
 _INTERRUPTED, _BROKEN_PIPE = 130, 141
 
 
@@ -27,17 +27,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 if all went well, 2 after an error (standard error says which) or without a command,
-        130 after Ctrl-C, 141 if the reader of the output has gone.
+        0 on success, 2 after an error (described on standard error) or without a command,
+        130 after Ctrl-C, 141 if the reader of the output has closed it.
 
     Raises
     ------
     SystemExit
-        From argparse: 0 after ``--help`` and ``--version``, 2 for arguments it cannot read.
+        From argparse: 0 after ``--help`` and ``--version``, 2 for arguments that it cannot parse.
     """
     arguments, unknown = parser().parse_known_args(argv)
     if unknown:
-        # The command's own parser shows the command's usage, the top's would show its own.
+        # The command's own parser shows the usage of that command.
         arguments.parser.error(
             f"unrecognized arguments: {' '.join(unknown)} (-h lists the options)"
         )
@@ -66,7 +66,7 @@ def _fail(error: Exception) -> int:
 
 @contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Print the library's warning as a sentence, without the source line that raised it."""
+    """Print the library's warnings as sentences, without the source line that raised them."""
     with warnings.catch_warnings():
         show = warnings.showwarning
 
@@ -81,7 +81,7 @@ def _plain_warnings() -> Iterator[None]:
 
 
 def _silence() -> None:
-    """Send what is left in the buffers nowhere: Python flushes them once more at its exit."""
+    """Discard what is left in the buffers: Python flushes them once more when it exits."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(nowhere, stream.fileno())

@@ -1,4 +1,4 @@
-"""`xpnet bench`: a training step of one's own network on each backend, as the batch grows."""
+"""`xpnet bench`: a training step of your own network on each backend, as the batch grows."""
 
 import argparse
 import json
@@ -28,15 +28,17 @@ from xpnet.saving.tensor_file import check_place
 __all__ = ["bench", "products"]
 
 _ROUNDS = 7
-_RATE = 1e-4  # so small that no network diverges on random data
-_NUMBERS = 2**24  # in the data of an epoch, so many that what `fit` does once is shared
-_LONGEST = 2 * 10**10  # operations of a step of a batch that was not asked for
+_LEARNING_RATE = 1e-4  # so small that no network diverges on random data
+_NUMBERS = 2**24  # in the data of an epoch: enough to spread out what `fit` does once
+_LONGEST = (
+    2 * 10**10
+)  # the most operations in a step, for batch sizes that the user did not ask for
 _SHORTEST = 0.01  # seconds for which the products are repeated
-_REST = 0.03  # seconds after which idle threads of OpenBLAS no longer spin
+_SPIN = 0.03  # seconds after which OpenBLAS's idle threads stop spinning
 
 
 def bench(arguments: argparse.Namespace) -> None:
-    """Measure, print the table and which backend to use, and write the files asked for.
+    """Measure, print the table and the advice, and write the requested files.
 
     Raises
     ------
@@ -63,14 +65,14 @@ def bench(arguments: argparse.Namespace) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Refuse what can be refused before anything is measured."""
+    """Check all settings before anything is measured."""
     if len(arguments.layers) < 2:
         raise ArgumentError(
-            "--layers needs the numbers of inputs and of outputs at least, with hidden units "
+            "--layers needs at least the numbers of inputs and outputs, with hidden units "
             f"between them, such as 784 128 10; got {' '.join(map(str, arguments.layers))}."
         )
     if isinstance(get_optimizer(arguments.optimizer), LBFGS):
-        raise ArgumentError("lbfgs takes all samples at once: there is no step of a batch to time.")
+        raise ArgumentError("lbfgs uses all samples in each step: no step of a batch can be timed.")
     check_float(arguments.dtype)
     activation(arguments.activation)
     if arguments.plot is not None:
@@ -92,7 +94,7 @@ def _usable(names: Sequence[str] | None) -> tuple[dict[str, PlannedBackend], dic
         except BackendUnavailableError as error:
             reasons[name] = known.get(name, str(error))
         else:
-            assert isinstance(backend, PlannedBackend)  # as all that have names are
+            assert isinstance(backend, PlannedBackend)  # every named backend is one
             found[backend.name] = backend
     if not found:
         raise BackendUnavailableError(
@@ -102,14 +104,14 @@ def _usable(names: Sequence[str] | None) -> tuple[dict[str, PlannedBackend], dic
 
 
 def batch_sizes(layers: Sequence[int], batch: int) -> list[int]:
-    """The batch size, smaller ones, and larger ones as long as a step of them is short."""
+    """The given batch size, smaller ones, and larger ones whose steps are still short."""
     weights = sum(i * o for i, o in pairwise(layers))
     sizes = {max(1, batch * 4**k // 16) for k in range(5)}
     return sorted(s for s in sizes if s <= batch or 6 * weights * s <= _LONGEST)
 
 
 def _fitting(arguments: argparse.Namespace) -> list[int]:
-    """Those of them for which there is enough memory."""
+    """The batch sizes that fit into memory."""
     layers, dtype = arguments.layers, arguments.dtype
     sizes = batch_sizes(layers, arguments.batch)
     return [s for s in sizes if memory.fits(layers, s, s * _steps(layers, s), dtype)]
@@ -125,8 +127,8 @@ def products(
 ) -> Callable[[], None]:
     """The matrix products of one training step and nothing else: the floor.
 
-    Forward ``x W`` and weight gradient ``x^T g`` of each layer, input gradient ``g W^T`` of each
-    but the first, all written into memory that is there already.
+    Each layer has the forward product ``x W`` and the weight gradient ``x^T g``; each except the
+    first also has the input gradient ``g W^T``. All are written into existing memory.
     """
     calls = []
     for layer, (i, o) in enumerate(pairwise(layers)):
@@ -146,7 +148,7 @@ def products(
 def _measure(
     arguments: argparse.Namespace, batch: int, usable: Mapping[str, PlannedBackend]
 ) -> list[Row]:
-    """Time the step and its products on each backend, by turns; each round begins with another."""
+    """Time the step and its products on each backend in turn; each round starts with another."""
     runs: dict[tuple[str, str], Callable[[], float]] = {}
     largest = 2 * batch * max(i * o for i, o in pairwise(arguments.layers))
     for name, backend in usable.items():
@@ -169,8 +171,8 @@ def _measure(
 
 
 def _rest() -> float:
-    """Seconds after which the threads of what ran before leave their cores to what comes."""
-    return 0.0 if numpys().count == 1 else _REST
+    """Seconds after which the previous run's threads have left their cores to the next run."""
+    return 0.0 if numpys().count == 1 else _SPIN
 
 
 def _row(
@@ -191,16 +193,16 @@ def _row(
 
 
 def _limited(backend: PlannedBackend, operations: int) -> AbstractContextManager[None]:
-    """Give NumPy's products the threads that a step with this largest product has.
+    """Give NumPy's products as many threads as a step with this largest product uses.
 
-    Only its BLAS is limited: a step may leave it one thread because another library has the rest.
+    Only NumPy's BLAS is limited: a step may leave it one thread when another library uses the rest.
     """
     threads = advice(operations) if backend.name == "numpy" else None
     return numpys().limited(threads) if threads else nullcontext()
 
 
 def _timed(run: Callable[[], Any], backend: PlannedBackend, count: int = 1) -> float:
-    """Seconds of some calls, with the wait for what they asked of the device."""
+    """Seconds that some calls take, including the wait for the device."""
     backend.synchronize()
     start = perf_counter()
     for _ in range(count):
@@ -212,11 +214,11 @@ def _timed(run: Callable[[], Any], backend: PlannedBackend, count: int = 1) -> f
 def _repeated(
     run: Callable[[], None], backend: PlannedBackend, operations: int
 ) -> Callable[[], float]:
-    """Times the call: seconds of one, over so many that the clock sees them."""
+    """A timer of the call: the seconds of one, over enough repetitions for the clock."""
 
     def timed(count: int = 1) -> float:
         with _limited(backend, operations):
-            run()  # wakes threads that rested
+            run()  # wakes idle threads
             return _timed(run, backend, count) / count
 
     timed()
@@ -227,7 +229,7 @@ def _repeated(
 def _epoch(
     arguments: argparse.Namespace, batch: int, backend: PlannedBackend
 ) -> Callable[[], float]:
-    """Times `fit`: seconds of one step, over an epoch of random data on the device."""
+    """A timer of `fit`: the seconds of one step, over an epoch of random data on the device."""
     inputs, outputs = arguments.layers[0], arguments.layers[-1]
     steps = _steps(arguments.layers, batch)
     rng = np.random.default_rng(0)
@@ -240,7 +242,7 @@ def _epoch(
         arguments.layers,
         arguments.activation,
         loss="mean_squared_error" if outputs == 1 else "softmax_cross_entropy",
-        optimizer=get_optimizer(arguments.optimizer, _RATE),
+        optimizer=get_optimizer(arguments.optimizer, _LEARNING_RATE),
         backend=backend,
         dtype=arguments.dtype,
     )

@@ -1,4 +1,4 @@
-"""What `xpnet bench` found, as a table, as JSON, as curves, and as advice."""
+"""The results of `xpnet bench` as a table, as JSON, as curves, and as advice."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,9 @@ from xpnet.cli import plot
 __all__ = ["BELOW", "Row", "advise", "described", "draw", "table"]
 
 BELOW = """\
-A ratio below 1: the whole step took less time than its products by the backend's own matmul with
-as many threads. Compiled steps may multiply by a faster library; close to 1 it may be noise; and
-beside other busy programs threads wait for each other, which shows as products that last long."""
+A ratio below 1: the whole step took less time than its products do in the backend's own matmul
+with as many threads. Compiled steps may use a faster library for products. A ratio close to 1 may
+be noise. If other programs are busy, threads wait for each other and the products take longer."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Row:
     low_us: float
     high_us: float
     products_us: float
-    ratio: float  # of step and products in the same round, with its quartiles
+    ratio: float  # of step to products in the same round, with its quartiles
     ratio_low: float
     ratio_high: float
 
@@ -49,7 +49,7 @@ class Row:
 
 
 def advise(rows: Sequence[Row]) -> str:
-    """Which backend is the fastest for which batches."""
+    """Which backend is fastest for which batch sizes."""
     names = list(dict.fromkeys(row.backend for row in rows))
     if len(names) == 1:
         return f"{names[0]} is the only backend measured."
@@ -71,7 +71,7 @@ def _title(arguments: argparse.Namespace) -> str:
 
 
 def table(arguments: argparse.Namespace, rows: Sequence[Row], rounds: int) -> str:
-    """The measurements, for people."""
+    """The measurements as text."""
     head = "batch backend threads step,us quartiles products,us ratio samples/s".split()
     cells = [head, *(row.cells for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -90,7 +90,7 @@ def described(
     reasons: Mapping[str, str],
     advised: str,
 ) -> dict[str, Any]:
-    """The measurements, for programs."""
+    """The measurements as a dict for JSON."""
     flags = ("layers", "activation", "optimizer", "dtype")
     return {
         "kind": "bench",
@@ -105,7 +105,7 @@ def described(
 
 
 def draw(arguments: argparse.Namespace, rows: Sequence[Row]) -> None:
-    """Step times, and the products dashed below them, against the batch."""
+    """Plot step times against the batch size, and the products alone as dashed lines."""
     from xpnet.plot.canvas import COLORS, axes
 
     ax = axes(None)

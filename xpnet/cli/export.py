@@ -13,19 +13,19 @@ _ENDINGS = {"onnx": ".onnx", "torch": ".torch.safetensors"}
 
 
 def export(arguments: argparse.Namespace) -> None:
-    """Write the model; for PyTorch its arrays, which ``safetensors.torch.load_file`` reads.
+    """Write the model; for PyTorch, only its arrays, which ``safetensors.torch.load_file`` reads.
 
     Raises
     ------
     XpnetError
-        For a model that cannot be used or written for that library.
+        For a model that cannot be loaded, or not written for that library.
     """
     given, to = Path(arguments.model), arguments.to
     out = check_place(arguments.out or given.with_suffix(_ENDINGS[to]))
     if out == given.resolve():
-        raise ArgumentError(f"{out} is the model itself: give another name by --out.")
+        raise ArgumentError(f"{out} is the model itself: choose another name with --out.")
     if arguments.probabilities and to != "onnx":
-        raise ArgumentError("--probabilities is for --to onnx.")
+        raise ArgumentError("--probabilities works only with --to onnx.")
     model = load(given)
     if to == "onnx":
         exchange.to_onnx(model, out, probabilities=arguments.probabilities)

@@ -15,7 +15,7 @@ from xpnet.errors import XpnetError
 
 __all__ = ["info"]
 
-# Distributions, any of which brings the package, and what installs it.
+# Distributions that provide the package, and what installs one of them.
 _OPTIONAL = {
     "cupy": (("cupy-cuda13x", "cupy-cuda12x", "cupy"), "xpnet[cuda13]' or 'xpnet[cuda12]"),
     "scikit-learn": (("scikit-learn",), "xpnet[sklearn]"),
@@ -24,7 +24,7 @@ _OPTIONAL = {
     "llvmlite": (("llvmlite",), "xpnet[fast]"),
     "mkl": (("mkl",), "xpnet[mkl]"),
 }
-# Each with the values that it may have; None: folders and names that only others can judge.
+# Each with its allowed values; None for folders and for names that are checked elsewhere.
 _SETTINGS: dict[str, tuple[str, ...] | None] = {
     "XPNET_BACKEND": None,
     "XPNET_BLAS": ("auto", "numpy", "mkl"),
@@ -34,7 +34,7 @@ _SETTINGS: dict[str, tuple[str, ...] | None] = {
     "XPNET_FAST": ("0", "1"),
 }
 _FAST = " (pip install 'xpnet[fast]' compiles them)"
-_PRODUCT = (128, 512, 512)  # of a usual size
+_PRODUCT = (128, 512, 512)  # a typical size
 _SOURCES = (MNIST, FASHION_MNIST)
 
 
@@ -66,7 +66,7 @@ def _backend(status: backends.Status) -> tuple[str, str]:
 
 
 def _tidy(text: str) -> str:
-    """In one line."""
+    """The text on one line."""
     return " ".join(text.split())
 
 
@@ -87,7 +87,7 @@ def _compiled() -> str:
 
 
 def _products() -> str:
-    """The library that multiplies matrices; of compiled steps ``XPNET_BLAS`` has a say in it."""
+    """The library that multiplies matrices; in compiled steps ``XPNET_BLAS`` chooses it."""
     try:
         from xpnet.lowering.cpu import blas, choice, mkl
         from xpnet.lowering.cpu.pool import numpys
@@ -101,7 +101,7 @@ def _products() -> str:
                 return f"{_tidy(own.library)} or {_tidy(other.library)}, the faster at each"
     except XpnetError as error:
         return str(error).rstrip(".")
-    except Exception as error:  # nor may a broken BLAS keep the rest from being shown
+    except Exception as error:  # a broken BLAS must not hide the rest either
         return f"unknown: {_tidy(str(error))}"
     return _tidy(found.library) if found else "NumPy's own BLAS, called through NumPy"
 
@@ -123,7 +123,7 @@ def _environment() -> list[tuple[str, str]]:
 
 
 def _remark(name: str, value: str) -> str:
-    """What is wrong with a setting, in brackets."""
+    """What is wrong with a setting, in parentheses."""
     if name not in _SETTINGS:
         near = get_close_matches(name, _SETTINGS, n=1, cutoff=0.8)
         guess = f"did you mean {near[0]}?" if near else "not a setting of xpnet"
@@ -141,13 +141,13 @@ def _data_folders() -> list[tuple[str, str]]:
 
 
 def _cache() -> str:
-    """The folder of downloads, as `datasets` chooses it."""
+    """The download folder, as `datasets` chooses it."""
     if folder := os.environ.get("XPNET_CACHE"):
         return _contents(Path(folder))
     try:
         import pooch
     except ImportError:
-        return "none without pooch, which downloads"
+        return "none: pooch, which downloads the files, is not installed"
     return _contents(Path(pooch.os_cache("xpnet")))
 
 
@@ -159,7 +159,7 @@ def _contents(folder: Path) -> str:
 
 
 def _held(folder: Path, source: Source) -> str:
-    """Name the data set if its files are there, and say so if only some are."""
+    """Name the data set if its files exist, and say so if only some do."""
     files = list(source.sha256)
     found = sum((folder / source.folder / file).is_file() for file in files)
     partly = f" ({found} of its {len(files)} files)" if found < len(files) else ""

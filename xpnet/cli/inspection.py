@@ -1,4 +1,4 @@
-"""`xpnet inspect`: what is in a model's file, without making the model."""
+"""`xpnet inspect`: what is in a model's file, without building the model."""
 
 import argparse
 from typing import Any
@@ -12,12 +12,12 @@ _SETTINGS = ("loss", "optimizer", "metrics", "dtype", "seed", "input_shape", "fr
 
 
 def inspect(arguments: argparse.Namespace) -> None:
-    """Print it; what is not registered here is shown all the same.
+    """Print the contents, including layers that are not registered here.
 
     Raises
     ------
     FormatError
-        If it is no model's file.
+        If the file is not a model's.
     """
     arrays, data = read_model(arguments.model)
     if arguments.json:
@@ -42,7 +42,7 @@ def inspect(arguments: argparse.Namespace) -> None:
 
 
 def shown(data: Any) -> str:
-    """A part of the description as one would write it in Python."""
+    """A part of the description as you would write it in Python."""
     match data:
         case {"kind": str(kind), "settings": dict(settings)}:
             return f"{_clean(kind)}({', '.join(_settings(settings))})"
@@ -68,5 +68,5 @@ def _settings(settings: dict[str, Any]) -> list[str]:
 
 
 def _clean(text: str) -> str:
-    """Without characters that would do something to a terminal."""
+    """The text without control characters, which could affect a terminal."""
     return "".join(c if c.isprintable() else "?" for c in text)

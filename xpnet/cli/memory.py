@@ -1,4 +1,4 @@
-"""How much memory a measurement takes, and whether there is so much."""
+"""How much memory a measurement takes, and whether that much is free."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,11 +9,11 @@ from xpnet.errors import ArgumentError
 
 __all__ = ["check", "fits", "needed"]
 
-_WEIGHTS = 4  # a parameter with its gradient and an optimiser's two companions
+_WEIGHTS = 4  # a parameter, its gradient, and two values that the optimizer keeps for it
 
 
 def check(layers: Sequence[int], batch: int, rows: int, dtype: str) -> None:
-    """Refuse what does not fit, before any of it is allocated.
+    """Refuse a measurement that does not fit, before anything is allocated.
 
     Raises
     ------
@@ -31,29 +31,29 @@ def check(layers: Sequence[int], batch: int, rows: int, dtype: str) -> None:
 
 
 def fits(layers: Sequence[int], batch: int, rows: int, dtype: str) -> bool:
-    """Whether there is enough memory; yes where the system does not say how much is free."""
+    """Whether there is enough memory; True where the system does not say how much is free."""
     free = _free()
     return free is None or needed(layers, batch, rows, dtype) <= free
 
 
 def needed(layers: Sequence[int], batch: int, rows: int, dtype: str) -> int:
-    """Bytes of a model, a step and its bare products, and of the data, at the least.
+    """The least number of bytes for a model, a step, its bare products and the data.
 
     Parameters
     ----------
     rows : int
-        Samples of the data.
+        Number of samples.
     """
     size = np.dtype(dtype).itemsize
     weights = sum(i * o for i, o in pairwise(layers))
     step = _WEIGHTS * weights + 2 * batch * sum(layers[1:]) + batch * layers[0]
     products = 2 * weights + batch * sum(i + 2 * o for i, o in pairwise(layers))
-    data = rows * layers[0] * (size if size == 4 else size + 4)  # which is drawn in float32
+    data = rows * layers[0] * (size if size == 4 else size + 4)  # drawn in float32
     return size * (step + products) + data
 
 
 def _free() -> int | None:
-    """Bytes that new arrays may take, where the system says so."""
+    """Bytes that are free for new arrays, where the system says so."""
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
             return next(1024 * int(n.split()[1]) for n in lines if n.startswith("MemAvailable"))

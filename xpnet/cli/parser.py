@@ -15,7 +15,7 @@ examples:
   xpnet train wine.csv --target quality --json
   xpnet train wine.csv --target quality --save wine.safetensors
   xpnet predict wine.safetensors new.csv --out quality.csv
-  xpnet bench --layers 784 128 10          which backend, and from what batch size on
+  xpnet bench --layers 784 128 10          which backend is faster, from which batch size on
   xpnet info                               backends and packages: what works here
 """
 
@@ -24,24 +24,23 @@ data:
   digits     1,797 handwritten digits, 8 x 8 pixels (needs xpnet[sklearn])
   mnist      70,000 handwritten digits, 28 x 28 pixels
   fashion    70,000 articles of clothing, 28 x 28 pixels (Fashion-MNIST)
-             both are read from $XPNET_DATA or the cache, else downloaded (xpnet[datasets])
-  FILE.csv   a header line, then numbers: every column is numeric, but that to predict may be
-             text; --target names it, else it is the last
-  FILE.npz   arrays X (rows, features) and y (rows,), perhaps X_test and y_test
+             both are read from $XPNET_DATA or the cache, or downloaded (xpnet[datasets])
+  FILE.csv   a header line, then rows; feature columns are numbers, the target may be text;
+             --target names it (default: the last column)
+  FILE.npz   arrays X (rows, features) and y (rows,), and optionally X_test and y_test
 
-Files: the target is classes (softmax cross-entropy) if it is text or booleans, or whole numbers
-with exactly two different values, or with at most 100 and none negative. Other numbers are values
-(mean squared error). --task classification and --task regression choose against this rule.
+Task: a file's target is a class (softmax cross-entropy) if it is text or boolean, or if it is whole
+numbers with exactly two distinct values, or with at most 100, none of them negative. Any other
+target is a number to predict (mean squared error). --task overrides this rule.
 
-A fifth of a file's rows is held out for the test, of each class a fifth, chosen by --seed; an
-archive with X_test and y_test is taken as it is. Features are standardised with the mean and
-standard deviation of the training rows, and so are values to predict; their errors are reported in
-the units of the file. Images are not standardised: pixels lie in [0, 1], and their split is always
-the same.
+Test rows: a fifth of a file's rows (a fifth of each class), chosen by --seed. An archive's own
+X_test and y_test are used if it has them. Features and numeric targets are standardized with the
+mean and standard deviation of the training rows; errors are reported in the units of the file.
+Images are not standardized: their pixels are in [0, 1], and their split is always the same.
 
-Loss and accuracy of the training rows are means over the epoch, while the network learns. The
-test rows are measured after each epoch (val_loss, val_accuracy): good for watching, but settings
-that are chosen by these numbers look better than they are.
+Loss and accuracy of the training rows are means over the epoch, while the network learns. The test
+rows are measured after each epoch (val_loss, val_accuracy). Watch these numbers, but do not choose
+settings by them: the test score would look better than it is.
 
 defaults (activation relu, optimizer adam, dtype float32, seed 0):
   digits     {DEFAULTS["digits"]}
@@ -61,30 +60,30 @@ examples:
 
 
 _PREDICT = """\
-Predict each row of a table. A CSV file must have the columns that the model was trained on, by
-their names, in any order; others are not looked at. Of an archive the array X counts. They are
-brought to the scale that the model was trained on. Classes come with their probability, values in
-the units of the table. Without --out the predictions are written to standard output as CSV.
+Predict each row of a table. A CSV file must have the columns that the model was trained on, with
+the same names, in any order; other columns are ignored. An archive must have the array X. The
+features are scaled as they were for training. Classes are printed with their probability, numbers
+in the units of the table. Without --out the predictions are written to standard output as CSV.
 """
 
 _EVALUATE = """\
-Measure a model on all rows of a table with the true targets: loss and accuracy, or loss (mean
-squared error, in the units of the table) and R2. Of an archive that holds X_test and y_test these
-count.
+Measure a model on a table with the true targets: loss and accuracy, or loss (mean squared error,
+in the units of the table) and R2. All rows are used; from an archive that has X_test and y_test,
+only those.
 """
 
 _INSPECT = """\
-Show the network, the settings and the tensors in a model's file. The model is not made, so layers
-of one's own need not be known.
+Show the network, the settings and the tensors in a model's file. The model is not built, so
+custom layers need not be registered.
 """
 
 _BENCH = """\
-Time one training step of a network on each backend that works here, for the batch size given and
-for smaller and larger ones, against the matrix products that the step contains, by the backend's
-matmul with as many threads. It is a step as fit makes it, from gathering the batch to the update,
-on random data that are on the device already. All take turns; medians are shown, and ratio is the
-median over the rounds of step / products: no step is faster than its products, unless compiled
-steps multiply by a faster library.
+Time one training step of a network on each backend that works here, for the given batch size and
+for smaller and larger ones. The step is what fit does, from gathering the batch to the update, on
+random data that are already on the device. It is compared with its matrix products alone, computed
+by the backend's matmul with as many threads. All are timed in turn, and medians are shown. The
+ratio is the median of step / products over the rounds. No step is faster than its products, unless
+compiled steps use a faster library for them.
 """
 
 
@@ -96,7 +95,9 @@ def parser() -> argparse.ArgumentParser:
         epilog=_TOP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top.add_argument("--version", action="version", version=f"xpnet {__version__}", help="print it")
+    top.add_argument(
+        "--version", action="version", version=f"xpnet {__version__}", help="print the version"
+    )
     top.set_defaults(run=None, parser=top)
     commands = top.add_subparsers(metavar="COMMAND")
     _add_train(commands)
@@ -105,7 +106,7 @@ def parser() -> argparse.ArgumentParser:
     _add_bench(commands)
     info = commands.add_parser(
         "info",
-        help="show what is installed and works here",
+        help="show what is installed and what works here",
         description=(
             "Show versions, backends, compiled steps, optional packages, settings and data folders."
         ),
@@ -130,7 +131,7 @@ def _add_train(commands: Any) -> None:
         "--task",
         choices=("auto", "classification", "regression"),
         default="auto",
-        help="what the target of a file is (default: auto, by the rule below)",
+        help="what the target of a file is (default: auto, the rule below)",
     )
     network = train.add_argument_group("network")
     add = network.add_argument
@@ -139,7 +140,7 @@ def _add_train(commands: Any) -> None:
         type=_units,
         nargs="*",
         metavar="UNITS",
-        help="units of each hidden layer; none: linear (after DATA, for it takes what follows)",
+        help="units of each hidden layer; without numbers: no hidden layer (put it after DATA)",
     )
     add("--activation", default="relu", metavar="NAME", help="relu, tanh, sigmoid, identity, ...")
     training = train.add_argument_group("training")
@@ -148,7 +149,13 @@ def _add_train(commands: Any) -> None:
     add("--batch-size", type=_count, metavar="B", help="samples in one step")
     add("--learning-rate", type=float, metavar="R", help="size of a step")
     add("--optimizer", default="adam", metavar="NAME", help="adam, sgd, adamw, rmsprop, lion, ...")
-    add("--seed", type=int, default=0, metavar="S", help="of weights, shuffles, a file's split")
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="S",
+        help="seed of weights, shuffling and a file's split",
+    )
     where = train.add_argument_group("where it computes")
     add = where.add_argument
     add(
@@ -162,13 +169,15 @@ def _add_train(commands: Any) -> None:
     add("--plot", metavar="FILE", help="draw loss and accuracy (.png, .pdf, .svg; xpnet[plot])")
     add("--save", metavar="FILE", help="write the model, for predict, evaluate and inspect")
     add("--checkpoint", metavar="DIR", help="write a checkpoint into this folder after each epoch")
-    add("--resume", action="store_true", help="go on from the newest checkpoint of the folder")
-    add("--json", action="store_true", help="only one JSON object on stdout, all text on stderr")
+    add("--resume", action="store_true", help="continue from the folder's newest checkpoint")
+    add(
+        "--json", action="store_true", help="print one JSON object to stdout and all text to stderr"
+    )
     train.set_defaults(run=_train, parser=train)
 
 
 def _add_saved(commands: Any) -> None:
-    """The commands for a model that was saved."""
+    """The commands for a saved model."""
     told = {
         "predict": ("predict the rows of a file", _PREDICT, _predict),
         "evaluate": ("measure a saved model on a file", _EVALUATE, _evaluate),
@@ -181,7 +190,7 @@ def _add_saved(commands: Any) -> None:
             command.add_argument("data", metavar="FILE", help="FILE.csv or FILE.npz")
             command.add_argument("--backend", metavar="B", help="numpy, cupy, cupy:1 or auto")
         if name == "predict":
-            command.add_argument("--out", metavar="FILE", help="write into this .csv or .npz")
+            command.add_argument("--out", metavar="FILE", help="write to this .csv or .npz file")
         else:
             command.add_argument("--json", action="store_true", help="print one JSON object")
         command.set_defaults(run=function, parser=command)
@@ -191,21 +200,25 @@ def _add_export(commands: Any) -> None:
     export = commands.add_parser(
         "export",
         help="write a saved model for another library",
-        description="Write a saved model as ONNX, or its arrays by PyTorch's names (safetensors).",
+        description="Write a saved model as ONNX, or its arrays under PyTorch's names.",
     )
     export.add_argument("model", metavar="MODEL", help="what xpnet train --save wrote")
     export.add_argument("--to", choices=("onnx", "torch"), required=True, help="for which library")
     export.add_argument(
         "--out", metavar="FILE", help="default: MODEL.onnx, MODEL.torch.safetensors"
     )
-    export.add_argument("--probabilities", action="store_true", help="end an ONNX file in softmax")
+    export.add_argument(
+        "--probabilities",
+        action="store_true",
+        help="end an ONNX file with the softmax or sigmoid of the loss",
+    )
     export.set_defaults(run=_export, parser=export)
 
 
 def _add_bench(commands: Any) -> None:
     bench = commands.add_parser(
         "bench",
-        help="time your network on each backend: which to use, and from what batch on",
+        help="time your network on each backend: which to use from which batch size on",
         description=_BENCH,
     )
     add = bench.add_argument
@@ -222,8 +235,8 @@ def _add_bench(commands: Any) -> None:
     add("--optimizer", default="adam", metavar="NAME", help="adam, sgd, adamw, rmsprop, lion, ...")
     add("--dtype", default="float32", metavar="D", help="float32 or float64")
     add("--backend", nargs="+", metavar="B", help="numpy, cupy, cupy:1, ... (default: all)")
-    add("--plot", metavar="FILE", help="draw times against the batch (.png, .pdf, .svg)")
-    add("--json", metavar="FILE", help="write the measurements into this file")
+    add("--plot", metavar="FILE", help="plot times against the batch size (.png, .pdf, .svg)")
+    add("--json", metavar="FILE", help="write the measurements to this file")
     bench.set_defaults(run=_bench, parser=bench)
 
 
@@ -235,7 +248,7 @@ def _count(text: str) -> int:
 
 
 def _units(text: str) -> int:
-    """One of the numbers of ``--hidden``, which takes the data set too where that follows."""
+    """One of the numbers of ``--hidden``, which also takes a data set that follows it."""
     try:
         return _count(text)
     except argparse.ArgumentTypeError as error:
@@ -247,7 +260,7 @@ def _units(text: str) -> int:
         raise
 
 
-# A command's own imports wait until it is chosen.
+# A command's module is imported only when the command is chosen.
 
 
 def _train(arguments: argparse.Namespace) -> None:

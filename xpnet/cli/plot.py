@@ -1,4 +1,4 @@
-"""Curves of loss and accuracy, epoch by epoch, drawn into a file."""
+"""Curves of loss and accuracy per epoch, drawn to a file."""
 
 import os
 from pathlib import Path
@@ -12,14 +12,14 @@ __all__ = ["check", "draw", "save"]
 
 
 def check(path: str) -> None:
-    """Refuse a file that could not be written once the training is over.
+    """Refuse a file that could not be written after training.
 
     Raises
     ------
     MissingDependencyError
         If matplotlib is not installed.
     ArgumentError
-        If the folder is not there or not writable, or the name ends in no known format.
+        If the folder does not exist or is not writable, or the name's ending is not a known format.
     """
     base = require("matplotlib.backend_bases", "plot", "--plot")
     formats = base.FigureCanvasBase.get_supported_filetypes()
@@ -33,7 +33,7 @@ def check(path: str) -> None:
 
 
 def draw(path: str, history: History, name: str) -> None:
-    """Draw the history of a training on the data called `name`.
+    """Draw the history of training on the data called `name`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""`xpnet predict` and `xpnet evaluate`: use a model that was saved."""
+"""`xpnet predict` and `xpnet evaluate`: use a saved model."""
 
 import argparse
 import csv
@@ -45,7 +45,7 @@ def predict(arguments: argparse.Namespace) -> None:
 
 
 def evaluate(arguments: argparse.Namespace) -> None:
-    """Measure a model on the rows of a file, and print what was found.
+    """Measure a model on the rows of a file, and print the results.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _check_out(path: str) -> None:
-    """Refuse a file that could not be written once the predictions are there."""
+    """Refuse a file that could not be written after predicting."""
     file = Path(path)
     if file.suffix.lower() not in _SUFFIXES:
         raise ArgumentError(f"--out {path}: the name must end in .csv or .npz.")
@@ -86,7 +86,7 @@ def _columns(
         names = prepared.classes
         if names is not None and len(names) != output.shape[1]:
             raise ArgumentError(
-                f"the model has {output.shape[1]} outputs, its file names {len(names)} classes."
+                f"the model has {output.shape[1]} outputs, but its file names {len(names)} classes."
             )
         columns = {"prediction": best if names is None else np.array(names)[best]}
         if loss.name in _LOGITS:
@@ -109,7 +109,7 @@ def _softmax(z: NDArray[Any]) -> NDArray[Any]:
 
 
 def _write_csv(stream: TextIO, columns: dict[str, NDArray[Any]]) -> None:
-    """One line a row below a header; numbers with as many digits as tell them apart."""
+    """A header, then one line per row; numbers have just enough digits to be exact."""
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(zip(*(map(str, column) for column in columns.values()), strict=True))

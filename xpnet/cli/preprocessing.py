@@ -1,4 +1,4 @@
-"""What `xpnet train` did to the columns of a table: kept in the model's file, done again later."""
+"""What `xpnet train` did to a table's columns: stored in the model's file and repeated later."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ __all__ = ["Preprocessing"]
 
 @dataclass(frozen=True, eq=False)
 class Preprocessing:
-    """Which columns a model reads and predicts, and on which scales.
+    """The columns that a model reads and predicts, and their scales.
 
     Attributes
     ----------
     columns : tuple of str or None
-        Names of the features in their order; None where they have none.
+        Names of the features, in order; None if they have none.
     target : str or None
         Name of the column to predict.
     classes : tuple of str or None
-        The classes by their numbers; None for regression.
+        Names of the classes, in order of their numbers; None for regression.
     features : Scale or None
-        How the features were standardised; None if they were not.
+        How the features were standardized; None if they were not.
     values : Scale or None
-        How the values to predict were standardised.
+        How the values to predict were standardized.
     """
 
     columns: tuple[str, ...] | None = None
@@ -39,11 +39,11 @@ class Preprocessing:
 
     @property
     def unit(self) -> float:
-        """What 1 of a standardised value is in the units of the table."""
+        """One standardized unit, in the units of the table."""
         return 1.0 if self.values is None else float(self.values.std)
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as JSON can hold it."""
+        """The same as a dict for JSON."""
         return {
             "columns": None if self.columns is None else list(self.columns),
             "target": self.target,
@@ -54,17 +54,17 @@ class Preprocessing:
 
     @classmethod
     def of(cls, given: Mapping[str, Any] | None) -> Self:
-        """What a model's file says; nothing is done to the data where it says nothing.
+        """Read it from a model's file; without an entry the data are left unchanged.
 
         Raises
         ------
         FormatError
-            If something in it is not what this command wrote.
+            If an entry is not in the form that `xpnet train` writes.
         """
         given = {} if given is None else given
         target = given.get("target")
         if target is not None and not isinstance(target, str):
-            raise FormatError(f"the model's preprocessing has no good 'target': {target!r}.")
+            raise FormatError(f"the model's preprocessing has an invalid 'target': {target!r}.")
         return cls(
             _names(given, "columns"),
             target,
@@ -83,7 +83,9 @@ def _names(given: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
     if found is None:
         return None
     if not isinstance(found, list) or not found or not all(isinstance(n, str) for n in found):
-        raise FormatError(f"the model's preprocessing has no good {key!r}: a list of names.")
+        raise FormatError(
+            f"the model's preprocessing has an invalid {key!r}: expected a list of names."
+        )
     return tuple(found)
 
 
@@ -98,7 +100,8 @@ def _scale(given: Mapping[str, Any], key: str) -> Scale | None:
     except (TypeError, ValueError, KeyError):
         pass
     raise FormatError(
-        f"the model's preprocessing has no good {key!r}: means, and deviations greater than 0."
+        f"the model's preprocessing has an invalid {key!r}: expected means, and "
+        "deviations greater than 0."
     )
 
 

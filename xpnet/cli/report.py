@@ -1,4 +1,4 @@
-"""What `xpnet train` tells: a row an epoch, the results, one JSON object."""
+"""What `xpnet train` prints: a row for each epoch, the results, one JSON object."""
 
 import argparse
 import json
@@ -19,14 +19,14 @@ _HIDDEN = "learning_rate"  # it does not change
 
 
 class Units:
-    """Bring measurements to the units of the data.
+    """Convert measurements to the units of the data.
 
-    A squared error of standardised values is multiplied by their variance.
+    A squared error of standardized values is multiplied by their variance.
     """
 
     def __init__(self, classes: tuple[str, ...] | None, unit: float, y_test: Any) -> None:
         self._classes, self._factor = classes, unit**2
-        # The mean squared error of always predicting the test rows' own mean.
+        # The mean squared error of always predicting the mean of the test rows.
         self._spread = 0.0 if classes else float(y_test.var())
 
     def row(self, row: dict[str, float]) -> dict[str, float]:
@@ -35,9 +35,9 @@ class Units:
         return {k: v * self._factor if k in losses else v for k, v in row.items()}
 
     def results(self, measured: dict[str, float]) -> dict[str, float | None]:
-        """Name and convert what `Model.evaluate` found.
+        """Name and convert the results of `Model.evaluate`.
 
-        ``test_r2`` is ``1 - mse / variance of the test targets``, None where these are all equal.
+        ``test_r2`` is ``1 - mse / variance of the test targets``; None if these are all equal.
         """
         loss = measured["loss"]
         known = self._classes is None and self._spread > 0
@@ -49,7 +49,7 @@ class Units:
 
 
 class Rows(Callback):
-    """Print each epoch as it ends, above the progress bar if there is one; keep the history."""
+    """Print each epoch when it ends, above the progress bar if there is one; keep the history."""
 
     def __init__(self, units: Units, out: TextIO) -> None:
         self.history = History()
@@ -90,7 +90,7 @@ def _shown(name: str, value: float) -> str:
 
 
 def results(found: dict[str, float | None], seconds: float) -> str:
-    """The last line for people."""
+    """The last line of the text output."""
     regression = found["test_accuracy"] is None
     names = {
         "test_accuracy": "accuracy",
@@ -102,7 +102,7 @@ def results(found: dict[str, float | None], seconds: float) -> str:
 
 
 def describe(arguments: argparse.Namespace, model: Model, source: Source) -> dict[str, Any]:
-    """What was trained, on what, and how."""
+    """The data, the network and the settings."""
     flags = ("activation", "optimizer", "learning_rate", "batch_size", "epochs")
     return {
         "xpnet": __version__,
@@ -118,7 +118,7 @@ def describe(arguments: argparse.Namespace, model: Model, source: Source) -> dic
         **{name: getattr(arguments, name) for name in flags},
         "seed": model.seed,
         "dtype": model.dtype,
-        "backend": model.network.backend.name,
+        "backend": model.engine.backend.name,
     }
 
 

@@ -1,4 +1,4 @@
-"""Rows of a file as a saved model wants them: its columns, on its scales, its classes."""
+"""Rows of a file as a saved model expects them: its columns, on its scales, with its classes."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ __all__ = ["read_features", "read_rows"]
 
 
 def read_features(data: str, prepared: Preprocessing) -> NDArray[Any]:
-    """The features alone, from a CSV file by their names or from the array ``X`` of an archive.
+    """Read the features alone: columns of a CSV file by name, or the array ``X`` of an archive.
 
     Raises
     ------
@@ -31,12 +31,12 @@ def read_features(data: str, prepared: Preprocessing) -> NDArray[Any]:
 
 
 def read_rows(data: str, prepared: Preprocessing) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Features and targets; an archive's ``X_test`` and ``y_test`` where it has them.
+    """Read features and targets; from an archive, ``X_test`` and ``y_test`` if it has them.
 
     Raises
     ------
     DataError
-        If there is no such file, it lacks a column, or a target is none of the model's classes.
+        If there is no such file, it lacks a column, or a target is not one of the model's classes.
     """
     path = existing_table(data)
     if path.suffix.lower() == ".csv":
@@ -56,23 +56,23 @@ def _scaled(path: Path, X: NDArray[Any], prepared: Preprocessing) -> NDArray[Any
         return X
     if X.shape[1:] != scale.mean.shape:
         raise DataError(
-            f"{path} has {X.shape[1]} features, the model was trained on {len(scale.mean)}."
+            f"{path} has {X.shape[1]} features, but the model was trained on {len(scale.mean)}."
         )
     return scale.apply(X)
 
 
 def _target(path: Path, y: NDArray[Any], prepared: Preprocessing) -> NDArray[Any]:
-    """Numbers of classes, or values on the model's scale."""
+    """Class numbers, or values on the model's scale."""
     if prepared.classes is None:
         if y.dtype.kind == "U":
-            raise DataError(f"{path}: the model predicts numbers, the targets are text.")
+            raise DataError(f"{path}: the model predicts numbers, but the targets are text.")
         return y if prepared.values is None else prepared.values.apply(y)
     numbers = {name: number for number, name in enumerate(prepared.classes)}
     names = class_names(y) or ()
     unknown = [name for name in names if name not in numbers]
     if unknown:
         raise DataError(
-            f"{path}: {unknown[0]!r} is none of the model's classes, which are "
+            f"{path}: {unknown[0]!r} is not one of the model's classes, which are "
             f"{', '.join(prepared.classes[:20])}."
         )
     return np.array([numbers[name] for name in names], dtype=np.int64)

@@ -26,7 +26,7 @@ _LOADERS: dict[str, Callable[[], Dataset]] = {
     "fashion": datasets.fashion_mnist,
 }
 _SUFFIXES = (".csv", ".npz")
-_FEW = 10  # fewer test rows are too few
+_FEW = 10  # with fewer test rows the figures mean little
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,17 +36,17 @@ class Source:
     Attributes
     ----------
     X, y, X_test, y_test : ndarray
-        Features and targets; the targets are labels, or standardised values.
+        Features and targets; the targets are labels, or standardized values.
     classes : tuple of str or None
         Names of the classes; None for regression.
     defaults : Defaults
         How to train on them.
     prepared : Preprocessing
-        What was done to the columns, in numbers.
+        What was done to the columns, for the model's file.
     target : str or None
-        What is predicted, for a file.
+        Name of the predicted column, for a file.
     notes : tuple of str
-        What was done to the data, for people.
+        What was done to the data, as text.
     """
 
     X: NDArray[Any]
@@ -61,7 +61,7 @@ class Source:
 
     @property
     def unit(self) -> float:
-        """What 1 of a standardised target is in the file's units."""
+        """One standardized unit of the target, in the file's units."""
         return self.prepared.unit
 
     @property
@@ -78,13 +78,15 @@ def load(data: str, target: str | None, seed: int, task: Task = "auto") -> Sourc
     UnknownNameError
         If it is neither.
     ArgumentError
-        If a target is named for what has no columns, or a task for what are classes anyway.
+        If `target` is given for data without named columns, or `task` for data that have classes.
     DataError, DatasetError, MissingDependencyError
-        If the data cannot be had or used.
+        If the data cannot be loaded or used.
     """
     if data in _LOADERS:
         if target is not None:
-            raise ArgumentError(f"--target names a column of a CSV file; {data} has none.")
+            raise ArgumentError(
+                f"--target names a column of a CSV file; {data} has no columns. Leave it out."
+            )
         if task != "auto":
             raise ArgumentError(
                 f"--task says what the target of a file is; {data} has classes. Leave it out."
@@ -97,12 +99,12 @@ def load(data: str, target: str | None, seed: int, task: Task = "auto") -> Sourc
 
 
 def existing_table(data: str) -> Path:
-    """The path of a table's file, which is there.
+    """The path of a table's file, which must exist.
 
     Raises
     ------
     UnknownNameError
-        If its name is not that of a table.
+        If the name does not belong to a table.
     DataError
         If there is no such file.
     """
@@ -119,7 +121,7 @@ def existing_table(data: str) -> Path:
 
 
 def _missing(path: Path) -> str:
-    """Say that there is no such file, and name one that may have been meant."""
+    """Say that there is no such file, and suggest one with a similar name."""
     folder = path.parent
     if path.exists():
         return f"{path} is not a file."
@@ -142,9 +144,11 @@ def _from_table(table: Table, seed: int, task: Task) -> Source:
         values = Scale.of(y)
         y, y_test = values.apply(y), values.apply(y_test)
         spread = f"standard deviation {values.std:.6g}"
-        target += f"values, standardised (mean {values.mean:.6g}, {spread})"
-    features = "features: standardised with the mean and standard deviation of the training rows"
-    few = f"only {len(X_test)} to test: the test figures mean little" if len(X_test) < _FEW else ""
+        target += f"values, standardized (mean {values.mean:.6g}, {spread})"
+    features = "features: standardized with the mean and standard deviation of the training rows"
+    few = (
+        f"only {len(X_test)} test rows: the test figures mean little" if len(X_test) < _FEW else ""
+    )
     doubt = header_doubt([*table.feature_names, table.target_name])
     return Source(
         scale.apply(X),
@@ -162,7 +166,7 @@ def _from_table(table: Table, seed: int, task: Task) -> Source:
 
 
 def _parts(table: Table, seed: int) -> tuple[Any, Any, Any, Any, str]:
-    """Training and test rows, and a note of where the test rows come from."""
+    """Training and test rows, and a note that says where the test rows come from."""
     if table.X_test is not None and table.y_test is not None:
         return table.X, table.y, table.X_test, table.y_test, "test rows: X_test, y_test"
     labels = None if table.classes is None else np.asarray(table.y)

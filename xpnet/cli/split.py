@@ -1,4 +1,4 @@
-"""Hold rows out for the test, and put features on one scale."""
+"""Hold out test rows, and put the features on one scale."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from xpnet.random import Key, permutation
 
 __all__ = ["Scale", "split"]
 
-_SPLIT = 16  # the stream of random numbers that chooses the rows
+_SPLIT = 16  # the random stream that chooses the rows
 
 
 def split(
@@ -23,10 +23,10 @@ def split(
     Parameters
     ----------
     rows : int
-        How many there are, at least 2.
+        Number of rows, at least 2.
     labels : ndarray of int, shape (rows,), or None
-        Their classes. Each gives its share to the test, rounded, but for tables so small that
-        this would leave the test empty.
+        Their classes. Each class gives its share to the test, rounded, except in tables so small
+        that the test would be empty.
     seed : int
         The same seed gives the same rows.
     share : float
@@ -62,20 +62,20 @@ def _by_class(order: NDArray[Any], labels: NDArray[Any]) -> list[NDArray[Any]]:
 
 @dataclass(frozen=True, eq=False)
 class Scale:
-    """Standardisation: ``(x - mean) / std``, column by column."""
+    """Standardization: ``(x - mean) / std``, column by column."""
 
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
 
     @classmethod
     def of(cls, x: NDArray[Any]) -> "Scale":
-        """Measure the training rows; a column that never varies is centred and not divided."""
+        """Measure the training rows; a constant column is centered but not divided."""
         std = x.std(axis=0, dtype=np.float64)
-        # The rounding of the mean gives constant columns a tiny deviation.
+        # Rounding of the mean gives constant columns a tiny deviation.
         constant = x.max(axis=0) == x.min(axis=0)
         return cls(x.mean(axis=0, dtype=np.float64), np.where(constant, 1.0, std))
 
     def apply(self, x: NDArray[Any]) -> NDArray[np.float64]:
-        """Standardise."""
+        """Standardize."""
         scaled: NDArray[np.float64] = (x - self.mean) / self.std
         return scaled

@@ -17,20 +17,20 @@ from xpnet.mlp import MLP
 from xpnet.model import Model
 from xpnet.nn import activation
 from xpnet.optim import get_optimizer
-from xpnet.saving import checkpoints
+from xpnet.saving.checkpoint import Checkpoint
+from xpnet.saving.snapshots import checkpoints
 from xpnet.saving.tensor_file import check_place
-from xpnet.training.callbacks import Checkpoint
 
 __all__ = ["train"]
 
 
 def train(arguments: argparse.Namespace) -> None:
-    """Train as the flags say; print the progress and the results.
+    """Train with the given options; print the progress and the results.
 
     Raises
     ------
     XpnetError
-        For data or settings that cannot be used, before the training where that is possible.
+        For data or settings that cannot be used; where possible, before training starts.
     """
     out = sys.stderr if arguments.json else sys.stdout
     _check(arguments)
@@ -60,16 +60,16 @@ def train(arguments: argparse.Namespace) -> None:
     if arguments.json:
         run = {**describe(arguments, model, source), "seconds": seconds, **found}
         print(as_json({**run, "history": rows.history.to_dict()}))
-    # Last, so that a disk that is full by now takes no result with it.
+    # Last, so that a full disk does not lose the results.
     if arguments.plot:
         plot.draw(arguments.plot, rows.history, arguments.data)
         print(f"curves: {arguments.plot}", file=out)
     if history.interrupted:
-        raise KeyboardInterrupt  # what was learned was measured and saved; say how it ended
+        raise KeyboardInterrupt  # the results are measured and saved; now report the interrupt
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Refuse what can be refused before data are read or downloaded."""
+    """Check all settings before data are read or downloaded."""
     if arguments.plot is not None:
         plot.check(arguments.plot)
     if arguments.save is not None:
@@ -83,17 +83,17 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _check_checkpoints(arguments: argparse.Namespace) -> None:
     if arguments.resume and arguments.checkpoint is None:
-        raise ArgumentError("--resume needs --checkpoint FOLDER, from which to go on.")
+        raise ArgumentError("--resume needs --checkpoint FOLDER to resume from.")
     folder = arguments.checkpoint
     if folder is not None and not arguments.resume and checkpoints(Path(folder)):
         raise ArgumentError(
-            f"--checkpoint {folder}: the folder holds checkpoints. Add --resume to go on from the "
-            "newest, or name another folder."
+            f"--checkpoint {folder}: the folder holds checkpoints. Add --resume to continue from "
+            "the newest, or name another folder."
         )
 
 
 def _fill_in(arguments: argparse.Namespace, source: Source) -> None:
-    """Set the flags that were not given to the data set's defaults."""
+    """Set the options that were not given to the data set's defaults."""
     defaults: dict[str, Any] = vars(source.defaults).copy()
     if arguments.optimizer == "sgd":
         defaults["learning_rate"] = LEARNING_RATE_SGD
@@ -116,7 +116,7 @@ def _model(arguments: argparse.Namespace, source: Source) -> Model:
 
 
 def _introduce(arguments: argparse.Namespace, model: Model, source: Source, out: TextIO) -> None:
-    """Say what is going to happen."""
+    """Print the data, the network and the settings before training."""
     rows = f"{len(source.X):,} rows to train, {len(source.X_test):,} to test"
     print(f"{arguments.data}: {rows}, {source.X.shape[1]:,} features", file=out)
     for note in source.notes:
@@ -124,6 +124,6 @@ def _introduce(arguments: argparse.Namespace, model: Model, source: Source, out:
     print(f"\n{model.summary()}", file=out)
     print(
         f"{arguments.optimizer}, learning rate {arguments.learning_rate:g}, batch size "
-        f"{arguments.batch_size}, seed {arguments.seed}; backend {model.network.backend.name}\n",
+        f"{arguments.batch_size}, seed {arguments.seed}; backend {model.engine.backend.name}\n",
         file=out,
     )

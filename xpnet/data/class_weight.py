@@ -6,14 +6,15 @@ from typing import Any
 from xpnet.arguments import number
 from xpnet.backends import Backend, is_float
 from xpnet.backends.base import dtype_name
-from xpnet.data.targets import Data
-from xpnet.engine.network import Network
+from xpnet.data.arrays import Data
 from xpnet.errors import ArgumentError
+from xpnet.nn import Loss
+from xpnet.typing import Shape
 
 __all__ = ["with_class_weight"]
 
 
-def with_class_weight(network: Network, data: Data, class_weight: Any) -> Data:
+def with_class_weight(loss: Loss, output: Shape, data: Data, class_weight: Any) -> Data:
     """The data with each sample's weight multiplied by that of its class.
 
     A sample with a probability of each class has the mean of the classes' weights.
@@ -25,32 +26,32 @@ def with_class_weight(network: Network, data: Data, class_weight: Any) -> Data:
     """
     if class_weight is None:
         return data
-    share = _shares(network, data)
-    weights = _numbers(class_weight, share, data.place)
-    factor = share @ data.place.asarray(weights, network.dtype)
-    if data.place.synchronous and float(data.place.xp.max(factor)) == 0:
+    share = _shares(loss, output, data)
+    weights = _numbers(class_weight, share, data.backend)
+    factor = share @ data.backend.asarray(weights, dtype_name(data.x.dtype))
+    if data.backend.synchronous and float(data.backend.xp.max(factor)) == 0:
         raise ArgumentError("class_weight is 0 for every sample: nothing would be learned.")
-    return Data(data.place, data.x, data.y, factor if data.w is None else data.w * factor)
+    return Data(data.backend, data.x, data.y, factor if data.w is None else data.w * factor)
 
 
-def _shares(network: Network, data: Data) -> Any:
+def _shares(loss: Loss, output: Shape, data: Data) -> Any:
     """The probability of each class for each sample: (n, classes)."""
-    loss, xp, y = network.loss, data.place.xp, data.y
-    if loss.target == "binary" and network.output_shape == (1,):
+    xp, y = data.backend.xp, data.y
+    if loss.target == "binary" and output == (1,):
         return xp.concat([1 - y, y], axis=1)
     if loss.target != "classes":
         raise ArgumentError(
             f"class_weight needs a loss with classes, not {loss.name!r} with outputs of shape "
-            f"{network.output_shape}: use sample_weight."
+            f"{output}: use sample_weight."
         )
     if is_float(dtype_name(y.dtype)):
         return y
     device = getattr(y, "device", None)
-    classes = xp.arange(network.output_shape[-1], dtype=y.dtype, device=device)
-    return xp.astype(xp.expand_dims(y, axis=-1) == classes, data.place.dtype(network.dtype))
+    classes = xp.arange(output[-1], dtype=y.dtype, device=device)
+    return xp.astype(xp.expand_dims(y, axis=-1) == classes, data.x.dtype)
 
 
-def _numbers(given: Any, share: Any, place: Backend) -> list[float]:
+def _numbers(given: Any, share: Any, backend: Backend) -> list[float]:
     """One weight for each class."""
     rows, classes = share.shape
     if isinstance(given, str):
@@ -58,7 +59,7 @@ def _numbers(given: Any, share: Any, place: Backend) -> list[float]:
             raise ArgumentError(
                 f"class_weight must be 'balanced', a dict or a list, got {given!r}."
             )
-        totals = place.to_numpy(place.xp.sum(share, axis=0)).tolist()
+        totals = backend.to_numpy(backend.xp.sum(share, axis=0)).tolist()
         return [rows / (classes * t) if t else 0.0 for t in totals]
     if isinstance(given, Mapping):
         unknown = [key for key in given if key not in range(classes)]

@@ -7,11 +7,11 @@ from xpnet.errors import DataError, DTypeError, ShapeError
 from xpnet.typing import Shape, size_of
 
 __all__ = [
+    "backend_for_data",
     "cast",
     "check_features",
     "check_finite",
     "check_rows",
-    "place_for",
     "result_like",
     "to_backend",
 ]
@@ -27,7 +27,7 @@ def to_backend(name: str, data: Any, backend: Backend) -> Any:
     return array if given.name == backend.name else _move(given, array, backend)
 
 
-def place_for(backend: Backend, dtype: str, *data: Any) -> Backend:
+def backend_for_data(backend: Backend, dtype: str, *data: Any) -> Backend:
     """Where data are kept: the backend, or NumPy for arrays of its that do not fit there.
 
     Arrays of another type than `dtype` are converted there, which takes room for both.

@@ -4,7 +4,6 @@ from typing import Any
 
 from xpnet import ops
 from xpnet.backends import Backend
-from xpnet.engine.network import Network
 from xpnet.errors import DataError
 from xpnet.graph import Graph, Value
 from xpnet.typing import size_of
@@ -12,15 +11,15 @@ from xpnet.typing import size_of
 __all__ = ["check_ids"]
 
 
-def check_ids(name: str, x: Any, network: Network, place: Backend) -> None:
+def check_ids(name: str, x: Any, graph: Graph, place: Backend) -> None:
     """Raise `DataError` for inputs that name no row of the table that they are looked up in.
 
     The inputs are an array of the backend `place`. Only numbers that are inputs themselves, or a
     slice of them, can be checked here.
     """
     xp = place.xp
-    for value, size in network.graph.ids:
-        cuts = _cuts(network.graph, value)
+    for value, size in graph.ids:
+        cuts = _cuts(graph, value)
         if cuts is None:
             continue
         found = x

@@ -1,52 +1,30 @@
-"""Data at the door: targets and weights are checked here; bad data never reaches a step."""
+"""Targets and sample weights: checked on entry, so that bad data never reach a step."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from xpnet.backends import Backend, dtype_name, is_float
 from xpnet.data.conversion import cast, check_finite, check_rows, to_backend
-from xpnet.engine.computation import Spec
-from xpnet.engine.network import Network
 from xpnet.errors import DataError, DTypeError, ShapeError
+from xpnet.nn import Loss
+from xpnet.typing import Shape
 
-__all__ = ["Data", "Door"]
+__all__ = ["TargetCheck"]
 
 
 @dataclass(frozen=True)
-class Data:
-    """Checked arrays: inputs, targets and perhaps weights.
+class TargetCheck:
+    """Checks targets and sample weights, and puts them on a backend.
 
-    They are on the backend `place`: the network's, or NumPy if they do not fit there.
-    """
-
-    place: Backend
-    x: Any
-    y: Any
-    w: Any = None
-
-    @property
-    def rows(self) -> int:
-        """Number of samples."""
-        return int(self.x.shape[0])
-
-    @property
-    def arrays(self) -> list[Any]:
-        """What a program is loaded with."""
-        return [self.x, self.y] if self.w is None else [self.x, self.y, self.w]
-
-    def spec(self, mode: str, rows: int) -> Spec:
-        """The program for batches of these data."""
-        dtype = dtype_name(self.y.dtype)
-        return Spec(mode, rows, tuple(self.y.shape[1:]), dtype, self.w is not None)
-
-
-class Door:
-    """Checks targets and sample weights against a network, and puts them on a backend.
-
-    Parameters
+    Attributes
     ----------
-    network : Network
-    place : Backend
+    loss : Loss
+        What the targets are for.
+    output : tuple of int
+        Shape of the network's output for one sample.
+    dtype : str
+        Type of the parameters.
+    backend : Backend
         Where the arrays are put.
     where : str
         What the error messages put in front of a name.
@@ -56,54 +34,55 @@ class Door:
         Whether NaN and infinity are refused.
     """
 
-    def __init__(
-        self, network: Network, place: Backend, where: str, values: bool, finite: bool
-    ) -> None:
-        self._loss, self._backend, self._dtype = network.loss, place, network.dtype
-        self._output, self._where = network.output_shape, where
-        self._values, self._finite = values, values and finite
+    loss: Loss
+    output: Shape
+    dtype: str
+    backend: Backend
+    where: str = ""
+    values: bool = True
+    finite: bool = True
 
     def _array(self, name: str, data: Any, rows: int) -> Any:
-        x = to_backend(name, data, self._backend)
+        x = to_backend(name, data, self.backend)
         check_rows(name, x)
         if x.shape[0] != rows:
             raise DataError(
-                f"{self._where}X has {rows} samples, but {name} has {x.shape[0]}: they must agree."
+                f"{self.where}X has {rows} samples, but {name} has {x.shape[0]}: they must agree."
             )
         return x
 
     def target(self, y: Any, rows: int) -> Any:
         """The targets in the form that the loss takes."""
-        name, loss, output = f"{self._where}y", self._loss, self._output
+        name, loss, output = f"{self.where}y", self.loss, self.output
         t = self._array(name, y, rows)
         if dtype_name(t.dtype) == "bool":
-            t = self._backend.asarray(t, "int64")
+            t = self.backend.asarray(t, "int64")
         integer = not is_float(dtype_name(t.dtype))
         if loss.target in ("classes", "binary") and not output:
             raise ShapeError(f"{loss.name} needs a network whose output has shape (n, classes).")
         if loss.target == "classes" and (integer or t.ndim == 1) and tuple(t.shape[1:]) != output:
             return self._labels(name, t, integer)
         if loss.target == "any" and integer:
-            return self._backend.asarray(t, "int64")
+            return self.backend.asarray(t, "int64")
         shape = loss.target_shape(output)
         if t.ndim == 1 and shape == (1,):
-            t = self._backend.xp.reshape(t, (-1, 1))
+            t = self.backend.xp.reshape(t, (-1, 1))
         if tuple(t.shape[1:]) != shape and loss.target != "any":
             short = f" or {(rows,)}" if shape == (1,) else ""
             raise ShapeError(
                 f"{loss.name} expects {name} of shape {(rows, *shape)}{short} for this network, "
                 f"got {tuple(t.shape)}."
             )
-        t = cast(t, self._backend, self._dtype)
-        if self._finite:
-            check_finite(name, t, self._backend)
-        if self._values and loss.target in ("classes", "binary", "counts"):
+        t = cast(t, self.backend, self.dtype)
+        if self.finite and self.values:
+            check_finite(name, t, self.backend)
+        if self.values and loss.target in ("classes", "binary", "counts"):
             self._range(name, t)
         return t
 
     def _labels(self, name: str, t: Any, integer: bool) -> Any:
         """Class numbers, checked to be 0 .. classes - 1."""
-        classes = self._output[-1]
+        classes = self.output[-1]
         if t.ndim != 1:
             raise ShapeError(
                 f"labels ({name}) must have shape (samples,), or (samples, {classes}) for the "
@@ -115,19 +94,19 @@ class Door:
                 "convert them with y.astype('int64'), or use loss='mean_squared_error' for "
                 "regression."
             )
-        if self._values:
-            low, high = int(self._backend.xp.min(t)), int(self._backend.xp.max(t))
+        if self.values:
+            low, high = int(self.backend.xp.min(t)), int(self.backend.xp.max(t))
             if low < 0 or high >= classes:
                 raise DataError(
                     f"labels ({name}) must be integers from 0 to {classes - 1}, since the network "
                     f"has {classes} output{'s' if classes > 1 else ''}, got values from {low} to "
                     f"{high}. {self._remedy(low, high)}"
                 )
-        return self._backend.asarray(t, "int64")
+        return self.backend.asarray(t, "int64")
 
     def _remedy(self, low: int, high: int) -> str:
         """What to do about labels that do not fit the outputs."""
-        classes = self._output[-1]
+        classes = self.output[-1]
         if classes == 1:
             return (
                 "With one output use loss='binary_cross_entropy_with_logits' for 0 and 1, or "
@@ -141,7 +120,7 @@ class Door:
 
     def _range(self, name: str, t: Any) -> None:
         """Counts are at least 0; targets of a classification loss are probabilities."""
-        xp, loss = self._backend.xp, self._loss
+        xp, loss = self.backend.xp, self.loss
         low, high = float(xp.min(t)), float(xp.max(t))
         if loss.target == "counts":
             if low < 0:
@@ -165,13 +144,13 @@ class Door:
         """Sample weights: None, or one number >= 0 a sample, not all 0."""
         if w is None:
             return None
-        name, xp = f"{self._where}sample_weight", self._backend.xp
-        w = to_backend(name, w, self._backend)
-        w = cast(w, self._backend, self._dtype)
+        name, xp = f"{self.where}sample_weight", self.backend.xp
+        w = to_backend(name, w, self.backend)
+        w = cast(w, self.backend, self.dtype)
         if tuple(w.shape) != (rows,):
             raise DataError(f"{name} must have shape ({rows},), got {tuple(w.shape)}.")
-        if self._values:
-            check_finite(name, w, self._backend)
+        if self.values:
+            check_finite(name, w, self.backend)
             if float(xp.min(w)) < 0:
                 raise DataError(f"{name} must not be negative.")
             if float(xp.max(w)) == 0:

@@ -1,4 +1,4 @@
-"""Real data: well-known sets to learn and measure with, and the user's own tables."""
+"""Real data: well-known data sets, and your own tables."""
 
 from xpnet.datasets.bundled import digits, iris
 from xpnet.datasets.dataset import Dataset

@@ -1,4 +1,4 @@
-"""Small data sets that come with scikit-learn, so that nothing is downloaded."""
+"""Small data sets that come with scikit-learn; nothing is downloaded."""
 
 from typing import Any
 
@@ -36,8 +36,8 @@ def digits(test_size: float = 0.2, seed: int = 0) -> Dataset:
 
     Notes
     -----
-    Source: Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI, 1998; the
-    test part of it, as bundled with scikit-learn (``load_digits``).
+    Source: Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI, 1998; its
+    test part, as bundled with scikit-learn (``load_digits``).
     """
     X, y = _load("load_digits", "digits")
     return _split(X / 16, y, test_size, seed)
@@ -56,7 +56,7 @@ def iris(test_size: float = 0.2, seed: int = 0) -> Dataset:
     Returns
     -------
     Dataset
-        Inputs of shape (n, 4): length and width of sepal and petal, in centimetres, not scaled.
+        Inputs of shape (n, 4): length and width of sepal and petal, in centimeters, not scaled.
 
     Raises
     ------
@@ -83,7 +83,8 @@ def _load(loader: str, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
 def _split(X: NDArray[Any], y: NDArray[Any], test_size: float, seed: int) -> Dataset:
     if not 0 < test_size < 1:
         raise ArgumentError(
-            f"test_size is a fraction of the rows, more than 0 and less than 1; got {test_size!r}."
+            "test_size must be a fraction of the rows, greater than 0 and less than 1; "
+            f"got {test_size!r}."
         )
     selection = require("sklearn.model_selection", extra="sklearn", purpose="The split")
     try:
@@ -96,6 +97,6 @@ def _split(X: NDArray[Any], y: NDArray[Any], test_size: float, seed: int) -> Dat
         )
     except ValueError as error:
         raise ArgumentError(
-            f"no stratified split with test_size={test_size!r} and seed={seed!r}: {error}"
+            f"no stratified split exists for test_size={test_size!r} and seed={seed!r}: {error}"
         ) from error
     return Dataset(X, y, X_test, y_test)

@@ -1,4 +1,4 @@
-"""Read a CSV file of numbers with one target column, and say where it is not one."""
+"""Read a CSV file of numbers with one target column; errors name the line and the column."""
 
 import csv
 import math
@@ -25,14 +25,14 @@ _COLUMNS_LISTED = 40
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """A CSV file with its features parsed and its target as it is written.
+    """A CSV file with parsed features and the target as text.
 
     Attributes
     ----------
     X : ndarray of float32, shape (n, d)
         The feature columns.
     target : list of str, length n
-        The cells of the target column, without surrounding blanks.
+        The cells of the target column, without surrounding spaces.
     lines : list of int, length n
         The line of the file that each row ends on, counted from 1.
     feature_names : list of str, length d
@@ -56,12 +56,12 @@ def read_csv(path: Path, target: str | None) -> Columns:
     path : Path
         The file: UTF-8; commas, semicolons or tabs; fields may be quoted; blank lines are skipped.
     target : str or None
-        Header of the target column; None means the last.
+        Header of the target column; None means the last column.
 
     Raises
     ------
     DataError
-        If it cannot be read, naming the line and the column.
+        If the file cannot be read; the message names the line and the column.
     """
     try:
         with closing(_rows(path)) as rows:
@@ -79,7 +79,7 @@ def read_csv(path: Path, target: str | None) -> Columns:
 
 
 def read_columns(path: Path, names: Sequence[str] | None) -> NDArray[np.float32]:
-    """Read the columns of these names, in this order, from a CSV file; all of them for None.
+    """Read the columns with these names, in this order, from a CSV file; None reads all columns.
 
     Raises
     ------
@@ -90,10 +90,10 @@ def read_columns(path: Path, names: Sequence[str] | None) -> NDArray[np.float32]
         with closing(_rows(path)) as rows:
             _, header = next(rows, (1, []))
             names = header if names is None else names
-            places = _places(path, header, names)
+            positions = _positions(path, header, names)
             values = array("f")
             for line, row in _full(path, rows, header):
-                values.extend(parse_numbers(path, line, names, [row[i] for i in places]))
+                values.extend(parse_numbers(path, line, names, [row[i] for i in positions]))
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}") from error
     if not values:
@@ -101,20 +101,20 @@ def read_columns(path: Path, names: Sequence[str] | None) -> NDArray[np.float32]
     return np.frombuffer(values, np.float32).reshape(-1, len(names))
 
 
-def _places(path: Path, header: list[str], names: Sequence[str]) -> list[int]:
-    """Where the columns are."""
+def _positions(path: Path, header: list[str], names: Sequence[str]) -> list[int]:
+    """The positions of the columns in the header."""
     missing = [name for name in names if name not in header]
     if missing or not names:
         listed = ", ".join(map(repr, missing[:_COLUMNS_LISTED]))
         raise DataError(
-            f"{path}, line 1: expected a header with the columns that the model was trained on, "
-            f"{listed} missing."
+            f"{path}, line 1: expected a header with the columns that the model was trained on; "
+            f"missing: {listed}."
         )
     return [header.index(name) for name in names]
 
 
 def parse_numbers(path: Path, line: int, names: Sequence[str], cells: Sequence[str]) -> list[float]:
-    """Parse the cells of one row, naming the place of the first that is not a finite number."""
+    """Parse the cells of one row; the error names the first that is not a finite number."""
     numbers = []
     for name, cell in zip(names, cells, strict=True):
         try:
@@ -125,24 +125,24 @@ def parse_numbers(path: Path, line: int, names: Sequence[str], cells: Sequence[s
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell is written as a number, be it ``nan`` or ``inf``."""
+    """Whether a cell is a number, including ``nan`` and ``inf``."""
     try:
         float(cell)
     except ValueError:
         return False
-    return "_" not in cell  # float() takes "1_000", as Python's own literals do
+    return "_" not in cell  # float() accepts "1_000", as Python's own literals do
 
 
 def header_doubt(names: Sequence[str]) -> str:
-    """Say that the header may be missing, where several names are numbers; else nothing.
+    """A hint that the header may be missing if several names are numbers; otherwise empty.
 
-    Numbers that leave no gap are taken for names: pandas counts unnamed columns, and years are so.
+    Consecutive numbers count as names: pandas numbers unnamed columns, and years are consecutive.
     """
     numbers = [name for name in names if is_number(name)]
     if all(right - left == 1 for left, right in pairwise(sorted(map(float, numbers)))):
         return ""
     return (
-        f"Line 1 looks like data, with names such as {numbers[0]!r} and {numbers[1]!r}: if the "
+        f"Line 1 looks like data: it has names such as {numbers[0]!r} and {numbers[1]!r}. If the "
         "header is missing, add a first line that names the columns."
     )
 
@@ -154,8 +154,8 @@ def _finite(cell: str) -> float:
         )
     if cell.count(",") == 1 and is_number(cell.replace(",", ".")):
         raise ValueError(
-            f"expected a number with a decimal point, found {cell!r}. Write decimal points for "
-            "the decimal commas."
+            f"expected a number with a decimal point, found {cell!r}. Replace decimal commas by "
+            "decimal points."
         )
     if not is_number(cell):
         raise ValueError(
@@ -188,12 +188,12 @@ def _rows(path: Path) -> Generator[tuple[int, list[str]], None, None]:
         except csv.Error as error:
             raise DataError(
                 f"{path}, line {reader.line_num}: not well-formed CSV ({error}). "
-                "Check the quotes and the line ends."
+                "Check the quotes and the line endings."
             ) from error
 
 
 def _decoded(path: Path, stream: Iterable[bytes]) -> Iterator[str]:
-    """Decode line by line, since a text file's own decoder cannot tell the line of an error."""
+    """Decode line by line: a text file's own decoder cannot report the line of an error."""
     for number, line in enumerate(stream, start=1):
         try:
             # A spreadsheet's "CSV UTF-8" begins with a byte order mark.
@@ -206,7 +206,7 @@ def _decoded(path: Path, stream: Iterable[bytes]) -> Iterator[str]:
 
 
 def _delimiter(header: str) -> str:
-    """Return the delimiter that the header holds most of, not counting quoted names."""
+    """The most frequent delimiter in the header, not counting quoted names."""
     return max(_DELIMITERS, key=re.sub(r'"[^"]*"', "", header).count)
 
 
@@ -226,7 +226,7 @@ def _check_header(path: Path, names: Sequence[str]) -> None:
 def _check_names(path: Path, names: Sequence[str]) -> None:
     for number, name in enumerate(names, start=1):
         if not name:
-            pandas = " Where pandas wrote the file: to_csv(path, index=False)."
+            pandas = " If pandas wrote the file, use to_csv(path, index=False)."
             raise DataError(
                 f"{path}, line 1: column {number} has no name. Name or remove it."
                 f"{pandas if number == 1 else ''}"
@@ -250,14 +250,14 @@ def _target_index(path: Path, names: list[str], target: str | None) -> int:
 def _full(
     path: Path, rows: Iterator[tuple[int, list[str]]], names: list[str]
 ) -> Iterator[tuple[int, list[str]]]:
-    """The rows that are not blank, each of which must have as many fields as the header."""
+    """The rows that are not blank; each must have as many fields as the header."""
     for line, row in rows:
         if row in ([], [""]):
             continue
         if len(row) != len(names):
             raise DataError(
                 f"{path}, line {line}: expected {len(names)} fields, as in the header, found "
-                f"{len(row)}. Fill in what is missing, or quote fields that hold the delimiter."
+                f"{len(row)}. Fill in what is missing, or quote fields that contain the delimiter."
             )
         yield line, row
 

@@ -1,4 +1,4 @@
-"""What every loader of a well-known data set returns."""
+"""The result of every loader of a well-known data set."""
 
 from typing import NamedTuple
 
@@ -9,12 +9,12 @@ __all__ = ["Dataset"]
 
 
 class Dataset(NamedTuple):
-    """A labelled data set split in two: ``X, y, X_test, y_test = dataset``.
+    """A labeled data set split in two: ``X, y, X_test, y_test = dataset``.
 
     Attributes
     ----------
     X : ndarray of float32, shape (n, features)
-        Training inputs, one row a sample.
+        Training inputs, one sample per row.
     y : ndarray of int64, shape (n,)
         Training labels, from 0 to classes - 1.
     X_test : ndarray of float32, shape (n_test, features)

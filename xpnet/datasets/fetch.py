@@ -1,4 +1,4 @@
-"""Find a published file on this machine, or download it once; never use a damaged one."""
+"""Find a published file on this machine, or download it once; never use a damaged file."""
 
 import hashlib
 import os
@@ -21,14 +21,14 @@ _LONGEST_REASON = 120
 
 @dataclass(frozen=True)
 class Source:
-    """Where the files of one data set are to be had, and what they must be.
+    """Where the files of one data set come from, and their checksums.
 
     Attributes
     ----------
     name : str
-        What messages call it.
+        The name used in messages.
     folder : str
-        Folder of its files, below ``XPNET_DATA`` and in the cache.
+        The folder of its files, in ``XPNET_DATA`` and in the cache.
     mirrors : tuple of str
         Base URLs, each ending in a slash, tried in this order.
     sha256 : mapping of str to str
@@ -42,9 +42,9 @@ class Source:
 
 
 def locate(source: Source, file: str) -> Path:
-    """Return the path of a verified copy of a file, downloading it where there is none.
+    """Return the path of a verified copy of a file; download the file if there is none.
 
-    Looked at in turn: the folder named by the environment variable ``XPNET_DATA``, the cache
+    The search order is the folder named by the environment variable ``XPNET_DATA``, the cache
     (``XPNET_CACHE``, or else the user's cache folder), the mirrors.
 
     Parameters
@@ -57,7 +57,7 @@ def locate(source: Source, file: str) -> Path:
     Raises
     ------
     DatasetError
-        If the copy below ``XPNET_DATA`` is damaged, or no mirror gives a good one.
+        If the copy in ``XPNET_DATA`` is damaged, or no mirror has a good copy.
     MissingDependencyError
         If it must be downloaded and pooch is not installed.
     """
@@ -80,7 +80,7 @@ def _verify(path: Path, expected: str) -> None:
     if found != expected:
         raise DatasetError(
             f"{path} is damaged: expected SHA-256 {expected}, found {found}. "
-            "Replace the file, or remove it to have it downloaded."
+            "Replace the file, or remove it so that it is downloaded again."
         )
 
 
@@ -94,18 +94,18 @@ def _fetch(source: Source, file: str, no_local: str) -> Path:
         for mirror in source.mirrors:
             try:
                 return _download(pooch, mirror + file, folder, source.sha256[file])
-            # Pooch reports network and disk trouble as OSError, a wrong hash as ValueError.
+            # Pooch reports network and disk errors as OSError, a wrong hash as ValueError.
             except (OSError, ValueError) as error:
                 failures.append(f"{mirror}{file}: {_reason(error, outer)}")
     finally:
-        # Pooch makes the folders before it downloads; what is not empty stays.
+        # Pooch makes the folders before it downloads; folders that are not empty stay.
         for path in made:
             with suppress(OSError):
                 path.rmdir()
     looked = "\n  ".join([no_local, f"not in the cache {folder}", *failures])
     raise DatasetError(
-        f"{source.name} could not be had. Connect to the internet, or {_by_hand(source)}\n"
-        f"What was tried for {file}:\n  {looked}"
+        f"{source.name} could not be found or downloaded. Connect to the internet, or "
+        f"{_by_hand(source)}\nTried for {file}:\n  {looked}"
     )
 
 
@@ -125,7 +125,7 @@ def _by_hand(source: Source) -> str:
 
 
 def _reason(error: BaseException, outer: BaseException | None) -> str:
-    """Return the innermost reason, shortened; `outer` was being handled before there was any."""
+    """The innermost reason, shortened; `outer` was already being handled before the download."""
     while (inner := error.__cause__ or error.__context__) not in (None, outer):
         error = inner
     text = str(error) or type(error).__name__
@@ -133,7 +133,7 @@ def _reason(error: BaseException, outer: BaseException | None) -> str:
 
 
 def _download(pooch: ModuleType, url: str, folder: Path, sha256: str) -> Path:
-    """Let pooch return the cached file, or download, verify and only then keep it."""
+    """Let pooch return the cached file, or download it and keep it only if it is verified."""
     downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=_TIMEOUT_S)
     return Path(
         pooch.retrieve(

@@ -1,7 +1,7 @@
-"""The IDX file format, in which MNIST and its kin are published.
+"""The IDX file format, in which MNIST and similar data sets are published.
 
-A header of ``0, 0, type, ndim`` (one byte each) and ``ndim`` sizes (unsigned, 32 bits), then
-the values in C order. All numbers are big-endian.
+A file is a header of ``0, 0, type, ndim`` (one byte each) and ``ndim`` sizes (unsigned, 32 bits),
+then the values in C order. All numbers are big-endian.
 """
 
 import gzip
@@ -32,7 +32,7 @@ _Stream = IO[bytes] | gzip.GzipFile
 
 
 def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
-    """Read one array from an IDX file, compressed if its name ends in ``.gz``.
+    """Read one array from an IDX file; a name that ends in ``.gz`` means a compressed file.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     Returns
     -------
     ndarray
-        The array, of the shape and type that the file states, in native byte order.
+        The array, with the shape and type that the file states, in native byte order.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def _decode_magic(magic: bytes) -> tuple[np.dtype[Any], int]:
 
 
 def _take(stream: _Stream, size: int, what: str) -> bytearray:
-    """Read exactly `size` bytes, in pieces: a header that lies must not make us allocate."""
+    """Read exactly `size` bytes in pieces: a false header must not cause a huge allocation."""
     data = bytearray()
     while len(data) < size and (chunk := stream.read(min(_CHUNK, size - len(data)))):
         data += chunk

@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: 70,000 grey images of 28 x 28 pixels in ten classes each."""
+"""MNIST and Fashion-MNIST: 70,000 gray images of 28 x 28 pixels in ten classes each."""
 
 from pathlib import Path
 
@@ -49,8 +49,9 @@ FASHION_MNIST = Source(
 def mnist() -> Dataset:
     """Load MNIST: handwritten digits, 60,000 for training and 10,000 for the test.
 
-    The files are looked for in ``$XPNET_DATA/mnist``, then in the cache (``$XPNET_CACHE``, or
-    the user's cache folder), and else downloaded (12 MB). Every copy is checked by its SHA-256.
+    The files are searched for in ``$XPNET_DATA/mnist``, then in the cache (``$XPNET_CACHE``, or
+    the user's cache folder). If they are in neither, they are downloaded (12 MB). The SHA-256 of
+    every copy is checked.
 
     Returns
     -------
@@ -76,9 +77,9 @@ def fashion_mnist() -> Dataset:
     """Load Fashion-MNIST: articles of clothing, 60,000 for training and 10,000 for the test.
 
     The classes are, from 0: T-shirt or top, trouser, pullover, dress, coat, sandal, shirt,
-    sneaker, bag, ankle boot. The files are looked for in ``$XPNET_DATA/fashion-mnist``, then in
-    the cache (``$XPNET_CACHE``, or the user's cache folder), and else downloaded (31 MB). Every
-    copy is checked by its SHA-256.
+    sneaker, bag, ankle boot. The files are searched for in ``$XPNET_DATA/fashion-mnist``,
+    then in the cache (``$XPNET_CACHE``, or the user's cache folder). If they are in neither, they
+    are downloaded (31 MB). The SHA-256 of every copy is checked.
 
     Returns
     -------
@@ -101,7 +102,7 @@ def fashion_mnist() -> Dataset:
 
 
 def _load(source: Source) -> Dataset:
-    # All four are located first: a missing one is then reported before any is decoded.
+    # Locate all four first, so that a missing file is reported before any is decoded.
     paths = {file: locate(source, file) for file in source.sha256}
     return Dataset(
         _rows(paths[_TRAIN_IMAGES]),

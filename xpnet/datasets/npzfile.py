@@ -1,4 +1,4 @@
-"""Read a NumPy archive that holds a table as the arrays ``X`` and ``y``."""
+"""Read a NumPy archive that holds a table in the arrays ``X`` and ``y``."""
 
 import zipfile
 import zlib
@@ -17,7 +17,7 @@ _TEST = ("X_test", "y_test")
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    """Read and check ``X`` and ``y``, and ``X_test`` and ``y_test`` where the file has them.
+    """Read and check ``X`` and ``y``, and ``X_test`` and ``y_test`` if the file has them.
 
     Nothing is unpickled, so a file from a stranger cannot run code. Other arrays are ignored.
 
@@ -29,8 +29,8 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     Returns
     -------
     dict of str to ndarray
-        Inputs as float32 of shape (n, d), targets as they are, of shape (n,); in the file they
-        may also be a column, of shape (n, 1).
+        Inputs as float32 of shape (n, d), and targets of shape (n,) in their own type. In the file
+        targets may also be a column of shape (n, 1).
 
     Raises
     ------
@@ -44,7 +44,7 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
             arrays[target] = _target(path, target, arrays[target], len(arrays[inputs]))
     if "X_test" in arrays and arrays["X_test"].shape[1] != arrays["X"].shape[1]:
         raise DataError(
-            f"{path}: expected X and X_test with as many columns, found "
+            f"{path}: X and X_test must have the same number of columns, found "
             f"{arrays['X'].shape[1]} and {arrays['X_test'].shape[1]}."
         )
     return arrays
@@ -56,7 +56,7 @@ def read_inputs(path: Path) -> NDArray[np.float32]:
 
 
 def to_float32(where: str, values: NDArray[Any]) -> NDArray[np.float32]:
-    """Convert to float32, refusing what is not finite in it."""
+    """Convert to float32; refuse values that are not finite in float32."""
     with np.errstate(over="ignore"):
         converted = values.astype(np.float32)
     bad = np.argwhere(~np.isfinite(converted))
@@ -91,7 +91,7 @@ def _member(path: Path, archive: Any, name: str) -> NDArray[Any]:
 
 
 def _names(path: Path, found: list[str], wanted: tuple[str, ...]) -> tuple[str, ...]:
-    """Choose the arrays to load: the required ones, and the test pair if it is there."""
+    """The arrays to load: the required ones, and the test pair if the file has it."""
     more = wanted == _REQUIRED and any(name in found for name in _TEST)
     names = wanted + (_TEST if more else ())
     missing = [name for name in names if name not in found]
@@ -118,10 +118,10 @@ def _target(path: Path, name: str, values: NDArray[Any], rows: int) -> NDArray[A
     if values.shape == (rows, 1):
         values = values[:, 0]
     if values.shape != (rows,):
-        mend = f" It is one-hot: use {name}.argmax(axis=1)." if _one_hot(values) else ""
+        remedy = f" It is one-hot: use {name}.argmax(axis=1)." if _one_hot(values) else ""
         raise DataError(
             f"{where}: expected one target for each of {rows} rows, shape ({rows},), found shape "
-            f"{values.shape}.{mend}"
+            f"{values.shape}.{remedy}"
         )
     _check_kind(where, values, "biufU", "numbers or strings")
     if values.dtype.kind == "f":
@@ -130,7 +130,7 @@ def _target(path: Path, name: str, values: NDArray[Any], rows: int) -> NDArray[A
 
 
 def _one_hot(values: NDArray[Any]) -> bool:
-    """Whether every row is zeros and a single one."""
+    """Whether every row has a single 1 and zeros elsewhere."""
     if values.ndim != 2 or values.dtype.kind not in "biuf" or values.size == 0:
         return False
     return bool(((values == 0) | (values == 1)).all() and (values.sum(axis=1) == 1).all())

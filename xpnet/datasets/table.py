@@ -25,15 +25,15 @@ class Table:
     X : ndarray of float32, shape (n, d)
         The features.
     y : ndarray of int64 or float32, shape (n,)
-        For classification the index of each row's class in `classes`, otherwise the values.
+        For classification, the index of each row's class in `classes`; otherwise the values.
     feature_names : tuple of str, length d
         Names of the columns of `X`.
     target_name : str
         Name of the target.
     classes : tuple of str or None
-        The target values that stand for 0, 1, ..., sorted; None for regression.
+        The sorted target values that 0, 1, ... stand for; None for regression.
     X_test : ndarray of float32, shape (n_test, d), or None
-        Features held out for the test, where the file has them.
+        Features held out for the test, if the file has them.
     y_test : ndarray of int64 or float32, shape (n_test,), or None
         Their targets, encoded as `y` is.
     """
@@ -52,9 +52,9 @@ def read_table(
 ) -> Table:
     """Read features and a target from a CSV file or a NumPy archive.
 
-    A CSV file is UTF-8 and begins with a header; commas, semicolons or tabs separate its fields,
+    A CSV file is UTF-8 and begins with a header. Commas, semicolons or tabs separate its fields,
     which may be quoted. A NumPy archive holds the arrays ``X`` (rows, features) and ``y``
-    (rows,) or (rows, 1), and may hold ``X_test`` and ``y_test``; it is read without unpickling.
+    (rows,) or (rows, 1), and may hold ``X_test`` and ``y_test``. Nothing in it is unpickled.
 
     Parameters
     ----------
@@ -63,9 +63,9 @@ def read_table(
     target : str, optional
         Header of the target column of a CSV file; by default the last column.
     task : {"auto", "classification", "regression"}
-        What the target is. ``"auto"`` takes text and booleans for classes, and whole numbers too
-        if there are exactly two of them, or no more than 100 and none negative. Anything else
-        is regression.
+        What the target is. ``"auto"`` treats text and booleans as classes. It also treats whole
+        numbers as classes if they have exactly two distinct values, or at most 100, none of them
+        negative. Anything else is regression.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def read_table(
     DataError
         If the file cannot be read or holds anything but finite numbers and a target.
     ArgumentError
-        If `task` is none of the three, or `target` is given for a NumPy archive.
+        If `task` is not one of the three, or `target` is given for a NumPy archive.
     """
     path = Path(path)
     if task not in get_args(Task):
@@ -106,7 +106,7 @@ def _from_csv(path: Path, target: str | None, task: Task) -> Table:
 def _from_npz(path: Path, target: str | None, task: Task) -> Table:
     if target is not None:
         raise ArgumentError(
-            f"{path} is a NumPy archive, whose target is the array 'y'; got target={target!r}. "
+            f"{path} is a NumPy archive; its target is the array 'y'; got target={target!r}. "
             "Leave it out."
         )
     arrays = read_npz(path)

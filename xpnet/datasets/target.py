@@ -1,4 +1,4 @@
-"""Decide what a target column means, and encode it: class labels, or values to regress on."""
+"""Decide whether a target column holds class labels or values, and encode it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,12 +19,12 @@ _MOST_CLASSES = 100
 
 
 def parse_target(path: Path, columns: Columns, task: Task) -> NDArray[Any]:
-    """Return the target cells of a CSV file as float64 numbers or, if they are text, as strings.
+    """Return the target cells of a CSV file as float64 numbers, or as strings if they are text.
 
     Raises
     ------
     DataError
-        If a cell is empty or not finite, or if text must be or probably was meant as a number.
+        If a cell is empty or not finite, or is text where a number is required or likely meant.
     """
     cells = columns.target
     numeric = [is_number(cell) for cell in cells]
@@ -34,26 +34,26 @@ def parse_target(path: Path, columns: Columns, task: Task) -> NDArray[Any]:
         return np.array([parse_numbers(path, line, names, [cell])[0] for line, cell in rows])
     if "" in cells:
         raise DataError(
-            f"{_place(path, columns, cells.index(''))}: expected a target, found an empty cell. "
+            f"{_position(path, columns, cells.index(''))}: expected a target, found an empty cell. "
             "Fill it in, or remove its row."
         )
     if task == "auto" and any(numeric):
         odd = numeric.index(False)
         raise DataError(
-            f"{_place(path, columns, odd)}: the target mixes numbers and text, here "
-            f"{cells[odd]!r}. Correct it, or ask for task='classification', which takes every "
-            "value for the name of a class."
+            f"{_position(path, columns, odd)}: the target mixes numbers and text, here "
+            f"{cells[odd]!r}. Correct it, or use task='classification', which treats every "
+            "value as the name of a class."
         )
     return np.array(cells)
 
 
 def find_classes(where: str, values: NDArray[Any], task: Task) -> NDArray[Any] | None:
-    """Return the sorted distinct values if they are labels of classes, or else None.
+    """Return the sorted distinct values if they are class labels, otherwise None.
 
     Raises
     ------
     DataError
-        If regression is asked for on text.
+        If the task is regression and the values are text.
     """
     if values.dtype.kind == "U" and task == "regression":
         raise DataError(
@@ -67,31 +67,31 @@ def find_classes(where: str, values: NDArray[Any], task: Task) -> NDArray[Any] |
 
 
 def encode(where: str, values: NDArray[Any], classes: NDArray[Any] | None) -> NDArray[Any]:
-    """Return the index of each value in `classes` as int64, or without classes float32 values.
+    """Return the index of each value in `classes` as int64; without classes, float32 values.
 
     Raises
     ------
     DataError
-        If a value is none of the classes, or text where numbers are expected.
+        If a value is not one of the classes, or is text where numbers are expected.
     """
     if classes is None and values.dtype.kind != "U":
         return to_float32(where, values)
     if classes is None or (values.dtype.kind == "U") != (classes.dtype.kind == "U"):
         raise DataError(
-            f"{where}: expected targets of the kind trained on, found {values.dtype}. "
-            "Store both as text or both as numbers."
+            f"{where}: expected the same kind of targets as in y, found {values.dtype}. "
+            "Store both as text, or both as numbers."
         )
     known = np.isin(values, classes)
     if not known.all():
         raise DataError(
             f"{where}, index {int(np.argmin(known))}: expected one of the {len(classes)} classes "
-            f"trained on, found {str(values[np.argmin(known)])!r}. Correct it, or remove its row."
+            f"in y, found {str(values[np.argmin(known)])!r}. Correct it, or remove its row."
         )
     return np.searchsorted(classes, values).astype(np.int64)
 
 
 def class_names(classes: NDArray[Any] | None) -> tuple[str, ...] | None:
-    """Write each class as a string; a whole number without its decimal point."""
+    """Write each class as a string; whole numbers have no decimal point."""
     if classes is None:
         return None
     values: Sequence[object] = classes.tolist()
@@ -102,7 +102,7 @@ def class_names(classes: NDArray[Any] | None) -> tuple[str, ...] | None:
 
 
 def _look_like_labels(distinct: NDArray[Any]) -> bool:
-    """Text, booleans; whole numbers if they are two (-1 and 1), or few and none negative."""
+    """Text and booleans; whole numbers if there are two (-1 and 1), or few and none negative."""
     if distinct.dtype.kind in "Ub":
         return True
     if (distinct != np.trunc(distinct)).any():
@@ -110,5 +110,5 @@ def _look_like_labels(distinct: NDArray[Any]) -> bool:
     return len(distinct) == 2 or (bool(distinct[0] >= 0) and len(distinct) <= _MOST_CLASSES)
 
 
-def _place(path: Path, columns: Columns, row: int) -> str:
+def _position(path: Path, columns: Columns, row: int) -> str:
     return f"{path}, line {columns.lines[row]}, column {columns.target_name!r}"

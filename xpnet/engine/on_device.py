@@ -1,20 +1,26 @@
-"""Where a model's methods run: on its device, which may run out of memory."""
+"""Methods of a model run on its device, which may run out of memory."""
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from xpnet.backends import resolve
+from xpnet.backends import Backend, resolve
+from xpnet.engine.engine import Engine
 from xpnet.errors import DeviceMemoryError
-
-if TYPE_CHECKING:
-    from xpnet.base_model import BaseModel
 
 __all__ = ["on_device"]
 
+
+class _Model(Protocol):
+    _engine: Engine | None
+
+    @property
+    def backend(self) -> Backend | None: ...
+
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-_Self = TypeVar("_Self", bound="BaseModel")
+_Self = TypeVar("_Self", bound=_Model)
 
 
 def on_device(
@@ -23,12 +29,12 @@ def on_device(
     """Let a model's method work on the model's device, or on that of its first argument.
 
     Where the device has no room, the programs that the model keeps are dropped and their memory
-    is given back, so that the model can be used as before.
+    is returned to the pool, so that the model can be used as before.
     """
 
     @wraps(method)
     def placed(self: _Self, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        backend = self._setup.backend
+        backend = self.backend
         if backend is None:
             backend = resolve(None, args[0] if args else kwargs.get("X"))
         if backend.index is None:
@@ -40,8 +46,9 @@ def on_device(
             failure: Any = error
         # Without its history, whose frames hold the arrays that took the memory.
         failure.__traceback__ = failure.__context__ = failure.__cause__ = None
-        if self._trainer is not None:
-            self._trainer.forget()
+        if self._engine is not None:
+            self._engine.programs.forget()
+            self._engine.state.results = None
         backend.release()
         raise failure
 

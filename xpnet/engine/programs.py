@@ -1,51 +1,55 @@
-"""Programs: a computation that can be loaded with a batch and run.
+"""Programs: what is computed for a kind of batch, ready to be loaded with one and run.
 
 Planned where the backend has kernels with ``out=``, interpreted elsewhere; both are loaded,
 run and read alike.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
-from xpnet.backends import PlannedBackend
-from xpnet.engine.computation import Computation
-from xpnet.graph import Plan, interpret
-from xpnet.typing import size_of
+from xpnet.backends import Backend
+from xpnet.engine.batch_graph import BatchGraph
+from xpnet.engine.state import TrainState
+from xpnet.graph import Arena, ParameterTable, Plan, Value, in_turn, interpret
+from xpnet.typing import Array, Namespace, size_of
 
-if TYPE_CHECKING:
-    from xpnet.engine.network import Network
-
-__all__ = ["InterpretedProgram", "PlannedProgram", "Program"]
+__all__ = ["InterpretedProgram", "PlannedProgram", "Program", "batch_values"]
 
 _MOVED = 1 << 16  # bytes of a batch that are read where they are; fewer are copied as fast
 
 
 class Program(Protocol):
-    """A computation that can be loaded with a batch and run.
+    """What is computed for a kind of batch.
 
     Attributes
     ----------
-    computation : Computation
+    batch_graph : BatchGraph
     results : array
-        After a run: the numbers that the computation's `layout` names.
-    operations : int
+        After a run: the numbers that the graph's `layout` names.
+    flops : int
         Floating-point operations of the largest matrix product, where they are known.
     """
 
-    computation: Computation
-    results: Any
-    operations: int
+    batch_graph: BatchGraph
+    results: Array
+    flops: int
 
-    def load(self, arrays: Sequence[Any], index: Any) -> None:
-        """Take the rows that `index` (an array, a slice) names as the batch."""
+    def load(self, arrays: Sequence[Array], rows: slice) -> None:
+        """Take these rows as the batch. Large ones may be read where they are until `release`."""
+
+    def release(self) -> None:
+        """Read none of the arrays that were loaded any more: they may soon be gone."""
+
+    def gathers(self, arrays: Sequence[Array]) -> list[Callable[[Array], Any]]:
+        """Functions that take the rows that an array of numbers names; all are to be called."""
 
     def run(self) -> None:
-        """Compute."""
+        """Compute. In training, the state's gradient and results are then those of the batch."""
 
     def commit(self) -> None:
-        """Give the network's state, such as running means, the values that the last run made."""
+        """Give the state's running statistics the values that the last run made."""
 
-    def output(self) -> Any:
+    def output(self) -> Array:
         """The network's output of the last run, which the next run overwrites."""
 
 
@@ -55,115 +59,166 @@ class PlannedProgram:
     Attributes
     ----------
     plan : Plan
-    places : list of array
-        Where the batch is put.
+    inputs : list of array
+        The memory that holds the batch.
     """
 
-    def __init__(self, network: "Network", computation: Computation) -> None:
-        backend = network.backend
-        assert isinstance(backend, PlannedBackend)
-        self._backend, self.computation = backend, computation
-        self.results = backend.zeros((computation.size,), network.dtype)
-        given = self._given(network)
-        self.plan = Plan(computation.graph, backend, given, computation.predicted, network.arena)
-        if computation.scale is not None and network.loss_scale is not None:
-            self.plan.calls.append(network.loss_scale.unscaled(network.grads))
-        self.operations = self.plan.operations
-        self._lent: list[tuple[Any, Any]] = []  # inputs that are read from the data for one run
-        self.places = [self.plan.array(value) for value in computation.graph.inputs]
-        self._output = [self.plan.array(value) for value in computation.predicted]
-        self._staged = [
-            (network.table.view(backend.xp, network.params, name), given[value])
-            for name, value in computation.state.items()
-        ]
-
-    def _given(self, network: "Network") -> dict[Any, Any]:
-        """The memory outside the plan: the network's vectors, and the results."""
-        graph, xp, table = self.computation.graph, self._backend.xp, network.table
-        given = {v: table.view(xp, network.params, n) for n, v in graph.parameters.items()}
-        if self.computation.scale is not None and network.loss_scale is not None:
-            given[self.computation.scale] = network.loss_scale.scale
+    def __init__(
+        self,
+        backend: Any,
+        table: ParameterTable,
+        state: TrainState,
+        batch_graph: BatchGraph,
+        arena: Arena,
+        number: Array,
+    ) -> None:
+        self._backend, self.batch_graph, graph = backend, batch_graph, batch_graph.graph
+        size = sum(size_of(value.shape) for value in batch_graph.results)
+        self.results = backend.zeros((size,), str(state.params.dtype))
+        given = _given(backend, table, state, batch_graph, self.results)
         if graph.step is not None:
-            given[graph.step] = network.step
-        start = 0
-        for value in self.computation.results:
-            stop = start + size_of(value.shape)
-            given[value] = xp.reshape(self.results[start:stop], value.shape)
-            start = stop
-        for name, value in self.computation.gradients.items():
-            given[value] = table.view(xp, network.grads, name)
-        for value in self.computation.state.values():
-            given[value] = self._backend.zeros(value.shape, network.dtype)
-        return given
+            given[graph.step] = number
+        self.plan = Plan(graph, backend, given, batch_graph.predicted, arena)
+        self.flops = self.plan.flops
+        self.inputs = [self.plan.array(value) for value in graph.inputs]
+        self._borrowed: list[Value] = []  # inputs that are read from the data
+        self._staged = [
+            (table.view(backend.xp, state.params, name), given[value])
+            for name, value in batch_graph.state.items()
+        ]
+        self.run = self._calls(state)
 
-    def load(self, arrays: Sequence[Any], index: Any) -> None:
-        self._return()  # what a run that was broken off left
-        if isinstance(index, slice):
-            inputs = self.computation.graph.inputs
-            for value, array, place in zip(inputs, arrays, self.places, strict=True):
-                part = array[index]
-                if part.nbytes > _MOVED and self.plan.read_from(value, part):
-                    self._lent.append((value, place))
-                else:
-                    self._backend.write(place, part)
-        else:
-            for array, place in zip(arrays, self.places, strict=True):
-                self._backend.gather(array, index, place)
+    def _calls(self, state: TrainState) -> Callable[[], None]:
+        """What a run is: a float16 gradient is divided by the scale of its loss."""
+        if self.batch_graph.scale is None:
+            return self.plan.run
+        from xpnet.lowering.cuda.precision import unscaled
 
-    def run(self) -> None:
-        self.plan.run()
-        self._return()
+        self.plan.calls.append(unscaled(state.loss_scale, state.gradient))
+        return in_turn(self.plan.calls)
 
-    def _return(self) -> None:
-        """Read from the own places again: the data that were lent may soon be gone."""
-        while self._lent:
-            self.plan.read_from(*self._lent.pop())
+    def load(self, arrays: Sequence[Array], rows: slice) -> None:
+        self.release()
+        for value, array, own in zip(
+            self.batch_graph.graph.inputs, arrays, self.inputs, strict=True
+        ):
+            part = array[rows]
+            if part.nbytes > _MOVED and self.plan.read_from(value, part):
+                self._borrowed.append(value)
+            else:
+                self._backend.write(own, part)
+
+    def release(self) -> None:
+        while self._borrowed:
+            value = self._borrowed.pop()
+            self.plan.read_from(value, self.plan.array(value))
+
+    def gathers(self, arrays: Sequence[Array]) -> list[Callable[[Array], Any]]:
+        return [self._backend.gather(*pair) for pair in zip(arrays, self.inputs, strict=True)]
 
     def commit(self) -> None:
-        for place, value in self._staged:
-            self._backend.write(place, value)
+        for own, staged in self._staged:
+            self._backend.write(own, staged)
 
-    def output(self) -> Any:
-        return self._output[0]
+    def output(self) -> Array:
+        return self.plan.array(self.batch_graph.predicted[0])
+
+
+def _given(
+    backend: Backend,
+    table: ParameterTable,
+    state: TrainState,
+    batch_graph: BatchGraph,
+    results: Array,
+) -> dict[Value, Array]:
+    """The memory outside a plan: parts of the state's vectors, and of the results."""
+    xp = backend.xp
+    given = {v: table.view(xp, state.params, n) for n, v in batch_graph.graph.parameters.items()}
+    if batch_graph.scale is not None and state.loss_scale is not None:
+        given[batch_graph.scale] = state.loss_scale[0, ...]
+    start = 0
+    for value in batch_graph.results:
+        stop = start + size_of(value.shape)
+        given[value] = xp.reshape(results[start:stop], value.shape)
+        start = stop
+    for name, value in batch_graph.gradients.items():
+        given[value] = table.view(xp, state.gradient, name)
+    for value in batch_graph.state.values():
+        given[value] = backend.zeros(value.shape, value.dtype)
+    return given
+
+
+def batch_values(
+    batch_graph: BatchGraph,
+    table: ParameterTable,
+    xp: Namespace,
+    params: Array,
+    batch: Sequence[Array],
+    number: Array,
+    device: Any = None,
+) -> dict[Value, Array]:
+    """Every output of a batch's graph: a pure function of parameters, batch and step number."""
+    graph = batch_graph.graph
+    feeds: dict[Value, Any] = dict(zip(graph.inputs, batch, strict=True))
+    feeds |= {value: table.view(xp, params, name) for name, value in graph.parameters.items()}
+    if graph.step is not None:
+        feeds[graph.step] = number
+    arrays = interpret(graph, xp, feeds, batch_graph.outputs, device)
+    return dict(zip(batch_graph.outputs, arrays, strict=True))
 
 
 class InterpretedProgram:
     """A program run by the plain definitions, on any Array API library."""
 
-    def __init__(self, network: "Network", computation: Computation) -> None:
-        self._network, self.computation, self.operations = network, computation, 0
-        self.results: Any = None
-        self._batch: list[Any] = []
-        self._found: dict[Any, Any] = {}
+    flops = 0
 
-    def load(self, arrays: Sequence[Any], index: Any) -> None:
-        take = self._network.backend.take
-        self._batch = [
-            a[index, ...] if isinstance(index, slice) else take(a, index) for a in arrays
-        ]
+    def __init__(
+        self,
+        backend: Backend,
+        table: ParameterTable,
+        state: TrainState,
+        batch_graph: BatchGraph,
+        number: Callable[[], Array],
+    ) -> None:
+        self._backend, self._table, self._state, self._number = backend, table, state, number
+        self.batch_graph, self.results = batch_graph, None
+        self._batch: list[Array] = []
+        self._found: dict[Value, Array] = {}
+
+    def load(self, arrays: Sequence[Array], rows: slice) -> None:
+        self._batch = [array[rows, ...] for array in arrays]
+
+    def release(self) -> None:
+        self._batch = []
+
+    def gathers(self, arrays: Sequence[Array]) -> list[Callable[[Array], Any]]:
+        def gather(index: Array) -> None:
+            self._batch = [self._backend.take(array, index) for array in arrays]
+
+        return [gather]
 
     def run(self) -> None:
-        network, xp, made = self._network, self._network.backend.xp, self.computation
-        feeds = dict(zip(made.graph.inputs, self._batch, strict=True))
-        for name, value in made.graph.parameters.items():
-            feeds[value] = network.table.view(xp, network.params, name)
-        if made.graph.step is not None:
-            feeds[made.graph.step] = network.step
-        arrays = interpret(made.graph, xp, feeds, made.outputs, network.backend.device)
-        self._found = dict(zip(made.outputs, arrays, strict=True))
+        backend, state, made = self._backend, self._state, self.batch_graph
+        batch, number = self._batch, self._number()
+        found = batch_values(
+            made, self._table, backend.xp, state.params, batch, number, backend.device
+        )
+        self._found = found
         if made.results:
-            self.results = xp.concat([xp.reshape(self._found[v], (-1,)) for v in made.results])
+            parts = [backend.xp.reshape(found[v], (-1,)) for v in made.results]
+            self.results = backend.xp.concat(parts)
         if made.gradients:
-            network.grads = network.table.flatten(xp, self._named(made.gradients))
+            state.vectors["gradient"] = self._flat(made.gradients)
 
-    def _named(self, values: dict[str, Any]) -> dict[str, Any]:
-        return {name: self._found[value] for name, value in values.items()}
+    def _flat(self, values: Mapping[str, Value]) -> Array:
+        arrays = {name: self._found[value] for name, value in values.items()}
+        return self._table.flatten(self._backend.xp, arrays)
 
     def commit(self) -> None:
-        network, xp = self._network, self._network.backend.xp
-        if self.computation.state:
-            arrays = network.table.views(xp, network.params) | self._named(self.computation.state)
-            network.params = network.table.flatten(xp, arrays)
+        made, table, xp, state = self.batch_graph, self._table, self._backend.xp, self._state
+        if made.state:
+            new = {name: self._found[value] for name, value in made.state.items()}
+            state.vectors["params"] = table.flatten(xp, table.views(xp, state.params) | new)
 
-    def output(self) -> Any:
-        return self._found[self.computation.predicted[0]]
+    def output(self) -> Array:
+        return self._found[self.batch_graph.predicted[0]]

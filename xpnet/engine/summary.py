@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from xpnet.engine.network import Network
+from xpnet.engine.engine import Engine
 from xpnet.typing import size_of
 
 __all__ = ["summary"]
@@ -17,9 +17,9 @@ class Summary(str):
         return str(self)
 
 
-def summary(network: Network) -> Summary:
+def summary(engine: Engine) -> Summary:
     """One line a layer: path, kind, output shape (n samples), own parameters."""
-    own: dict[str, int] = {}
+    network, own = engine.network, dict[str, int]()
     for name, spec in network.table.specs.items():
         path = name.rpartition(".")[0]
         own[path] = own.get(path, 0) + size_of(spec.shape)
@@ -45,6 +45,6 @@ def summary(network: Network) -> Summary:
     more = f" ({fixed:,} of them not trained)" if fixed else ""
     lines.append(
         f"{total:,} parameters{more}, {size / 2**20:.2f} MiB, {network.dtype} on "
-        f"{network.backend.name}"
+        f"{engine.backend.name}"
     )
     return Summary("\n".join(lines))

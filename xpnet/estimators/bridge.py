@@ -1,9 +1,9 @@
-"""scikit-learn's callbacks (`set_callbacks`), told of xpnet's epochs."""
+"""scikit-learn's callbacks (`set_callbacks`), called for xpnet's epochs."""
 
 from copy import deepcopy
 from typing import Any
 
-from xpnet.estimators.data import Samples
+from xpnet.estimators.samples import Samples
 from xpnet.model import Model
 from xpnet.training.callbacks import Callback
 
@@ -17,7 +17,7 @@ class FitCallbacks(Callback):
     ----------
     estimator : BaseMLP
     samples : Samples
-        What it is trained on, of which the callbacks may compute scores.
+        What it is trained on; callbacks may compute scores of it.
     """
 
     def __init__(self, estimator: Any, samples: Samples) -> None:
@@ -26,7 +26,7 @@ class FitCallbacks(Callback):
         self._fit: Any = estimator._init_callback_context(max_subtasks=most)
         self._epoch: Any = None
 
-    def _told(self) -> dict[str, Any]:
+    def _arguments(self) -> dict[str, Any]:
         weight = self._samples.weight
         metadata = None if weight is None else {"sample_weight": weight}
         given = {"X": self._samples.X, "y": self._samples.y, "metadata": metadata}
@@ -42,27 +42,27 @@ class FitCallbacks(Callback):
             "coefs_": weights,
             "intercepts_": biases,
             "_linked": linked,
-            "_checked": self._samples.X,  # an array, of which no names of columns are asked
+            "_checked": self._samples.X,  # an array, which needs no column names
         }
 
     def on_fit_begin(self, model: Model) -> None:
-        self._fit.call_on_fit_task_begin(**self._told())
+        self._fit.call_on_fit_task_begin(**self._arguments())
 
     def on_epoch_begin(self, model: Model, epoch: int) -> None:
         self._epoch = self._fit.subcontext(task_name="epoch")
-        self._epoch.call_on_fit_task_begin(**self._told())
+        self._epoch.call_on_fit_task_begin(**self._arguments())
 
     def on_epoch_end(self, model: Model, epoch: int, logs: dict[str, float]) -> bool:
         context, self._epoch = self._epoch, None
         stop = context.call_on_fit_task_end(
-            **self._told(), reconstruction_attributes=lambda: self._fitted(model)
+            **self._arguments(), reconstruction_attributes=lambda: self._fitted(model)
         )
         return bool(stop)
 
     def on_fit_end(self, model: Model) -> None:
-        """End what was begun, also when the training was stopped by an error."""
+        """End the tasks that have begun, even if an error stopped the training."""
         if self._epoch is not None:
             self._epoch.call_on_fit_task_end(estimator=self._estimator)
         self._fit.call_on_fit_task_end(
-            **self._told(), reconstruction_attributes=lambda: self._fitted(model)
+            **self._arguments(), reconstruction_attributes=lambda: self._fitted(model)
         )

@@ -1,7 +1,7 @@
 """`MLPClassifier`: scikit-learn's, on xpnet's engine."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
@@ -11,19 +11,22 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 
 from xpnet import ops
 from xpnet.errors import ArgumentError
-from xpnet.estimators.base import BaseMLP
-from xpnet.estimators.data import library, on_host
+from xpnet.estimators.arrays import library, on_host
+from xpnet.estimators.base_mlp import BaseMLP
+from xpnet.estimators.class_labels import Labels
 from xpnet.estimators.documentation import documented
-from xpnet.estimators.heads import classifier_head
-from xpnet.estimators.labels import Labels
-from xpnet.estimators.parameters import CONSTRAINTS, keep
-from xpnet.estimators.undo import undone_by_errors
+from xpnet.estimators.heads import Head, classifier_head
+from xpnet.estimators.parameter_constraints import CONSTRAINTS, keep
+from xpnet.estimators.samples import Given
+from xpnet.nn import LayerLike, LossLike
+from xpnet.optim import OptimizerLike
+from xpnet.typing import Array, ArrayLike, BackendName, DTypeLike
 
 __all__ = ["MLPClassifier"]
 
 
 def _has_probabilities(estimator: Any) -> bool:
-    """Whether the loss makes outputs that are probabilities."""
+    """Whether the outputs can be read as probabilities."""
     head = getattr(estimator, "_head", None) or classifier_head(estimator.loss, "binary", 2)
     if not head.probabilistic:
         raise AttributeError(f"there are no probabilities with loss={estimator.loss!r}.")
@@ -34,8 +37,8 @@ def _has_probabilities(estimator: Any) -> bool:
 class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     """A multilayer perceptron for classes: one of two, one of several, or several at once.
 
-    The names, meanings and defaults of ``sklearn.neural_network.MLPClassifier``, which it can
-    replace by one import, and further ones behind them. The same ``random_state`` draws the same
+    A drop-in replacement for ``sklearn.neural_network.MLPClassifier``: its parameters, with their
+    meanings and defaults, come first and others follow. The same ``random_state`` draws the same
     weights and batches, so the same settings give the same loss curve.
 
     Parameters
@@ -45,7 +48,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         Cross-entropy of the softmax for several classes, of the logistic function for two and for
         several labels a sample; or any of `xpnet.losses`, or a function of output and target.
     class_weight : "balanced", dict or None, default None
-        A factor of each class for the weights of its samples, in training alone.
+        The factor by which each class multiplies the weights of its samples, in training only.
 
     Attributes
     ----------
@@ -66,26 +69,27 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         **CONSTRAINTS,
         "class_weight": [str, dict, None],
     }
-    score = BaseMLP.score  # not the mixin's, which knows no CuPy arrays
+    score = BaseMLP.score  # the mixin's does not accept CuPy arrays
     _numeric = False
     classes_: Any
+    _targets: Labels
 
     def __init__(
         self,
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
+        hidden_layer_sizes: int | Iterable[int] = (100,),
+        activation: str | LayerLike | Sequence[str | LayerLike] = "relu",
         *,
-        solver: str = "adam",
+        solver: Literal["lbfgs", "sgd", "adam"] = "adam",
         alpha: float = 0.0001,
-        batch_size: Any = "auto",
-        learning_rate: str = "constant",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant",
         learning_rate_init: float = 0.001,
         power_t: float = 0.5,
         max_iter: int = 200,
         shuffle: bool = True,
-        random_state: Any = None,
+        random_state: int | np.random.RandomState | None = None,
         tol: float = 1e-4,
-        verbose: Any = False,
+        verbose: int = False,
         warm_start: bool = False,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
@@ -96,83 +100,47 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
-        loss: Any = "log_loss",
-        class_weight: Any = None,
-        dropout: Any = 0.0,
-        normalization: str | None = None,
-        optimizer: Any = None,
+        loss: LossLike = "log_loss",
+        class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
+        dropout: float | Sequence[float] = 0.0,
+        normalization: Literal["batch", "layer"] | None = None,
+        optimizer: OptimizerLike | None = None,
         clip_value: float | None = None,
         clip_norm: float | None = None,
         clip_global_norm: float | None = None,
-        scoring: Any = None,
+        scoring: str | Callable[..., float] | None = None,
         restore_best: bool = False,
-        callbacks: Any = None,
-        initial_weights: Any = None,
-        backend: Any = None,
-        dtype: Any = None,
+        callbacks: Sequence[Any] | None = None,
+        initial_weights: Sequence[Sequence[ArrayLike]] | None = None,
+        backend: BackendName | str | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         keep(self, locals())
-
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> Self:
-        """Train on the samples.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Sparse ones are made dense.
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Class labels, or 0 and 1 for each of several.
-        sample_weight : array-like of shape (n_samples,), optional
-            Numbers of at least 0.
-        X_val, y_val, sample_weight_val : optional
-            Samples that are not trained on, whose loss and score are followed.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            For data or parameters that cannot be used.
-        """
-        validation = (X_val, y_val, sample_weight_val)
-        return self._fit(X, y, sample_weight, validation)  # type: ignore[no-any-return]
 
     @available_if(BaseMLP._can_partial_fit)  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def partial_fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        classes: Any = None,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
         *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
     ) -> Self:
-        """Train for one epoch, going on from what there is.
+        """Train for one epoch, starting from the current weights.
 
         Parameters
         ----------
         X, y, sample_weight
             As in `fit`.
         classes : array-like of shape (n_classes,)
-            All labels that will ever come; needed in the first call.
+            All labels that any call will have; needed in the first.
         X_val, y_val, sample_weight_val : optional
-            As in `fit`. With `early_stopping`, `converged_` tells when to end, and the best weights
-            are then put back.
+            As in `fit`. With `early_stopping`, stop calling once `converged_` is true; the best
+            weights are then restored.
 
         Returns
         -------
@@ -184,48 +152,25 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
                 "that of sklearn.utils.class_weight.compute_class_weight."
             )
         validation = (X_val, y_val, sample_weight_val)
-        with undone_by_errors(self):
-            if _check_partial_fit_first_call(self, classes):
-                self.__dict__.pop("_labels", None)
-            return self._fit(X, y, sample_weight, validation, partial=True)  # type: ignore[no-any-return]
+        return self._train(Given(X, y, sample_weight, *validation, classes, partial=True))
 
-    def initialize(self, X: Any, y: Any) -> Self:
-        """Make the weights without training, to be looked at or set before `partial_fit`.
+    def _learn_targets(self, y: Any, given: Given, *, first: bool) -> Labels:
+        """The classes: those of an earlier call if this one goes on from it."""
+        known: Labels | None = getattr(self, "_targets", None)
+        if given.partial and _check_partial_fit_first_call(self, given.classes):
+            known = None
+        if known is not None and (self.warm_start or given.partial):
+            known.check(y, all_of_them=self.warm_start and not first)
+            return known
+        labels = Labels.of(y, self.classes_ if given.partial else None)
+        if given.partial:
+            labels.check(y)
+        else:
+            self.classes_ = labels.classes
+        return labels
 
-        Parameters
-        ----------
-        X, y
-            As in `fit`.
-
-        Returns
-        -------
-        self
-        """
-        self._validate_params()
-        return self._fit(X, y, None, (None, None, None), initialize=True)  # type: ignore[no-any-return]
-
-    def _learn_targets(self, y: Any, *, first: bool, partial: bool) -> None:
-        """The classes, and the head that they need."""
-        known = getattr(self, "_labels", None)
-        if known is None or not (self.warm_start or partial):
-            self._labels = Labels.of(y, self.classes_ if partial else None)
-            if not partial:
-                self.classes_ = self._labels.classes
-        if known is not None or partial:
-            self._labels.check(y, all_of_them=self.warm_start and known is not None and not first)
-        if not self._goes_on(partial):
-            kind, number = self._labels.kind, self._labels.number
-            self._head = classifier_head(self.loss, kind, number)
-            self.n_outputs_ = self._head.units
-
-    def _check_targets(self, y: Any) -> None:
-        self._labels.check(y, all_of_them=False)
-
-    def _target(self, y: Any, X: Any) -> Any:
-        return self._labels.target(y, self._head, X)
-
-    def _read(self, output: Any) -> Any:
-        return self._labels.decided(output, self._head)
+    def _make_head(self) -> Head:
+        return classifier_head(self.loss, self._targets.kind, self._targets.number)
 
     def _class_weights(self) -> Any:
         """The weights by class number, as `Model.fit` takes them."""
@@ -242,7 +187,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     def _metric(self, y: Any, predicted: Any, sample_weight: Any) -> float:
         return float(accuracy_score(y, predicted, sample_weight=sample_weight))
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: ArrayLike) -> Array:
         """The label of each sample.
 
         Parameters
@@ -254,10 +199,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         array of shape (n_samples,) or (n_samples, n_labels)
             In the library of X, unless the labels are names.
         """
-        return self._read(self._output(X, "predict"))
+        output = self._output(X, "predict")
+        return self._targets.decode(output, self._head)
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
-    def predict_proba(self, X: Any) -> Any:
+    def predict_proba(self, X: ArrayLike) -> Array:
         """The probability of each class.
 
         Parameters
@@ -276,12 +222,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         found = head.activate(output)
         if head.units == 1:
             return xp.concat([1 - found, found], axis=1)
-        if head.out == "logistic" and self._labels.kind == "multiclass":
+        if head.out == "logistic" and self._targets.kind == "multiclass":
             return found / xp.sum(found, axis=1, keepdims=True)  # one against the rest
         return found
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
-    def predict_log_proba(self, X: Any) -> Any:
+    def predict_log_proba(self, X: ArrayLike) -> Array:
         """The logarithm of `predict_proba`.
 
         Parameters

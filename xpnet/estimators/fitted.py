@@ -1,7 +1,6 @@
-"""A fitted network as an estimator: its weights, its pickle, what it predicts."""
+"""A fitted network as an estimator: its weights, its pickle, its predictions."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from inspect import signature
 from numbers import Integral
 from typing import Any
@@ -14,17 +13,21 @@ from sklearn.utils.validation import check_is_fitted
 
 from xpnet.arguments import count
 from xpnet.errors import ArgumentError
-from xpnet.estimators.data import Samples, admit_inputs, check_library, library, on_host
-from xpnet.estimators.network import dense_names
+from xpnet.estimators.architecture import dense_names
+from xpnet.estimators.arrays import check_library, library, on_host
+from xpnet.estimators.class_labels import Labels
+from xpnet.estimators.samples import Samples, validate_inputs
+from xpnet.estimators.target_values import Values
 from xpnet.estimators.weights import Weights
 from xpnet.model import Model
 from xpnet.nn import Sequential
+from xpnet.typing import Array, ArrayLike
 
 __all__ = ["FittedMLP"]
 
 
-def _knows_weights(scorer: Callable[..., float]) -> bool:
-    """Whether a scorer, or the metric that one of scikit-learn's calls, takes `sample_weight`."""
+def _takes_weights(scorer: Callable[..., float]) -> bool:
+    """Whether a scorer, or the metric that scikit-learn's scorer calls, takes `sample_weight`."""
     found = signature(getattr(scorer, "_score_func", scorer)).parameters
     return "sample_weight" in found or any(p.kind is p.VAR_KEYWORD for p in found.values())
 
@@ -35,15 +38,16 @@ class FittedMLP(
     TransformerMixin,  # type: ignore[misc]
     BaseEstimator,  # type: ignore[misc]
 ):
-    """What an estimator with a trained model can do; `BaseMLP` trains it."""
+    """An estimator with a trained model; `BaseMLP` trains it."""
 
     _metric: Callable[..., float]
+    _targets: Labels | Values
 
     def __sklearn_is_fitted__(self) -> bool:
         return "_model" in vars(self)
 
     def _goes_on(self, partial: bool) -> bool:
-        """Whether the network there is will be trained, not a new one."""
+        """Whether training continues with the present network."""
         return partial and "_model" in vars(self)
 
     # --- weights ------------------------------------------------------------------------------
@@ -67,7 +71,7 @@ class FittedMLP(
             self._link()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Host arrays: weights are in the model, which pickles so, and shown again when loaded."""
+        """Host arrays. The model holds the weights; loading makes the lists of them anew."""
         if getattr(self, "_model", None) is None:
             return dict(super().__getstate__())
         self._sync()
@@ -75,9 +79,9 @@ class FittedMLP(
         for name in ("coefs_", "intercepts_", "_linked"):
             state.pop(name, None)
         state.pop("_checked", None)
+        state["_targets"] = self._targets.on_host()
         if "classes_" in state:
             state["classes_"] = on_host(self.classes_)
-            state["_labels"] = replace(self._labels, classes=on_host(self._labels.classes))
         if state.get("_best_state") is not None:
             state["_best_state"] = {n: on_host(a) for n, a in self._best_state.items()}
         return state
@@ -90,20 +94,20 @@ class FittedMLP(
     # --- predicting ---------------------------------------------------------------------------
 
     def _output(self, X: Any, method: str) -> Any:
-        """The network's output for samples as users give them, in their library."""
+        """The network's output for a user's samples, in their library."""
         if "_model" not in vars(self):
             check_is_fitted(self)
         if X is not None and X is vars(self).get("_checked"):
             return self._model.predict(X)
         plain = type(X) is np.ndarray and X.ndim == 2 and not hasattr(self, "feature_names_in_")
-        if not plain or not self._usual(X):
+        if not plain or not self._is_plain(X):
             check_library(self, X, self._linked[0], method)
-            X = admit_inputs(self, X)
+            X = validate_inputs(self, X)
         self._sync()
         return self._model.predict(X)
 
-    def _usual(self, X: Any) -> bool:
-        """Whether a NumPy array needs no further check: those of scikit-learn take long."""
+    def _is_plain(self, X: Any) -> bool:
+        """Whether a NumPy array needs none of scikit-learn's checks, which take long."""
         dtype = X.dtype
         return (
             self.backend is None
@@ -114,7 +118,7 @@ class FittedMLP(
             and bool(np.isfinite(X).all())
         )
 
-    def transform(self, X: Any, layer: int = -1) -> Any:
+    def transform(self, X: ArrayLike, layer: int = -1) -> Array:
         """The activations of a hidden layer.
 
         Parameters
@@ -134,11 +138,11 @@ class FittedMLP(
 
         Notes
         -----
-        With ``set_output(transform="pandas")`` the columns are named for the last hidden layer.
+        With ``set_output(transform="pandas")`` the columns are named after the last hidden layer.
         """
         check_is_fitted(self)
         check_library(self, X, self._linked[0], "transform")
-        X = admit_inputs(self, X)
+        X = validate_inputs(self, X)
         self._sync()
         return self._hidden(layer).predict(X)
 
@@ -155,8 +159,8 @@ class FittedMLP(
             raise ArgumentError(f"layer must be a whole number, got {layer!r}.")
         if not hidden:
             raise ArgumentError("there is no hidden layer: hidden_layer_sizes is empty.")
-        place = count("layer, from the last", layer + hidden, 0, 2 * hidden) % hidden
-        front = Sequential(*self._network.layers[: dense[place + 1]])
+        number = count("layer, from the last", layer + hidden, 0, 2 * hidden) % hidden
+        front = Sequential(*self._network.layers[: dense[number + 1]])
         found = self._model
         model = Model(
             front, "mse", backend=found.backend, dtype=found.dtype, metrics=(),
@@ -174,19 +178,20 @@ class FittedMLP(
         if not np.isfinite(output).all():
             return float("nan")
         weight = None if held.weight is None else on_host(held.weight)
-        return float(self._metric(on_host(held.y), self._read(output), sample_weight=weight))
+        predicted = self._targets.decode(output, self._head)
+        return float(self._metric(on_host(held.y), predicted, sample_weight=weight))
 
     def _scored_by(self, scorer: Callable[..., float], held: Samples) -> float:
-        """A scorer's score, weighted if it knows weights."""
-        weighted = held.weight is not None and _knows_weights(scorer)
+        """A scorer's score, weighted if it takes weights."""
+        weighted = held.weight is not None and _takes_weights(scorer)
         kwargs = {"sample_weight": held.weight} if weighted else {}
-        self._checked = held.X  # an array, though the samples may have come with names of columns
+        self._checked = held.X  # an array, which needs no column names
         try:
             return float(scorer(self, held.X, held.y, **kwargs))
         finally:
             del self._checked
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Accuracy for a classifier, R**2 for a regressor, the mean D**2 of its quantiles.
 
         Parameters

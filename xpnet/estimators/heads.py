@@ -1,4 +1,4 @@
-"""What stands at the end of a network: how many outputs, which loss, and how outputs are read."""
+"""The end of a network: how many outputs, which loss, and how outputs are read."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from xpnet.nn import Loss, losses
 
 __all__ = ["DataLoss", "Head", "classifier_head", "regressor_head"]
 
-# What makes of logits what scikit-learn calls the output, by its names.
+# scikit-learn's names of the functions that turn logits into its outputs.
 _OUT = {"softmax": ops.softmax, "logistic": ops.sigmoid, "exp": ops.exp}
 _ON_PROBABILITIES = {"cross_entropy": "softmax", "binary_cross_entropy": "logistic"}
 
@@ -24,18 +24,18 @@ class Head:
     units : int
         Outputs of the last layer.
     loss : Loss
-        What is minimised.
+        What is minimized.
     reported : Loss
-        What is shown: `loss` but where scikit-learn shows a mean over the outputs and descends
-        along the gradient of their sum, `factor` times as large.
+        What is shown: usually `loss`. Where scikit-learn shows the mean over the outputs but
+        descends along the gradient of their sum, `loss` is `factor` times as large.
     out : str
         scikit-learn's name of the last activation.
     inside : bool
-        Whether that activation is a layer of the network, not a part of the loss.
+        Whether that activation is a layer of the network, not part of the loss.
     codes : bool
         Whether the loss takes class numbers, not a column for each output.
     threshold : float
-        Where an output of the loss becomes a yes.
+        An output greater than this means yes.
     probabilistic : bool
         Whether outputs can be read as probabilities.
     """

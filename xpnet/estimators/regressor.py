@@ -1,6 +1,7 @@
 """`MLPRegressor`: scikit-learn's, on xpnet's engine."""
 
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
@@ -8,11 +9,15 @@ from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils.metaestimators import available_if
 
 from xpnet.errors import ArgumentError
-from xpnet.estimators.base import BaseMLP
-from xpnet.estimators.data import library, moved, on_host
+from xpnet.estimators.base_mlp import BaseMLP
 from xpnet.estimators.documentation import documented
-from xpnet.estimators.heads import regressor_head
-from xpnet.estimators.parameters import CONSTRAINTS, keep
+from xpnet.estimators.heads import Head, regressor_head
+from xpnet.estimators.parameter_constraints import CONSTRAINTS, keep
+from xpnet.estimators.samples import Given
+from xpnet.estimators.target_values import Scale, Values, column_count
+from xpnet.nn import LayerLike, LossLike
+from xpnet.optim import OptimizerLike
+from xpnet.typing import Array, ArrayLike, BackendName, DTypeLike
 
 __all__ = ["MLPRegressor"]
 
@@ -21,8 +26,8 @@ __all__ = ["MLPRegressor"]
 class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     """A multilayer perceptron for numbers: one or several, or quantiles of one.
 
-    The names, meanings and defaults of ``sklearn.neural_network.MLPRegressor``, which it can
-    replace by one import, and further ones behind them. The same ``random_state`` draws the same
+    A drop-in replacement for ``sklearn.neural_network.MLPRegressor``: its parameters, with their
+    meanings and defaults, come first and others follow. The same ``random_state`` draws the same
     weights and batches, so the same settings give the same loss curve.
 
     Parameters
@@ -32,9 +37,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         function of output and target.
     <parameters>
     quantiles : float or sequence of float, optional
-        Predict these quantiles, each in (0, 1), in place of the mean: a column for each.
+        Predict these quantiles, each in (0, 1), instead of the mean: one column for each.
     scale_target : bool, default False
-        Train on targets of mean 0 and standard deviation 1; predictions are in their own unit.
+        Train on targets of mean 0 and standard deviation 1; predictions are scaled back.
         Losses are then in units of the standard deviation.
 
     Attributes
@@ -56,26 +61,27 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         "quantiles": [float, list, tuple, None],
         "scale_target": ["boolean"],
     }
-    score = BaseMLP.score  # not the mixin's, which knows no CuPy arrays
+    score = BaseMLP.score  # the mixin's does not accept CuPy arrays
     _numeric = True
+    _targets: Values
 
     def __init__(
         self,
-        loss: Any = "squared_error",
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
+        loss: LossLike = "squared_error",
+        hidden_layer_sizes: int | Iterable[int] = (100,),
+        activation: str | LayerLike | Sequence[str | LayerLike] = "relu",
         *,
-        solver: str = "adam",
+        solver: Literal["lbfgs", "sgd", "adam"] = "adam",
         alpha: float = 0.0001,
-        batch_size: Any = "auto",
-        learning_rate: str = "constant",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant",
         learning_rate_init: float = 0.001,
         power_t: float = 0.5,
         max_iter: int = 200,
         shuffle: bool = True,
-        random_state: Any = None,
+        random_state: int | np.random.RandomState | None = None,
         tol: float = 1e-4,
-        verbose: Any = False,
+        verbose: int = False,
         warm_start: bool = False,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
@@ -86,156 +92,84 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
-        quantiles: Any = None,
+        quantiles: float | Sequence[float] | None = None,
         scale_target: bool = False,
-        dropout: Any = 0.0,
-        normalization: str | None = None,
-        optimizer: Any = None,
+        dropout: float | Sequence[float] = 0.0,
+        normalization: Literal["batch", "layer"] | None = None,
+        optimizer: OptimizerLike | None = None,
         clip_value: float | None = None,
         clip_norm: float | None = None,
         clip_global_norm: float | None = None,
-        scoring: Any = None,
+        scoring: str | Callable[..., float] | None = None,
         restore_best: bool = False,
-        callbacks: Any = None,
-        initial_weights: Any = None,
-        backend: Any = None,
-        dtype: Any = None,
+        callbacks: Sequence[Any] | None = None,
+        initial_weights: Sequence[Sequence[ArrayLike]] | None = None,
+        backend: BackendName | str | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         keep(self, locals())
-
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> Self:
-        """Train on the samples.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Sparse ones are made dense.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        sample_weight : array-like of shape (n_samples,), optional
-            Numbers of at least 0.
-        X_val, y_val, sample_weight_val : optional
-            Samples that are not trained on, whose loss and score are followed.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            For data or parameters that cannot be used.
-        """
-        validation = (X_val, y_val, sample_weight_val)
-        return self._fit(X, y, sample_weight, validation)  # type: ignore[no-any-return]
 
     @available_if(BaseMLP._can_partial_fit)  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def partial_fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
         *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
     ) -> Self:
-        """Train for one epoch, going on from what there is.
+        """Train for one epoch, starting from the current weights.
 
         Parameters
         ----------
         X, y, sample_weight
             As in `fit`. A target's scale is learned in the first call.
         X_val, y_val, sample_weight_val : optional
-            As in `fit`. With `early_stopping`, `converged_` tells when to end, and the best weights
-            are then put back.
+            As in `fit`. With `early_stopping`, stop calling once `converged_` is true; the best
+            weights are then restored.
 
         Returns
         -------
         self
         """
         validation = (X_val, y_val, sample_weight_val)
-        return self._fit(X, y, sample_weight, validation, partial=True)  # type: ignore[no-any-return]
+        return self._train(Given(X, y, sample_weight, *validation, partial=True))
 
-    def initialize(self, X: Any, y: Any) -> Self:
-        """Make the weights without training, to be looked at or set before `partial_fit`.
-
-        Parameters
-        ----------
-        X, y
-            As in `fit`.
-
-        Returns
-        -------
-        self
-        """
-        self._validate_params()
-        return self._fit(X, y, None, (None, None, None), initialize=True)  # type: ignore[no-any-return]
-
-    def _learn_targets(self, y: Any, *, first: bool, partial: bool) -> None:
-        """The number of values, their scale, and the head that they need."""
-        columns = 1 if y.ndim == 1 else int(y.shape[1])
-        if self._goes_on(partial):
-            self._check_targets(y, "y")
+    def _learn_targets(self, y: Any, given: Given, *, first: bool) -> Values:
+        """How many values, and their scale: that of the first fit if this one goes on from it."""
+        known: Values | None = getattr(self, "_targets", None)
+        if known is not None and self._goes_on(given.partial):
+            known.check(y, "y")
+            return known
+        levels = None if self.quantiles is None else np.atleast_1d(self.quantiles)
+        if known is not None and not first:
+            scale = known.scale
         else:
-            self._head = regressor_head(self.loss, columns, self.quantiles)
-            self.n_outputs_, self._columns = self._head.units, columns
-            self._levels = None if self.quantiles is None else np.atleast_1d(self.quantiles)
-        if first or not hasattr(self, "_scale"):
-            self._scale = self._learn_scale(y) if self.scale_target else None
+            scale = Scale.of(y) if self.scale_target else None
+        return Values(column_count(y), levels, scale)
 
-    def _learn_scale(self, y: Any) -> tuple[Any, Any]:
-        """Mean and standard deviation of each column, on the host; 1 for a constant one."""
-        if self._head.out == "exp":
+    def _make_head(self) -> Head:
+        head = regressor_head(self.loss, self._targets.columns, self.quantiles)
+        if self.scale_target and head.out == "exp":
             raise ArgumentError(f"scale_target does not go with counts: loss={self.loss!r}.")
-        columns = on_host(y).reshape(y.shape[0], -1).astype("float64")
-        deviation = columns.std(axis=0)
-        return columns.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
-
-    def _check_targets(self, y: Any, name: str = "y_val") -> None:
-        columns = 1 if y.ndim == 1 else int(y.shape[1])
-        if columns != self._columns:
-            raise ArgumentError(f"{name} has {columns} columns, the fit has {self._columns}.")
-
-    def _target(self, y: Any, X: Any) -> Any:
-        """The values as columns, in the library of X and in its type."""
-        like = library(X)
-        target = like.xp.astype(like.xp.reshape(moved(y, X), (y.shape[0], -1)), X.dtype)
-        if self._scale is None:
-            return target
-        mean, deviation = (like.xp.astype(like.asarray(a), X.dtype) for a in self._scale)
-        return (target - mean) / deviation
-
-    def _read(self, output: Any) -> Any:
-        """Values in their own unit; a vector if there is one for each sample."""
-        values, like = self._head.activate(output), library(output)
-        if self._scale is not None:
-            mean, deviation = (like.xp.astype(like.asarray(a), values.dtype) for a in self._scale)
-            values = values * deviation + mean
-        return values[:, 0] if values.shape[1] == 1 else values
+        return head
 
     def _metric(self, y: Any, predicted: Any, sample_weight: Any) -> float:
         """R**2; for quantiles the mean of their D**2, which is R**2 for the pinball loss."""
-        if self._levels is None:
+        levels = self._targets.levels
+        if levels is None:
             return float(r2_score(y, predicted, sample_weight=sample_weight))
         columns = np.reshape(predicted, (len(predicted), -1)).T
         scores = [
             d2_pinball_score(y, column, sample_weight=sample_weight, alpha=level)
-            for column, level in zip(columns, self._levels, strict=True)
+            for column, level in zip(columns, levels, strict=True)
         ]
         return float(np.mean(scores))
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: ArrayLike) -> Array:
         """The values for each sample.
 
         Parameters
@@ -247,4 +181,5 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         array of shape (n_samples,) or (n_samples, n_outputs)
             In the library of X.
         """
-        return self._read(self._output(X, "predict"))
+        output = self._output(X, "predict")
+        return self._targets.decode(output, self._head)

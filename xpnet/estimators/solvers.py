@@ -1,4 +1,4 @@
-"""scikit-learn's solvers as xpnet's optimisers, and its rules for their learning rate."""
+"""scikit-learn's solvers as xpnet's optimizers, and its rules for their learning rate."""
 
 from copy import deepcopy
 from inspect import signature
@@ -6,6 +6,7 @@ from math import sqrt
 from typing import Any
 
 from xpnet.errors import ArgumentError
+from xpnet.estimators.model_access import rescale_velocity
 from xpnet.model import Model
 from xpnet.optim import LBFGS, SGD, Adam, Optimizer, get_optimizer
 
@@ -24,7 +25,7 @@ class InnerAdam(Adam):
 
 
 def make_optimizer(estimator: Any) -> Optimizer:
-    """The optimiser of `optimizer`, or else of `solver` and what goes with it.
+    """The optimizer that `optimizer` names, or else `solver` and its settings.
 
     Raises
     ------
@@ -55,15 +56,17 @@ def make_optimizer(estimator: Any) -> Optimizer:
 
 
 def is_stochastic(estimator: Any) -> bool:
-    """Whether the optimiser takes batches."""
-    own = estimator.optimizer
-    if own is None:
+    """Whether the optimizer takes batches."""
+    if estimator.optimizer is None:
         return bool(estimator.solver != "lbfgs")
-    return not (isinstance(own, LBFGS) or own == "lbfgs")
+    try:
+        return not get_optimizer(estimator.optimizer).whole_batch
+    except ArgumentError:  # no such optimizer: `fit` raises this error
+        return True
 
 
 def keeps_best(estimator: Any) -> bool:
-    """Whether the best weights are to be put back; L-BFGS knows no early stopping."""
+    """Whether the best weights are restored; L-BFGS has no early stopping."""
     return bool(estimator.restore_best or (estimator.early_stopping and is_stochastic(estimator)))
 
 
@@ -76,23 +79,20 @@ _OF_SOLVERS = (
 def _own_optimizer(estimator: Any) -> Optimizer:
     """That of `optimizer`: by name with the estimator's rate if it was set, or a copy."""
     own, defaults = estimator.optimizer, signature(type(estimator)).parameters
+    optimizer: Optimizer = get_optimizer(own) if isinstance(own, str) else deepcopy(own)
     changed = [
         name
         for name in ("learning_rate_init", *_OF_SOLVERS)
         if name in defaults and getattr(estimator, name) != defaults[name].default
     ]
     rate_is_set = "learning_rate_init" in changed
-    if isinstance(own, str) and own != "lbfgs" and rate_is_set:
+    if isinstance(own, str) and not optimizer.whole_batch and rate_is_set:
         changed.remove("learning_rate_init")
     if changed:
         raise ArgumentError(
             f"optimizer={own!r} does not read {', '.join(changed)}: leave them at their defaults, "
             "and set them in an optimizer object, such as xpnet.AdamW(learning_rate=0.01)."
         )
-    if not isinstance(own, str):
-        copied: Optimizer = deepcopy(own)
-        return copied
-    optimizer: Optimizer = get_optimizer(own)
     if rate_is_set:
         optimizer.learning_rate = float(estimator.learning_rate_init)
     return optimizer
@@ -116,7 +116,7 @@ class Rate:
             self._set(model, float(self._start) / (seen + 1) ** self._power)
 
     def lower(self, model: Model) -> str | None:
-        """A fifth of the rate, if the rule is to go on with that; what was done, or None."""
+        """Divide the rate by 5 if the rule does so; the message about it, or None."""
         now = model.optimizer.rate(model.epoch)
         if self._rule != "adaptive" or now <= 1e-6:
             return None
@@ -124,6 +124,5 @@ class Rate:
         return f"Setting learning rate to {now / 5.0:f}"
 
     def _set(self, model: Model, rate: float) -> None:
-        updater, change = model.updater, model.optimizer.rate(model.epoch) / rate
+        rescale_velocity(model, model.optimizer.rate(model.epoch) / rate)
         model.optimizer.learning_rate = rate
-        updater.put({name: slot * change for name, slot in updater.slots.items()}, updater.step)

@@ -1,12 +1,14 @@
-"""What happens behind each epoch: scikit-learn's curves, scores, patience and messages."""
+"""What happens after each epoch: scikit-learn's curves, scores, patience and messages."""
 
 from math import inf
 from typing import Any
 
-from xpnet.estimators.data import Samples
+from xpnet.estimators.batch_losses import BatchLosses
+from xpnet.estimators.samples import Samples
 from xpnet.estimators.solvers import is_stochastic, keeps_best
 from xpnet.model import Model
 from xpnet.training.callbacks import Callback
+from xpnet.training.history import History
 
 __all__ = ["Watch"]
 
@@ -21,24 +23,31 @@ class Watch(Callback):
         What it is trained on.
     held : Samples, optional
         What it is validated on.
-    patient : bool
-        Whether a lack of progress ends the training.
+    batch_size : int
+
+    Attributes
+    ----------
+    stopped : bool
+        Whether a lack of progress ended the training.
+    interrupted : str or None
+        Name of the signal that ended it.
     """
 
     def __init__(
-        self, estimator: Any, samples: Samples, held: Samples | None, patient: bool
+        self, estimator: Any, samples: Samples, held: Samples | None, batch_size: int
     ) -> None:
-        self._estimator, self._rows, self._held = estimator, samples.rows, held
-        self._patient = patient
+        self._estimator, self._samples, self._held = estimator, samples, held
+        self._stochastic, self._keeps_best = is_stochastic(estimator), keeps_best(estimator)
         self._scored = held is not None and (estimator.early_stopping or estimator.restore_best)
         by_class = getattr(estimator, "class_weight", None) is not None
-        weighted = (samples.weight is not None or by_class) and is_stochastic(estimator)
-        self._losses = _BatchLosses(estimator, samples) if weighted else None
+        weighted = (samples.weight is not None or by_class) and self._stochastic
+        self._losses = BatchLosses(samples.rows, batch_size) if weighted else None
         self.stopped = False
+        self.interrupted: str | None = None
         self._begin(estimator)
 
     def _begin(self, estimator: Any) -> None:
-        """The attributes that a first fit makes and a warm start goes on with."""
+        """The attributes that a first fit makes and a warm start continues."""
         estimator.n_iter_ = 0
         estimator._no_improvement_count = getattr(estimator, "_no_improvement_count", 0)
         if not hasattr(estimator, "loss_curve_"):
@@ -53,34 +62,52 @@ class Watch(Callback):
             estimator.best_loss_ = inf
 
     @property
+    def validates(self) -> bool:
+        """Whether there are validation samples."""
+        return self._held is not None
+
+    @property
     def callbacks(self) -> list[Callback]:
-        """Itself, and what it needs to have told of every step, if that is much."""
+        """Itself, and before it the one that sees every step, where that is needed."""
         return [self] if self._losses is None else [self._losses, self]
 
     def on_epoch_end(self, model: Model, epoch: int, logs: dict[str, float]) -> bool:
         estimator = self._estimator
         estimator.n_iter_ += 1
-        estimator.t_ += self._rows
-        estimator.loss_ = self.loss(logs)
+        estimator.t_ += self._samples.rows
+        estimator.loss_ = self._loss(logs)
         estimator.loss_curve_.append(estimator.loss_)
         self._say(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
         if self._held is not None:
             estimator.validation_loss_curve_.append(logs["val_data_loss"])
         better = self._score(model, logs) if self._scored else self._compare_loss()
-        if better and keeps_best(estimator):
+        if better and self._keeps_best:
             estimator._best_state = model.state_dict()
         estimator._rate.after_epoch(model, estimator.t_)
-        self.stopped = self._patient and self._out_of_patience(model)
+        self.stopped = self._stochastic and self._out_of_patience(model)
         return self.stopped
 
-    def loss(self, logs: dict[str, float]) -> float:
+    def on_history(self, model: Model, history: History) -> None:
+        """Note how a training ended, if without an error."""
+        self.interrupted = history.interrupted
+        if self._stochastic:
+            return
+        self.stopped = bool(history.converged)
+        if not len(history):  # L-BFGS starts where it would end
+            samples = self._samples
+            found = model.evaluate(
+                samples.X, samples.target, sample_weight=samples.weight, batch_size=samples.rows
+            )
+            self._estimator.loss_ = self._loss(found)
+
+    def _loss(self, logs: dict[str, float]) -> float:
         """The loss as scikit-learn reports it."""
         factor = self._estimator._head.factor
         loss = logs["loss"] if self._losses is None else self._losses.mean()
         return float(loss - (factor - 1) * logs["data_loss"]) if factor > 1 else loss
 
     def _score(self, model: Model, logs: dict[str, float]) -> bool:
-        """Note the validation score; whether it is the best."""
+        """Record the validation score; whether it is the best."""
         estimator = self._estimator
         if estimator.scoring == "loss":
             score = -logs["val_data_loss"]
@@ -95,7 +122,7 @@ class Watch(Callback):
         return True
 
     def _compare_loss(self) -> bool:
-        """Note the training loss; whether it is the best."""
+        """Record the training loss; whether it is the best."""
         estimator = self._estimator
         self._count(estimator.loss_ > estimator.best_loss_ - estimator.tol)
         if not estimator.loss_ < estimator.best_loss_:
@@ -108,7 +135,7 @@ class Watch(Callback):
         estimator._no_improvement_count = estimator._no_improvement_count + 1 if no_better else 0
 
     def _out_of_patience(self, model: Model) -> bool:
-        """Whether too many epochs brought nothing, and the rate is not to be lowered."""
+        """Whether too many epochs brought no progress and the rate cannot be lowered."""
         estimator = self._estimator
         if estimator._no_improvement_count <= estimator.n_iter_no_change:
             return False
@@ -124,7 +151,7 @@ class Watch(Callback):
         return lowered is None
 
     def diverged(self) -> None:
-        """Note an epoch whose loss is not a number, where a best one is to be restored."""
+        """Record an epoch with a loss of NaN, after which the best weights are restored."""
         estimator = self._estimator
         estimator.n_iter_ += 1
         estimator.loss_ = float("nan")
@@ -137,25 +164,3 @@ class Watch(Callback):
     def _say(self, text: str) -> None:
         if self._estimator.verbose:
             print(text)
-
-
-class _BatchLosses(Callback):
-    """The mean of an epoch's batch losses by their numbers of samples.
-
-    xpnet's own is that by their samples' weights, which scikit-learn's is not.
-    """
-
-    def __init__(self, estimator: Any, samples: Samples) -> None:
-        self._rows, self._size = samples.rows, estimator._batch_rows(samples.rows)
-        self._losses: list[Any] = []
-
-    def on_step_end(self, model: Model, step: int) -> None:
-        self._losses.append(model.batch_loss)
-
-    def mean(self) -> float:
-        """Of the epoch, which is over."""
-        losses, self._losses = [float(loss) for loss in self._losses], []
-        starts = range(0, self._rows, self._size)
-        sizes = [min(self._size, self._rows - start) for start in starts]
-        total = sum(n * loss for n, loss in zip(sizes, losses, strict=True))
-        return float(total / self._rows)

@@ -1,4 +1,4 @@
-"""Networks to and from PyTorch, scikit-learn and ONNX.
+"""Convert networks to and from PyTorch, scikit-learn and ONNX.
 
 Each function imports its library when it is called: ``pip install torch``,
 ``pip install 'xpnet[sklearn]'`` or ``pip install 'xpnet[onnx]'``.

@@ -1,4 +1,4 @@
-"""Neighbouring operators that are one standard operator together."""
+"""Fuse neighboring operators that together are one standard operator."""
 
 from collections import Counter
 from typing import Any
@@ -13,15 +13,15 @@ _STANDARDIZED = ["Sub", "Add", "Sqrt", "Div"]
 
 
 def fused(operators: list[Operator], arrays: dict[str, Any], output: str) -> list[Operator]:
-    """The same computation with normalisations as one operator each.
+    """The same computation with normalizations as one operator each.
 
     Parameters
     ----------
     operators : list of Operator
     arrays : dict of str to array
-        Parameters and constants; what a normalisation lacks is added.
+        Parameters and constants; a normalization's missing ones are added.
     output : str
-        What the graph gives, which must stay.
+        The name of the graph's output, which must stay.
     """
     uses = Counter(name for operator in operators for name in operator.inputs)
     uses[output] += 1
@@ -40,13 +40,13 @@ def fused(operators: list[Operator], arrays: dict[str, Any], output: str) -> lis
 
 
 def _batch_norm(part: list[Operator], arrays: dict[str, Any], uses: Counter[str]) -> Any:
-    """(x - mean) / sqrt(variance + epsilon), of vectors; None if these four are not that."""
+    """(x - mean) / sqrt(variance + epsilon) as one operator; None if the four do not match."""
     if [operator.kind for operator in part] != _STANDARDIZED:
         return None
-    centred, shifted, root, ratio = part
-    x, mean = centred.inputs
+    centered, shifted, root, ratio = part
+    x, mean = centered.inputs
     variance, epsilon = shifted.inputs
-    linked = root.inputs == (shifted.output,) and ratio.inputs == (centred.output, root.output)
+    linked = root.inputs == (shifted.output,) and ratio.inputs == (centered.output, root.output)
     lone = all(uses[operator.output] == 1 for operator in part[:3])
     known = all(name in arrays for name in (mean, variance, epsilon))
     if not (linked and lone and known and x not in arrays and arrays[epsilon].ndim == 0):
@@ -62,7 +62,7 @@ def _batch_norm(part: list[Operator], arrays: dict[str, Any], uses: Counter[str]
 def _scaled(
     made: Operator, part: list[Operator], arrays: dict[str, Any], uses: Counter[str]
 ) -> Any:
-    """A normalisation with the weight and bias behind it; None if there are none."""
+    """A normalization with the weight and bias that follow it; None if none follow."""
     if [operator.kind for operator in part] != ["Mul", "Add"]:
         return None
     product, total = part
@@ -76,7 +76,7 @@ def _scaled(
 
 
 def _filled(arrays: dict[str, Any], array: Any) -> str:
-    """The name of a constant vector of one number."""
+    """Add a constant vector with equal elements; return its name."""
     name = f"/{array.shape[0]} x {array.flat[0]:g}"
     arrays[name] = array
     return name

@@ -1,4 +1,4 @@
-"""Ops that are operators of ONNX as a whole. All others are written by their definitions."""
+"""Ops that are single ONNX operators. All other ops are written by their definitions."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,7 +15,7 @@ Rule = Callable[..., Tensor]
 
 
 def _same(kind: str, xp: OnnxWriter, x: Tensor, **attributes: Any) -> Tensor:
-    """An operator of one input that keeps its shape."""
+    """An operator with one input and an output of the same shape."""
     return xp.emit(kind, [x], x.shape, x.dtype, **attributes)
 
 
@@ -55,7 +55,7 @@ _BOTH: dict[str, Rule] = {
     "silu": lambda xp, x: x * _same("Sigmoid", xp, x),
     "softmax": partial(_same, "Softmax", axis=-1),
 }
-# Attributes are float32, and onnxruntime computes most of these in float32 alone.
+# Attributes are float32, and onnxruntime computes most of these only in float32.
 _SINGLE: dict[str, Rule] = {
     "elu": lambda xp, x, *, alpha: _same("Elu", xp, x, alpha=alpha),
     "erf": partial(_same, "Erf"),

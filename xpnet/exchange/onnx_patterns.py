@@ -14,15 +14,15 @@ __all__ = ["PATTERNS", "Pattern"]
 
 @dataclass(frozen=True)
 class Pattern:
-    """Operators in a row that begin with a value, and of which a later one takes it again.
+    """Consecutive operators that start with a value, where a later one reads it again.
 
     Attributes
     ----------
     layer : type
-        What they are together.
+        The layer that they are together.
     kinds : tuple of str
     constants : tuple of float
-        The numbers that they take, in order.
+        Their constant operands, in order.
     """
 
     layer: type
@@ -39,7 +39,7 @@ class Pattern:
         arrays: Mapping[str, Any],
         uses: Mapping[str, int],
     ) -> bool:
-        """Whether these nodes, which follow one another, begin with the pattern."""
+        """Whether these consecutive nodes start with the pattern."""
         part = nodes[: len(self.kinds)]
         if tuple(node.op_type for node in part) != self.kinds or uses[value] != 2:
             return False

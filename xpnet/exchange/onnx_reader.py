@@ -1,4 +1,4 @@
-"""An ONNX graph that is an MLP, read operator by operator."""
+"""Read an ONNX graph that is an MLP, operator by operator."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 from xpnet.errors import ArgumentError, FormatError
 from xpnet.exchange.onnx_patterns import PATTERNS
 from xpnet.exchange.onnx_rules import Found, Step, add_layer
-from xpnet.typing import Shape
+from xpnet.typing import DTypeName, Shape
 
 __all__ = ["read"]
 
@@ -20,7 +20,7 @@ def read(onnx: Any, path: Path) -> Found:
     inputs = [value for value in graph.input if value.name not in arrays]
     if len(inputs) != 1 or len(graph.output) != 1:
         raise ArgumentError(
-            f"from_onnx: the graph has {len(inputs)} inputs and {len(graph.output)} outputs, an "
+            f"from_onnx: the graph has {len(inputs)} inputs and {len(graph.output)} outputs; an "
             "MLP has one of each."
         )
     found = Found(*_declared(onnx, inputs[0]))
@@ -33,33 +33,35 @@ def read(onnx: Any, path: Path) -> Found:
 
 
 def _loaded(onnx: Any, path: Path) -> Any:
-    """The file, checked by onnx."""
+    """The contents of the file, checked by onnx."""
     try:
         model = onnx.load(path)
         onnx.checker.check_model(model)
     except OSError as error:
         raise FormatError(f"from_onnx: {path} cannot be read ({error}).") from error
-    except Exception as error:  # of protobuf and of onnx, without a class in common
+    except Exception as error:  # from protobuf or onnx, which share no base class
         raise FormatError(f"from_onnx: {path} is not a valid ONNX file ({error}).") from error
     return model
 
 
-def _declared(onnx: Any, value: Any) -> tuple[str, Shape, int]:
-    """The type of the input, the shape of one sample and the number of dimensions."""
+def _declared(onnx: Any, value: Any) -> tuple[DTypeName, Shape, int]:
+    """The input's type, the shape of one sample, and the number of dimensions."""
     kind = value.type.tensor_type
-    types = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.DOUBLE: "float64"}
-    dtype = types.get(kind.elem_type, "neither")
+    single, double = onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE
+    types: dict[int, DTypeName] = {single: "float32", double: "float64"}
+    dtype = types.get(kind.elem_type)
     lengths = [d.dim_value for d in kind.shape.dim]
-    if dtype == "neither" or len(lengths) < 2 or not all(lengths[1:]):
+    if dtype is None or len(lengths) < 2 or not all(lengths[1:]):
         raise ArgumentError(
             f"from_onnx: the input {value.name!r} must be float32 or float64 of shape (rows, "
-            f"features, ...) with known features; it is {dtype} of shape {lengths} (0: any)."
+            f"features, ...) with known features; it is {dtype or 'neither'} of shape"
+            f" {lengths} (0: any)."
         )
     return dtype, tuple(lengths[1:]), len(lengths)
 
 
 def _follow(onnx: Any, graph: Any, value: str, arrays: dict[str, Any], found: Found) -> str:
-    """Add a layer for each operator on the way from the input; the name of the last value."""
+    """Add a layer for each operator, starting at the input; return the name of the last value."""
     nodes = _operators(onnx, graph, arrays)
     uses = Counter(name for node in nodes for name in node.input)
     while nodes:
@@ -78,13 +80,13 @@ def _follow(onnx: Any, graph: Any, value: str, arrays: dict[str, Any], found: Fo
 
 
 def _operators(onnx: Any, graph: Any, arrays: dict[str, Any]) -> list[Any]:
-    """The operators that compute; constants and second names of them are added to `arrays`."""
+    """The operators that compute; constants and their aliases are added to `arrays`."""
     left = []
     for node in graph.node:
         values = [a.t for a in node.attribute if a.name == "value"]
         if node.domain not in ("", "ai.onnx"):
             raise ArgumentError(
-                f"from_onnx: operator {node.op_type} is one of {node.domain}, not a standard one."
+                f"from_onnx: operator {node.op_type} is not standard; it belongs to {node.domain}."
             )
         if node.op_type == "Constant" and values:
             arrays[node.output[0]] = onnx.numpy_helper.to_array(values[0])
@@ -98,13 +100,13 @@ def _operators(onnx: Any, graph: Any, arrays: dict[str, Any]) -> list[Any]:
 def _constants(
     node: Any, value: str, arrays: Mapping[str, Any], uses: Mapping[str, int]
 ) -> list[Any]:
-    """The arrays of an operator's inputs, with None for the value that it is applied to."""
+    """The constant inputs of an operator, with None for the value that it is applied to."""
     inputs = [name for name in node.input if name]
     others = [name for name in inputs if name not in arrays]
     if others != [value] or uses[value] > 1:
         raise ArgumentError(
-            f"from_onnx: the graph branches at operator {node.op_type} of {', '.join(others)}: "
-            "only chains can be read, in which each operator takes what the one before it gives."
+            f"from_onnx: the graph branches at operator {node.op_type} of {', '.join(others)}. "
+            "Only chains can be read, in which each operator reads the result of the previous one."
         )
     return [None if name == value else arrays[name] for name in inputs]
 

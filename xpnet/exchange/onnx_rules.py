@@ -1,4 +1,4 @@
-"""Which layer an operator of an ONNX graph is: one rule each."""
+"""Rules that turn an operator of an ONNX graph into a layer, one rule per operator."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,23 +9,23 @@ import numpy as np
 from xpnet import nn
 from xpnet.errors import ArgumentError
 from xpnet.ops.activations import SELU_ALPHA, SELU_SCALE
-from xpnet.typing import Shape
+from xpnet.typing import DTypeName, Shape
 
 __all__ = ["Found", "Step", "add_layer"]
 
 
 @dataclass
 class Found:
-    """What an MLP's graph says: layers, their parameters by name, the type and a sample's shape."""
+    """The contents of an MLP's graph: layers, parameters by name, the type, a sample's shape."""
 
-    dtype: str
+    dtype: DTypeName
     features: Shape
-    ndim: int  # of the value that the layers so far give
+    ndim: int  # of the output of the layers so far
     layers: list[Any] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
 
     def add(self, layer: Any, **parameters: Any) -> None:
-        """Put a layer behind the others."""
+        """Append a layer."""
         at = f"layers.{len(self.layers)}"
         self.layers.append(layer)
         self.state |= {f"{at}.{name}": value for name, value in parameters.items()}
@@ -33,14 +33,14 @@ class Found:
 
 @dataclass(frozen=True)
 class Step:
-    """One operator: attributes, and the constants among its inputs (None for the value)."""
+    """One operator: its attributes and its inputs (constants, and None for the value)."""
 
     kind: str
     attributes: dict[str, Any]
     inputs: list[Any]
 
     def refuse(self, why: str) -> ArgumentError:
-        """The error for what xpnet has no layer for."""
+        """The error for an operator that has no layer in xpnet."""
         return ArgumentError(f"from_onnx: operator {self.kind} {why}.")
 
     def need(self, name: str, default: Any, *allowed: Any) -> None:
@@ -50,18 +50,18 @@ class Step:
             raise self.refuse(f"has {name}={found!r}; xpnet has only {allowed[-1]!r}")
 
     def last_axis(self, found: Found, default: int) -> None:
-        """Raise unless it works along the last axis."""
+        """Raise unless the operator works along the last axis."""
         self.need("axis", default, found.ndim - 1, -1)
 
     def matrix(self) -> Any:
-        """The constant of two dimensions at the second input."""
+        """The two-dimensional constant at the second input."""
         w = self.inputs[1] if len(self.inputs) > 1 else None
         if w is None or w.ndim != 2:
             raise self.refuse("needs a constant matrix as its second input")
         return w
 
     def vector(self, at: int, units: int) -> Any:
-        """The constant at this input, one number for each unit or the same for all."""
+        """The constant at this input: one number per unit, or one for all units."""
         found = self.inputs[at] if at < len(self.inputs) else None
         if (
             found is None
@@ -72,13 +72,13 @@ class Step:
         return found.reshape(-1)
 
     def filled(self, at: int, units: int) -> Any:
-        """The same, with a number for each unit."""
+        """The constant at this input, with one number per unit."""
         return np.broadcast_to(self.vector(at, units), (units,))
 
 
 Rule = Callable[[Step, Found], None]
 
-# --- one rule an operator -------------------------------------------------------------------------
+# --- one rule per operator -----------------------------------------------------------------------
 
 
 def _gemm(step: Step, found: Found) -> None:
@@ -99,10 +99,10 @@ def _matmul(step: Step, found: Found) -> None:
 
 
 def _add(step: Step, found: Found) -> None:
-    """The bias of the product before."""
+    """Set the bias of the preceding product."""
     last = found.layers[-1] if found.layers else None
     if type(last) is not nn.Dense or last.bias:
-        raise step.refuse("is understood behind MatMul alone")
+        raise step.refuse("is supported only after MatMul")
     at = len(found.layers) - 1
     b = step.filled(1 if step.inputs[0] is None else 0, last.units)
     found.layers[at] = nn.Dense(last.units)
@@ -117,7 +117,7 @@ def _multiply(step: Step, found: Found) -> None:
 def _batch_norm(step: Step, found: Found) -> None:
     step.need("training_mode", 0, 0)
     if found.ndim != 2:
-        raise step.refuse("is understood for values of shape (rows, features) alone")
+        raise step.refuse("is supported only for values of shape (rows, features)")
     units = step.inputs[1].size if step.inputs[1] is not None else 0
     scale, shift, mean, variance = (step.filled(i, units) for i in range(1, 5))
     # ONNX's momentum is the weight of the old value.
@@ -143,7 +143,7 @@ def _clip(step: Step, found: Found) -> None:
     given = [step.attributes.get("min"), step.attributes.get("max")]  # before operator set 11
     ends = [*step.inputs[1:], *given]
     if [np.asarray(end).tolist() for end in ends if end is not None] != [-1.0, 1.0]:
-        raise step.refuse("is understood from -1 to 1 alone")
+        raise step.refuse("is supported only from -1 to 1")
     found.add(nn.HardTanh())
 
 
@@ -186,7 +186,7 @@ def _gelu(step: Step, found: Found) -> None:
 
 
 def _nothing(step: Step, found: Found) -> None:
-    """What does nothing to a prediction."""
+    """An operator that does not change a prediction."""
 
 
 _RULES: dict[str, Rule] = {
@@ -218,8 +218,8 @@ _RULES: dict[str, Rule] = {
 
 
 def add_layer(step: Step, found: Found) -> None:
-    """Put the layer of an operator behind the others; raises `ArgumentError` if there is none."""
+    """Append the layer of an operator; raise `ArgumentError` if there is none."""
     rule = _RULES.get(step.kind)
     if rule is None:
-        raise step.refuse(f"has no layer in xpnet; understood are {', '.join(_RULES)}")
+        raise step.refuse(f"has no layer in xpnet; supported are {', '.join(_RULES)}")
     rule(step, found)

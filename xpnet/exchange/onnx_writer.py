@@ -1,7 +1,7 @@
-"""A namespace that computes nothing: run with it, an op's definition writes ONNX operators.
+"""A namespace that computes nothing: an op's definition that runs with it writes ONNX operators.
 
-It has the part of the Array API in which the ops are defined, so that each of them can be written
-without being known to ONNX. Those that are standard operators as a whole are in `onnx_ops`.
+It has the part of the Array API that the ops use, so that every op can be written even if ONNX
+does not have it. Ops that are single standard operators are in `onnx_ops`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -60,7 +60,7 @@ _LAST = np.iinfo(np.int64).max
 
 
 class Tensor(Term):
-    """A value of an ONNX graph, with the shape that it has for the rows of this trace."""
+    """A value of an ONNX graph, with its shape for the number of rows in this trace."""
 
     def __init__(self, xp: "OnnxWriter", name: str, shape: Shape, dtype: str) -> None:
         super().__init__(xp, shape, dtype)
@@ -68,7 +68,7 @@ class Tensor(Term):
 
     @property
     def device(self) -> None:
-        """Nowhere: it has no elements."""
+        """None: it has no elements."""
         return None
 
 
@@ -83,9 +83,9 @@ class Operator:
 
 
 class OnnxWriter:
-    """The namespace; `operators`, `constants` and `shapes` are what has been written.
+    """The namespace; `operators`, `constants` and `shapes` hold what has been written.
 
-    Shapes are constants too, but those in which the number of rows may stand.
+    Shapes are constants too, but they may contain the number of rows.
     """
 
     def __init__(self) -> None:
@@ -101,18 +101,18 @@ class OnnxWriter:
             return _FACTS[name]
         raise Underivable(f"xp.{name}")
 
-    # What an ONNX graph is made of
+    # The parts of an ONNX graph
 
     def emit(
         self, kind: str, inputs: Sequence[Tensor], shape: Shape, dtype: str, **attributes: Any
     ) -> Tensor:
-        """Append an operator; what it gives."""
+        """Append an operator; return its result."""
         name = f"/v{len(self.operators)}"
         self.operators.append(Operator(kind, tuple(t.name for t in inputs), name, attributes))
         return Tensor(self, name, shape, dtype)
 
     def constant(self, data: Any, dtype: str) -> Tensor:
-        """Numbers that are part of the graph; equal ones are written once."""
+        """A constant of the graph; equal constants are written once."""
         array = np.asarray(data, dtype=dtype)
         key = (dtype, array.shape, array.tobytes())
         name = self._known.setdefault(key, f"/c{len(self.constants)}")
@@ -123,7 +123,7 @@ class OnnxWriter:
         """Terms and numbers as tensors of one type, their common shape, and the type."""
         dtypes = {str(x.dtype) for x in xs if isinstance(x, Term)}
         if len(dtypes) != 1:
-            raise Underivable(f"types {sorted(dtypes)} together")
+            raise Underivable(f"mixed types {sorted(dtypes)}")
         dtype = dtypes.pop()
         tensors = [x if isinstance(x, Tensor) else self.constant(x, dtype) for x in xs]
         shape = broadcast_shapes([t.shape for t in tensors])
@@ -131,7 +131,7 @@ class OnnxWriter:
             raise Underivable("shapes that do not broadcast")
         return tensors, shape, dtype
 
-    # Element by element
+    # Elementwise functions
 
     def _elementwise(self, name: str, *xs: Any) -> Tensor:
         tensors, shape, dtype = self._typed(xs)
@@ -152,8 +152,8 @@ class OnnxWriter:
         return self.where(self.abs(x) < 1, 2 * t / (1 - t), self.exp(x) - 1)
 
     def log1p(self, x: Tensor) -> Tensor:
-        """Ln(1 + x) to full precision: ln u times x / (u - 1), which is 1 but for the rounding of
-        u = 1 + x (Kahan's form).
+        """Ln(1 + x) to full precision: ln u times x / (u - 1), a factor that corrects the rounding
+        of u = 1 + x (Kahan's form).
         """
         u = 1 + x
         safe = self.where(self.equal(u, 1.0), self.full_like(x, 2.0), u)
@@ -162,17 +162,17 @@ class OnnxWriter:
         return self.where(exact, self.log(u), near)
 
     def where(self, condition: Tensor, a: Any, b: Any) -> Tensor:
-        """A where the condition holds, else b."""
+        """The value of a where the condition holds, else b."""
         tensors, shape, dtype = self._typed([a, b])
         shape = broadcast_shapes([condition.shape, shape]) or ()
         return self.emit("Where", [condition, *tensors], shape, dtype)
 
     def astype(self, x: Tensor, dtype: str, *, copy: bool = True, device: Any = None) -> Tensor:
-        """X in another type."""
+        """Convert x to another type."""
         return x if x.dtype == dtype else self.emit("Cast", [x], x.shape, dtype, to=dtype)
 
     def asarray(self, x: Tensor, *, dtype: Any = None, copy: Any = None) -> Tensor:
-        """X itself: nothing writes into it."""
+        """Return x itself: nothing writes into it."""
         return x if dtype is None else self.astype(x, dtype)
 
     def arange(self, stop: int, *, dtype: str, device: Any = None) -> Tensor:
@@ -236,13 +236,13 @@ class OnnxWriter:
         return self.emit("Unsqueeze", [x, self.constant([at], "int64")], shape, x.dtype)
 
     def matrix_transpose(self, x: Tensor) -> Tensor:
-        """The last two axes exchanged."""
+        """Swap the last two axes."""
         order = [*range(x.ndim - 2), x.ndim - 1, x.ndim - 2]
         shape = tuple(x.shape[i] for i in order)
         return self.emit("Transpose", [x], shape, x.dtype, perm=order)
 
     def concat(self, xs: Sequence[Tensor], *, axis: int = 0) -> Tensor:
-        """One behind the other along an axis."""
+        """Join values along an axis."""
         at = axis % xs[0].ndim
         length = sum(x.shape[at] for x in xs)
         shape = (*xs[0].shape[:at], length, *xs[0].shape[at + 1 :])
@@ -254,7 +254,7 @@ class OnnxWriter:
         return self.emit("Gather", [x, ids], shape, x.dtype, axis=axis)
 
     def index(self, x: Tensor, key: Any) -> Tensor:
-        """A part of x, by slices; whole axes are left alone, however long they are."""
+        """A part of x, by slices; full slices are left out, whatever the length of the axis."""
         cuts, shape = [], list(x.shape)
         keys = [k for k in (key if isinstance(key, tuple) else (key,)) if k is not ...]
         if any(not isinstance(k, slice) for k in keys) or len(keys) < x.ndim:
@@ -273,12 +273,12 @@ class OnnxWriter:
 
 
 def merged(a: OnnxWriter, b: OnnxWriter) -> dict[str, Any]:
-    """The constants of a graph that was written for two numbers of rows, with -1 for the rows.
+    """The constants of a graph that was written for two numbers of rows; -1 marks the rows.
 
     Raises
     ------
     GraphError
-        If something but a shape depends on the number of rows.
+        If anything but a shape depends on the number of rows.
     """
     same = a.operators == b.operators and set(a.constants) == set(b.constants)
     same = same and all(np.array_equal(a.constants[n], b.constants[n]) for n in a.constants)
@@ -288,7 +288,7 @@ def merged(a: OnnxWriter, b: OnnxWriter) -> dict[str, Any]:
     }
     if not same or any(shape.count(-1) > 1 for shape in shapes.values()):
         raise GraphError(
-            "the network computes with the number of rows of its input, which an ONNX graph for "
-            "any number of rows cannot: take out what uses x.shape[0] but for a reshape."
+            "the network computes with the number of rows of its input. An ONNX graph for any "
+            "number of rows cannot do that. Use x.shape[0] only in reshape."
         )
     return {**a.constants, **{n: np.array(s, "int64") for n, s in shapes.items()}}

@@ -1,4 +1,4 @@
-"""Which layer of xpnet is which module of torch.nn: settings, parameters and what must be equal."""
+"""The table of xpnet's layers and torch.nn's modules: settings, parameters, restrictions."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ __all__ = ["BY_LAYER", "BY_MODULE", "PAIRS", "Pair"]
 
 @dataclass(frozen=True)
 class Pair:
-    """A module of torch.nn and the layer that computes the same.
+    """A module of torch.nn and the equivalent layer.
 
     Attributes
     ----------
@@ -20,19 +20,19 @@ class Pair:
         Name of the class in torch.nn.
     layer : type
     settings : dict of str to str
-        The layer's settings to the module's names of them.
+        Maps the layer's settings to the module's.
     fixed : dict
-        Settings of the module that have one value in xpnet.
+        Settings of the module for which xpnet has only one value.
     parameters : dict of str to str
-        The layer's parameters to the module's.
+        Maps the layer's parameters to the module's.
     transposed : bool
         Whether ``weight`` is (out, in) in torch.
     sizes : callable or None
-        ``sizes(layer, features in, features out)``: what else the module is made with.
+        ``sizes(layer, features in, features out)``: further arguments of the module.
     read : callable or None
-        ``read(module)``: what else the layer is made with.
+        ``read(module)``: further arguments of the layer.
     second : callable
-        ``second(module)``: whether it works along axis 1, which for xpnet is always the last.
+        ``second(module)``: whether the module works along axis 1; xpnet always uses the last axis.
     """
 
     module: str
@@ -46,12 +46,12 @@ class Pair:
     second: Callable[[Any], bool] = lambda module: False
 
     def to_layer(self, name: str, module: Any) -> Any:
-        """A layer like this module.
+        """Make the layer that is equivalent to this module.
 
         Raises
         ------
         ArgumentError
-            If a setting has a value that xpnet does not have.
+            If a setting has a value that xpnet does not support.
         """
         for setting, value in self.fixed.items():
             found = getattr(module, setting)
@@ -64,29 +64,29 @@ class Pair:
         return self.layer(**given, **({} if self.read is None else self.read(module)))
 
     def turned(self, own: str, array: Any) -> Any:
-        """A parameter as the other library has it."""
+        """A parameter in the layout of the other library."""
         return array.T if self.transposed and own == "weight" else array
 
     def to_module(self, torch_nn: Any, layer: Any, inputs: int, outputs: int) -> Any:
-        """A module like this layer, which has so many features in and out."""
+        """Make the module that is equivalent to this layer with these numbers of features."""
         given = {theirs: getattr(layer, own) for own, theirs in self.settings.items()}
         sizes = {} if self.sizes is None else self.sizes(layer, inputs, outputs)
         return getattr(torch_nn, self.module)(**given, **self.fixed, **sizes)
 
 
 def _scale_and_shift(module: Any) -> dict[str, Any]:
-    """A normalisation over one axis, with both parameters or neither."""
+    """The arguments of a normalization over one axis, with both parameters or neither."""
     if (module.weight is None) != (module.bias is None):
-        raise ArgumentError(f"{module!r}: xpnet has a weight and a bias, or neither.")
+        raise ArgumentError(f"{module!r}: xpnet needs both a weight and a bias, or neither.")
     if len(getattr(module, "normalized_shape", "1")) > 1:
-        raise ArgumentError(f"{module!r}: xpnet normalises over the last axis alone.")
+        raise ArgumentError(f"{module!r}: xpnet normalizes only over the last axis.")
     return {}
 
 
 def _along_features(module: Any) -> dict[str, Any]:
-    """A softmax over the features of (samples, features)."""
+    """The arguments of a softmax over the features of (samples, features)."""
     if module.dim not in (-1, 1):
-        raise ArgumentError(f"{module!r}: xpnet has dim=-1 alone, the last axis.")
+        raise ArgumentError(f"{module!r}: xpnet supports only dim=-1, the last axis.")
     return {}
 
 

@@ -1,4 +1,4 @@
-"""PyTorch's state dicts: which of its parameters is which of a model's."""
+"""PyTorch's state dicts: match their parameters with a model's."""
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias
@@ -12,27 +12,27 @@ from xpnet.model import Model
 
 __all__ = ["COUNTER", "fill", "names", "on_host", "pair_of"]
 
-Place: TypeAlias = tuple[Pair, str, str]  # a pair, the path of its layer, the parameter's own name
+Target: TypeAlias = tuple[Pair, str, str]  # a pair, the path of its layer, the parameter's name
 
-COUNTER = "num_batches_tracked"  # of a BatchNorm1d: it has no meaning where momentum is given
+COUNTER = "num_batches_tracked"  # of a BatchNorm1d: unused if momentum is given
 _BY_KIND = {pair.layer.__name__: pair for pair in BY_LAYER.values()}
 
 
 def pair_of(piece: Piece) -> Pair:
-    """What torch.nn has for a layer."""
+    """The pair of a layer and its module in torch.nn."""
     pair = BY_LAYER.get(type(piece.layer))
     if pair is None:
         raise GraphError(
-            f"torch.nn has no module for {piece.layer!r} (at {piece.path or 'the top'}). There is "
-            f"one for Sequential, {', '.join(sorted(_BY_KIND))}. "
+            f"torch.nn has no module for {piece.layer!r} (at {piece.path or 'the top'}). Supported "
+            f"layers: Sequential, {', '.join(sorted(_BY_KIND))}. "
             "xpnet.exchange.to_onnx writes any network."
         )
     return pair
 
 
-def names(branch: Branch, state: Mapping[str, Any], prefix: str = "") -> dict[str, Place]:
-    """torch's name of each parameter to its place in xpnet."""
-    found: dict[str, Place] = {}
+def names(branch: Branch, state: Mapping[str, Any], prefix: str = "") -> dict[str, Target]:
+    """Map torch's name of each parameter to the parameter in xpnet."""
+    found: dict[str, Target] = {}
     for i, item in enumerate(branch):
         at = f"{prefix}{i}."
         if not isinstance(item, Piece):
@@ -48,11 +48,11 @@ def names(branch: Branch, state: Mapping[str, Any], prefix: str = "") -> dict[st
 def fill(model: Model, given: Mapping[str, Any]) -> Model:
     """Load torch's arrays into a model, by name or in order."""
     arrays = {k: on_host(v) for k, v in given.items() if not k.endswith(COUNTER)}
-    places = _by_name(model, arrays) or _by_order(model, arrays)
+    targets = _by_name(model, arrays) or _by_order(model, arrays)
     model.load_state_dict(
         {
             joined(path, own): pair.turned(own, arrays[theirs])
-            for theirs, (pair, path, own) in places.items()
+            for theirs, (pair, path, own) in targets.items()
         }
     )
     return model
@@ -66,8 +66,8 @@ def on_host(value: Any) -> Any:
     return np.asarray(value)
 
 
-def _by_name(model: Model, arrays: Mapping[str, Any]) -> dict[str, Place]:
-    """The names that `to_torch_state_dict` gives; empty if these are others."""
+def _by_name(model: Model, arrays: Mapping[str, Any]) -> dict[str, Target]:
+    """Match by the names that `to_torch_state_dict` gives; empty if the names differ."""
     try:
         found = names(tree(model), model.parameters)
     except GraphError:
@@ -75,16 +75,16 @@ def _by_name(model: Model, arrays: Mapping[str, Any]) -> dict[str, Place]:
     return found if set(found) == set(arrays) else {}
 
 
-def _by_order(model: Model, arrays: Mapping[str, Any]) -> dict[str, Place]:
-    """Layer by layer in order, under whatever names."""
+def _by_order(model: Model, arrays: Mapping[str, Any]) -> dict[str, Target]:
+    """Match layer by layer, in order, whatever the names are."""
     ours, theirs = _groups(model.parameters), _groups(arrays)
     if len(ours) != len(theirs):
         raise ShapeError(
-            f"the state dict has {len(theirs)} modules with parameters ({', '.join(theirs)}), the "
-            f"model {len(ours)} layers ({', '.join(ours)})."
+            f"the state dict has {len(theirs)} modules with parameters ({', '.join(theirs)}), but "
+            f"the model has {len(ours)} layers ({', '.join(ours)})."
         )
     kinds = {call.path: call.kind for call in model.network.graph.scope.calls}
-    found: dict[str, Place] = {}
+    found: dict[str, Target] = {}
     for (path, own), (prefix, given) in zip(ours.items(), theirs.items(), strict=True):
         kind = kinds.get(path, "function")
         pair = _BY_KIND.get(kind)
@@ -100,7 +100,7 @@ def _by_order(model: Model, arrays: Mapping[str, Any]) -> dict[str, Place]:
 
 
 def _groups(names: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Names of parameters by the layer that has them."""
+    """Names of parameters, grouped by layer."""
     groups: dict[str, list[str]] = {}
     for name in names:
         path, _, own = name.rpartition(".")

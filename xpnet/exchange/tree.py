@@ -1,4 +1,4 @@
-"""A network that is a chain of layers, read layer by layer with the names of their parameters."""
+"""Read a chain of layers, layer by layer, with the names of their parameters."""
 
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -13,7 +13,7 @@ __all__ = ["Branch", "Piece", "flat", "host", "joined", "tree"]
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """One layer without its own activation, and the dotted path of its parameters."""
+    """One layer without its activation, and the dotted path of its parameters."""
 
     layer: Any
     path: str
@@ -23,11 +23,11 @@ Branch: TypeAlias = list[Any]  # of pieces and branches
 
 
 def tree(model: Model) -> Branch:
-    """The layers in order; a list for each `Sequential`, with a dense layer's activation behind it.
+    """The layers in order: a list for each `Sequential`; an activation follows its dense layer.
 
-    Anything that is neither is one piece, whatever it does.
+    Any other layer or function is one piece.
     """
-    net = model.network.layer
+    net = model.network.net
     known: dict[int, str] = {}
     if type(net) is Sequential:
         return _chain(net, "", known)
@@ -36,12 +36,12 @@ def tree(model: Model) -> Branch:
 
 def host(model: Model) -> dict[str, Any]:
     """The model's parameters as NumPy arrays."""
-    to_numpy = model.network.backend.to_numpy
+    to_numpy = model.engine.backend.to_numpy
     return {name: np.asarray(to_numpy(view)) for name, view in model.parameters.items()}
 
 
 def flat(branch: Branch) -> list[Piece]:
-    """All pieces, without the lists in which they stood."""
+    """All pieces in one flat list."""
     found: list[Piece] = []
     for item in branch:
         found += [item] if isinstance(item, Piece) else flat(item)
@@ -49,14 +49,14 @@ def flat(branch: Branch) -> list[Piece]:
 
 
 def joined(path: str, name: str) -> str:
-    """The dotted path of what has this name at a path."""
+    """The dotted path of this name at a path."""
     return f"{path}.{name}" if path else name
 
 
 def _chain(net: Sequential, path: str, known: dict[int, str]) -> Branch:
     branch: Branch = []
     for i, layer in enumerate(net.layers):
-        # A layer that is used again keeps the path under which it was called first.
+        # A shared layer keeps the path of its first call.
         at = known.setdefault(id(layer), joined(path, f"layers.{i}"))
         if type(layer) is Sequential:
             branch.append(_chain(layer, at, known))
@@ -66,7 +66,7 @@ def _chain(net: Sequential, path: str, known: dict[int, str]) -> Branch:
 
 
 def _pieces(layer: Any, path: str, known: dict[int, str]) -> Branch:
-    """A layer, and the activation that a dense one applies."""
+    """A layer, and the activation of a dense layer."""
     activation = layer.activation if type(layer) is Dense else None
     if activation is None:
         return [Piece(layer, path)]

@@ -1,13 +1,14 @@
-"""Networks to and from ONNX files."""
+"""Convert networks to and from ONNX files."""
 
 from os import PathLike
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from xpnet import ops
+from xpnet.backends import get
 from xpnet.engine.network import Network
 from xpnet.errors import ArgumentError, FormatError, GraphError
 from xpnet.exchange.onnx_fuse import fused
@@ -19,15 +20,16 @@ from xpnet.graph import trace
 from xpnet.graph.interpret import constant
 from xpnet.kernels.terms import Underivable
 from xpnet.model import Model
+from xpnet.model_settings import ModelSettings
 from xpnet.nn import Sequential
 from xpnet.optional import require
 
 __all__ = ["from_onnx", "to_onnx"]
 
-_OPSET = 20  # the first with Gelu
-_IR = 9  # the version of files that came with it
-_ROWS = (7, 11)  # what differs between traces of so many rows is the number of rows
-_MOST = 2**31 - 2**20  # what protobuf writes, less some room for the rest
+_OPSET = 20  # the first set that has Gelu
+_IR = 9  # the file version of this operator set
+_ROWS = (7, 11)  # what differs between traces with these numbers of rows is the number of rows
+_MOST = 2**31 - 2**20  # protobuf's limit, less some room for the rest of the file
 _READ_AS = {
     "softmax_cross_entropy": ops.softmax,
     "focal": ops.softmax,
@@ -39,35 +41,35 @@ _READ_AS = {
 
 
 def to_onnx(model: Model, path: str | PathLike[str], *, probabilities: bool = False) -> None:
-    """Write the network as it predicts into an ONNX file, for any number of rows.
+    """Write the network, as it predicts, to an ONNX file for any number of rows.
 
     Parameters
     ----------
     model : Model
-        Built. Any network of layers and ops.
+        A built model, with any network of layers and ops.
     path : str or path
-        A file that is there is replaced.
+        The file; an existing file is replaced.
     probabilities : bool, default False
-        Put what the loss makes of logits behind the network: softmax for softmax_cross_entropy
-        and focal, sigmoid for the binary losses. Else the output is that of `Model.predict`.
+        Append the function that turns logits into probabilities: softmax for softmax_cross_entropy
+        and focal, sigmoid for the binary losses. Otherwise the output is that of `Model.predict`.
 
     Raises
     ------
     ArgumentError
-        If probabilities are asked for and the loss has none.
+        If `probabilities` is True and the loss has none.
     GraphError
-        If the network computes with its number of rows, or by what ONNX has no operator for.
+        If the network computes with its number of rows, or uses a function that ONNX lacks.
     FormatError
-        If the parameters take 2 GB or more, or the file cannot be written; what was there before
-        is then as it was.
+        If the parameters take 2 GB or more, or the file cannot be written. An existing file is then
+        unchanged.
     MissingDependencyError
         If onnx cannot be imported.
 
     Notes
     -----
-    The input is ``x``, the output ``y``; parameters keep their dotted names. Operators are those of
-    the standard's set 20, checked by onnx, and for float64 only such as onnxruntime computes
-    in float64.
+    The input is ``x``, the output is ``y``, and parameters keep their dotted names. The file uses
+    operator set 20 and is checked by onnx. For float64 it uses only operators that onnxruntime
+    computes in float64.
     """
     onnx = require("onnx", "onnx", "xpnet.exchange.to_onnx")
     network = model.network
@@ -76,7 +78,7 @@ def to_onnx(model: Model, path: str | PathLike[str], *, probabilities: bool = Fa
     writer, output = first
     arrays = host(model) | merged(writer, other[0])
     operators = writer.operators
-    if network.dtype == "float32":  # epsilon, an attribute, is float32
+    if network.dtype == "float32":  # epsilon is an attribute, so it is float32
         operators = fused(operators, arrays, output.name)
     _check_size(arrays)
     made = _model(onnx, network, operators, arrays, output)
@@ -84,16 +86,16 @@ def to_onnx(model: Model, path: str | PathLike[str], *, probabilities: bool = Fa
     _save(Path(path), made.SerializeToString())
 
 
-def from_onnx(path: str | PathLike[str], **settings: Any) -> Model:
-    """A model that computes what the graph of an ONNX file computes, if that is an MLP's.
+def from_onnx(path: str | PathLike[str], **settings: Unpack[ModelSettings]) -> Model:
+    """Make a model that computes the same as an ONNX file, if its graph is an MLP.
 
     Parameters
     ----------
     path : str or path
-        A chain of Gemm, MatMul and Add, Flatten, BatchNormalization, LayerNormalization, Dropout
-        and activations; see ``docs/exchange.md``.
+        The file: a chain of Gemm, MatMul and Add, Flatten, BatchNormalization, LayerNormalization,
+        Dropout and activations; see ``docs/exchange.md``.
     **settings
-        Of `Model`: ``loss``, ``optimizer``, ``backend``, ...
+        Arguments of `Model`: ``loss``, ``optimizer``, ``backend``, ...
 
     Returns
     -------
@@ -102,15 +104,15 @@ def from_onnx(path: str | PathLike[str], **settings: Any) -> Model:
     Raises
     ------
     ArgumentError
-        For an operator, or an attribute of one, for which xpnet has no layer; it is named.
+        If xpnet has no layer for an operator or one of its attributes; the message names it.
     FormatError
-        If the file is not there or not one of ONNX.
+        If the file does not exist or is not an ONNX file.
     MissingDependencyError
         If onnx cannot be imported.
     """
     onnx = require("onnx", "onnx", "xpnet.exchange.from_onnx")
     found = read(onnx, Path(path))
-    given = {"dtype": found.dtype, **settings}
+    given: ModelSettings = {"dtype": found.dtype, **settings}
     model = Model(Sequential(*found.layers), **given, input_shape=found.features).build()
     model.load_state_dict(found.state)
     return model
@@ -120,12 +122,12 @@ def _check_size(arrays: dict[str, Any]) -> None:
     size = sum(array.nbytes for array in arrays.values())
     if size > _MOST:
         raise FormatError(
-            f"an ONNX file holds at most {_MOST:,} bytes, the parameters are {size:,}."
+            f"an ONNX file holds at most {_MOST:,} bytes, but the parameters take {size:,}."
         )
 
 
 def _save(path: Path, content: bytes) -> None:
-    """Write a file whole, or leave what was there."""
+    """Write the whole file, or leave the existing one unchanged."""
     part = path.with_name(f".xpnet-{token_hex(8)}.tmp")
     try:
         part.write_bytes(content)
@@ -133,27 +135,27 @@ def _save(path: Path, content: bytes) -> None:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise FormatError(
-            f"{path} cannot be written ({error}): name a file in a folder."
+            f"{path} cannot be written ({error}). Name a file in an existing folder."
         ) from error
 
 
 def _end(loss: str) -> Any:
-    """The op that makes probabilities of the network's output."""
+    """The op that turns the network's output into probabilities."""
     if loss not in _READ_AS:
         raise ArgumentError(
-            f"probabilities are known for the losses {', '.join(_READ_AS)}, not for {loss}: leave "
+            f"probabilities are known for the losses {', '.join(_READ_AS)}, not for {loss}. Leave "
             "out probabilities=True."
         )
     return _READ_AS[loss]
 
 
 def _written(network: Network, rows: int, end: Any) -> tuple[OnnxWriter, Tensor]:
-    """The network's operators for so many rows, and its output."""
+    """The network's operators for this number of rows, and its output."""
     declared = [("x", (rows, *network.features), network.dtype)]
-    graph, output = trace(network.layer, declared, seed=network.seed, frozen=network.frozen)
+    graph, output = trace(network.net, declared, seed=network.seed, frozen=network.frozen)
     if end is not None:
         output = end(output)
-    backend, xp = network.backend, OnnxWriter()
+    backend, xp = get("numpy"), OnnxWriter()
     named = (*graph.inputs, *graph.parameters.values())
     tensors = {v: Tensor(xp, v.name, v.shape, v.dtype) for v in named}
     for value in graph.constants:
@@ -169,7 +171,7 @@ def _written(network: Network, rows: int, end: Any) -> tuple[OnnxWriter, Tensor]
                 f"ONNX has no operators for {node.record.name!r}, which uses {error}."
             ) from error
     made = tensors[output]
-    if output in graph.inputs:  # the graph's output needs a name of its own
+    if output in graph.inputs:  # the graph's output needs its own name
         made = xp.emit("Identity", [made], made.shape, made.dtype)
     return xp, made
 
@@ -177,7 +179,7 @@ def _written(network: Network, rows: int, end: Any) -> tuple[OnnxWriter, Tensor]
 def _model(
     onnx: Any, network: Network, operators: list[Any], arrays: dict[str, Any], output: Tensor
 ) -> Any:
-    """The file's contents."""
+    """The contents of the file."""
     helper = onnx.helper
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(network.dtype))
     nodes = [_node(helper, operator, output.name) for operator in operators]
@@ -194,7 +196,7 @@ def _model(
 
 
 def _node(helper: Any, operator: Any, output: str) -> Any:
-    """One operator, with the graph's output called ``y``."""
+    """One operator; the graph's output is called ``y``."""
     given = dict(operator.attributes)
     if "to" in given:
         given["to"] = helper.np_dtype_to_tensor_dtype(np.dtype(given["to"]))

@@ -1,7 +1,7 @@
-"""Fitted multilayer perceptrons to and from scikit-learn."""
+"""Convert fitted multilayer perceptrons to and from scikit-learn."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -9,8 +9,10 @@ from xpnet import nn
 from xpnet.errors import ArgumentError, GraphError
 from xpnet.exchange.tree import flat, host, joined, tree
 from xpnet.model import Model
+from xpnet.model_settings import ModelSettings
 from xpnet.nn import Dense, Loss, Sequential
 from xpnet.optional import require
+from xpnet.typing import DTypeName
 
 __all__ = ["from_sklearn", "to_sklearn"]
 
@@ -21,7 +23,7 @@ _ACTIVATIONS = {
     "relu": nn.ReLU,
 }
 _NAMES = {layer: name for name, layer in _ACTIVATIONS.items()}
-# What scikit-learn applies to the last layer's outputs is a part of xpnet's loss.
+# scikit-learn's output activation is a part of xpnet's loss.
 _LOSSES = {
     "softmax": "softmax_cross_entropy",
     "logistic": "binary_cross_entropy_with_logits",
@@ -41,25 +43,26 @@ _OUT = {
 _ENDS = {"cross_entropy": nn.Softmax, "binary_cross_entropy": nn.Sigmoid}
 
 
-def from_sklearn(estimator: Any, **settings: Any) -> Model:
-    """A model that computes what a fitted MLPClassifier or MLPRegressor of scikit-learn computes.
+def from_sklearn(estimator: object, **settings: Unpack[ModelSettings]) -> Model:
+    """Make a model that computes the same as scikit-learn's MLPClassifier or MLPRegressor.
 
-    Its output is that of the last layer before scikit-learn's ``out_activation_``: logits for a
-    classifier. Column k belongs to ``estimator.classes_[k]``; for two classes there is one column,
-    positive for ``classes_[1]``; for ``loss="poisson"`` it is the logarithm of the prediction.
+    Its output is the last layer's output before scikit-learn's ``out_activation_``. For a
+    classifier these are logits: column k belongs to ``estimator.classes_[k]``. For two classes
+    there is one column, which is positive for ``classes_[1]``. For ``loss="poisson"`` the output is
+    the logarithm of the prediction.
 
     Parameters
     ----------
     estimator : sklearn.neural_network.MLPClassifier or MLPRegressor
-        Fitted.
+        A fitted estimator.
     **settings
-        Of `Model`; ``loss`` is by default the one whose gradient scikit-learn descends, ``dtype``
-        that of the weights. The penalty ``alpha`` and the solver stay behind.
+        Arguments of `Model`. By default ``loss`` is the one whose gradient scikit-learn descends,
+        and ``dtype`` is that of the weights. The penalty ``alpha`` and the solver are not copied.
 
     Raises
     ------
     ArgumentError
-        If it is something else, or not fitted.
+        If the estimator is something else, or not fitted.
     MissingDependencyError
         If scikit-learn cannot be imported.
 
@@ -78,13 +81,13 @@ def from_sklearn(estimator: Any, **settings: Any) -> Model:
             f"{type(estimator).__module__}.{type(estimator).__qualname__}."
         )
     if not hasattr(estimator, "coefs_"):
-        raise ArgumentError("from_sklearn expects a fitted estimator: call its fit first.")
+        raise ArgumentError("from_sklearn expects a fitted estimator. Call its fit first.")
     weights, biases = estimator.coefs_, estimator.intercepts_
     layers: list[Any] = []
     for w in weights:
         layers += [Dense(w.shape[1]), _ACTIVATIONS[estimator.activation]()]
-    dtype = "float32" if weights[0].dtype == np.float32 else "float64"
-    given = {"loss": _LOSSES[estimator.out_activation_], "dtype": dtype, **settings}
+    dtype: DTypeName = "float32" if weights[0].dtype == np.float32 else "float64"
+    given: ModelSettings = {"loss": _LOSSES[estimator.out_activation_], "dtype": dtype, **settings}
     model = Model(Sequential(*layers[:-1]), **given, input_shape=weights[0].shape[0]).build()
     names = [f"layers.{2 * i}" for i in range(len(weights))]
     state = {f"{n}.weight": w for n, w in zip(names, weights, strict=True)}
@@ -93,32 +96,32 @@ def from_sklearn(estimator: Any, **settings: Any) -> Model:
 
 
 def to_sklearn(model: Model, classes: Sequence[Any] | None = None) -> Any:
-    """A fitted MLPClassifier or MLPRegressor of scikit-learn that predicts what the model predicts.
+    """Make a fitted MLPClassifier or MLPRegressor of scikit-learn with the model's predictions.
 
-    Two classes of a softmax become scikit-learn's one logistic output, with the difference of the
-    two columns. Dropout and Identity, which do nothing to a prediction, are left out.
+    The two columns of a softmax become scikit-learn's single logistic output, their difference.
+    Dropout and Identity, which do not change a prediction, are left out.
 
     Parameters
     ----------
     model : Model
-        Built; dense layers with one of identity, sigmoid, tanh and relu between all of them.
-        The loss is softmax_cross_entropy, binary_cross_entropy_with_logits, one of their forms on
-        probabilities, a squared error or poisson.
+        A built model: dense layers with the same activation between all of them (identity, sigmoid,
+        tanh or relu). The loss is softmax_cross_entropy, binary_cross_entropy_with_logits, one of
+        their forms on probabilities, a squared error, or poisson.
     classes : sequence, optional
-        For a classifier: the labels of the columns in ascending order; 0, 1, ... by default.
+        For a classifier, the labels of the columns in ascending order; by default 0, 1, ...
 
     Returns
     -------
     sklearn.neural_network.MLPClassifier or MLPRegressor
-        Ready for ``predict``, ``predict_proba``, ``score`` and pickling. To train it on, set its
-        ``warm_start`` and call ``fit``.
+        Ready for ``predict``, ``predict_proba``, ``score`` and pickling. To continue training, set
+        its ``warm_start`` and call ``fit``.
 
     Raises
     ------
     GraphError
-        For a network that scikit-learn does not have.
+        For a network that scikit-learn does not support.
     ArgumentError
-        For a loss that it does not have, or if `classes` do not fit.
+        For a loss that it does not support, or if `classes` do not fit.
     MissingDependencyError
         If scikit-learn cannot be imported.
     """
@@ -126,7 +129,7 @@ def to_sklearn(model: Model, classes: Sequence[Any] | None = None) -> Any:
     loss: Loss = model.network.loss
     if loss.name not in _OUT:
         raise ArgumentError(
-            f"scikit-learn's MLPs have no loss {loss.name!r}; they have {', '.join(_OUT)}."
+            f"scikit-learn's MLPs do not have the loss {loss.name!r}; they have {', '.join(_OUT)}."
         )
     out = _OUT[loss.name]
     weights, biases, activation = _layers(model)
@@ -138,7 +141,7 @@ def to_sklearn(model: Model, classes: Sequence[Any] | None = None) -> Any:
         estimator = sklearn.MLPClassifier(**made)
         _set_labels(estimator, classes, out, len(biases[-1]))
     elif classes is not None:
-        raise ArgumentError(f"classes are given, but {loss.name} is a loss of regression.")
+        raise ArgumentError(f"classes are given, but {loss.name} is a regression loss.")
     else:
         kind = {"loss": "poisson"} if out == "exp" else {}
         estimator = sklearn.MLPRegressor(**made, **kind)
@@ -147,7 +150,7 @@ def to_sklearn(model: Model, classes: Sequence[Any] | None = None) -> Any:
 
 
 def _layers(model: Model) -> tuple[list[Any], list[Any], str]:
-    """Weights, biases and the one activation between them."""
+    """Weights, biases and the activation between the layers."""
     pieces = [p for p in flat(tree(model)) if type(p.layer) not in (nn.Dropout, nn.Identity)]
     end = _ENDS.get(model.network.loss.name)
     if end is not None:
@@ -162,7 +165,7 @@ def _layers(model: Model) -> tuple[list[Any], list[Any], str]:
     if [type(p.layer) for p in pieces] != chain or not between <= set(_NAMES):
         raise GraphError(
             "scikit-learn's MLPs are dense layers with the same activation between all of them, "
-            f"one of {', '.join(_NAMES.values())}; this network is {model.network.layer!r}."
+            f"one of {', '.join(_NAMES.values())}; this network is {model.network.net!r}."
         )
     state = {name: array.copy() for name, array in host(model).items()}
     weights = [state[joined(p.path, "weight")] for p in dense]
@@ -172,7 +175,7 @@ def _layers(model: Model) -> tuple[list[Any], list[Any], str]:
 
 
 def _set_labels(estimator: Any, classes: Sequence[Any] | None, out: str, columns: int) -> None:
-    """Let a classifier know its labels; several logistic columns are several labels a sample."""
+    """Set a classifier's labels; several logistic columns mean several labels per sample."""
     preprocessing = require("sklearn.preprocessing", "sklearn", "xpnet.exchange.to_sklearn")
     several = out == "logistic" and columns > 1
     number = 2 if out == "logistic" and not several else columns
@@ -183,7 +186,7 @@ def _set_labels(estimator: Any, classes: Sequence[Any] | None, out: str, columns
         )
     if several and classes is not None:
         raise ArgumentError(
-            "the columns of several labels a sample are numbered: leave out classes."
+            "with several labels per sample the columns are numbered. Leave out classes."
         )
     target = np.eye(number, dtype=int) if several else labels
     estimator._label_binarizer = preprocessing.LabelBinarizer().fit(target)
@@ -191,7 +194,7 @@ def _set_labels(estimator: Any, classes: Sequence[Any] | None, out: str, columns
 
 
 def _set_fitted(estimator: Any, weights: list[Any], biases: list[Any], out: str) -> None:
-    """Set what scikit-learn's fit sets, as after no iteration."""
+    """Set the attributes that scikit-learn's fit sets, as after zero iterations."""
     estimator.coefs_, estimator.intercepts_ = weights, biases
     estimator.n_features_in_, estimator.n_outputs_ = weights[0].shape[0], weights[-1].shape[1]
     estimator.n_layers_, estimator.out_activation_ = len(weights) + 1, out

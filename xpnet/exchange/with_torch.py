@@ -1,7 +1,7 @@
-"""Networks to and from PyTorch."""
+"""Convert networks to and from PyTorch."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -10,51 +10,54 @@ from xpnet.exchange.torch_modules import BY_MODULE
 from xpnet.exchange.torch_state import COUNTER, fill, names, on_host, pair_of
 from xpnet.exchange.tree import Branch, Piece, flat, host, joined, tree
 from xpnet.model import Model
+from xpnet.model_settings import ModelSettings
 from xpnet.nn import Sequential
 from xpnet.optional import require
-from xpnet.typing import Shape
+from xpnet.typing import DTypeName, Shape
 
 __all__ = ["from_torch", "to_torch", "to_torch_state_dict"]
 
-# What such a module is given has the features that it names.
+# These modules name the number of input features.
 _FEATURES = {"Linear": "in_features", "BatchNorm1d": "num_features"}
-# Before these the number of features is still the input's.
+# These modules keep the number of features.
 _SHAPED = ("Embedding", "Flatten")
 
 
 def from_torch(
-    source: Any,
+    source: object,
     model: Model | None = None,
     *,
     input_shape: int | Shape | None = None,
-    **settings: Any,
+    **settings: Unpack[ModelSettings],
 ) -> Model:
-    """A model that computes what a torch.nn.Sequential computes, or one filled from a state dict.
+    """Make a model from a torch.nn.Sequential, or fill a model from a state dict.
 
     Parameters
     ----------
     source : torch.nn.Sequential, another module of torch.nn, or mapping of str to tensor or array
-        Sequentials may be nested. Of Linear, Embedding, LayerNorm, BatchNorm1d, Dropout, Flatten,
-        Identity and the activations; see ``docs/exchange.md``.
+        Sequentials may be nested and may hold Linear, Embedding, LayerNorm, BatchNorm1d, Dropout,
+        Flatten, Identity and activations; see ``docs/exchange.md``.
     model : Model, optional
-        For a state dict: a model with the same layers, which is filled and returned. Tensors go
-        to parameters by the names of `to_torch_state_dict`, or else layer by layer in order.
+        For a state dict, a model with the same layers, which is filled and returned. Tensors are
+        matched with parameters by the names of `to_torch_state_dict`, or else layer by layer, in
+        order.
     input_shape : int or tuple of int, optional
-        Shape of one sample; where it is left out it is read off the first Linear layer.
+        Shape of one sample; by default it is read from the first Linear layer.
     **settings
-        Of `Model`: ``loss``, ``optimizer``, ``backend``, ``dtype`` (the module's by default), ...
+        Arguments of `Model`: ``loss``, ``optimizer``, ``backend``, ...; ``dtype`` is by default the
+        module's.
 
     Returns
     -------
     Model
-        A new one for a module, `model` itself for a state dict.
+        A new model for a module; `model` itself for a state dict.
 
     Raises
     ------
     ArgumentError
-        For a module, or a setting of one, that xpnet has no layer for.
+        If xpnet has no layer for a module or one of its settings.
     ShapeError
-        If names or shapes of a state dict do not fit `model`, which is then unchanged.
+        If the names or shapes of a state dict do not fit `model`, which is then unchanged.
     MissingDependencyError
         If a module is given and torch cannot be imported.
 
@@ -69,36 +72,38 @@ def from_torch(
     if isinstance(source, Mapping):
         if model is None or settings or input_shape is not None:
             raise ArgumentError(
-                "a state dict has arrays but no layers: give it the model that it is for and "
-                "nothing else, from_torch(state_dict, model)."
+                "a state dict has arrays but no layers. Pass only the state dict and the model to "
+                "fill: from_torch(state_dict, model)."
             )
         return fill(model, source)
     if model is not None:
-        raise ArgumentError("a module makes a model of its own: leave out `model`.")
+        raise ArgumentError("a module makes a new model. Leave out `model`.")
     layers = _Layers()
     net = layers.made("", source)
     shape = _features(source) if input_shape is None else input_shape
     if shape is None:
         raise ArgumentError(
-            "the shape of one sample cannot be read off the module: give it, such as input_shape=4."
+            "the shape of one sample cannot be read from the module. Pass it, such as "
+            "input_shape=4."
         )
-    made = Model(net, **{"dtype": _dtype(source), **settings}, input_shape=shape).build()
+    given: ModelSettings = {"dtype": _dtype(source), **settings}
+    made = Model(net, **given, input_shape=shape).build()
     made.load_state_dict(layers.state(made))
     return made
 
 
 def to_torch_state_dict(model: Model, *, tensors: bool = True) -> dict[str, Any]:
-    """The parameters under the names of the torch.nn.Sequential with the same layers.
+    """Return the parameters under the names of a torch.nn.Sequential with the same layers.
 
-    Dense weights are transposed to (out, in). A dense layer's own activation counts as the next
-    module. `Sequential` in `Sequential` is torch.nn.Sequential in torch.nn.Sequential.
+    Dense weights are transposed to (out, in). A dense layer's activation counts as the next module.
+    A nested `Sequential` is a nested torch.nn.Sequential.
 
     Parameters
     ----------
     model : Model
-        Its network is a `Sequential` of layers that torch.nn has, and built.
+        A built model whose network is a `Sequential` of layers that torch.nn has.
     tensors : bool, default True
-        Tensors on the CPU; else NumPy arrays, for which torch is not needed.
+        Whether to return tensors on the CPU; otherwise NumPy arrays, which do not need torch.
 
     Raises
     ------
@@ -124,9 +129,9 @@ def to_torch_state_dict(model: Model, *, tensors: bool = True) -> dict[str, Any]
 
 
 def to_torch(model: Model) -> Any:
-    """The torch.nn.Sequential that computes what the model computes, in evaluation mode.
+    """Make a torch.nn.Sequential that computes the same as the model, in evaluation mode.
 
-    Penalties and constraints of layers stay behind: they belong to training.
+    Penalties and constraints of layers are not copied: they belong to training.
 
     Raises
     ------
@@ -149,7 +154,7 @@ def to_torch(model: Model) -> Any:
         if id(item.layer) not in made:
             weight = state.get(joined(item.path, "weight"))
             inputs = 0 if weight is None else weight.shape[0]
-            # A dense layer's call ends behind its activation, of as many units.
+            # A dense layer's call includes its activation, which keeps the number of units.
             made[id(item.layer)] = pair_of(item).to_module(
                 torch.nn, item.layer, inputs, widths.get(item.path, 0)
             )
@@ -164,7 +169,7 @@ def to_torch(model: Model) -> Any:
 
 
 class _Layers:
-    """Makes each module's layer, once: a module that stands at two places shares its parameters."""
+    """Makes each module's layer once: a module that occurs twice shares its parameters."""
 
     def __init__(self) -> None:
         self._nn = require("torch.nn", None, "xpnet.exchange.from_torch of a module")
@@ -172,7 +177,7 @@ class _Layers:
         self._modules: dict[int, Any] = {}  # by the layer that was made for it
 
     def made(self, name: str, module: Any) -> Any:
-        """The layer of the module at this dotted name."""
+        """The layer of the module with this dotted name."""
         if id(module) not in self._made:
             self._made[id(module)] = self._layer(name, module)
         return self._made[id(module)]
@@ -186,10 +191,10 @@ class _Layers:
         if pair is None or type(module) is not getattr(self._nn, pair.module):
             raise ArgumentError(
                 f"from_torch: {f'module {name!r}' if name else 'the module'} is "
-                f"{type(module).__name__}, for which xpnet has no layer. Understood are "
-                f"Sequential, {', '.join(BY_MODULE)}. Where a module of your own wraps a "
-                "Sequential, give that one; for other networks write the model in xpnet and fill "
-                "it by from_torch(module.state_dict(), model)."
+                f"{type(module).__name__}, for which xpnet has no layer. Supported are "
+                f"Sequential, {', '.join(BY_MODULE)}. If your own module wraps a "
+                "Sequential, pass that one. For other networks, write the model in xpnet and fill "
+                "it with from_torch(module.state_dict(), model)."
             )
         layer = pair.to_layer(name, module)
         self._modules[id(layer)] = module
@@ -203,8 +208,8 @@ class _Layers:
             module, pair = self._modules[id(piece.layer)], pair_of(piece)
             if pair.second(module) and len(shapes[piece.path]) != 2:
                 raise ArgumentError(
-                    f"{module!r} would get values of shape {shapes[piece.path]}: torch takes axis "
-                    "1 there, xpnet the last; they agree for (samples, features) alone."
+                    f"{module!r} would get values of shape {shapes[piece.path]}. torch uses axis "
+                    "1, xpnet the last axis; they agree only for (samples, features)."
                 )
             for own, theirs in pair.parameters.items():
                 if (tensor := getattr(module, theirs)) is not None:
@@ -213,7 +218,7 @@ class _Layers:
 
 
 def _features(module: Any) -> int | None:
-    """Features of the input, from the first module that names them; None if none does."""
+    """The number of input features, from the first module that names it; None if none does."""
     for part in module.modules():
         kind = type(part).__name__
         if kind in _SHAPED:
@@ -225,7 +230,7 @@ def _features(module: Any) -> int | None:
     return None
 
 
-def _dtype(module: Any) -> str:
-    """float64 if a parameter is, else float32."""
+def _dtype(module: Any) -> DTypeName:
+    """The dtype: float64 if a parameter has it, else float32."""
     kinds = {str(p.dtype) for p in module.parameters()}
     return "float64" if "torch.float64" in kinds else "float32"

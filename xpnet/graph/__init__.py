@@ -1,13 +1,14 @@
 """Trace a network once into a graph, differentiate it once, plan it once, then only run it."""
 
 from xpnet.graph.autodiff import gradients
+from xpnet.graph.graph import Graph, Node, ParameterSpec, Part, TraceSettings
 from xpnet.graph.interpret import interpret
 from xpnet.graph.parameters import ParameterTable
-from xpnet.graph.plan import Arena, Plan, distinct
+from xpnet.graph.plan import Arena, Plan, distinct, in_turn
 from xpnet.graph.scope import under
 from xpnet.graph.trace import checked, trace
-from xpnet.graph.transform import initialise, value_and_grad
-from xpnet.graph.value import Graph, Node, ParameterSpec, Value
+from xpnet.graph.transform import initialize, value_and_grad
+from xpnet.graph.value import Value
 
 __all__ = [
     "Arena",
@@ -15,12 +16,15 @@ __all__ = [
     "Node",
     "ParameterSpec",
     "ParameterTable",
+    "Part",
     "Plan",
+    "TraceSettings",
     "Value",
     "checked",
     "distinct",
     "gradients",
-    "initialise",
+    "in_turn",
+    "initialize",
     "interpret",
     "trace",
     "under",

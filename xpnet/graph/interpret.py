@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from xpnet.graph.value import Graph, Node, Value
+from xpnet.graph.graph import Graph, Node
+from xpnet.graph.value import Value
+from xpnet.ops.record import Update
 from xpnet.typing import Namespace
 
 __all__ = ["constant", "evaluate", "interpret"]
@@ -19,11 +21,23 @@ def constant(xp: Namespace, value: Value, device: Any = None) -> Any:
 
 def evaluate(xp: Namespace, node: Node, arrays: dict[Value, Any]) -> None:
     """Compute one node from the arrays of its inputs, and add what it gives."""
-    result = node.record.fn(xp, *(arrays[v] for v in node.inputs), **node.static)
-    if node.residual is None:
-        arrays[node.output] = result
+    inputs = [arrays[v] for v in node.inputs]
+    if isinstance(node.record, Update):
+        results = _updated(xp, node, inputs)
     else:
-        arrays[node.output], arrays[node.residual] = result
+        found = node.record.fn(xp, *inputs, **node.static)
+        results = [found] if node.saved is None else [*found]
+    arrays.update(zip(node.outputs, results, strict=True))
+
+
+def _updated(xp: Namespace, node: Node, inputs: list[Any]) -> list[Any]:
+    """The vectors of a rule after it was applied to their part."""
+    part, count = node.part, len(node.outputs)
+    if part is None:
+        return [*node.record.fn(xp, *inputs, **node.static)]
+    pieces = [part.of(xp, vector) for vector in inputs[:count]]
+    new = node.record.fn(xp, *pieces, *inputs[count:], **node.static)
+    return [part.replaced(xp, *both) for both in zip(inputs, new, strict=False)]
 
 
 def interpret(
@@ -38,7 +52,7 @@ def interpret(
     Parameters
     ----------
     graph : Graph
-        Its nodes are computed in order.
+        Its nodes are computed in order, as far as the outputs depend on them.
     xp : namespace
         An Array API namespace.
     feeds : mapping of Value to array
@@ -49,6 +63,6 @@ def interpret(
     arrays = dict(feeds)
     for value in graph.constants:
         arrays[value] = constant(xp, value, device)
-    for node in graph.nodes:
+    for node in graph.needed(outputs):
         evaluate(xp, node, arrays)
     return [arrays[value] for value in outputs]

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from xpnet.graph.value import Node, Value
+from xpnet.graph.graph import Node
+from xpnet.graph.value import Value
 from xpnet.typing import size_of
 
 __all__ = ["Layout", "lay_out"]
@@ -76,7 +77,7 @@ def lay_out(
     held : sequence of Value
         Values that must keep their memory for the whole run: inputs, results.
     elsewhere : set of Value
-        Values that have memory of their own (parameters, gradients, constants).
+        Values that have memory of their own (parameters, gradients, vectors, constants).
     inplace : callable
         Positions of a node's inputs over which its kernel may write its output.
     """
@@ -95,9 +96,10 @@ def lay_out(
                 layout.allocate(node.output)
             else:
                 layout.overwrite(node.output, target)
-        if node.residual is not None and node.residual not in keep:
-            layout.allocate(node.residual)
-        unread = {v for v in (node.output, node.residual) if v is not None} - last.keys() - keep
+        for value in node.outputs[1:]:
+            if value not in keep:
+                layout.allocate(value)
+        unread = {*node.outputs} - last.keys() - keep
         for value in (dying | unread) - {target}:
             layout.release(value)
     return layout

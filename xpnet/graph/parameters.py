@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xpnet.errors import ShapeError
-from xpnet.graph.value import Graph, ParameterSpec
+from xpnet.graph.graph import Graph, ParameterSpec
 from xpnet.typing import Namespace, Shape, size_of
 
 __all__ = ["ParameterTable"]
@@ -60,10 +60,14 @@ class ParameterTable:
         """Each parameter's shape."""
         return {name: spec.shape for name, spec in self.specs.items()}
 
+    def part(self, name: str) -> slice:
+        """Where a parameter stands in the flat vector."""
+        start = self.offsets[name]
+        return slice(start, start + size_of(self.specs[name].shape))
+
     def view(self, xp: Namespace, flat: Any, name: str) -> Any:
         """One parameter's part of a flat vector, in its shape."""
-        start, shape = self.offsets[name], self.specs[name].shape
-        return xp.reshape(flat[start : start + size_of(shape)], shape)
+        return xp.reshape(flat[self.part(name)], self.specs[name].shape)
 
     def views(self, xp: Namespace, flat: Any) -> dict[str, Any]:
         """Every parameter's part of a flat vector, by name."""

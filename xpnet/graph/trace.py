@@ -5,7 +5,8 @@ from typing import Any
 
 from xpnet.backends import is_float
 from xpnet.errors import GraphError
-from xpnet.graph.value import Graph, Value
+from xpnet.graph.graph import Graph, TraceSettings
+from xpnet.graph.value import Value
 from xpnet.typing import Shape
 
 __all__ = ["checked", "trace"]
@@ -23,10 +24,11 @@ def trace(
     inputs : sequence of (name, shape, dtype)
         One symbolic input for each of the function's arguments.
     **settings
-        ``training``, ``seed`` and ``frozen`` of the `Graph`.
+        ``training``, ``seed`` and ``frozen`` of the `TraceSettings`.
     """
     floats = [dtype for _, _, dtype in inputs if is_float(dtype)]
-    graph = Graph(dtype=floats[0] if floats else "float32", **settings)
+    chosen = TraceSettings(dtype=floats[0] if floats else "float32", **settings)
+    graph = Graph(settings=chosen)
     values = [graph.input(*declared) for declared in inputs]
     return graph, checked(function, graph.scope.call(function, *values, name=""))
 

@@ -1,23 +1,27 @@
 """`value_and_grad`: the general algorithm for any function of ops and layers."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from xpnet import random
-from xpnet.backends import Backend, dtype_name, get, is_float, resolve
+from xpnet.backends import Backend, BackendLike, dtype_name, get, is_float, resolve
 from xpnet.errors import ArgumentError, DTypeError, GraphError
 from xpnet.graph.autodiff import gradients
+from xpnet.graph.graph import Graph
 from xpnet.graph.interpret import interpret
 from xpnet.graph.parameters import ParameterTable
 from xpnet.graph.trace import trace
-from xpnet.graph.value import Graph, Value
+from xpnet.graph.value import Value
+from xpnet.typing import Array, ArrayLike
 
-__all__ = ["ValueAndGrad", "initialise", "value_and_grad"]
+__all__ = ["ValueAndGrad", "initialize", "value_and_grad"]
+
+WithRespectTo: TypeAlias = int | tuple[int, ...] | Literal["parameters"]
 
 _WEIGHTS = 1  # the stream of random numbers from which initial weights are drawn
 
 
-def initialise(graph: Graph, backend: Backend, dtype: str, seed: int) -> dict[str, Any]:
+def initialize(graph: Graph, backend: Backend, dtype: str, seed: int) -> dict[str, Array]:
     """Starting values of a graph's parameters, in the order of their declaration."""
     host = get("numpy")
     arrays = {}
@@ -37,9 +41,14 @@ class ValueAndGrad:
     """What `value_and_grad` returns: call it like the function itself."""
 
     def __init__(
-        self, function: Callable[..., Any], wrt: Any, backend: Any, training: bool, seed: int
+        self,
+        function: Callable[..., Any],
+        wrt: WithRespectTo,
+        backend: BackendLike | None,
+        training: bool,
+        seed: int,
     ) -> None:
-        positions = (wrt,) if isinstance(wrt, int) and not isinstance(wrt, bool) else wrt
+        positions: Any = (wrt,) if isinstance(wrt, int) and not isinstance(wrt, bool) else wrt
         if wrt != "parameters" and (
             not isinstance(positions, Sequence)
             or isinstance(positions, str)
@@ -51,7 +60,7 @@ class ValueAndGrad:
         self._function, self._wrt, self._positions = function, wrt, positions
         self._backend, self._training, self._seed = backend, training, seed
 
-    def _trace(self, backend: Backend, args: Sequence[Any]) -> tuple[Graph, list[Any], Value]:
+    def _trace(self, backend: Backend, args: Sequence[ArrayLike]) -> tuple[Graph, list[Any], Value]:
         arrays = [backend.asarray(a) for a in args]
         floats = [dtype_name(a.dtype) for a in arrays if getattr(a, "ndim", 0)]
         dtype = next(filter(is_float, floats), "float64")
@@ -63,7 +72,7 @@ class ValueAndGrad:
         graph, result = trace(self._function, declared, training=self._training, seed=self._seed)
         return graph, arrays, result
 
-    def init(self, *args: Any, seed: int = 0) -> dict[str, Any]:
+    def init(self, *args: ArrayLike, seed: int = 0) -> dict[str, Array]:
         """Initial parameters of the layers inside the function, by dotted name.
 
         Parameters
@@ -76,11 +85,11 @@ class ValueAndGrad:
         backend = resolve(self._backend, *args)
         with backend.work():
             graph, _, value = self._trace(backend, args)
-            return initialise(graph, backend, value.dtype, seed)
+            return initialize(graph, backend, value.dtype, seed)
 
     def __call__(
-        self, *args: Any, parameters: Mapping[str, Any] | None = None, step: int = 0
-    ) -> Any:
+        self, *args: ArrayLike, parameters: Mapping[str, Array] | None = None, step: int = 0
+    ) -> tuple[Array, Any]:
         """Compute the function's value and its gradient.
 
         Parameters
@@ -104,8 +113,12 @@ class ValueAndGrad:
             return self._compute(backend, args, parameters, step)
 
     def _compute(
-        self, backend: Backend, args: Sequence[Any], parameters: Mapping[str, Any], step: int
-    ) -> Any:
+        self,
+        backend: Backend,
+        args: Sequence[ArrayLike],
+        parameters: Mapping[str, Array],
+        step: int,
+    ) -> tuple[Array, Any]:
         graph, arrays, value = self._trace(backend, args)
         feeds = dict(zip(graph.inputs, arrays, strict=True))
         if set(graph.parameters) != set(parameters):
@@ -150,8 +163,8 @@ class ValueAndGrad:
 
 def value_and_grad(
     function: Callable[..., Any],
-    wrt: int | tuple[int, ...] | str = 0,
-    backend: Any = None,
+    wrt: WithRespectTo = 0,
+    backend: BackendLike | None = None,
     *,
     training: bool = True,
     seed: int = 0,

@@ -84,7 +84,7 @@ def _spent(record: Record, results: list[Term]) -> list[Given]:
 def _split(record: Record, arrays: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """A kernel's arrays: those to write and those to read, which in an update are the same."""
     if isinstance(record, Update):
-        return arrays[: 2 + len(record.slots)], arrays
+        return arrays[: len(record.vectors)], arrays
     count = 1 + (isinstance(record, Op) and record.residual)
     return arrays[:count], arrays[count:]
 

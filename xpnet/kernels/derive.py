@@ -77,7 +77,7 @@ def emit_in_blocks(
     k: Recorder, results: Sequence[Term], places: Sequence[Any], spent: Sequence[Given] = ()
 ) -> None:
     """The same for vectors, in pieces that stay in cache where the steps allow it."""
-    (length,), size = places[0].shape, k.backend.block
+    length, size = places[0].size, k.backend.block
     if size is None or length <= size or not can_be_cut(results[0].xp.steps, length):
         emit(k, results, places, spent)
         return

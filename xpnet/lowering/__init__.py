@@ -8,7 +8,7 @@ What cannot be read stays the call that it is, so nothing depends on being read.
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache, partial
+from functools import cache
 from logging import getLogger
 from typing import Any
 
@@ -20,7 +20,7 @@ from xpnet.lowering.loop import Loop
 from xpnet.lowering.memory import EVERYTHING, Intervals
 from xpnet.lowering.reading import Reader
 
-__all__ = ["Loop", "Reader", "fuse", "largest_product", "limited", "limiter", "lower"]
+__all__ = ["Loop", "Reader", "fuse", "largest_product", "limited", "lower", "turn"]
 
 
 def lower(
@@ -72,7 +72,9 @@ def largest_product(backend: PlannedBackend, calls: Iterable[Call]) -> int:
 
 
 def limited(backend: Backend, operations: int) -> AbstractContextManager[None]:
-    """Compute what follows with no more threads than its largest product is worth.
+    """Keep the threads that a program's turns need from one to the next.
+
+    Where many follow each other it is quicker than to change the number in each.
 
     Parameters
     ----------
@@ -81,13 +83,26 @@ def limited(backend: Backend, operations: int) -> AbstractContextManager[None]:
     operations : int
         From `largest_product`.
     """
-    return limiter(backend, operations)()
-
-
-def limiter(backend: Backend, operations: int) -> Callable[[], AbstractContextManager[None]]:
-    """What makes `limited` for one number of operations, as often as it is needed."""
     if backend.name != "numpy":
-        return nullcontext
+        return nullcontext()
     from xpnet.lowering.cpu import threads
 
-    return partial(threads.limited, threads.advice(operations))
+    return threads.limited(threads.advice(operations))
+
+
+def turn(backend: Backend, operations: int) -> AbstractContextManager[None]:
+    """Run programs with as many threads as their largest product is worth.
+
+    It may be entered again and again. Programs that need another number wait meanwhile, so enter
+    it for one run at a time, after `Network.lock`.
+
+    Parameters
+    ----------
+    backend, operations
+        As for `limited`.
+    """
+    if backend.name != "numpy":
+        return nullcontext()
+    from xpnet.lowering.cpu import threads
+
+    return threads.turn(operations)

@@ -25,14 +25,15 @@ from xpnet.nn.activations import (
     activation,
 )
 from xpnet.nn.combinators import Add, Concat, Multiply, Residual, Sequential
-from xpnet.nn.constraints import MaxNorm, UnitNorm
+from xpnet.nn.constraints import Constraint, MaxNorm, UnitNorm
 from xpnet.nn.dense import Dense, Maxout
 from xpnet.nn.dropout import Dropout, GaussianNoise
 from xpnet.nn.embedding import Embedding
-from xpnet.nn.layer import Layer, LayerLike, call
-from xpnet.nn.losses import Loss
+from xpnet.nn.init.initializer import InitLike
+from xpnet.nn.layer import Layer, LayerLike, Penalty, call
+from xpnet.nn.losses import Loss, LossLike
 from xpnet.nn.losses import get as get_loss
-from xpnet.nn.metrics import Metric, get_metrics, loss_metric, mean_over_samples
+from xpnet.nn.metrics import Metric, MetricLike, get_metrics, loss_metric, mean_over_samples
 from xpnet.nn.normalisation import BatchNorm, LayerNorm
 from xpnet.nn.penalties import L1, L2
 from xpnet.nn.shaping import Flatten
@@ -46,6 +47,7 @@ __all__ = [
     "Add",
     "BatchNorm",
     "Concat",
+    "Constraint",
     "Dense",
     "Dropout",
     "Embedding",
@@ -54,6 +56,7 @@ __all__ = [
     "HardSigmoid",
     "HardTanh",
     "Identity",
+    "InitLike",
     "Layer",
     "LayerLike",
     "LayerNorm",
@@ -62,12 +65,15 @@ __all__ = [
     "LogSigmoid",
     "LogSoftmax",
     "Loss",
+    "LossLike",
     "MaxNorm",
     "Maxout",
     "Metric",
+    "MetricLike",
     "Mish",
     "Multiply",
     "PReLU",
+    "Penalty",
     "ReLU",
     "Residual",
     "Sequential",

@@ -1,13 +1,13 @@
 """Constraints on weights: applied after every update."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from xpnet import ops
 from xpnet.arguments import positive
 from xpnet.errors import ArgumentError
 
-__all__ = ["MaxNorm", "UnitNorm"]
+__all__ = ["Constraint", "MaxNorm", "UnitNorm"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,10 @@ class UnitNorm:
         return {"axis": self.axis}
 
 
-def _check_axis(constraint: MaxNorm | UnitNorm) -> None:
+Constraint: TypeAlias = MaxNorm | UnitNorm
+
+
+def _check_axis(constraint: Constraint) -> None:
     axis = constraint.axis
     if not isinstance(axis, int) or isinstance(axis, bool):
         raise ArgumentError(f"{type(constraint).__name__}: axis must be an integer, got {axis!r}.")

@@ -1,6 +1,6 @@
 """The layers that an MLP is made of."""
 
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from xpnet import ops
 from xpnet.arguments import count
@@ -8,9 +8,12 @@ from xpnet.errors import ArgumentError, ShapeError
 from xpnet.graph import Value
 from xpnet.nn import init
 from xpnet.nn.activations import activation as activation_layer
+from xpnet.nn.constraints import Constraint
+from xpnet.nn.init.initializer import InitLike
 from xpnet.nn.layer import (
     Layer,
     LayerLike,
+    Penalty,
     batch_shape,
     call,
     check_constraint,
@@ -18,6 +21,18 @@ from xpnet.nn.layer import (
 )
 
 __all__ = ["Dense", "Maxout"]
+
+
+class DenseSettings(TypedDict, total=False):
+    """What `Dense` takes besides the number of its outputs; `Dense` says what each does."""
+
+    activation: str | LayerLike | None
+    bias: bool
+    kernel_init: InitLike
+    bias_init: InitLike
+    kernel_penalty: Penalty | None
+    bias_penalty: Penalty | None
+    kernel_constraint: Constraint | None
 
 
 class Dense(Layer):
@@ -52,11 +67,11 @@ class Dense(Layer):
         activation: str | LayerLike | None = None,
         *,
         bias: bool = True,
-        kernel_init: Any = "glorot_uniform",
-        bias_init: Any = "zeros",
-        kernel_penalty: Any = None,
-        bias_penalty: Any = None,
-        kernel_constraint: Any = None,
+        kernel_init: InitLike = "glorot_uniform",
+        bias_init: InitLike = "zeros",
+        kernel_penalty: Penalty | None = None,
+        bias_penalty: Penalty | None = None,
+        kernel_constraint: Constraint | None = None,
     ) -> None:
         self.units, self.bias = count("Dense: units", units), bool(bias)
         if isinstance(activation, int):
@@ -122,7 +137,7 @@ class Maxout(Layer):
     Source: Goodfellow, Warde-Farley, Mirza, Courville and Bengio, "Maxout networks", ICML 2013.
     """
 
-    def __init__(self, units: int, pieces: int = 2, **dense: Any) -> None:
+    def __init__(self, units: int, pieces: int = 2, **dense: Unpack[DenseSettings]) -> None:
         self.units, self.pieces = count("Maxout: units", units), count("Maxout: pieces", pieces)
         self.maps = Dense(self.units * self.pieces, **dense)
 

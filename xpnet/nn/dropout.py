@@ -37,7 +37,7 @@ class Dropout(Layer):
 
     def forward(self, x: Value) -> Any:
         """Drop, if this is training."""
-        if not x.graph.training or not self.rate:
+        if not x.graph.settings.training or not self.rate:
             return x
         step, stream = x.graph.noise()
         return ops.dropout(x, step, rate=self.rate, **stream)
@@ -67,7 +67,7 @@ class GaussianNoise(Layer):
 
     def forward(self, x: Value) -> Any:
         """Add noise, if this is training."""
-        if not x.graph.training or not self.std:
+        if not x.graph.settings.training or not self.std:
             return x
         step, stream = x.graph.noise()
         return ops.gaussian_noise(x, step, std=self.std, **stream)

@@ -8,7 +8,9 @@ from xpnet.backends import is_float
 from xpnet.errors import ArgumentError
 from xpnet.graph import Value
 from xpnet.nn import init
-from xpnet.nn.layer import Layer, check_constraint, check_penalty
+from xpnet.nn.constraints import Constraint
+from xpnet.nn.init.initializer import InitLike
+from xpnet.nn.layer import Layer, Penalty, check_constraint, check_penalty
 
 __all__ = ["Embedding"]
 
@@ -47,9 +49,9 @@ class Embedding(Layer):
         size: int,
         units: int,
         *,
-        table_init: Any = None,
-        penalty: Any = None,
-        constraint: Any = None,
+        table_init: InitLike | None = None,
+        penalty: Penalty | None = None,
+        constraint: Constraint | None = None,
     ) -> None:
         self.size, self.units = count("Embedding: size", size), count("Embedding: units", units)
         self.table_init = init.normal(1.0) if table_init is None else init.get(table_init)
@@ -63,7 +65,6 @@ class Embedding(Layer):
                 f"float32 tells only {2**24:,} whole numbers apart, this Embedding has "
                 f"{self.size:,} rows: make the model with dtype='float64'."
             )
-        x.graph.ids.append((x, self.size))
         table = self.parameter(
             x,
             "weight",

@@ -1,17 +1,27 @@
 """What a layer is: it declares parameters and calls ops; it never touches an array."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from xpnet.arguments import count
 from xpnet.errors import ArgumentError, GraphError
-from xpnet.graph import ParameterSpec, Value
-from xpnet.nn.constraints import MaxNorm, UnitNorm
+from xpnet.graph import Graph, ParameterSpec, Value
+from xpnet.nn.constraints import Constraint
 from xpnet.nn.init import get as get_init
+from xpnet.nn.init.initializer import InitLike
 
-__all__ = ["Layer", "LayerLike", "batch_shape", "call", "check_constraint", "check_penalty"]
+__all__ = [
+    "Layer",
+    "LayerLike",
+    "Penalty",
+    "batch_shape",
+    "call",
+    "check_constraint",
+    "check_penalty",
+]
 
-LayerLike = Callable[..., Any]
+LayerLike: TypeAlias = Callable[..., Any]
+Penalty: TypeAlias = Callable[[Value], Value]
 
 
 def call(layer: LayerLike, *xs: Any, name: str | None = None) -> Any:
@@ -33,7 +43,7 @@ def call(layer: LayerLike, *xs: Any, name: str | None = None) -> Any:
     return xs[0].graph.scope.call(layer, *xs, name=name)
 
 
-def check_penalty(what: str, penalty: Any) -> Any:
+def check_penalty(what: str, penalty: Penalty | None) -> Penalty | None:
     """The penalty, if it is a function of a parameter, or None."""
     if penalty is not None and (isinstance(penalty, type) or not callable(penalty)):
         raise ArgumentError(
@@ -42,9 +52,9 @@ def check_penalty(what: str, penalty: Any) -> Any:
     return penalty
 
 
-def check_constraint(what: str, constraint: Any) -> Any:
+def check_constraint(what: str, constraint: Constraint | None) -> Constraint | None:
     """The constraint, if it is one that is known, or None."""
-    if constraint is not None and not isinstance(constraint, MaxNorm | UnitNorm):
+    if constraint is not None and not isinstance(constraint, Constraint):
         raise ArgumentError(
             f"{what} must be xpnet.MaxNorm(...) or xpnet.UnitNorm(), got {constraint!r}."
         )
@@ -70,7 +80,7 @@ class Layer:
     ...         return x * self.parameter(x, "scale", x.shape[1:], xn.init.ones())
     """
 
-    def __call__(self, *xs: Any) -> Any:
+    def __call__(self, *xs: Value) -> Any:
         if not xs:
             raise GraphError(f"{type(self).__name__} was called without an input.")
         return call(self, *xs)
@@ -84,12 +94,12 @@ class Layer:
         like: Value,
         name: str,
         shape: tuple[int, ...],
-        init: Any,
+        init: InitLike,
         decay: bool = True,
         *,
         trainable: bool = True,
-        penalty: Any = None,
-        constraint: Any = None,
+        penalty: Penalty | None = None,
+        constraint: Constraint | None = None,
     ) -> Value:
         """Declare a parameter, in the type of the value `like`.
 
@@ -120,9 +130,10 @@ class Layer:
                 "does not have."
             )
         spec = ParameterSpec(lengths, get_init(init), decay, trainable, penalty, constraint)
-        return like.graph.parameter(name, spec, like.dtype)
+        value: Value = like.graph.parameter(name, spec, like.dtype)
+        return value
 
-    def state(self, like: Value, name: str, shape: tuple[int, ...], init: Any) -> Value:
+    def state(self, like: Value, name: str, shape: tuple[int, ...], init: InitLike) -> Value:
         """Declare numbers that the network keeps but does not train, such as a running mean.
 
         They are saved and restored with the parameters, and changed by `assign` alone.
@@ -135,7 +146,8 @@ class Layer:
 
     def training(self, x: Value) -> bool:
         """Whether this is a training step and the layer is not frozen."""
-        return x.graph.training and not x.graph.is_frozen(x.graph.scope.path())
+        graph: Graph = x.graph
+        return graph.settings.training and not graph.is_frozen(graph.scope.path())
 
     def __repr__(self) -> str:
         shown = {k: v for k, v in vars(self).items() if not k.startswith("_")}

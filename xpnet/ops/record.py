@@ -15,13 +15,13 @@ Everything is read off the functions themselves:
 `PASS` stands for the vjp that hands ``gy`` on unchanged.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from xpnet.errors import GraphError
 from xpnet.ops.signature import Signature
-from xpnet.typing import Shape
+from xpnet.typing import Array, Namespace, Shape, TypedArray
 
 __all__ = ["PASS", "Op", "Update", "Vjp"]
 
@@ -45,7 +45,7 @@ class Vjp:
     static: tuple[str, ...]
 
 
-def _pass_on(xp: Any, gy: Any) -> Any:
+def _pass_on(xp: Namespace, gy: Array) -> Array:
     return gy
 
 
@@ -143,20 +143,20 @@ class Op:
         vjp: Vjp | None = self.vjps[0 if self.variadic else index]
         return vjp
 
-    def output_shape(self, shapes: Sequence[Shape], static: dict[str, Any]) -> Shape:
+    def output_shape(self, shapes: Sequence[Shape], static: Mapping[str, object]) -> Shape:
         """Shape of the output; raises `ShapeError` for inputs that do not fit."""
         if self.infer is not None:
             shape: Shape = self.infer(shapes, **static)
             return shape
         return self.shapes.output_shape(shapes)
 
-    def output_dtype(self, dtypes: Sequence[str], static: dict[str, Any]) -> str:
+    def output_dtype(self, dtypes: Sequence[str], static: Mapping[str, object]) -> str:
         """Type of the output: that of the first input, or the setting `dtype` of an op with one."""
         if "dtype" not in self.static:
             return dtypes[0]
         return str({**(self.fn.__kwdefaults__ or {}), **static}["dtype"])
 
-    def __call__(self, *args: Any, **static: Any) -> Any:
+    def __call__(self, *args: TypedArray | float, **static: object) -> Array:
         """Apply the op to symbolic values (appends a node) or to arrays (computes)."""
         for arg in args:
             graph = getattr(arg, "graph", None)
@@ -183,7 +183,8 @@ class Update:
 
     ``fn(xp, p, g, *slots, *coefficients, **static)`` returns the new ``(p, g, *slots)``.
     Coefficients are 0-d arrays, computed on the host for each step; slots are vectors as long
-    as the parameters that start as zeros. After a rule that is ``last``, nobody reads the
+    as the parameters that start as zeros. A rule that is not an optimizer's changes the vectors
+    that `changes` names, in place of p and g. After a rule that is `last`, nobody reads the
     gradient: its kernel may write over it.
     """
 
@@ -191,4 +192,10 @@ class Update:
     fn: Function
     slots: tuple[str, ...] = ()
     coefficients: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ("params", "gradient")
     last: bool = False
+
+    @property
+    def vectors(self) -> tuple[str, ...]:
+        """Names of the vectors that are changed."""
+        return self.changes + self.slots

@@ -17,7 +17,7 @@ from xpnet.optim.schedules import (
     Warmup,
     schedule,
 )
-from xpnet.optim.select import get_optimizer
+from xpnet.optim.select import OptimizerLike, get_optimizer
 from xpnet.optim.sgd import SGD, Lion
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "Nadam",
     "OneCycle",
     "Optimizer",
+    "OptimizerLike",
     "PolynomialDecay",
     "RAdam",
     "RMSprop",

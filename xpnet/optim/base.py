@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from inspect import signature
-from typing import Any, TypedDict
+from typing import Any, ClassVar, TypedDict
 
 from xpnet.arguments import number, positive, refuse_unknown
 from xpnet.errors import ArgumentError
@@ -66,6 +66,11 @@ class Optimizer:
         d in [0, 1). Keeps a running average of the parameters, a = d a + (1 - d) p after each
         step, which is read as a / (1 - d**t).
 
+    Attributes
+    ----------
+    whole_batch : bool
+        Whether it needs all samples at once, as L-BFGS does.
+
     Raises
     ------
     ArgumentError
@@ -78,6 +83,8 @@ class Optimizer:
     stochastic approximation by averaging", 1992, with exponential weights.
     """
 
+    whole_batch: ClassVar[bool] = False
+
     def __init__(
         self,
         learning_rate: float | Schedule,
@@ -87,7 +94,7 @@ class Optimizer:
         clip_norm: float | None = None,
         clip_global_norm: float | None = None,
         average_decay: float | None = None,
-        **unknown: Any,
+        **unknown: object,
     ) -> None:
         if unknown:
             refuse_unknown(type(self).__name__, unknown, _settings(type(self)))
@@ -119,7 +126,7 @@ class Optimizer:
         """Whether the learning rate is to be asked for in every step, not once an epoch."""
         return bool(getattr(self._schedule, "varies", False))
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         """Settings are bound into the update; only the learning rate can be changed."""
         if name in vars(self) and name != "_schedule":
             raise ArgumentError(

@@ -1,5 +1,7 @@
 """L-BFGS: steps from the curvature that the last gradients show, on all samples at once."""
 
+from typing import ClassVar
+
 from xpnet.arguments import count, number, positive
 from xpnet.optim.base import Link, Optimizer
 
@@ -48,6 +50,8 @@ class LBFGS(Optimizer):
     Dropout and noise are drawn once for a ``fit``, since the loss must not change between two
     evaluations.
     """
+
+    whole_batch: ClassVar[bool] = True
 
     def __init__(
         self,

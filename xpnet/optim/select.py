@@ -1,6 +1,7 @@
 """Optimisers by name."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from xpnet.errors import ArgumentError, UnknownNameError
 from xpnet.optim.adam import Adam, AdamW, Nadam, RAdam
@@ -9,7 +10,10 @@ from xpnet.optim.base import Optimizer
 from xpnet.optim.lbfgs import LBFGS
 from xpnet.optim.sgd import SGD, Lion
 
-__all__ = ["get_optimizer"]
+__all__ = ["OptimizerLike", "get_optimizer"]
+
+OptimizerLike: TypeAlias = str | Optimizer
+"""An optimiser, or the name of one."""
 
 _BY_NAME: dict[str, Callable[..., Optimizer]] = {
     kind.__name__.lower(): kind
@@ -17,7 +21,7 @@ _BY_NAME: dict[str, Callable[..., Optimizer]] = {
 }
 
 
-def get_optimizer(spec: str | Optimizer, learning_rate: float | None = None) -> Optimizer:
+def get_optimizer(spec: OptimizerLike, learning_rate: float | None = None) -> Optimizer:
     """The optimiser of this name, or `spec` itself if it is one already."""
     if isinstance(spec, Optimizer):
         return spec

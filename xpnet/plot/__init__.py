@@ -1,8 +1,8 @@
-"""Pictures of data, training and networks, drawn by matplotlib (``pip install 'xpnet[plot]'``).
+"""Pictures of data, training and networks, drawn with matplotlib (``pip install 'xpnet[plot]'``).
 
-A function with one panel draws into the Axes `ax`, or into a new Figure, and returns the Axes;
-one with several panels does so with `figure`. Nothing goes through pyplot, so nothing needs a
-display and nothing is left behind: ``xn.plot.history(h).savefig("curves.png")``, or
+A function with one panel draws into the Axes `ax`, or into a new Figure, and returns the Axes. A
+function with several panels takes and returns a Figure, `figure`. No function uses pyplot, so none
+needs a display or leaves figures open: ``xn.plot.history(h).savefig("curves.png")``, or
 ``xn.plot.graph(model).figure.savefig("graph.svg")``.
 """
 

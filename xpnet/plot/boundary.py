@@ -1,10 +1,10 @@
-"""Where a classifier of two features decides for which class."""
+"""The regions in which a classifier of two features chooses each class."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from xpnet.model import Model
 from xpnet.optional import require
 from xpnet.plot.canvas import axes, color, numbers, on_host
 from xpnet.plot.labels import class_names, positions, vector
+from xpnet.typing import Array, ArrayLike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,17 +28,26 @@ _PALE = 0.3  # opacity of the regions
 
 @dataclass(frozen=True)
 class _Decision:
-    """What a classifier says: each sample's class, with its scores if known; or one number."""
+    """A classifier's output: each sample's class, with its scores if known; or one number."""
 
     classes: Any = None
     scores: Any = None
     probability: Any = None
 
 
+class _Predicts(Protocol):
+    """A model of xpnet, or any other that has such a method."""
+
+    def predict(self, X: Any, /) -> Array: ...
+
+
+_Classifier: TypeAlias = _Predicts | Callable[[Array], Array]
+
+
 def decision_boundary(
-    model: Any,
-    X: Any,
-    y: Any,
+    model: _Classifier,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
     resolution: int = 200,
     labels: Sequence[Any] | None = None,
@@ -46,25 +56,26 @@ def decision_boundary(
 ) -> Axes:
     """Draw the regions of a classifier of two features, and samples on top.
 
-    Scores of several classes give one region for the highest of each. A single number a sample is
-    the probability of class 1: its levels are filled, and a line shows where it is 1/2.
+    With scores for several classes, a class's region is where its score is the highest. A single
+    number per sample is the probability of class 1: its levels are filled, and a line shows where
+    it is 1/2.
 
     Parameters
     ----------
     model : Model or callable
         A callable takes samples (m, 2) and returns class labels (m,), scores (m, k), or
-        probabilities (m, 1). An object with a method ``predict`` is asked through it.
+        probabilities (m, 1). If an object has a method ``predict``, that method is called.
     X : array of shape (n, 2)
-        Samples; the regions are computed in their library and type.
+        Samples; the regions are computed with their array library and dtype.
     y : array of shape (n,)
         Their classes.
     resolution : int, default 200
         Points of the grid along each feature, at least 2.
     labels : sequence, optional
-        The classes' names in order; whole numbers in `y` are their positions.
+        Names of the classes, in order; integers in `y` are positions in this list.
     logits : bool, optional
         Whether a single number is a logit, which the sigmoid turns into a probability. By default
-        as the loss of a `Model` says, and False for others.
+        the loss of a `Model` decides; for other objects it is False.
     ax : Axes, optional
         Where to draw.
 
@@ -75,7 +86,8 @@ def decision_boundary(
     Raises
     ------
     ShapeError
-        If `X` has not two features, `y` another length, or the model returns another shape.
+        If `X` does not have two features, `y` has another length, or the model's output has a
+        wrong shape.
     DataError
         If there are no samples, or a class has no name.
     ArgumentError
@@ -84,7 +96,7 @@ def decision_boundary(
     points, truth = numbers("X", X), vector("y", y)
     if points.ndim != 2 or points.shape[1] != 2:
         raise ShapeError(
-            f"X must have two features, shape (n, 2), got {points.shape}: choose two columns, or "
+            f"X must have two features, shape (n, 2), got {points.shape}. Choose two columns, or "
             "project the data first."
         )
     if len(points) != len(truth):
@@ -109,7 +121,7 @@ def decision_boundary(
 
 
 def _window(points: Any) -> tuple[Any, Any]:
-    """Lower left and upper right corner of the picture."""
+    """The lower left and upper right corners of the picture."""
     low, high = points.min(axis=0), points.max(axis=0)
     room = np.where(high > low, _MARGIN * (high - low), 1.0)
     return low - room, high + room
@@ -147,7 +159,7 @@ def _decide(output: Any, rows: int, logits: bool) -> _Decision:
     found = on_host(output)
     if found.ndim not in (1, 2) or len(found) != rows:
         raise ShapeError(
-            f"of {rows} samples the model must return {rows} labels, or a row of scores for each; "
+            f"for {rows} samples the model must return {rows} labels, or a row of scores for each; "
             f"it returned shape {found.shape}."
         )
     if found.ndim == 1 and found.dtype.kind != "f":
@@ -159,11 +171,13 @@ def _decide(output: Any, rows: int, logits: bool) -> _Decision:
 
 
 def _classes(truth: Any, found: _Decision, labels: Sequence[Any] | None) -> tuple[Any, Any, Any]:
-    """Names of all classes, and where those of the samples and of the grid stand among them."""
+    """Names of all classes, and the positions of the samples' and the grid's classes in them."""
     if found.classes is None:
         names = class_names(labels, truth) if labels or truth.dtype.kind in "US" else [0, 1]
         if len(names) != 2:
-            raise DataError(f"one number a sample tells two classes apart, got {len(names)}.")
+            raise DataError(
+                f"one number per sample separates two classes, got {len(names)} classes."
+            )
         return names, positions("y", truth, names, bool(labels)), None
     same_kind = (truth.dtype.kind in "US") == (found.classes.dtype.kind in "US")
     names = class_names(labels, truth, *([found.classes] if same_kind else []))
@@ -174,7 +188,7 @@ def _classes(truth: Any, found: _Decision, labels: Sequence[Any] | None) -> tupl
 
 def _fill_regions(ax: Axes, lines: Sequence[Any], regions: Any, classes: int) -> None:
     colors = require("matplotlib.colors", "plot", "xpnet.plot")
-    half = [(line[1] - line[0]) / 2 for line in lines]  # a cell is centred on its point
+    half = [(line[1] - line[0]) / 2 for line in lines]  # a cell is centered on its point
     ends = [end for line, h in zip(lines, half, strict=True) for end in (line[0] - h, line[-1] + h)]
     ax.imshow(
         regions,

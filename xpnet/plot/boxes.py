@@ -1,4 +1,4 @@
-"""What a computational graph's boxes say."""
+"""The text in the boxes of a computational graph."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from xpnet.typing import Shape
 __all__ = ["Box", "boxes"]
 
 _TIMES = " \N{MULTIPLICATION SIGN} "
-_LONG = 24  # letters of a setting that is still shown
+_LONG = 24  # longest setting that is shown, in characters
 
 
 @dataclass(eq=False)
 class Box:
-    """A title, smaller lines below it, and the boxes that it reads, in order.
+    """A title, smaller lines below it, and the boxes that this box reads, in order.
 
     Attributes
     ----------
     kind : {"input", "parameter", "constant", "op", "gradient"}
     result : bool
-        Whether nothing in the graph reads it.
+        Whether this is a result: nothing in the graph reads it.
     """
 
     kind: str
@@ -34,23 +34,23 @@ class Box:
 
 
 def boxes(graph: Graph, *, ops: bool, backward: bool, rows: int | None = None) -> list[Box]:
-    """The boxes of a graph in an order in which they can be computed.
+    """The boxes of a graph, in an order in which they can be computed.
 
     Parameters
     ----------
     ops : bool
-        Whether parameters and constants are boxes of their own, and not lines in those that read
-        them.
+        Whether parameters and constants have their own boxes; otherwise they are lines in the
+        boxes that read them.
     backward : bool
-        Whether what back-propagation appended is there too.
+        Whether to include the nodes that back-propagation appended.
     rows : int, optional
-        A batch size to be shown as n.
+        A batch size that is shown as n.
     """
     made: list[Box] = []
-    place: dict[Value, int] = {}
+    index_of: dict[Value, int] = {}
 
     def add(box: Box, *values: Value | None) -> None:
-        place.update({value: len(made) for value in values if value is not None})
+        index_of.update({value: len(made) for value in values if value is not None})
         made.append(box)
 
     for value in graph.inputs:
@@ -63,33 +63,33 @@ def boxes(graph: Graph, *, ops: bool, backward: bool, rows: int | None = None) -
             break
         box = Box(kind, node.record.name, _settings(node))
         for value in node.inputs:
-            if value not in place and ops:
+            if value not in index_of and ops:
                 add(_source(value), value)
-            if value in place:
-                box.sources.append(place[value])
-                made[place[value]].result = False
+            if value in index_of:
+                box.sources.append(index_of[value])
+                made[index_of[value]].result = False
         if not ops:
-            box.lines += _inside([v for v in node.inputs if v not in place])
+            box.lines += _inside([v for v in node.inputs if v not in index_of])
         box.lines += [f"→ {size}" for size in _sizes(node.output.shape, rows)]
-        add(box, node.output, node.residual)
+        add(box, *node.outputs)
     return made
 
 
 def _sizes(shape: Shape, rows: int | None = None) -> list[str]:
-    """A shape as a line; a single number has none."""
+    """A shape as a line of text; a single number has no line."""
     lengths = ["n" if i == 0 and n == rows else str(n) for i, n in enumerate(shape)]
     return [_TIMES.join(lengths)] if lengths else []
 
 
 def _settings(node: Node) -> list[str]:
     if isinstance(node.record, Vjp):
-        return []  # they are those of the op that it belongs to
+        return []  # the op that the node belongs to shows them
     shown = (f"{name} = {value}" for name, value in node.static.items())
     return [line for line in shown if len(line) <= _LONG]
 
 
 def _number(data: Any) -> str:
-    """A constant's number; an array has a name instead."""
+    """The number of a constant; an array is called "constant"."""
     return "constant" if getattr(data, "shape", ()) else f"{float(data):g}"
 
 
@@ -99,7 +99,7 @@ def _source(value: Value) -> Box:
 
 
 def _inside(values: list[Value]) -> list[str]:
-    """The parameters and constants of a box as its lines: the layer, then each with its shape."""
+    """The lines for parameters and constants in a box: the layer, then each with its shape."""
     lines = []
     named = [v for v in values if v.kind == "parameter"]
     layers = list(dict.fromkeys(v.name.rpartition(".")[0] for v in named))

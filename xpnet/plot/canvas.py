@@ -1,4 +1,4 @@
-"""What all pictures share: a place to draw, colours, and arrays of any library as NumPy's."""
+"""What all pictures share: figures and axes, colors, and conversion of arrays to NumPy."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["COLORS", "axes", "color", "inches", "new_figure", "numbers", "on_host"]
 
 COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#555555")
-"""Colours that colour-blind people can tell apart: Okabe and Ito, "Color universal design" (2008),
-without yellow, which is lost on white."""
+"""Colors that color-blind people can tell apart: Okabe and Ito, "Color universal design" (2008),
+without yellow, which is hard to see on white."""
 
 
 def color(index: int, count: int) -> Any:
-    """A colour for class `index` of `count`; more classes than `COLORS` share a rainbow."""
+    """A color for class `index` of `count`; more classes than `COLORS` share a rainbow."""
     if count <= len(COLORS):
         return COLORS[index]
     return require("matplotlib", "plot", "xpnet.plot").colormaps["turbo"]((index + 0.5) / count)
@@ -42,10 +42,10 @@ def axes(ax: Axes | None, width: float = 5.0, height: float = 4.0) -> Axes:
 
 
 def inches(ax: Axes) -> tuple[float, float]:
-    """Width and height of Axes, before a layout makes room for their labels."""
-    place, figure = ax.get_window_extent(), ax.get_figure(root=True)
+    """Width and height of Axes, before the layout makes room for labels."""
+    extent, figure = ax.get_window_extent(), ax.get_figure(root=True)
     assert figure is not None
-    return place.width / figure.dpi, place.height / figure.dpi
+    return extent.width / figure.dpi, extent.height / figure.dpi
 
 
 def on_host(x: Any) -> Any:
@@ -55,19 +55,19 @@ def on_host(x: Any) -> Any:
 
 
 def numbers(name: str, x: Any) -> Any:
-    """An array of any library as finite float64 numbers of NumPy.
+    """An array of any library as a NumPy array of finite float64 numbers.
 
     Raises
     ------
     DataError
-        If `x` is empty, or holds what is not a finite number.
+        If `x` is empty, or holds anything but finite numbers.
     """
     try:
         found = on_host(x).astype(float)
     except (TypeError, ValueError):
         raise DataError(f"{name} must be an array of numbers, got {type(x).__name__}.") from None
     if not found.size:
-        raise DataError(f"{name} is empty (shape {found.shape}): there is nothing to draw.")
+        raise DataError(f"{name} is empty (shape {found.shape}); there is nothing to draw.")
     if not np.all(np.isfinite(found)):
-        raise DataError(f"{name} holds NaN or infinity; leave such samples out.")
+        raise DataError(f"{name} holds NaN or infinity. Leave such samples out.")
     return found

@@ -1,4 +1,4 @@
-"""How well classes are told apart: the confusion matrix and ROC curves."""
+"""How well a model separates classes: the confusion matrix and ROC curves."""
 
 from __future__ import annotations
 
@@ -11,37 +11,38 @@ from xpnet.errors import DataError, ShapeError
 from xpnet.optional import require
 from xpnet.plot.canvas import COLORS, axes, inches, numbers
 from xpnet.plot.labels import class_names, positions, vector
+from xpnet.typing import ArrayLike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["confusion_matrix", "roc_curves"]
 
-_STYLES = ("-", "--", "-.", ":")  # of curves whose colours come again
-_INK, _DARK_FROM = "#1a1a1a", 0.55  # cells above this share have white text
+_STYLES = ("-", "--", "-.", ":")  # of curves that share a color
+_INK, _DARK_FROM = "#1a1a1a", 0.55  # the share above which a cell has white text
 
 
 def confusion_matrix(
-    y_true: Any,
-    y_pred: Any = None,
+    y_true: ArrayLike,
+    y_pred: ArrayLike | None = None,
     labels: Sequence[Any] | None = None,
     *,
     normalize: bool = False,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw how many samples of each class (rows) were taken for which (columns).
+    """Draw how many samples of each true class (rows) were given each class (columns).
 
-    A cell's colour is its share of the row, so that rare classes are seen as well as common ones.
+    A cell's color is its share of the row, so that rare classes are as visible as common ones.
 
     Parameters
     ----------
     y_true : array of shape (n,) or (k, k)
-        The true class of each sample; or, without `y_pred`, the matrix of counts itself.
+        The true class of each sample; or, without `y_pred`, the matrix of counts.
     y_pred : array of shape (n,), optional
-        The class that each was given.
+        The predicted class of each sample.
     labels : sequence, optional
-        The classes' names in order. Whole numbers in `y_true` and `y_pred` are their positions.
-        By default the distinct labels.
+        Names of the classes, in order. Integers in `y_true` and `y_pred` are positions in this
+        list. By default, the distinct labels.
     normalize : bool, default False
         Whether cells show shares of their row instead of counts; the diagonal is then the recall.
     ax : Axes, optional
@@ -54,7 +55,7 @@ def confusion_matrix(
     Raises
     ------
     ShapeError
-        If the two have different lengths, or the matrix is not square.
+        If `y_true` and `y_pred` have different lengths, or the matrix is not square.
     DataError
         If there is nothing to draw, a count is negative, or a label has no name.
     """
@@ -88,7 +89,7 @@ def _counts(y_true: Any, y_pred: Any, labels: Sequence[Any] | None) -> tuple[Any
         counts = numbers("the confusion matrix", y_true)
         if counts.ndim != 2 or counts.shape[0] != counts.shape[1]:
             raise ShapeError(
-                f"a confusion matrix has shape (k, k), got {counts.shape}; of labels give two: "
+                f"a confusion matrix has shape (k, k), got {counts.shape}. For labels, pass both: "
                 "confusion_matrix(y_true, y_pred)."
             )
         if np.any(counts < 0):
@@ -106,7 +107,7 @@ def _counts(y_true: Any, y_pred: Any, labels: Sequence[Any] | None) -> tuple[Any
 
 
 def _font_size(ax: Axes, classes: int, letters: int) -> float:
-    """Points at which the longest number fits into a cell, at most 11."""
+    """The font size, in points, at which the longest number fits into a cell; at most 11."""
     points = 72 * min(inches(ax))
     return max(min(11.0, 0.9 * points / classes / (0.62 * letters)), 4.0)
 
@@ -130,22 +131,26 @@ def _name_axes(ax: Axes, names: Sequence[Any]) -> None:
 
 
 def roc_curves(
-    y_true: Any, scores: Any, labels: Sequence[Any] | None = None, *, ax: Axes | None = None
+    y_true: ArrayLike,
+    scores: ArrayLike,
+    labels: Sequence[Any] | None = None,
+    *,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw the receiver operating characteristic of each class against all others.
 
-    Each point is one threshold: of the samples of the class, the share above it, over the share
-    of the other samples above it. The legend gives the area under the curve (AUC): the
-    probability that a sample of the class scores higher than one of the others.
+    Each point is one threshold. Its y is the share of the class's samples that score above the
+    threshold, its x the share of the other samples that do. The legend gives the area under the
+    curve (AUC): the probability that a sample of the class scores higher than another sample.
 
     Parameters
     ----------
     y_true : array of shape (n,)
-        Each sample's class, 0 .. k-1, or its name out of `labels`.
+        Each sample's class: 0 .. k-1, or a name in `labels`.
     scores : array of shape (n, k), (n, 1) or (n,)
-        Each class's score or probability, higher for more likely; a single one is class 1's.
+        The score or probability of each class, higher for more likely; a single column is class 1.
     labels : sequence, optional
-        The classes' names in order.
+        Names of the classes, in order.
     ax : Axes, optional
         Where to draw.
 
@@ -158,8 +163,8 @@ def roc_curves(
     ShapeError
         If the lengths differ.
     DataError
-        If a label has no score, a class or all others are missing from `y_true`, or a score is
-        not finite.
+        If a label has no score, a score is not finite, or `y_true` has all or none of its samples
+        in one class.
     MissingDependencyError
         If scikit-learn or matplotlib is not installed.
     """
@@ -168,7 +173,7 @@ def roc_curves(
     values = values[:, None] if values.ndim == 1 else values
     if values.ndim != 2 or len(values) != len(true):
         raise ShapeError(
-            f"scores must have shape ({len(true)}, k), a row for each of y_true, got "
+            f"scores must have shape ({len(true)}, k), one row per label in y_true, got "
             f"{np.shape(scores)}."
         )
     count = max(values.shape[1], 2)
@@ -181,7 +186,7 @@ def roc_curves(
         if hit.all() or not hit.any():
             raise DataError(
                 f"class {names[position]!r} has {'all' if hit.all() else 'none'} of the samples in "
-                "y_true, so it has no ROC curve: draw other samples, or fewer classes."
+                "y_true, so it has no ROC curve. Use other samples, or fewer classes."
             )
         false_rate, true_rate, _ = metrics.roc_curve(hit, column)
         label = f"{names[position]} (AUC {metrics.auc(false_rate, true_rate):.4f})"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["history"]
 
-_MARKED = 30  # up to so many epochs, each is marked by a dot
+_MARKED = 30  # with at most this many epochs, each is marked by a dot
 _BESIDE = 3  # panels in a row
 _NO_MEASURE = {"epoch", "seconds", "learning_rate"}
 
@@ -30,21 +30,22 @@ def history(
     labels: tuple[str, str] = ("train", "validation"),
     figure: Figure | None = None,
 ) -> Figure:
-    """Draw the curves of a training, a panel for each column.
+    """Draw the training curves, with a panel for each column.
 
-    The training's curve is solid; that of the validation data, the column with ``val_`` in
-    front, is dashed.
+    The curve of the training data is solid. The curve of the validation data, from the column with
+    the prefix ``val_``, is dashed.
 
     Parameters
     ----------
     history : History or dict of str to list of float
-        What `Model.fit` returned, or its `to_dict`.
+        The result of `Model.fit`, or of its `to_dict`.
     columns : str or sequence of str, optional
-        What to draw, such as ``["loss", "learning_rate"]``; by default the loss and all metrics.
+        The columns to draw, such as ``["loss", "learning_rate"]``. By default the loss and all
+        metrics.
     log : str or sequence of str, optional
-        Columns with a logarithmic axis, such as ``"loss"``.
+        The columns to draw on a logarithmic axis, such as ``"loss"``.
     labels : (str, str)
-        What the legend calls the two curves.
+        Names of the two curves in the legend.
     figure : Figure or SubFigure, optional
         Where to draw.
 
@@ -55,8 +56,8 @@ def history(
     Raises
     ------
     DataError
-        If there are no epochs, the columns differ in length, or a logarithmic axis meets a number
-        that is not greater than 0.
+        If there are no epochs, the columns differ in length, or a column on a logarithmic axis has
+        a number that is not greater than 0.
     UnknownNameError
         If a column is not in the history.
     """
@@ -82,16 +83,16 @@ def _table(history: Any) -> dict[str, list[float]]:
     """The history as columns of equal length, of at least one epoch."""
     if not isinstance(history, History | Mapping):
         raise ArgumentError(
-            f"history must be what fit returned, or a dict of lists; got {type(history).__name__}."
+            f"history must be the result of fit, or a dict of lists; got {type(history).__name__}."
         )
     found = history.to_dict() if isinstance(history, History) else history
     table = {name: list(column) for name, column in found.items()}
     lengths = {name: len(column) for name, column in table.items()}
     if not any(lengths.values()):
-        raise DataError("the history has no epochs yet: train first.")
+        raise DataError("the history has no epochs yet. Train first.")
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{name}: {length}" for name, length in lengths.items())
-        raise DataError(f"the columns of the history must have one length, got {shown}.")
+        raise DataError(f"the columns of the history must have the same length, got {shown}.")
     table.setdefault("epoch", list(range(1, max(lengths.values()) + 1)))
     return table
 
@@ -100,19 +101,21 @@ def _columns(table: Mapping[str, Any], asked: str | Sequence[str] | None) -> lis
     measures = [n for n in table if n not in _NO_MEASURE and not _validates(n, table)]
     if asked is None:
         if not measures:
-            raise DataError(f"the history has nothing to draw, only {', '.join(table)}.")
+            raise DataError(f"the history has no column to draw, only {', '.join(table)}.")
         return measures
     chosen = [asked] if isinstance(asked, str) else list(asked)
     for name in chosen:
         if name not in table:
             raise UnknownNameError("column", name, table)
     if not chosen:
-        raise ArgumentError("columns is empty: name one, or leave it out to draw all.")
+        raise ArgumentError(
+            "columns is empty. Name a column, or leave the argument out to draw all."
+        )
     return chosen
 
 
 def _validates(name: str, table: Mapping[str, Any]) -> bool:
-    """Whether a column is the dashed curve of another."""
+    """Whether a column is the validation curve of another column."""
     return name.startswith("val_") and name.removeprefix("val_") in table
 
 
@@ -121,14 +124,14 @@ def _check_positive(table: Mapping[str, Sequence[float]], name: str) -> None:
         if any(value <= 0 for value in table.get(column, ())):
             raise DataError(
                 f"{column!r} has numbers that are not greater than 0, so its axis cannot be "
-                "logarithmic: leave it out of `log`."
+                "logarithmic. Leave it out of `log`."
             )
 
 
 def _panel(
     ax: Axes, table: Mapping[str, Sequence[float]], name: str, labels: tuple[str, str]
 ) -> None:
-    """One measurement over the epochs."""
+    """Draw one measurement over the epochs."""
     ticker = require("matplotlib.ticker", "plot", "xpnet.plot.history")
     epochs = table["epoch"]
     marker = "o" if len(epochs) <= _MARKED else ""

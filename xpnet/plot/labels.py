@@ -14,7 +14,7 @@ __all__ = ["class_names", "positions", "vector"]
 
 
 def vector(name: str, y: Any) -> Any:
-    """Labels as a NumPy vector; a column (n, 1) is one too.
+    """Labels as a NumPy vector; a column of shape (n, 1) is accepted.
 
     Raises
     ------
@@ -28,11 +28,11 @@ def vector(name: str, y: Any) -> Any:
         found = found[:, 0]
     if found.ndim != 1:
         raise ShapeError(
-            f"{name} must hold one class label a sample, shape (n,), got {found.shape}: of scores "
-            "or one-hot rows take the argmax over the last axis first."
+            f"{name} must hold one class label per sample, shape (n,), got {found.shape}. For "
+            "scores or one-hot rows, take the argmax over the last axis first."
         )
     if not found.size:
-        raise DataError(f"{name} is empty: there is nothing to draw.")
+        raise DataError(f"{name} is empty; there is nothing to draw.")
     return found
 
 
@@ -44,12 +44,12 @@ def _numbered(y: Any) -> bool:
 
 
 def class_names(labels: Sequence[Any] | None, *ys: Any, count: int = 0) -> list[Any]:
-    """The classes' names: `labels`, the numbers below `count`, or the distinct labels in order.
+    """Names of the classes: `labels`, the numbers below `count`, or the distinct labels, in order.
 
     Raises
     ------
     DataError
-        If `labels` has not `count` different names.
+        If `labels` does not have `count` different names.
     """
     if labels is not None:
         names = list(labels)
@@ -65,12 +65,12 @@ def class_names(labels: Sequence[Any] | None, *ys: Any, count: int = 0) -> list[
 
 
 def positions(name: str, y: Any, names: Sequence[Any], given: bool) -> Any:
-    """Where each label stands among the names; numbers stand for the names' positions.
+    """The position of each label in the names; integer labels are positions themselves.
 
     Parameters
     ----------
     given : bool
-        Whether the user gave the names, so that the label 2 means the third of them.
+        Whether the user gave the names, so that the label 2 means the third name.
 
     Raises
     ------
@@ -81,12 +81,12 @@ def positions(name: str, y: Any, names: Sequence[Any], given: bool) -> Any:
         found = y.astype(int)
         bad = found >= len(names)
     else:
-        place = {value: position for position, value in enumerate(names)}
-        found = np.asarray([place.get(value, -1) for value in y.tolist()])
+        position_of = {value: position for position, value in enumerate(names)}
+        found = np.asarray([position_of.get(value, -1) for value in y.tolist()])
         bad = found < 0
     if np.any(bad):
         raise DataError(
-            f"{name} holds {y[bad][0].item()!r}, which is none of the {len(names)} classes "
+            f"{name} holds {y[bad][0].item()!r}, which is not one of the {len(names)} classes "
             f"({', '.join(map(str, names[:12]))}{', ...' if len(names) > 12 else ''})."
         )
     return found

@@ -1,9 +1,9 @@
-"""Where the boxes of a directed graph go: in ranks, with few crossings, and straight chains.
+"""Layout of a directed graph: boxes in ranks, with few crossings and straight chains.
 
 Source: Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical system
-structures", IEEE Transactions on Systems, Man, and Cybernetics 11 (1981). Boxes get ranks by the
-longest path, long edges are cut by bends, ranks are sorted by the neighbours' mean place, and
-places are moved towards the neighbours'.
+structures", IEEE Transactions on Systems, Man, and Cybernetics 11 (1981). A box's
+rank is its longest path from a source. Long edges get a bend in each rank that they pass. Each
+rank is sorted by the mean position of the neighbors, and boxes move toward their neighbors.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ __all__ = ["Layout", "Point", "arrange"]
 Point = tuple[float, float]
 
 _SWEEPS = 12
-_GAP = 0.28  # between neighbours, in the units of the sizes
+_GAP = 0.28  # between boxes in a rank, in the units of the sizes
 _DROP = 0.42  # between ranks
 _LIGHT = 0.02  # how strongly a box without inputs pulls, against 1
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Centres of the boxes, points along each edge, and the size of it all; y points down."""
+    """Centers of the boxes, points along each edge, and the total size; y points down."""
 
     centers: list[Point]
     routes: list[list[Point]]
@@ -34,7 +34,7 @@ class Layout:
 
 @dataclass(eq=False)
 class _Item:
-    """A box, or a bend of an edge that passes a rank."""
+    """A box, or the bend of an edge that passes through a rank."""
 
     rank: int
     width: float
@@ -46,9 +46,9 @@ class _Item:
 
 
 def arrange(sizes: Sequence[Point], edges: Sequence[tuple[int, int]]) -> Layout:
-    """Lay out boxes of these sizes; an edge leads from a box to one behind it in the list.
+    """Lay out boxes of these sizes; an edge leads from a box to a later one in the list.
 
-    Edges into one box arrive from left to right in their order.
+    Edges into one box arrive in order, from left to right.
     """
     ranks = _ranks(len(sizes), edges)
     fed = {b for _, b in edges}
@@ -67,7 +67,7 @@ def arrange(sizes: Sequence[Point], edges: Sequence[tuple[int, int]]) -> Layout:
 
 
 def _ranks(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
-    """Longest path from a source; a source stands right above the first box that it feeds."""
+    """Longest path from a source; a source is directly above the first box that it feeds."""
     ranks = [0] * count
     for a, b in sorted(edges, key=lambda edge: edge[1]):
         ranks[b] = max(ranks[b], ranks[a] + 1)
@@ -78,7 +78,7 @@ def _ranks(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def _ports(sizes: Sequence[Point], edges: Sequence[tuple[int, int]]) -> list[float]:
-    """How far from the middle of its box each edge arrives."""
+    """The distance from the middle of the box at which each edge arrives."""
     arriving: dict[int, list[int]] = {}
     for index, (_, b) in enumerate(edges):
         arriving.setdefault(b, []).append(index)
@@ -102,7 +102,7 @@ def _chain(start: _Item, end: _Item, port: float) -> list[_Item]:
 
 
 def _sort(rows: list[list[_Item]]) -> None:
-    """Order each rank by its neighbours' mean place; keep the order with the fewest crossings."""
+    """Sort each rank by the neighbors' mean position; keep the order with the fewest crossings."""
     for row in rows:
         _number(row)
     best, fewest = [list(row) for row in rows], _crossings(rows)
@@ -120,16 +120,16 @@ def _sort(rows: list[list[_Item]]) -> None:
 
 
 def _number(row: Sequence[_Item]) -> None:
-    for place, item in enumerate(row):
-        item.x = float(place)
+    for position, item in enumerate(row):
+        item.x = float(position)
 
 
-def _mean(item: _Item, neighbours: Sequence[tuple[_Item, float]]) -> float:
-    """Where an item's neighbours would have it."""
-    total = sum(other.weight for other, _ in neighbours)
+def _mean(item: _Item, neighbors: Sequence[tuple[_Item, float]]) -> float:
+    """The mean position of an item's neighbors."""
+    total = sum(other.weight for other, _ in neighbors)
     if not total:
         return item.x
-    return sum(other.weight * (other.x + shift) for other, shift in neighbours) / total
+    return sum(other.weight * (other.x + shift) for other, shift in neighbors) / total
 
 
 def _crossings(rows: Sequence[Sequence[_Item]]) -> int:
@@ -142,7 +142,7 @@ def _crossings(rows: Sequence[Sequence[_Item]]) -> int:
 
 
 def _place(rows: Sequence[Sequence[_Item]]) -> None:
-    """Move every item towards its neighbours, in its rank's order and without overlaps."""
+    """Move every item toward its neighbors, keeping the order of its rank and without overlaps."""
     for row in rows:
         _separate(row, [0.0] * len(row))
     for sweep in range(_SWEEPS):
@@ -152,26 +152,26 @@ def _place(rows: Sequence[Sequence[_Item]]) -> None:
 
 
 def _separate(row: Sequence[_Item], wanted: Sequence[float]) -> None:
-    """Places nearest to those wanted, by weighted least squares, that keep the gaps.
+    """Move items as near to the wanted positions as the gaps allow, by weighted least squares.
 
-    Less the room that the items on the left take, places need only not decrease: an isotonic
-    regression, found by pooling neighbours that do.
+    After subtracting the space that the items on the left take, the positions must not decrease.
+    That is an isotonic regression, solved by pooling neighbors that violate it.
     """
     room, offsets = 0.0, []
     for i, item in enumerate(row):
         room += (row[i - 1].width + item.width) / 2 + _GAP if i else 0.0
         offsets.append(room)
-    pools: list[tuple[float, float, int]] = []  # place, weight, number of items
+    pools: list[tuple[float, float, int]] = []  # position, weight, number of items
     for item, want, offset in zip(row, wanted, offsets, strict=True):
-        place, weight, size = want - offset, item.weight, 1
-        while pools and pools[-1][0] > place:
+        x, weight, size = want - offset, item.weight, 1
+        while pools and pools[-1][0] > x:
             other, heavy, more = pools.pop()
-            place = (place * weight + other * heavy) / (weight + heavy)
+            x = (x * weight + other * heavy) / (weight + heavy)
             weight, size = weight + heavy, size + more
-        pools.append((place, weight, size))
-    places = [place for place, _, size in pools for _ in range(size)]
-    for item, place, offset in zip(row, places, offsets, strict=True):
-        item.x = place + offset
+        pools.append((x, weight, size))
+    xs = [x for x, _, size in pools for _ in range(size)]
+    for item, x, offset in zip(row, xs, offsets, strict=True):
+        item.x = x + offset
 
 
 def _measured(
@@ -190,11 +190,11 @@ def _measured(
         y += max((item.height for item in row), default=0.0) + _DROP
     tall = [max((item.height for item in row), default=0.0) for row in rows]
     centers = [(i.x - left, tops[i.rank] + tall[i.rank] / 2) for i in items]
-    place = dict(zip(map(id, items), centers, strict=True))
+    center_of = dict(zip(map(id, items), centers, strict=True))
     routes = []
     for chain, port in zip(chains, ports, strict=True):
         start, end = chain[0], chain[-1]
-        (x0, y0), (x1, y1) = place[id(start)], place[id(end)]
+        (x0, y0), (x1, y1) = center_of[id(start)], center_of[id(end)]
         route = [(x0, y0 + start.height / 2)]
         for bend in chain[1:-1]:
             x, top = bend.x - left, tops[bend.rank]

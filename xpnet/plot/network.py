@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from xpnet.errors import ArgumentError, UnknownNameError
 from xpnet.graph import Graph
@@ -29,36 +29,36 @@ _FACES = {
     "gradient": ("#ead9f0", "#76448a"),
 }
 _TITLE, _LINE = 9.5, 8.0  # points
-_LEADING = 1.35  # of a line's height to its letters'
-_PAD = 0.09  # inches between text and the box's edge
+_LEADING = 1.35  # ratio of line height to letter height
+_PAD = 0.09  # inches between the text and the edge of the box
 _LETTERS = "#1a1a1a"
 
 
 def graph(
-    source: Any,
-    detail: str = "layers",
+    source: Model | Graph,
+    detail: Literal["layers", "ops"] = "layers",
     *,
     backward: bool = False,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the computational graph of a network: what is computed from what, top down.
+    """Draw the computational graph of a network, from top to bottom.
 
-    A box is an op with the shape of its result, where n is the number of samples; an arrow is an
-    array that one makes and another reads. Where arrows part, back-propagation adds gradients.
-    What nothing reads, the result, has a thick border.
+    A box is an op with the shape of its result, where n is the number of samples. An arrow is an
+    array that one op produces and another reads. Where arrows fork, back-propagation adds
+    gradients. The result, which no op reads, has a thick border.
 
     Parameters
     ----------
     source : Model or Graph
-        A model that is built, or what `xpnet.graph.trace` returned.
+        A built model, or a graph from `xpnet.graph.trace`.
     detail : {"layers", "ops"}
         ``"layers"`` writes parameters and constants into the box that reads them; ``"ops"`` gives
-        them boxes of their own.
+        each its own box.
     backward : bool, default False
-        Whether to draw the backward part too, of a graph that `xpnet.graph.gradients` has
-        differentiated.
+        Whether to draw the backward part too; the graph must have been differentiated by
+        `xpnet.graph.gradients`.
     ax : Axes, optional
-        Where to draw; the letters become small if it is.
+        Where to draw; the font size shrinks to fit.
 
     Returns
     -------
@@ -67,18 +67,18 @@ def graph(
     Raises
     ------
     ArgumentError
-        If `source` is neither, has nothing to draw or no backward part, or the model's shape of a
-        sample is not known yet.
+        If `source` is neither, has nothing to draw or no backward part, or the model does not know
+        the shape of a sample yet.
     """
     if detail not in ("layers", "ops"):
         raise UnknownNameError("detail", detail, ("layers", "ops"))
     found, rows = _graph_of(source)
     made = boxes(found, ops=detail == "ops", backward=backward, rows=rows)
     if not made:
-        raise ArgumentError("the graph is empty: there is nothing to draw.")
+        raise ArgumentError("the graph is empty; there is nothing to draw.")
     if backward and not any(box.kind == "gradient" for box in made):
         raise ArgumentError(
-            "this graph has no backward part: differentiate it first with "
+            "this graph has no backward part. Differentiate it first with "
             "xpnet.graph.gradients(graph, loss, wrt)."
         )
     edges = [(a, b) for b, box in enumerate(made) for a in box.sources]
@@ -90,14 +90,14 @@ def graph(
     return ax
 
 
-def _graph_of(source: Any) -> tuple[Graph, int | None]:
-    """The graph, and how many rows stand for any number of samples in it."""
+def _graph_of(source: object) -> tuple[Graph, int | None]:
+    """The graph, and the number of rows that represents any number of samples."""
     if isinstance(source, Model):
         found = source.network.graph
         return found, found.inputs[0].shape[0]
     if isinstance(source, Graph):
         return source, None
-    hint = ": give the first of the two that trace returns" if isinstance(source, tuple) else ""
+    hint = "; pass the first of the two results of trace" if isinstance(source, tuple) else ""
     raise ArgumentError(f"graph draws a Model or a Graph, got {type(source).__name__}{hint}.")
 
 
@@ -108,7 +108,7 @@ def _text_width(text: str, points: float) -> float:
 
 
 def _heights(box: Box) -> list[float]:
-    """Inches of each line of text."""
+    """The height of each line of text, in inches."""
     return [points * _LEADING / 72 for points in (_TITLE, *[_LINE] * len(box.lines))]
 
 
@@ -162,7 +162,7 @@ def _draw_box(ax: Axes, box: Box, center: Point, scale: float) -> None:
 
 
 def _draw_arrow(ax: Axes, route: Sequence[Point], ink: str, scale: float) -> None:
-    """A curve that leaves and arrives vertically, and passes other ranks straight."""
+    """A curve that leaves and arrives vertically, and crosses other ranks in a straight line."""
     patches = require("matplotlib.patches", "plot", "xpnet.plot.graph")
     path = require("matplotlib.path", "plot", "xpnet.plot.graph").Path
     points, codes = [route[0]], [path.MOVETO]

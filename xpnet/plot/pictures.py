@@ -1,4 +1,4 @@
-"""Arrays as pictures: a unit's weights, samples, mistakes."""
+"""Arrays as pictures: the weights of units, samples, mistakes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xpnet.arguments import count
 from xpnet.errors import ArgumentError, ShapeError, UnknownNameError
 from xpnet.model import Model
 from xpnet.plot.canvas import axes, new_figure, numbers
-from xpnet.typing import Shape, size_of
+from xpnet.typing import ArrayLike, Shape, size_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,28 +22,28 @@ __all__ = ["images", "weights"]
 
 
 def weights(
-    source: Any,
+    source: Model | ArrayLike,
     name: str | None = None,
     shape: Shape = (28, 28),
     *,
     columns: int | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw each unit's incoming weights as a picture: what the unit looks for.
+    """Draw each unit's incoming weights as a picture, which shows what the unit looks for.
 
-    Blue weights are positive, red ones negative, white ones 0; one scale holds for all units.
+    Blue is positive, red is negative, and white is 0. All units share one scale.
 
     Parameters
     ----------
     source : Model or array of shape (in, out)
-        The weights, or the model that has them.
+        The weights, or a model that has them.
     name : str, optional
-        Which of the model's parameters, such as ``"layers.0.weight"``; by default the first whose
-        fan-in is a picture's size.
+        A parameter of the model, such as ``"layers.0.weight"``; by default the first whose fan-in
+        equals the number of pixels.
     shape : (int, int), default (28, 28)
-        Height and width of the pictures that the network is given.
+        Height and width of the network's input pictures.
     columns : int, optional
-        Pictures in a row; by default about as many as rows.
+        Pictures in a row; by default the grid is about square.
     ax : Axes, optional
         Where to draw.
 
@@ -54,7 +54,7 @@ def weights(
     Raises
     ------
     ShapeError
-        If the weights do not have `shape` rows and columns as inputs.
+        If the number of inputs is not the number of pixels in `shape`.
     UnknownNameError
         If the model has no parameter of this name.
     DataError
@@ -65,7 +65,7 @@ def weights(
     if found.ndim != 2 or found.shape[0] != height * width:
         raise ShapeError(
             f"weights must have shape ({height * width}, units) to be pictures of {height} x "
-            f"{width}, got {found.shape}; give shape=(height, width)."
+            f"{width}, got {found.shape}. Pass shape=(height, width)."
         )
     units = found.shape[1]
     wide = min(_columns(columns, units), units)
@@ -87,10 +87,12 @@ def _picture_shape(shape: Any) -> tuple[int, int]:
 
 
 def _weight(source: Any, name: str | None, shape: Shape) -> Any:
-    """The matrix itself, or the one of this name in a model."""
+    """The matrix itself, or the model's matrix with this name."""
     if not isinstance(source, Model):
         if name is not None:
-            raise ArgumentError(f"name={name!r} is for models; an array has only itself.")
+            raise ArgumentError(
+                f"name={name!r} works only with a model, not with an array. Leave it out."
+            )
         return source
     parameters = source.parameters
     if name is None:
@@ -99,7 +101,7 @@ def _weight(source: Any, name: str | None, shape: Shape) -> Any:
             known = ", ".join(f"{n} {tuple(p.shape)}" for n, p in parameters.items())
             raise ShapeError(
                 f"no weight has {size_of(shape)} inputs, a picture of {shape[0]} x {shape[1]}; "
-                f"there are {known}. Give shape=(height, width), or a name."
+                f"the model has {known}. Pass shape=(height, width), or a name."
             )
         return parameters[fitting[0]]
     if name not in parameters:
@@ -108,7 +110,7 @@ def _weight(source: Any, name: str | None, shape: Shape) -> Any:
 
 
 def _mosaic(pictures: Any, wide: int) -> Any:
-    """All pictures in one, with a gap of NaN, which is not drawn, around each."""
+    """All pictures in one array; the gaps around them are NaN, which is not drawn."""
     units, height, width = pictures.shape
     gap = max(1, min(height, width) // 14)
     step_y, step_x = height + gap, width + gap
@@ -124,13 +126,13 @@ def _columns(asked: int | None, pictures: int) -> int:
 
 
 def _size(width: float, height: float) -> tuple[float, float]:
-    """Inches for a picture of this ratio, with its colour bar."""
+    """The size in inches of a picture with these proportions and its color bar."""
     scale = 6.0 / max(width, height)
     return max(scale * width, 1.0) + 1.0, max(scale * height, 1.6)
 
 
 def images(
-    pictures: Any,
+    pictures: ArrayLike,
     titles: Sequence[object] | None = None,
     *,
     shape: Shape | None = None,
@@ -142,12 +144,12 @@ def images(
     Parameters
     ----------
     pictures : array of shape (n, height, width) or (n, height, width, 3)
-        Grey values, drawn from white (the smallest of all) to black, or colours in [0, 1]
-        or 0 .. 255.
+        Gray values, drawn from white (the smallest of all) to black, or colors in [0, 1] or
+        0 .. 255.
     titles : sequence, optional
-        One for each picture.
+        One title per picture.
     shape : tuple of int, optional
-        Shape of one picture, for pictures that come as rows of an (n, d) array.
+        Shape of one picture, if the pictures are rows of an (n, d) array.
     columns : int, optional
         Pictures in a row; by default up to 8.
     figure : Figure or SubFigure, optional
@@ -160,22 +162,22 @@ def images(
     Raises
     ------
     ShapeError
-        If the array has another shape, or the titles another number.
+        If the array has another shape, or the number of titles differs.
     DataError
-        If there are no pictures, or NaN or infinite numbers in them.
+        If there are no pictures, or they hold NaN or infinite numbers.
     """
     found = numbers("pictures", pictures)
     if shape is not None:
         if size_of(shape) * len(found) != found.size:
             raise ShapeError(
-                f"pictures of shape {tuple(shape)} have {size_of(shape)} numbers each, got an "
+                f"pictures of shape {tuple(shape)} have {size_of(shape)} numbers each; got an "
                 f"array of shape {found.shape}."
             )
         found = found.reshape(len(found), *shape)
     if found.ndim != 3 and (found.ndim != 4 or found.shape[3] not in (3, 4)):
         raise ShapeError(
             f"pictures must have shape (n, height, width) or (n, height, width, 3), got "
-            f"{found.shape}; of rows give shape=(height, width)."
+            f"{found.shape}. For rows, pass shape=(height, width)."
         )
     if found.ndim == 4 and found.max() > 1:
         found = found / 255
@@ -197,7 +199,7 @@ def images(
 
 
 def _grid(wide: int, high: int, ratio: float, titles: Sequence[str] | None) -> Figure:
-    """A figure for pictures of this height to width, as wide as the longest title."""
+    """A figure for pictures of this height-to-width ratio, each as wide as the longest title."""
     lines = [title.splitlines() for title in titles or ()]
     cell = max(1.0, 0.085 * max((len(line) for title in lines for line in title), default=0))
     above = 0.2 * max(map(len, lines), default=0)

@@ -1,96 +1,96 @@
 """Everything that a fit needs to go on as if it had never stopped."""
 
+from collections.abc import Callable
+from functools import partial
 from math import isclose, isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xpnet.backends import Backend
+from xpnet.engine.engine import Engine
 from xpnet.errors import ArgumentError, DataError, XpnetError
-from xpnet.saving import Snapshot
 from xpnet.saving.codec import decode, encode
+from xpnet.saving.snapshots import Snapshot
+from xpnet.training.context import FitContext, Recording
 
-if TYPE_CHECKING:
-    from xpnet.training.run import Run
-
-__all__ = ["check", "put_back", "take"]
+__all__ = ["resumed", "take"]
 
 _ARRAY, _FLOAT = "$array", "$float"  # what stands in the state for what JSON does not have
 
 
-def take(run: "Run") -> Snapshot:
+def take(context: FitContext) -> Snapshot:
     """The fit as it is; this waits for a GPU and copies to the host."""
-    trainer, network = run.trainer, run.trainer.network
-    host = network.backend.to_numpy
-    vectors = {"params": network.params} | {
-        f"slots.{name}": vector for name, vector in trainer.updater.slots.items()
-    }
-    if network.loss_scale is not None:
-        vectors["loss_scale"] = network.loss_scale.state
-    arrays = {name: host(network.backend.copy(vector)) for name, vector in vectors.items()}
-    arrays["results"] = run.epoch.recorded(run.batch)
+    engine, own = context.engine, context.state
+    backend = engine.backend
+    vectors = {"params": own.params, **{f"slots.{n}": v for n, v in own.slots.items()}}
+    if own.loss_scale is not None:
+        vectors["loss_scale"] = own.loss_scale
+    arrays = {name: backend.to_numpy(backend.copy(vector)) for name, vector in vectors.items()}
+    arrays["results"] = context.steps.recorded(context.batch)
     state = {
-        "fit": run.fit,
-        "parameters": {name: list(shape) for name, shape in network.table.shapes.items()},
-        "updates": trainer.updater.step,
-        "epoch": trainer.epoch,
-        "step": trainer.step,
-        "batch": run.batch,
-        "begin": run.begin,
-        "seconds": run.spent(),
-        "stopping": run.stopping,
-        "rate": run.rate,
-        "schedule": _schedule(run),
-        "history": list(run.history),
+        "fit": _describe(engine, context.steps),
+        "parameters": {name: list(shape) for name, shape in engine.network.table.shapes.items()},
+        "updates": own.updates,
+        "epoch": own.epoch,
+        "step": own.step,
+        "batch": context.batch,
+        "begin": context.epochs.start,
+        "seconds": context.clock.seconds if context.batch else 0.0,
+        "stopping": context.stopping,
+        "rate": context.learning_rate,
+        "schedule": _schedule(engine),
+        "history": list(context.history),
         "callbacks": [
-            {"class": type(callback).__name__, "state": own}
-            for callback, own in run.callbacks.states()
+            {"class": type(callback).__name__, "state": found}
+            for callback, found in context.callbacks.states()
         ],
     }
-    packed: dict[str, Any] = _pack(state, arrays, network.backend)
+    packed: dict[str, Any] = _pack(state, arrays, backend)
     return Snapshot(arrays, packed)
 
 
-def describe(run: "Run") -> dict[str, Any]:
+def _describe(engine: Engine, steps: Recording) -> dict[str, Any]:
     """What must be the same in a fit that goes on from this one."""
-    trainer, network, epoch = run.trainer, run.trainer.network, run.epoch
-    settings = {k: v for k, v in vars(trainer.optimizer).items() if not k.startswith("_")}
-    means = [_mean(array, epoch.data.place) for array in epoch.data.arrays]
+    network, optimizer, backend = engine.network, engine.optimizer, engine.backend
+    settings = {k: v for k, v in vars(optimizer).items() if not k.startswith("_")}
     return {
         "layers": [node.record.name for node in network.graph.nodes],
         "frozen": list(network.frozen),
         "dtype": network.dtype,
-        "precision": network.backend.precision,
-        "seed": trainer.seed,
+        "precision": backend.precision,
+        "seed": network.seed,
         "loss": repr(network.loss),
-        "metrics": list(network.metrics),
-        "optimizer": f"{type(trainer.optimizer).__name__} {settings}",
-        "rows": epoch.data.rows,
-        "batches": [epoch.steps, epoch.sizes[0]],
-        "shuffle": epoch.order,
-        "means of the data": means,
+        "metrics": [name for name in network.measures if name != "loss"],
+        "optimizer": f"{type(optimizer).__name__} {settings}",
+        **steps.description(),
     }
 
 
-def _mean(array: Any, backend: Backend) -> float:
-    xp = backend.xp
-    return float(xp.mean(xp.astype(array, backend.dtype("float64"))))
-
-
-def _schedule(run: "Run") -> Any:
+def _schedule(engine: Engine) -> Any:
     """The schedule as it is now, which a callback may have changed; None for a user's function."""
     try:
-        return encode(run.trainer.optimizer.learning_rate, "learning_rate")
+        return encode(engine.optimizer.learning_rate, "learning_rate")
     except XpnetError:
         return None
 
 
-def check(run: "Run", snapshot: Snapshot) -> None:
+def resumed(
+    engine: Engine, context: FitContext, snapshot: Snapshot
+) -> Callable[[FitContext], None]:
+    """What puts a fit back to a snapshot, which is checked here, before anything changes."""
+    if engine.optimizer.whole_batch:
+        raise ArgumentError("a fit by L-BFGS cannot be resumed: SciPy keeps its state.")
+    _check(engine, context, snapshot)
+    return partial(_put_back, snapshot=snapshot)
+
+
+def _check(engine: Engine, context: FitContext, snapshot: Snapshot) -> None:
     """Raise unless the snapshot is of this model, these data and these callbacks."""
-    network = run.trainer.network
     state = _unpack(snapshot.state, snapshot.arrays)
     found = {name: tuple(shape) for name, shape in state["parameters"].items()}
-    _same("parameters", found, network.table.shapes)
-    for what, there in state["fit"].items():
-        here = run.fit.get(what)
+    _same("parameters", found, engine.network.table.shapes)
+    described = _describe(engine, context.steps)
+    for what in {**state["fit"], **described}:
+        there, here = state["fit"].get(what), described.get(what)
         if what == "means of the data":
             _same_data(there, here)
         elif what in ("rows", "batches"):
@@ -98,9 +98,10 @@ def check(run: "Run", snapshot: Snapshot) -> None:
         else:
             _same(what, there, here)
     slots = {name.removeprefix("slots.") for name in snapshot.arrays if name.startswith("slots.")}
-    _same("optimizer's vectors", slots, set(run.trainer.updater.slots))
+    _same("optimizer's vectors", slots, set(engine.state.slots))
     classes = [entry["class"] for entry in state["callbacks"]]
-    _same("callbacks with a state", classes, [type(c).__name__ for c, _ in run.callbacks.states()])
+    own = [type(callback).__name__ for callback, _ in context.callbacks.states()]
+    _same("callbacks with a state", classes, own)
 
 
 def _same(
@@ -108,11 +109,12 @@ def _same(
     there: Any,
     here: Any,
     error: type[XpnetError] = ArgumentError,
-    mend: str = "with the model and the fit as they were",
+    remedy: str = "with the model and the fit as they were",
 ) -> None:
     if there != here:
         raise error(
-            f"the checkpoint is of another fit: {what} there: {there}; here: {here}. Resume {mend}."
+            f"the checkpoint is of another fit: {what} there: {there}; here: {here}. Resume "
+            f"{remedy}."
         )
 
 
@@ -128,29 +130,28 @@ def _same_data(there: list[float], here: Any) -> None:
         )
 
 
-def put_back(run: "Run", snapshot: Snapshot) -> None:
+def _put_back(context: FitContext, snapshot: Snapshot) -> None:
     """Let a fit that is about to begin go on from a snapshot that was checked."""
-    trainer, network = run.trainer, run.trainer.network
+    engine, own = context.engine, context.state
     state = _unpack(snapshot.state, snapshot.arrays)
-    backend = network.backend
-    network.set_params(backend.asarray(snapshot.arrays["params"], network.dtype))
-    slots = {
-        name: backend.asarray(snapshot.arrays[f"slots.{name}"], network.dtype)
-        for name in trainer.updater.slots
-    }
-    trainer.updater.put(slots, state["updates"])
-    if network.loss_scale is not None:
-        network.loss_scale.state[...] = backend.asarray(snapshot.arrays["loss_scale"])
-    trainer.epoch, trainer.step = state["epoch"], state["step"]
+    backend, dtype = engine.backend, engine.network.dtype
+    own.set_params(backend, backend.asarray(snapshot.arrays["params"], dtype))
+    slots = {n: backend.asarray(snapshot.arrays[f"slots.{n}"], dtype) for n in own.slots}
+    own.set_slots(backend, slots, state["updates"])
+    if own.loss_scale is not None:
+        own.loss_scale[...] = backend.asarray(snapshot.arrays["loss_scale"])
+    own.epoch, own.step = state["epoch"], state["step"]
     if state["schedule"] is not None:
-        trainer.optimizer.learning_rate = decode(state["schedule"])
-    trainer.keep("the checkpoint")
-    run.begin, run.batch, run.rate = state["begin"], state["batch"], state["rate"]
-    run.seconds, run.stopping = state["seconds"], state["stopping"]
+        engine.optimizer.learning_rate = decode(state["schedule"])
+    engine.keep("the checkpoint")
+    begin = state["begin"]
+    context.epochs = range(begin, begin + len(context.epochs))
+    context.batch, context.learning_rate = state["batch"], state["rate"]
+    context.clock.before, context.stopping = state["seconds"], state["stopping"]
     for row in state["history"]:
-        run.history.append(row)
-    run.epoch.restore(snapshot.arrays["results"])
-    run.callbacks.put_back(run.model, [entry["state"] for entry in state["callbacks"]])
+        context.history.append(row)
+    context.steps.restore(snapshot.arrays["results"])
+    context.callbacks.put_back(context.model, [entry["state"] for entry in state["callbacks"]])
 
 
 def _pack(value: Any, arrays: dict[str, Any], backend: Backend) -> Any:

@@ -2,10 +2,16 @@
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from xpnet.backends import dtype_name, get
+from xpnet.arguments import count
+from xpnet.backends import dtype_name, get, resolve
+from xpnet.backends.precision import kept_precision
 from xpnet.data.conversion import check_finite
+from xpnet.engine.config import ModelConfig
+from xpnet.engine.engine import Engine
+from xpnet.engine.entry import backend_for
+from xpnet.engine.network import Network
 from xpnet.errors import ArgumentError, DataError, FormatError
 from xpnet.graph import ParameterTable, trace
 from xpnet.saving.codec import decode, encode
@@ -13,11 +19,7 @@ from xpnet.saving.tensor_file import read_file, write_file
 from xpnet.typing import Shape
 from xpnet.version import __version__
 
-if TYPE_CHECKING:
-    from xpnet.base_model import BaseModel
-    from xpnet.engine.network import Network
-
-__all__ = ["FORMAT", "SLOTS", "check_arrays", "read_model", "save_model", "settings_of_model"]
+__all__ = ["FORMAT", "SLOTS", "made", "read_model", "save_model", "settings_of_model"]
 
 FORMAT = {"format": "xpnet model", "version": 1}
 SLOTS = "optimizer/"  # in front of the names of the optimiser's vectors
@@ -25,61 +27,61 @@ _CODED = ("net", "loss", "optimizer", "metrics")
 _ROWS = 7  # samples in a trace; any number would do
 
 
-def save_model(model: "BaseModel", path: Any, optimizer_state: bool, preprocessing: Any) -> None:
+def save_model(
+    config: ModelConfig, engine: Engine, path: Any, optimizer_state: bool, preprocessing: Any
+) -> None:
     """Write a built model; see `Model.save`."""
-    network = model.network
-    described = _described(model)
-    _check_again(described, network)
-    arrays = _arrays(model, optimizer_state)
+    described, state = _described(config, engine.network), engine.state
+    _check_again(described, engine.network)
+    arrays = _arrays(engine, optimizer_state)
     for name, array in arrays.items():
         _check_finite(name, array)
     data = {
         **FORMAT,
         "xpnet": __version__,
         "model": described,
-        "epoch": model.epoch,
-        "step": model._built().step,
-        "updates": model.updater.step if optimizer_state else None,
+        "epoch": state.epoch,
+        "step": state.step,
+        "updates": state.updates if optimizer_state else None,
         "preprocessing": _preprocessing(preprocessing),
     }
     write_file(path, arrays, data)
 
 
-def _described(model: "BaseModel") -> dict[str, Any]:
+def _described(config: ModelConfig, network: Network) -> dict[str, Any]:
     """With what the model can be made again."""
-    setup, network = model._setup, model.network
     parts = {
-        "net": setup.net,
-        "loss": setup.loss,
-        "optimizer": model.optimizer,
-        "metrics": None if model._metrics is None else list(model._metrics),
+        "net": config.net,
+        "loss": config.loss,
+        "optimizer": config.optimizer,
+        "metrics": None if config.metrics is None else list(config.metrics),
     }
     return {
         **{name: encode(part, name) for name, part in parts.items()},
-        "dtype": setup.dtype,
-        "seed": setup.seed,
+        "dtype": config.dtype,
+        "seed": config.seed,
         "input_shape": list(network.features),
-        "check_finite": setup.check_finite,
-        "frozen": list(setup.frozen),
-        **({} if setup.precision == "float32" else {"precision": setup.precision}),
+        "check_finite": config.check_finite,
+        "frozen": list(config.frozen),
+        **({} if config.precision == "float32" else {"precision": config.precision}),
     }
 
 
-def _arrays(model: "BaseModel", optimizer_state: bool) -> dict[str, Any]:
-    """Parameters by their dotted names, and the optimiser's vectors, on the host."""
-    network, xp = model.network, get("numpy").xp
-    arrays = network.table.views(xp, network.backend.to_numpy(network.params))
+def _arrays(engine: Engine, optimizer_state: bool) -> dict[str, Any]:
+    """Parameters by their dotted names, and the optimizer's vectors, on the host."""
+    backend, xp, state = engine.backend, get("numpy").xp, engine.state
+    arrays = engine.network.table.views(xp, backend.to_numpy(state.params))
     clash = [name for name in arrays if name.startswith(SLOTS)]
     if clash:
         raise ArgumentError(f"a parameter's name cannot begin with {SLOTS!r}: {clash[0]!r} does.")
-    slots = model.updater.slots if optimizer_state else {}
+    slots = state.slots if optimizer_state else {}
     return {
         **arrays,
-        **{f"{SLOTS}{name}": network.backend.to_numpy(slot) for name, slot in slots.items()},
+        **{f"{SLOTS}{name}": backend.to_numpy(slot) for name, slot in slots.items()},
     }
 
 
-def _check_again(described: dict[str, Any], network: "Network") -> None:
+def _check_again(described: dict[str, Any], network: Network) -> None:
     """Raise if what the description makes is another network: then the file would be useless."""
     try:
         settings = settings_of_model(described)
@@ -167,7 +169,7 @@ def _table(net: Any, features: Shape, settings: dict[str, Any]) -> ParameterTabl
 
 
 def check_arrays(
-    model: "BaseModel", features: Shape, arrays: dict[str, Any]
+    config: ModelConfig, features: Shape, arrays: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The parameters and the optimiser's vectors among the arrays, before anything is made of them.
 
@@ -176,15 +178,16 @@ def check_arrays(
     XpnetError
         If names, shapes or types are not the network's, or there is NaN or infinity.
     """
-    setup = model._setup
     params = {name: a for name, a in arrays.items() if not name.startswith(SLOTS)}
     slots = {n.removeprefix(SLOTS): a for n, a in arrays.items() if n.startswith(SLOTS)}
-    settings = {"dtype": setup.dtype, "seed": setup.seed, "frozen": setup.frozen}
-    table = _table(setup.net, features, settings)
+    settings = {"dtype": config.dtype, "seed": config.seed, "frozen": config.frozen}
+    table = _table(config.net, features, settings)
     table.check(params, {name: array.shape for name, array in params.items()})
     for name, array in arrays.items():
-        if dtype_name(array.dtype) != setup.dtype:
-            raise FormatError(f"{name!r} has the type {array.dtype}, the model's is {setup.dtype}.")
+        if dtype_name(array.dtype) != config.dtype:
+            raise FormatError(
+                f"{name!r} has the type {array.dtype}, the model's is {config.dtype}."
+            )
         _check_finite(name, array)
     for name, array in slots.items():
         if array.shape != (table.trainable,):
@@ -192,3 +195,38 @@ def check_arrays(
                 f"the optimizer's {name!r} has shape {array.shape}, expected ({table.trainable},)."
             )
     return params, slots
+
+
+def made(arrays: dict[str, Any], data: dict[str, Any], backend: Any) -> tuple[ModelConfig, Engine]:
+    """What a file's model was asked to be, and its engine.
+
+    Raises
+    ------
+    XpnetError
+        If the file does not fit itself, or describes what cannot be made.
+    """
+    settings = settings_of_model(data["model"])
+    settings["precision"] = kept_precision(resolve(backend), settings["precision"])
+    net, loss, optimizer = (settings.pop(name) for name in ("net", "loss", "optimizer"))
+    config = ModelConfig.of(net, loss, optimizer, backend=backend, **settings)
+    if config.input_shape is None:
+        raise FormatError("it does not say which shape a sample has.")
+    params, slots = check_arrays(config, config.input_shape, arrays)
+    chosen = backend_for(config, None)
+    start = {name: chosen.asarray(array, config.dtype) for name, array in params.items()}
+    engine = Engine(Network.of(config, config.input_shape), chosen, config.optimizer, start)
+    state, kept = engine.state, data["updates"] is not None
+    if slots.keys() != (state.slots.keys() if kept else set()):
+        raise FormatError(
+            f"it has the optimizer's vectors {sorted(slots)}, which are not those of "
+            f"{config.optimizer!r}."
+        )
+    if kept:
+        vectors = {n: chosen.copy(chosen.asarray(a, config.dtype)) for n, a in slots.items()}
+        state.set_slots(chosen, vectors, _count("updates", data))
+    state.epoch, state.step = _count("epoch", data), _count("step", data)
+    return config, engine
+
+
+def _count(name: str, data: dict[str, Any]) -> int:
+    return count(name, data[name], 0, 2**62)

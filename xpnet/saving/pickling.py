@@ -1,87 +1,70 @@
 """Models as pickles: host arrays and settings, so that one trained on a GPU loads without one."""
 
 import warnings
+from dataclasses import fields, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xpnet.backends import Backend, get
 from xpnet.backends.precision import in_precision, kept_precision
-from xpnet.engine.trainer import Trainer
+from xpnet.engine.config import ModelConfig
+from xpnet.engine.engine import Engine
+from xpnet.engine.network import Network
 from xpnet.errors import BackendFallbackWarning, BackendUnavailableError
 
-if TYPE_CHECKING:
-    from xpnet.base_model import BaseModel
-
-__all__ = ["get_state", "set_state", "settings_of"]
+__all__ = ["get_state", "restored"]
 
 _TITLES = {"numpy": "NumPy", "cupy": "cupy, the first GPU"}
-_OWN = ("_setup", "_optimizer", "_metrics", "_trainer", "_in_fit")  # made again from the settings
 
 
-def get_state(model: "BaseModel") -> dict[str, Any]:
+def get_state(config: ModelConfig, engine: Engine | None, others: dict[str, Any]) -> dict[str, Any]:
     """What a pickle holds: the settings, and the trained state as NumPy arrays."""
-    setup, trainer = model._setup, model._trainer
-    wanted = setup.wanted_backend
-    settings = {
-        "net": setup.net,
-        "loss": setup.loss,
-        "optimizer": model.optimizer,
-        "metrics": model._metrics,
-        "backend": None if wanted is None else _name(wanted),
-        "dtype": setup.dtype,
-        "seed": setup.seed,
-        "input_shape": setup.input_shape,
-        "check_finite": setup.check_finite,
-        "frozen": setup.frozen,
-        "precision": setup.precision,
-    }
+    settings = {f.name: getattr(config, f.name) for f in fields(config)}
+    settings["backend"] = None if config.backend is None else _name(config.backend)
+    trained = None if engine is None else _trained(engine)
+    return {"settings": settings, "trained": trained, "others": others}
+
+
+def _trained(engine: Engine) -> dict[str, Any]:
+    state, backend = engine.state, engine.backend
+    host = {n: backend.to_numpy(backend.copy(v)) for n, v in state.slots.items()}
     return {
-        "settings": settings,
-        "trained": None if trainer is None else _trained(trainer),
-        "others": {name: value for name, value in vars(model).items() if name not in _OWN},
+        "backend": _name(backend),
+        "features": engine.network.features,
+        "params": backend.to_numpy(backend.copy(state.params)),
+        "slots": host,
+        "updates": state.updates,
+        "epoch": state.epoch,
+        "step": state.step,
     }
 
 
-def _trained(trainer: Trainer) -> dict[str, Any]:
-    network, updater = trainer.network, trainer.updater
-    host = network.backend.to_numpy
-    return {
-        "backend": _name(network.backend),
-        "features": network.features,
-        "params": host(network.backend.copy(network.params)),
-        "slots": {name: host(network.backend.copy(v)) for name, v in updater.slots.items()},
-        "updates": updater.step,
-        "epoch": trainer.epoch,
-        "step": trainer.step,
-    }
-
-
-def settings_of(state: dict[str, Any]) -> dict[str, Any]:
-    """What to make the model with, from what a pickle holds."""
+def restored(state: dict[str, Any]) -> tuple[ModelConfig, Engine | None]:
+    """What a model was asked to be, and its engine if it had one, from what a pickle holds."""
     settings = dict(state["settings"])
     if settings["backend"] is not None:
         settings["backend"] = backend = _backend(settings["backend"])
         settings["precision"] = kept_precision(backend, settings["precision"])
-    return settings
-
-
-def set_state(model: "BaseModel", state: dict[str, Any]) -> None:
-    """Put what was trained, and what else the model had, back into one of these settings."""
-    vars(model).update(state["others"])
-    trained = state["trained"]
+    net, loss, optimizer = (settings.pop(name) for name in ("net", "loss", "optimizer"))
+    config, trained = ModelConfig.of(net, loss, optimizer, **settings), state["trained"]
     if trained is None:
-        return
-    setup, backend = model._setup, _backend(trained["backend"])
-    setup.precision = kept_precision(backend, setup.precision)
-    backend = in_precision(backend, setup.precision)
+        return config, None
+    backend = _backend(trained["backend"])
+    config = replace(config, precision=kept_precision(backend, config.precision))
+    backend = in_precision(backend, config.precision)
     with backend.work():
-        network = setup.network_for(backend, trained["features"])
-        trainer = model._settle(network)
-        network.set_params(backend.asarray(trained["params"], network.dtype))
-        slots = {name: backend.asarray(v, network.dtype) for name, v in trained["slots"].items()}
-        trainer.updater.put(slots, trained["updates"])
-        trainer.epoch, trainer.step = trained["epoch"], trained["step"]
-        trainer.keep("the pickle")
+        return config, _engine(config, backend, trained)
+
+
+def _engine(config: ModelConfig, backend: Backend, trained: dict[str, Any]) -> Engine:
+    engine = Engine(Network.of(config, trained["features"]), backend, config.optimizer)
+    state, dtype = engine.state, config.dtype
+    state.set_params(backend, backend.asarray(trained["params"], dtype))
+    slots = {name: backend.asarray(v, dtype) for name, v in trained["slots"].items()}
+    state.set_slots(backend, slots, trained["updates"])
+    state.epoch, state.step = trained["epoch"], trained["step"]
+    engine.keep("the pickle")
+    return engine
 
 
 def _name(backend: Backend) -> str:

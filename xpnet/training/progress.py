@@ -15,19 +15,24 @@ class Progress:
     ----------
     verbose : bool or "auto"
         ``"auto"`` shows the bar if standard error is a terminal.
+
+    Attributes
+    ----------
+    shown : bool
+        Whether there is a bar.
     """
 
     def __init__(self, verbose: Any) -> None:
         if not isinstance(verbose, bool | int | str) or verbose not in (True, False, "auto"):
             raise ArgumentError(f"verbose must be True, False or 'auto', got {verbose!r}.")
-        self._shown = sys.stderr.isatty() if verbose == "auto" else bool(verbose)
+        self.shown = sys.stderr.isatty() if verbose == "auto" else bool(verbose)
         self._bar: Any = None
         self._epochs = self._epoch = 0
 
     def begin(self, epochs: int, samples: int) -> None:
         """Show the bar for so many epochs of so many samples."""
         self._epochs = epochs
-        if self._shown:
+        if self.shown:
             from tqdm import tqdm
 
             self._bar = tqdm(

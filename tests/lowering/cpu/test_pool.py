@@ -1,7 +1,9 @@
 """The threads of a BLAS, and limits for a while."""
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from time import sleep
 
 import pytest
 
@@ -68,6 +70,110 @@ def test_limits_of_two_python_threads_may_end_in_any_order() -> None:
         for done in [workers.submit(first), workers.submit(second)]:
             done.result()
     assert library.given[-1] == 8
+
+
+def test_a_turn_has_its_number_whatever_the_limit() -> None:
+    library = Recorded(8)
+    with library.pool.limited(2):
+        with library.pool.turn(None):
+            assert library.given[-1] == library.pool.count == 8
+        assert library.given[-1] == 2
+    with library.pool.turn(1):
+        assert library.given[-1] == 1
+        with library.pool.limited(4):
+            assert library.given[-1] == 1
+    assert library.given == [8, 2, 8, 2, 8, 1, 8]
+
+
+def test_turns_with_the_same_number_run_together() -> None:
+    library, both = Recorded(8), Barrier(2)
+
+    def work() -> None:
+        with library.pool.turn(1):
+            both.wait(10)
+
+    with ThreadPoolExecutor(2) as workers:
+        for done in [workers.submit(work), workers.submit(work)]:
+            done.result()
+    assert library.given == [8, 1, 8]
+
+
+def test_turns_with_other_numbers_wait_and_are_not_overtaken() -> None:
+    library, order = Recorded(8), []
+    turns = {count: library.pool.turn(count) for count in (1, None)}
+
+    def work(name: str, count: int | None) -> None:
+        with turns[count]:
+            order.append((name, library.given[-1]))
+
+    def queued(count: int) -> None:
+        while library.pool._waiting < count:
+            sleep(0.001)
+
+    with ThreadPoolExecutor(2) as workers:
+        with turns[1]:
+            done = [workers.submit(work, "all", None)]
+            queued(1)
+            done.append(workers.submit(work, "one", 1))  # though it could run now
+            queued(2)
+            assert not order
+        for each in done:
+            each.result(10)
+    assert sorted(order) == [("all", 8), ("one", 1)]
+    assert library.given[-1] == 8
+
+
+def test_many_turns_of_many_threads_each_have_their_number() -> None:
+    library, wrong = Recorded(8), []
+
+    def work(i: int) -> None:
+        count = (1, None, 2)[i % 3]
+        with library.pool.turn(count):
+            sleep(0)
+            wrong.extend([i] * (library.given[-1] != (count or 8)))
+
+    with ThreadPoolExecutor(6) as workers:
+        list(workers.map(work, range(600)))
+    assert not wrong
+    assert library.given[-1] == 8
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_a_turn_that_is_broken_off_keeps_nobody_waiting(after: bool) -> None:
+    """Ctrl-C comes while it begins, before or after it counts."""
+    library = Recorded(8)
+
+    class Broken(type(library.pool)):  # type: ignore[misc]
+        def enter(self, count: int | None) -> None:
+            if after:
+                super().enter(count)
+            raise KeyboardInterrupt
+
+    broken = Broken(lambda: library.given[-1], library.given.append)
+    with pytest.raises(KeyboardInterrupt), broken.turn(1):
+        pass
+    assert not broken._running
+    assert library.given[-1] == 8
+
+
+def test_the_count_is_that_without_limits_at_any_moment() -> None:
+    """Whoever asks while a limit comes or goes must not take it for all that there is."""
+    library, found = Recorded(8), set()
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(2) as workers:
+            done = workers.submit(lambda: [_limit_once(library) for _ in range(3000)])
+            while not done.done():
+                found.add(library.pool.count)
+    finally:
+        sys.setswitchinterval(before)
+    assert found == {8}
+
+
+def _limit_once(library: Recorded) -> None:
+    with library.pool.limited(1):
+        pass
 
 
 def test_numpys_threads_are_those_that_threadpoolctl_sees() -> None:

@@ -36,3 +36,13 @@ def test_limits(numbers: list[int], limit: int | None, inside: int) -> None:
     with pytest.raises(ZeroDivisionError), threads.limited(limit):
         raise ZeroDivisionError
     assert numbers[-1] == 2
+
+
+def test_turns(numbers: list[int]) -> None:
+    with threads.turn(1.0):
+        assert numbers[-1] == 1
+    with threads.limited(1), threads.turn(1e9):
+        assert numbers[-1] == 2
+    numbers[:] = [1]
+    with threads.turn(1e9):
+        assert numbers == [1]

@@ -1,33 +1,21 @@
 """CuPy and cuBLASLt as stand-ins, and kernels compiled as C."""
 
 import ctypes
-import importlib.util
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from support import emulated as emulation
+from support import loop_collector, standin_cublaslt, zoo
+from support.standins import cupy, fresh, standin_modules
 
-HERE = Path(__file__).parent
+__all__ = ["cupy", "fresh", "standin_modules"]
 
-
-def _load(path: Path, name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # where dataclasses look themselves up
-    spec.loader.exec_module(module)
-    return module
-
-
-_backends = _load(HERE.parents[1] / "backends" / "conftest.py", "backends_conftest")
-fresh, cupy, standin_modules = _backends.fresh, _backends.cupy, _backends.standin_modules
 
 # One thread does what a grid of threads does: each loop is over all elements in steps of the grid.
 _PRELUDE = """
@@ -87,23 +75,18 @@ def raw_kernels(
     monkeypatch.setattr(cupy, "RawKernel", RawKernel)
 
 
-@pytest.fixture(scope="session")
-def _lt_module() -> ModuleType:
-    return _load(HERE / "standin_cublaslt.py", "standin_cublaslt")
-
-
 @pytest.fixture
-def lt(cupy: Any, _lt_module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Any:
+def lt(cupy: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The stand-in of cuBLASLt, installed; nothing tried yet."""
     from xpnet.lowering.cuda import gemm, precision
 
-    for name, module in _lt_module.modules(_lt_module).items():
+    for name, module in standin_cublaslt.modules(standin_cublaslt).items():
         monkeypatch.setitem(sys.modules, name, module)
-    _lt_module.CUPY = cupy
-    _lt_module.reset()
+    standin_cublaslt.CUPY = cupy
+    standin_cublaslt.reset()
     gemm._tried.cache_clear()
     precision._kernel.cache_clear()
-    yield _lt_module
+    yield standin_cublaslt
     gemm._tried.cache_clear()
     precision._kernel.cache_clear()
 
@@ -119,19 +102,18 @@ def backend(cupy: Any) -> Any:
 @pytest.fixture(scope="session")
 def emulated() -> ModuleType:
     """The module that compiles CUDA kernels as C++ and runs them."""
-    return _load(HERE / "emulated.py", "emulated")
+    return emulation
 
 
 @pytest.fixture(scope="session")
 def collect() -> ModuleType:
     """The module that collects loops."""
-    return _load(HERE / "collect.py", "collect")
+    return loop_collector
 
 
 @pytest.fixture(scope="session")
 def zoo_cases(collect: Any) -> list[Any]:
-    """Every loop of the models of ``zoo.py``."""
-    zoo = _load(HERE.parents[1] / "zoo.py", "zoo_of_loops")
+    """Every loop of the models of `zoo`."""
     with pytest.MonkeyPatch.context() as patch:
         return [*collect.zoo_cases(zoo.ZOO, patch)]
 

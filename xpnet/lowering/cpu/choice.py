@@ -99,7 +99,7 @@ def _faster(dtype: str, m: int, n: int, k: int, transposed: tuple[bool, bool]) -
     assert own is not None
     assert other is not None
     arrays = _operands(dtype, m, n, k, *transposed)
-    with numpys().limited(1):
+    with numpys().turn(1):
         slow, fast = _best_times(own.bind(*arrays), other.bind(*arrays))
     return fast < slow
 

@@ -1,9 +1,14 @@
-"""The threads of a BLAS: how many it uses, and a limit for a while."""
+"""The threads of a BLAS: how many it uses, a limit for a while, and turns with so many.
 
+A BLAS has one number of threads for the whole process, and what a product rounds to depends on it.
+So programs that are to run with different numbers take turns; those with the same run together.
+"""
+
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache
-from threading import Lock
+from threading import Condition, Lock, get_ident
 
 from xpnet.lowering.cpu import blas
 
@@ -23,29 +28,97 @@ class Pool:
 
     def __init__(self, ask: Callable[[], int], give: Callable[[int], object]) -> None:
         self._ask, self._give = ask, give
+        self.reset()
+
+    def reset(self) -> None:
+        """Nothing is limited and nothing runs, as in a new process."""
+        self._lock = Lock()
+        self._free = Condition(self._lock)
         self.limits: list[int] = []
-        self._lock, self._before = Lock(), 1
+        self._running: set[int] = set()  # the Python threads that have a turn
+        self._waiting = self._round = 0
+        # Threads that there are without limits, between turns, and now.
+        self._before = self._between = self._now = 1
 
     @property
     def count(self) -> int:
         """How many threads there are when nothing is limited."""
-        return self._before if self.limits else self._ask()
+        with self._lock:  # while a limit comes or goes, there are as many as it says
+            self._look()
+            return self._before
 
     def limited(self, count: int) -> AbstractContextManager[None]:
-        """No more than so many threads inside the ``with``; what there was comes back behind it.
+        """No more than so many threads between turns; what there was comes back afterwards.
 
         Several Python threads may hold limits at once. The lowest counts, and the first number
-        comes back behind the last of them.
+        comes back after the last of them.
         """
         return _Limit(self, count)
+
+    def turn(self, count: int | None) -> AbstractContextManager[None]:
+        """Exactly so many threads, or all; waits while others run with another number.
+
+        What runs in a turn must not wait for another Python thread.
+        """
+        return _Turn(self, count)
 
     def change(self, change: Callable[[int], None], count: int) -> None:
         """Take up a limit, or let it go."""
         with self._lock:
-            if not self.limits:
-                self._before = self._ask()
+            self._look()
             change(count)
-            self._give(min([*self.limits, self._before]))
+            self._between = min([*self.limits, self._before])
+            if not self._running:
+                self._set(self._between)
+
+    def enter(self, count: int | None) -> None:
+        """Begin a turn of this Python thread."""
+        with self._lock:
+            # Quick where a limit has set the number already: every step of a fit comes here.
+            if self._now != count or self._waiting or not self.limits:
+                self._admit(count)
+            self._running.add(get_ident())
+
+    def leave(self) -> None:
+        """End the turn of this Python thread."""
+        with self._lock:
+            self._running.discard(get_ident())
+            if not self._running:
+                self._round += 1
+                if self._now != self._between:
+                    self._set(self._between)
+                if self._waiting:
+                    self._free.notify_all()
+
+    def _admit(self, count: int | None) -> None:
+        """Wait until there may be so many threads, and set them."""
+        self._running.discard(get_ident())  # left by a turn that Ctrl-C broke off
+        self._look()
+        wanted = self._before if count is None else min(count, self._before)
+        if self._running and (self._waiting or self._now != wanted):
+            self._wait(wanted)
+        if not self._running:
+            self._set(wanted)
+
+    def _look(self) -> None:
+        """Ask for the number of threads, which others may change while nothing is limited here."""
+        if not self._running and not self.limits:
+            self._before = self._between = self._now = self._ask()
+
+    def _wait(self, wanted: int) -> None:
+        """Wait until no turn with another number runs. Who came first goes first."""
+        came, self._waiting = self._round, self._waiting + 1
+        try:
+            self._free.wait_for(
+                lambda: not self._running or (self._round != came and self._now == wanted)
+            )
+        finally:
+            self._waiting -= 1
+
+    def _set(self, count: int) -> None:
+        if count != self._now:
+            self._give(count)
+            self._now = count
 
 
 class _Limit(AbstractContextManager[None]):
@@ -61,13 +134,38 @@ class _Limit(AbstractContextManager[None]):
         self._pool.change(self._pool.limits.remove, self._count)
 
 
+class _Turn(AbstractContextManager[None]):
+    """It may be entered as often as it is needed, by several Python threads at once."""
+
+    def __init__(self, pool: Pool, count: int | None) -> None:
+        self._pool, self._count = pool, count
+
+    def __enter__(self) -> None:
+        try:
+            self._pool.enter(self._count)
+        except BaseException:  # Ctrl-C
+            self._pool.leave()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.leave()
+
+
 @cache
 def numpys() -> Pool:
     """The threads of NumPy's BLAS; where they cannot be set there is one, and stays."""
+    pool = Pool(*_controls())
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=pool.reset)  # the threads that had turns are not there
+    return pool
+
+
+def _controls() -> tuple[Callable[[], int], Callable[[int], object]]:
+    """Functions that ask NumPy's BLAS for its number of threads, and set it."""
     for library in blas.libraries():
         ask, give = (blas.openblas(library, f"{do}_num_threads") for do in ("get", "set"))
         if ask and give:
-            return Pool(ask, give)
+            return ask, give
         if getattr(library, "MKL_Set_Num_Threads", None):
-            return Pool(library.MKL_Get_Max_Threads, library.MKL_Set_Num_Threads)
-    return Pool(lambda: 1, lambda count: None)
+            return library.MKL_Get_Max_Threads, library.MKL_Set_Num_Threads
+    return lambda: 1, lambda count: None

@@ -1,4 +1,4 @@
-"""How many threads the matrix products of a step are worth, and a limit while it runs.
+"""How many threads the matrix products of a step are worth, and its turn with so many.
 
 A product that two threads share costs more than its own time: each waits for the other, and what is
 computed next finds half of its data in the other core's cache. Beside another busy process it is
@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from xpnet.lowering.cpu.pool import numpys
 
-__all__ = ["advice", "limited"]
+__all__ = ["advice", "limited", "turn"]
 
 _WORTH = 2e7  # floating-point operations
 
@@ -26,9 +26,9 @@ def advice(operations: float) -> int | None:
 
 
 def limited(threads: int | None) -> AbstractContextManager[None]:
-    """Compute with no more than so many threads; what there was comes back, after an error too.
+    """Have no more than so many threads between turns, so that these change nothing.
 
-    The limit is that of the whole process.
+    What there was comes back, after an error too. The limit is that of the whole process.
 
     Parameters
     ----------
@@ -36,3 +36,15 @@ def limited(threads: int | None) -> AbstractContextManager[None]:
         As `advice` gives it.
     """
     return nullcontext() if threads is None else numpys().limited(threads)
+
+
+def turn(operations: float) -> AbstractContextManager[None]:
+    """Compute with as many threads as the largest product is worth, whatever runs beside it.
+
+    Parameters
+    ----------
+    operations : float
+        As for `advice`.
+    """
+    pool = numpys()
+    return nullcontext() if pool.count == 1 else pool.turn(advice(operations))

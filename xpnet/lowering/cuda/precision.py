@@ -16,7 +16,7 @@ backward products.
 
 float16 alone needs more: a gradient below 6e-8 would become 0. So the loss is multiplied by a
 scale before it is differentiated, which multiplies every gradient, and the finished gradient
-vector is divided by it (`LossScale`). Where that finds a number that is not finite, a copy has
+vector is divided by it (`unscaled`). Where that finds a number that is not finite, a copy has
 overflowed: then that step changes neither the parameters nor the optimiser's vectors, and the
 scale is halved; after 2000 good steps it is doubled. All of this stays on the device. The guard
 costs nothing but two launches in a good step: what an overflow would spoil is copied before the
@@ -35,7 +35,7 @@ from xpnet.backends.cuda import load
 from xpnet.lowering.memory import Range
 from xpnet.lowering.reading import Operand
 
-__all__ = ["SOURCE", "Casts", "LossScale"]
+__all__ = ["SOURCE", "Casts", "guarded", "loss_scale", "unscaled"]
 
 FIRST, SMALLEST, LARGEST, PATIENCE = 2.0**16, 2.0**-24, 2.0**24, 2000
 
@@ -166,34 +166,29 @@ class Casts:
             self._fresh = {r for r in self._fresh if r[1] <= low or high <= r[0]}
 
 
-class LossScale:
-    """The scale of a float16 model's loss, on the device; see the module.
+def loss_scale() -> Any:
+    """The state of a float16 model's loss scale, on the device; see the module.
 
-    Attributes
-    ----------
-    state : array of 4 float32
-        The scale, good steps since it changed, whether this step overflowed, steps left out.
-    scale : 0-d array
-        The scale alone, a view.
+    Four float32: the scale, good steps since it changed, whether this step overflowed, and how
+    many steps were left out.
     """
+    return load().asarray([FIRST, 0.0, 0.0, 0.0], dtype="float32")
 
-    def __init__(self) -> None:
-        self.state = load().asarray([FIRST, 0.0, 0.0, 0.0], dtype="float32")
-        self.scale = self.state[0, ...]
 
-    def unscaled(self, gradient: Any) -> Callable[[], None]:
-        """What divides a gradient vector by the scale and notices an overflow."""
-        return _launch("unscale", gradient.size, gradient, self.state, gradient.size)
+def unscaled(state: Any, gradient: Any) -> Callable[[], None]:
+    """What divides a gradient vector by the scale and notices an overflow."""
+    return _launch("unscale", gradient.size, gradient, state, gradient.size)
 
-    def guarded(
-        self, calls: Sequence[Callable[[], Any]], vectors: Iterable[Any]
-    ) -> list[Callable[[], Any]]:
-        """An update that changes these vectors, which an overflow leaves as they are."""
-        cupy = load()
-        before: list[Callable[[], Any]] = []
-        after: list[Callable[[], Any]] = []
-        for vector in vectors:
-            kept, n = cupy.empty(vector.shape, dtype="float32"), vector.size
-            before.append(_launch("copy_if_overflow", n, vector, kept, self.state, n))
-            after.append(_launch("copy_if_overflow", n, kept, vector, self.state, n))
-        return [*before, *calls, *after, _launch("next_scale", 1, self.state)]
+
+def guarded(
+    state: Any, calls: Sequence[Callable[[], Any]], vectors: Iterable[Any]
+) -> list[Callable[[], Any]]:
+    """An update that changes these vectors, which an overflow leaves as they are."""
+    cupy = load()
+    before: list[Callable[[], Any]] = []
+    after: list[Callable[[], Any]] = []
+    for vector in vectors:
+        kept, n = cupy.empty(vector.shape, dtype="float32"), vector.size
+        before.append(_launch("copy_if_overflow", n, vector, kept, state, n))
+        after.append(_launch("copy_if_overflow", n, kept, vector, state, n))
+    return [*before, *calls, *after, _launch("next_scale", 1, state)]

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from xpnet.errors import ShapeError
 from xpnet.random import Key
-from xpnet.typing import Namespace, Shape
+from xpnet.typing import Array, Namespace, Shape
 
-__all__ = ["Initializer", "fans"]
+__all__ = ["InitLike", "Initializer", "fans"]
+
+InitLike: TypeAlias = str | Callable[[Namespace, Key, Shape], Array]
+"""An initialiser by its name, one of `xpnet.init`, or a function like one."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Initializer:
     settings: tuple[float, ...]
     draw: Callable[..., Any]
 
-    def __call__(self, xp: Namespace, key: Key, shape: Shape) -> Any:
+    def __call__(self, xp: Namespace, key: Key, shape: Shape) -> Array:
         return self.draw(xp, key, shape, *self.settings)
 
     def __repr__(self) -> str:

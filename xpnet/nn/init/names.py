@@ -1,9 +1,10 @@
 """Initialisers by name."""
 
-from typing import Any
+from collections.abc import Callable
 
 from xpnet.errors import ArgumentError, UnknownNameError
 from xpnet.nn.init.distributions import normal, ones, truncated_normal, uniform, zeros
+from xpnet.nn.init.initializer import Initializer, InitLike
 from xpnet.nn.init.orthogonal import orthogonal
 from xpnet.nn.init.scaled import (
     glorot_normal,
@@ -13,10 +14,12 @@ from xpnet.nn.init.scaled import (
     lecun_normal,
     lecun_uniform,
 )
+from xpnet.random import Key
+from xpnet.typing import Array, Namespace, Shape
 
 __all__ = ["get"]
 
-_BY_NAME = {
+_BY_NAME: dict[str, Callable[..., Initializer]] = {
     make.__name__: make
     for make in (
         zeros,
@@ -35,7 +38,7 @@ _BY_NAME = {
 }
 
 
-def get(spec: Any) -> Any:
+def get(spec: InitLike) -> Callable[[Namespace, Key, Shape], Array]:
     """The initialiser of this name, or `spec` itself if it is one already."""
     if isinstance(spec, str):
         if spec not in _BY_NAME:

@@ -7,7 +7,7 @@ too: mean_squared_error, mean_absolute_error, residual_sum_of_squares, binary_cr
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeAlias
 
 from xpnet.errors import ArgumentError, UnknownNameError
 from xpnet.nn.losses.classification import (
@@ -20,7 +20,7 @@ from xpnet.nn.losses.classification import (
     multiclass_hinge,
     softmax_cross_entropy,
 )
-from xpnet.nn.losses.loss import Loss
+from xpnet.nn.losses.loss import Loss, LossFunction
 from xpnet.nn.losses.regression import (
     gaussian_nll,
     half_mean_squared_error,
@@ -56,6 +56,9 @@ __all__ = [
     "softmax_cross_entropy",
 ]
 
+LossLike: TypeAlias = str | Loss | LossFunction
+"""A loss by its name, one of `xpnet.losses`, or a function of output and target."""
+
 _MAKERS: tuple[Callable[[], Loss], ...] = (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -88,7 +91,7 @@ def names() -> list[str]:
     return sorted(_BY_NAME)
 
 
-def check_function(kind: str, spec: Any) -> None:
+def check_function(kind: str, spec: object) -> None:
     """Raise `ArgumentError` for what is no function of output and target, but may make one."""
     if not callable(spec) or spec in _MAKERS:
         raise ArgumentError(
@@ -97,7 +100,7 @@ def check_function(kind: str, spec: Any) -> None:
         )
 
 
-def get(spec: Any) -> Loss:
+def get(spec: LossLike) -> Loss:
     """The loss of this name, `spec` itself if it is one, or one made of the user's function.
 
     Raises

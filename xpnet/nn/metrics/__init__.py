@@ -9,19 +9,29 @@
 """
 
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 from xpnet import ops
 from xpnet.errors import ArgumentError, UnknownNameError
 from xpnet.graph import Value
 from xpnet.nn import losses
 from xpnet.nn.losses import Loss
-from xpnet.nn.losses.loss import by_target
+from xpnet.nn.losses.loss import LossFunction, by_target
 from xpnet.nn.metrics.metric import Metric, mean_over_samples, of_samples, sum_over_samples
 from xpnet.nn.metrics.r2 import r2
 
-__all__ = ["Metric", "get_metrics", "loss_metric", "mean_over_samples", "sum_over_samples"]
+__all__ = [
+    "Metric",
+    "MetricLike",
+    "get_metrics",
+    "loss_metric",
+    "mean_over_samples",
+    "sum_over_samples",
+]
+
+MetricLike: TypeAlias = str | Loss | Metric | LossFunction
+"""A metric by its name, a loss, or a function like one."""
 
 _COLUMNS = ("epoch", "loss", "learning_rate", "seconds")  # of a history
 
@@ -31,7 +41,7 @@ def loss_metric(loss: Loss) -> Metric:
     return of_samples(loss.name, loss, loss.reduction)
 
 
-def get_metrics(specs: Any, loss: Loss) -> dict[str, Metric]:
+def get_metrics(specs: Sequence[MetricLike] | None, loss: Loss) -> dict[str, Metric]:
     """Metrics by name, from names, metrics, losses and functions; the loss's own for None.
 
     Raises
@@ -56,7 +66,7 @@ def get_metrics(specs: Any, loss: Loss) -> dict[str, Metric]:
     return metrics
 
 
-def _get_metric(spec: Any, loss: Loss) -> Metric:
+def _get_metric(spec: MetricLike, loss: Loss) -> Metric:
     """A metric by name, or one made of a loss or of the user's function."""
     if isinstance(spec, Metric):
         return spec

@@ -1,13 +1,11 @@
 """Stop when the model no longer gets better."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from xpnet.arguments import count
-from xpnet.training.callbacks.base import Callback
+from xpnet.training.callbacks.callback import Callback
 from xpnet.training.callbacks.watched import Watched
-
-if TYPE_CHECKING:
-    from xpnet.model import Model
+from xpnet.training.context import FittedModel
 
 __all__ = ["EarlyStopping"]
 
@@ -86,13 +84,13 @@ class EarlyStopping(Callback):
     def check(self, columns: tuple[str, ...]) -> None:
         self._watched.check(columns)
 
-    def on_fit_begin(self, model: "Model") -> None:
+    def on_fit_begin(self, model: FittedModel) -> None:
         self._begin()
 
-    def on_epoch_begin(self, model: "Model", epoch: int) -> None:
+    def on_epoch_begin(self, model: FittedModel, epoch: int) -> None:
         self._at_best = False
 
-    def on_epoch_end(self, model: "Model", epoch: int, logs: dict[str, float]) -> bool:
+    def on_epoch_end(self, model: FittedModel, epoch: int, logs: dict[str, float]) -> bool:
         value = self._watched.value(logs)
         if self._watched.better(value, self._watched.worst if self.best is None else self.best):
             self.best, self.best_epoch, self._waited, self._at_best = value, epoch, 0, True
@@ -107,10 +105,10 @@ class EarlyStopping(Callback):
     def get_state(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in _STATE}
 
-    def set_state(self, model: "Model", state: dict[str, Any]) -> None:
+    def set_state(self, model: FittedModel, state: dict[str, Any]) -> None:
         vars(self).update(state)
 
-    def on_fit_end(self, model: "Model") -> None:
+    def on_fit_end(self, model: FittedModel) -> None:
         state, self._state = self._state, None
         if state is not None and not self._at_best:
             model.load_state_dict(state)

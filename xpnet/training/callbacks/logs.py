@@ -6,15 +6,11 @@ import os
 from io import StringIO
 from math import isfinite
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from xpnet.errors import ArgumentError
-from xpnet.training.callbacks.base import Callback
-
-if TYPE_CHECKING:
-    from xpnet.model import Model
-    from xpnet.saving import Snapshot
-    from xpnet.training.run import Run
+from xpnet.training.callbacks.callback import Callback
+from xpnet.training.context import FitContext, FittedModel
 
 __all__ = ["CSVLog", "JSONLinesLog"]
 
@@ -31,19 +27,19 @@ class _Log(Callback):
         self._append, self._overwrite = bool(append), bool(overwrite)
         self._file: IO[str] | None = None
 
-    def on_run_begin(self, run: "Run", snapshot: "Snapshot | None") -> None:
+    def on_run_begin(self, context: FitContext, snapshot: Any) -> None:
         if snapshot is not None:
             self._append, self._overwrite = True, False
 
     def get_state(self) -> dict[str, Any]:
         return {"size": self.path.stat().st_size if self._file is not None else 0}
 
-    def set_state(self, model: "Model", state: dict[str, Any]) -> None:
+    def set_state(self, model: FittedModel, state: dict[str, Any]) -> None:
         assert self._file is not None
         if self._file.tell() > state["size"]:  # what came behind the checkpoint is written again
             self._file.truncate(state["size"])
 
-    def on_fit_begin(self, model: "Model") -> None:
+    def on_fit_begin(self, model: FittedModel) -> None:
         try:
             self._open(self.path.read_bytes() if self.path.is_file() else b"")
         except (OSError, UnicodeDecodeError) as error:
@@ -75,7 +71,7 @@ class _Log(Callback):
         self._file.write(text)
         self._file.flush()
 
-    def on_fit_end(self, model: "Model") -> None:
+    def on_fit_end(self, model: FittedModel) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -127,7 +123,7 @@ class CSVLog(_Log):
     def check(self, columns: tuple[str, ...]) -> None:
         self._recorded = set(columns)
 
-    def on_fit_begin(self, model: "Model") -> None:
+    def on_fit_begin(self, model: FittedModel) -> None:
         self._columns = None
         super().on_fit_begin(model)
 
@@ -148,7 +144,7 @@ class CSVLog(_Log):
             f"{', '.join(columns)}: give another path."
         )
 
-    def on_epoch_end(self, model: "Model", epoch: int, logs: dict[str, float]) -> None:
+    def on_epoch_end(self, model: FittedModel, epoch: int, logs: dict[str, float]) -> None:
         if self._columns is None:
             self._columns = list(logs)
             self._write(_csv_line(logs))
@@ -189,6 +185,6 @@ class JSONLinesLog(_Log):
     True
     """
 
-    def on_epoch_end(self, model: "Model", epoch: int, logs: dict[str, float]) -> None:
+    def on_epoch_end(self, model: FittedModel, epoch: int, logs: dict[str, float]) -> None:
         row = {name: value if isfinite(value) else None for name, value in logs.items()}
         self._write(json.dumps(row, allow_nan=False) + "\n")

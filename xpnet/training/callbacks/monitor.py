@@ -1,17 +1,14 @@
 """How large gradients and updates are, layer by layer."""
 
 from math import isnan, nan
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xpnet.arguments import count
+from xpnet.backends import Backend
 from xpnet.errors import ArgumentError
-from xpnet.optim.lbfgs import LBFGS
-from xpnet.training.callbacks.base import Callback
+from xpnet.training.callbacks.callback import Callback
 from xpnet.training.callbacks.diagnosis import diagnose
-
-if TYPE_CHECKING:
-    from xpnet.backends import Backend
-    from xpnet.model import Model
+from xpnet.training.context import FittedModel
 
 __all__ = ["GradientMonitor"]
 
@@ -72,16 +69,16 @@ class GradientMonitor(Callback):
     def rows(self) -> list[dict[str, Any]]:
         return list(self._rows)
 
-    def on_fit_begin(self, model: "Model") -> None:
-        if isinstance(model.optimizer, LBFGS):
+    def on_fit_begin(self, model: FittedModel) -> None:
+        if model.optimizer.whole_batch:
             raise ArgumentError("L-BFGS makes no single steps, so there is nothing to record.")
         self._before = None  # of a fit that ended within a step
 
-    def on_gradient(self, model: "Model", step: int) -> None:
+    def on_gradient(self, model: FittedModel, step: int) -> None:
         if (step - 1) % self._every == 0:
             self._before = _Before(model)
 
-    def on_step_end(self, model: "Model", step: int) -> None:
+    def on_step_end(self, model: FittedModel, step: int) -> None:
         if self._before is None:
             return
         found, self._before = self._before.finish(model), None
@@ -94,7 +91,7 @@ class GradientMonitor(Callback):
     def get_state(self) -> dict[str, Any]:
         return {"_rows": self._rows}
 
-    def set_state(self, model: "Model", state: dict[str, Any]) -> None:
+    def set_state(self, model: FittedModel, state: dict[str, Any]) -> None:
         vars(self).update(state)
 
     def __getitem__(self, name: str) -> dict[str, list[Any]]:
@@ -173,7 +170,7 @@ def _show(value: Any) -> str:
 class _Before:
     """What must be taken down between the backward pass and the update; all on the device."""
 
-    def __init__(self, model: "Model") -> None:
+    def __init__(self, model: FittedModel) -> None:
         backend = _backend(model)
         parameters, gradients = model.parameters, model.gradients
         self._values = {name: backend.copy(parameters[name]) for name in gradients}
@@ -182,7 +179,7 @@ class _Before:
             for name, g in gradients.items()
         }
 
-    def finish(self, model: "Model") -> dict[str, tuple[float, float, float, float]]:
+    def finish(self, model: FittedModel) -> dict[str, tuple[float, float, float, float]]:
         """By name: norms of gradient, parameter and update, and the inactive share."""
         backend, parameters = _backend(model), model.parameters
         cells = []
@@ -194,18 +191,18 @@ class _Before:
         return dict(zip(self._found, rows, strict=True))
 
 
-def _backend(model: "Model") -> "Backend":
-    assert model.backend is not None
-    return model.backend
+def _backend(model: FittedModel) -> Backend:
+    backend: Backend = model.engine.backend
+    return backend
 
 
-def _norm(backend: "Backend", array: Any) -> Any:
+def _norm(backend: Backend, array: Any) -> Any:
     """Euclidean norm in double precision, whose squares neither vanish nor overflow."""
     exact = backend.xp.astype(array, backend.dtype("float64"))
     return backend.xp.sqrt(backend.xp.sum(exact * exact))
 
 
-def _inactive(backend: "Backend", gradient: Any) -> Any:
+def _inactive(backend: Backend, gradient: Any) -> Any:
     """Share of a weight matrix's columns that are all 0."""
     double = backend.dtype("float64")
     if gradient.ndim < 2:

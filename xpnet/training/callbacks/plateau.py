@@ -1,16 +1,13 @@
 """Lower the learning rate when the model no longer gets better."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from xpnet.arguments import count, number, positive
 from xpnet.errors import ArgumentError
-from xpnet.optim.lbfgs import LBFGS
 from xpnet.optim.schedules import Constant, Scaled
-from xpnet.training.callbacks.base import Callback
+from xpnet.training.callbacks.callback import Callback
 from xpnet.training.callbacks.watched import Watched
-
-if TYPE_CHECKING:
-    from xpnet.model import Model
+from xpnet.training.context import FittedModel
 
 __all__ = ["ReduceOnPlateau"]
 
@@ -91,12 +88,12 @@ class ReduceOnPlateau(Callback):
     def check(self, columns: tuple[str, ...]) -> None:
         self._watched.check(columns)
 
-    def on_fit_begin(self, model: "Model") -> None:
-        if isinstance(model.optimizer, LBFGS):
+    def on_fit_begin(self, model: FittedModel) -> None:
+        if model.optimizer.whole_batch:
             raise ArgumentError("L-BFGS has no learning rate that could be reduced.")
         self._begin()
 
-    def on_epoch_end(self, model: "Model", epoch: int, logs: dict[str, float]) -> None:
+    def on_epoch_end(self, model: FittedModel, epoch: int, logs: dict[str, float]) -> None:
         value = self._watched.value(logs)
         self._waited += 1
         if self._watched.better(value, self._best):
@@ -111,10 +108,10 @@ class ReduceOnPlateau(Callback):
         names = ("reductions", "_best", "_waited", "_cooling")
         return {name: getattr(self, name) for name in names}
 
-    def set_state(self, model: "Model", state: dict[str, Any]) -> None:
+    def set_state(self, model: FittedModel, state: dict[str, Any]) -> None:
         vars(self).update(state)
 
-    def _reduce(self, model: "Model", epoch: int) -> None:
+    def _reduce(self, model: FittedModel, epoch: int) -> None:
         """Lower the rate of the epochs to come, unless it is at its least."""
         optimizer = model.optimizer
         rate = optimizer.rate(model.epoch)

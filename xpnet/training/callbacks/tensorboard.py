@@ -3,16 +3,14 @@
 import os
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from xpnet.errors import ArgumentError
 from xpnet.optional import require
-from xpnet.training.callbacks.base import Callback
+from xpnet.training.callbacks.callback import Callback
 from xpnet.training.callbacks.monitor import GradientMonitor
-
-if TYPE_CHECKING:
-    from xpnet.model import Model
+from xpnet.training.context import FittedModel
 
 __all__ = ["TensorBoard"]
 
@@ -65,13 +63,13 @@ class TensorBoard(Callback):
             )
         return self._writers[run]
 
-    def on_fit_begin(self, model: "Model") -> None:
+    def on_fit_begin(self, model: FittedModel) -> None:
         try:
             self._writer("train")
         except OSError as error:
             raise ArgumentError(f"{self.folder} cannot be written: {error}.") from error
 
-    def on_epoch_end(self, model: "Model", epoch: int, logs: dict[str, float]) -> None:
+    def on_epoch_end(self, model: FittedModel, epoch: int, logs: dict[str, float]) -> None:
         for name, value in logs.items():
             run = "validation" if name.startswith("val_") else "train"
             if name != "epoch":
@@ -90,7 +88,7 @@ class TensorBoard(Callback):
                     tag = f"{column}/{row['name']}"
                     self._writer("train").add_scalar(tag, row[column], row["step"])
 
-    def on_fit_end(self, model: "Model") -> None:
+    def on_fit_end(self, model: FittedModel) -> None:
         if self._writers:
             self._write_norms()  # of an epoch that was not finished
         for writer in self._writers.values():

@@ -1,0 +1,1 @@
+"""What is accepted from users: arrays converted, checked, and cut into batches."""

@@ -1,0 +1,37 @@
+"""Checked arrays, and their rows cut into batches."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from xpnet.backends import Backend
+from xpnet.typing import Array
+
+__all__ = ["Data", "batch_slices"]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Checked arrays: inputs, perhaps targets, perhaps weights.
+
+    They are on one `backend`: the network's, or NumPy if they do not fit there.
+    """
+
+    backend: Backend
+    x: Array
+    y: Array = None
+    w: Array = None
+
+    @property
+    def rows(self) -> int:
+        """Number of samples."""
+        return int(self.x.shape[0])
+
+    @property
+    def arrays(self) -> list[Any]:
+        """Those that there are, in the order in which a program takes them."""
+        return [a for a in (self.x, self.y, self.w) if a is not None]
+
+
+def batch_slices(rows: int, batch_size: int) -> list[slice]:
+    """The rows as slices of so many; the last may be smaller."""
+    return [slice(i, min(i + batch_size, rows)) for i in range(0, rows, batch_size)]

@@ -1,0 +1,1 @@
+"""A network on a device: what it was asked to be, its state, its programs."""

@@ -1,0 +1,157 @@
+"""Gradient accumulation: one step by the gradients of several batches, as if they were one.
+
+Each batch's gradient, of its loss without penalties, is multiplied by the batch's weight (its
+number of samples, or the sum of their weights) and added to a sum. The sum divided by the total
+weight is the gradient of all; the gradient of the penalties is then added once. A loss that is
+the sum of its samples' losses is only added up. Whoever adds the gradients of several processes
+does it here too: between `add` and `finish`.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+from xpnet import ops
+from xpnet.engine.batch_graph import WEIGHT, penalty_of
+from xpnet.engine.batches import Batches
+from xpnet.engine.engine import Engine
+from xpnet.engine.programs import Program
+from xpnet.engine.vector_program import VectorProgram
+from xpnet.graph import Graph, Part, Value, gradients
+from xpnet.ops.vector_rules import (
+    ACCUMULATE,
+    ADD_GRADIENT,
+    MEAN_GRADIENT,
+    REPLACE_GRADIENT,
+)
+from xpnet.typing import Array
+
+__all__ = ["Accumulation"]
+
+_APART = 32  # bits: the batches of a step draw dropout and noise as steps 2**32 apart would
+
+
+class Accumulation:
+    """The sum of the gradients of the batches of a step.
+
+    Attributes
+    ----------
+    vectors : dict of str to array
+        ``"sum"``; ``"weight"``, of one element; and the state's ``"gradient"``.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, backend, dtype = engine, engine.backend, engine.network.dtype
+        self._summed = engine.network.loss.reduction == "sum"
+        gradient = engine.state.gradient
+        self.vectors: dict[str, Array] = {
+            "sum": backend.zeros(gradient.shape, dtype),
+            "weight": backend.zeros((1,), dtype),
+            "gradient": gradient,
+        }
+
+    def step(
+        self,
+        batches: Batches,
+        chosen: Sequence[int],
+        look: Callable[[int, Program], None],
+        at_cut: Callable[[int, Program], float],
+    ) -> None:
+        """Make one step from the chosen batches, as `Engine.step` does; `look` sees each."""
+        engine = self._engine
+        state, lock, program = engine.state, engine.programs.lock, None
+        self.clear()
+        for position, i in enumerate(chosen):
+            with lock, batches.threads:
+                program = batches.load(i)
+                if program.batch_graph.graph.step is not None:
+                    engine.set_number(state.step + (position << _APART))
+                program.run()
+                state.results = program.results
+                look(i, program)
+                self.add(program)
+        assert program is not None
+        with lock:
+            self.finish()
+        learning_rate = at_cut(chosen[0], program)
+        with lock:
+            engine.change(program, learning_rate)
+
+    def clear(self) -> None:
+        """Begin a step."""
+        backend, vectors = self._engine.backend, self.vectors
+        for name in ("sum", "weight"):
+            vectors[name] = backend.assign(vectors[name], backend.xp.zeros_like(vectors[name]))
+
+    def add(self, program: Program) -> None:
+        """Add the gradient of a batch that was computed by this program."""
+        layout, rows = program.batch_graph.layout, program.batch_graph.graph.inputs[0].shape[0]
+        weight = program.results[layout[WEIGHT]] if WEIGHT in layout else rows
+        added = self._added
+        added.numbers = self._numbers(added.numbers, weight)
+        self.vectors["gradient"] = self._engine.state.gradient
+        added.run()
+        program.commit()
+
+    def _numbers(self, numbers: Array, weight: Array | int) -> Array:
+        """By what the gradient is multiplied, and what is added to the total weight."""
+        backend = self._engine.backend
+        if backend.planned:
+            numbers[0] = 1 if self._summed else weight
+            numbers[1] = weight
+            return numbers
+        dtype = self._engine.network.dtype
+        more = backend.asarray([weight], dtype) if isinstance(weight, int) else weight
+        return backend.xp.concat([backend.xp.ones_like(more) if self._summed else more, more])
+
+    def finish(self) -> None:
+        """Make the gradient of all the state's, with that of the penalties."""
+        self._finished.run()
+        self._engine.state.vectors["gradient"] = self.vectors["gradient"]
+
+    @cached_property
+    def _added(self) -> VectorProgram:
+        """The graph of `add`."""
+        graph, dtype = self._declared(Graph()), self._engine.network.dtype
+        numbers = [graph.input(name, (), dtype) for name in ("share", "more")]
+        given = [graph.vectors["gradient"], *numbers]
+        graph.update(ACCUMULATE, ["sum", "weight"], given)
+        return VectorProgram(graph, self._engine.backend, self.vectors, dtype)
+
+    @cached_property
+    def _finished(self) -> VectorProgram:
+        """The graph of `finish`: the network's parameters, and their penalties."""
+        engine, network, table = self._engine, self._engine.network, self._engine.network.table
+        graph = self._declared(network.trace(1, training=False)[0])
+        total, weight = graph.vectors["sum"], graph.vectors["weight"]
+        if self._summed:
+            graph.update(REPLACE_GRADIENT, ["gradient"], [total])
+        else:
+            graph.update(MEAN_GRADIENT, ["gradient"], [total, weight])
+        penalty = penalty_of(graph, lambda found: _share(found, weight))
+        if penalty is not None:
+            names = [n for n in table.trained if table.specs[n].penalty is not None]
+            slopes = gradients(graph, penalty, [graph.parameters[n] for n in names])
+            for name, slope in zip(names, slopes, strict=True):
+                flat = graph.append(ops.reshape, (slope,), {"shape": (-1,)})
+                part = Part(table.part(name))
+                graph.update(ADD_GRADIENT, ["gradient"], [flat], part=part)
+
+        def parameters() -> dict[Value, Array]:
+            views = table.views(engine.backend.xp, engine.state.params)
+            return {value: views[name] for name, value in graph.parameters.items()}
+
+        return VectorProgram(graph, engine.backend, self.vectors, network.dtype, parameters)
+
+    def _declared(self, graph: Graph) -> Graph:
+        """The graph with the vectors declared, and without inputs."""
+        graph.inputs = []
+        for name, vector in self.vectors.items():
+            graph.vector(name, vector.shape[0], self._engine.network.dtype)
+        return graph
+
+
+def _share(penalty: Value, weight: Value) -> Value:
+    """A penalty divided by the total weight, which is a vector of one; 0 where that is 0."""
+    some = ops.minimum(weight * 1e30, 1)
+    found: Value = ops.sum(penalty * some / ops.maximum(weight, 1e-30))
+    return found

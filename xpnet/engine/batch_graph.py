@@ -1,0 +1,169 @@
+"""What is computed for a batch: the network's graph with loss, metrics, gradients and state."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from xpnet import ops
+from xpnet.backends import dtype_name
+from xpnet.data.arrays import Data
+from xpnet.engine.network import Network
+from xpnet.errors import ShapeError
+from xpnet.graph import Graph, Value, checked, distinct, gradients
+from xpnet.nn import Metric
+from xpnet.typing import Shape, size_of
+
+__all__ = ["PENALTY", "WEIGHT", "BatchGraph", "BatchSpec", "penalty_of"]
+
+PENALTY = "penalty on parameters"
+TOTAL = "loss and penalty"
+WEIGHT = "total weight"  # of a batch's samples, among the results; no metric is called so
+
+
+@dataclass(frozen=True)
+class BatchSpec:
+    """What is computed, and for which kind of batch: its key among an engine's programs.
+
+    ``mode`` is ``"predict"`` (the output), ``"evaluate"`` (loss and metrics), ``"train"`` (these,
+    the gradient, and the state that changes) or ``"accumulate"`` (the same, where the gradient
+    is that of the loss without the penalties). ``target`` is the shape of one sample's target.
+    """
+
+    mode: str
+    rows: int
+    target: Shape = ()
+    target_dtype: str = ""
+    weighted: bool = False
+
+    @classmethod
+    def of(cls, mode: str, rows: int, data: Data) -> Self:
+        """The specification for batches of these data."""
+        if data.y is None:
+            return cls(mode, rows)
+        shape, dtype = tuple(data.y.shape[1:]), dtype_name(data.y.dtype)
+        return cls(mode, rows, shape, dtype, data.w is not None)
+
+
+@dataclass
+class BatchGraph:
+    """A graph, and by what names its outputs go.
+
+    Attributes
+    ----------
+    graph : Graph
+    predicted : list of Value
+        The network's output, in mode ``"predict"``; else nothing.
+    results : list of Value
+        Numbers for people. The first is what is minimized: the loss, or with penalties the sum of
+        both. Then loss, metrics, penalty and total weight; `layout` says which is where.
+    layout : dict of str to slice
+        Positions of each one's numbers in the vector that all results make.
+    gradients, state : dict of str to Value
+        By the parameters' names.
+    scale : Value or None
+        A number given from outside, by which the gradients are multiplied.
+    """
+
+    graph: Graph
+    predicted: list[Value] = field(default_factory=list)
+    results: list[Value] = field(default_factory=list)
+    layout: dict[str, slice] = field(default_factory=dict)
+    gradients: dict[str, Value] = field(default_factory=dict)
+    state: dict[str, Value] = field(default_factory=dict)
+    scale: Value | None = None
+
+    @classmethod
+    def of(cls, network: Network, spec: BatchSpec, scaled: bool = False) -> Self:
+        """Trace the network, and append to its graph what the mode asks for.
+
+        If `scaled`, the loss is multiplied by `scale` before it is differentiated.
+        """
+        graph, output = network.trace(spec.rows, spec.mode in ("train", "accumulate"))
+        if spec.mode == "predict":
+            return cls(graph, [output])
+        made = cls(graph)
+        loss, total = made._measure(network.measures, spec, output)
+        if spec.mode != "evaluate":
+            made._differentiate(network, total if spec.mode == "train" else loss, scaled)
+        return made._distinct()
+
+    @property
+    def outputs(self) -> list[Value]:
+        """All of them, each once."""
+        return [*self.predicted, *self.results, *self.gradients.values(), *self.state.values()]
+
+    @property
+    def size(self) -> int:
+        """How many numbers the results are."""
+        return sum(size_of(value.shape) for value in self.results)
+
+    def _measure(
+        self, measures: Mapping[str, Metric], spec: BatchSpec, output: Value
+    ) -> tuple[Value, Value]:
+        """Append loss, metrics and penalties; return the loss without and with penalties."""
+        graph = self.graph
+        target = graph.input("y", (spec.rows, *spec.target), spec.target_dtype)
+        weights = graph.input("w", (spec.rows,), output.dtype) if spec.weighted else None
+        found = {n: m.parts(output, target, spec.rows, weights) for n, m in measures.items()}
+        loss = found["loss"][0]
+        total = loss
+        penalty = penalty_of(graph, lambda found: _per_sample(found, spec.rows, weights))
+        if penalty is not None:
+            total = loss + penalty
+            found = {TOTAL: [total], **found, PENALTY: [penalty]}
+        if weights is not None:
+            found[WEIGHT] = [ops.sum(weights)]
+        for name, values in found.items():
+            start = self.size
+            self.results += values
+            self.layout[name] = slice(start, self.size)
+        return loss, total
+
+    def _differentiate(self, network: Network, loss: Value, scaled: bool) -> None:
+        """Append the gradient of each parameter that is trained, and the next state."""
+        if scaled:
+            self.scale = Value(self.graph, "scale", "loss scale", (), loss.dtype)
+            loss = loss * self.scale
+        trained = network.table.trained
+        slopes = gradients(self.graph, loss, [self.graph.parameters[name] for name in trained])
+        self.gradients = dict(zip(trained, slopes, strict=True))
+        self.state = {n: v for n, v in self.graph.assignments.items() if n in network.table.specs}
+
+    def _distinct(self) -> Self:
+        """The same with a value of its own for each output."""
+        fresh = iter(distinct(self.outputs))
+        self.results = [next(fresh) for _ in self.results]
+        self.gradients = {name: next(fresh) for name in self.gradients}
+        self.state = {name: next(fresh) for name in self.state}
+        return self
+
+
+def _per_sample(penalty: Value, rows: int, weights: Value | None) -> Value:
+    """A penalty divided by the number of samples or their weight; 0 for a batch of weight 0."""
+    if weights is None:
+        return penalty / rows
+    some = ops.weighted_mean(weights * 0 + 1, weights)  # 1, and 0 where all weights are 0
+    share: Value = penalty * some / ops.maximum(ops.sum(weights), 1e-30)
+    return share
+
+
+def penalty_of(graph: Graph, per_sample: Callable[[Value], Value]) -> Value | None:
+    """The sum of the penalties on trained parameters, each one more fork; None without any.
+
+    `per_sample` divides a penalty that is shared among the samples of a step.
+    """
+    total = None
+    for name, value in graph.parameters.items():
+        spec = graph.specs[name]
+        if spec.penalty is None or not spec.trainable:
+            continue
+        found = checked(spec.penalty, spec.penalty(value))
+        if found.shape != ():
+            raise ShapeError(
+                f"the penalty on {name!r} must be one number (shape ()), got shape {found.shape}: "
+                "reduce it with xpnet.ops.sum."
+            )
+        if getattr(spec.penalty, "per_sample", False):
+            found = per_sample(found)
+        total = found if total is None else total + found
+    return total

@@ -1,0 +1,112 @@
+"""Data cut into batches, each with the program that takes it.
+
+Training, evaluation and prediction all take their batches from here: from where the network
+computes, or from the host, one batch being copied while another is computed with.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from xpnet.backends.streaming import Streaming
+from xpnet.data.arrays import Data, batch_slices
+from xpnet.engine.batch_graph import BatchSpec
+from xpnet.engine.engine import Engine
+from xpnet.engine.programs import Program
+from xpnet.lowering import turn
+from xpnet.typing import Array
+
+__all__ = ["Batches", "cut"]
+
+
+class Batches:
+    """Data that are where the network computes.
+
+    Attributes
+    ----------
+    data : Data
+    sizes : list of int
+        Samples of each batch.
+    programs : list of Program
+        One a batch; batches of one size share theirs.
+    threads : context manager
+        A turn with as many threads of the BLAS as a batch is worth.
+    """
+
+    def __init__(self, engine: Engine, mode: str, data: Data, batch_size: int) -> None:
+        self.data, self._lock = data, engine.programs.lock
+        self.parts = batch_slices(data.rows, batch_size)
+        self.sizes = [part.stop - part.start for part in self.parts]
+        made = {
+            size: engine.programs.get(BatchSpec.of(mode, size, data))
+            for size in sorted({*self.sizes}, reverse=True)
+        }
+        self.programs = [made[size] for size in self.sizes]
+        self.threads = turn(engine.backend, self.programs[0].flops)
+        self._order: Array = None
+        self._gathers: list[list[Callable[[Array], Any]]] = []
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of the largest product."""
+        return self.programs[0].flops
+
+    def begin(self, order: Array = None, first: int = 0) -> None:
+        """Let the batches be of the rows in this order, and the next one the one of this number."""
+        self._order = order
+        if order is not None and not self._gathers:
+            bound = {id(p): p.gathers(self.data.arrays) for p in self.programs}
+            self._gathers = [bound[id(p)] for p in self.programs]
+
+    def load(self, i: int) -> Program:
+        """The program of the batch of this number, loaded with it; the engine's lock is held."""
+        program, part = self.programs[i], self.parts[i]
+        if self._order is None:
+            program.load(self.data.arrays, part)
+        else:
+            index = self._order[part]
+            for gather in self._gathers[i]:
+                gather(index)
+        return program
+
+    def end(self) -> None:
+        """Leave nothing on its way, and no program that reads the data."""
+        with self._lock:
+            for program in {id(p): p for p in self.programs}.values():
+                program.release()
+
+
+class StreamedBatches(Batches):
+    """Data on the host, for a network on a GPU."""
+
+    def __init__(self, engine: Engine, mode: str, data: Data, batch_size: int) -> None:
+        super().__init__(engine, mode, data, batch_size)
+        self._streaming = Streaming(engine.backend, data.arrays, max(self.sizes))
+
+    def begin(self, order: Array = None, first: int = 0) -> None:
+        self._order = order
+        self._streaming.clear()
+        self._stage(first)
+
+    def load(self, i: int) -> Program:
+        program: Any = self.programs[i]
+        self._stage(i + 1)
+        self._streaming.take(program.inputs)
+        found: Program = program
+        return found
+
+    def end(self) -> None:
+        self._streaming.clear()
+
+    def _stage(self, i: int) -> None:
+        if i < len(self.parts):
+            part = self.parts[i]
+            self._streaming.stage(part if self._order is None else self._order[part])
+
+
+def cut(engine: Engine, mode: str, data: Data, batch_size: int) -> Batches:
+    """Data in batches of so many samples, for this kind of computation."""
+    there = data.backend.name == engine.backend.name
+    return (Batches if there else StreamedBatches)(engine, mode, data, batch_size)

@@ -1,0 +1,128 @@
+"""What a model was asked to be."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from xpnet.arguments import count
+from xpnet.backends import Backend, resolve
+from xpnet.backends.base import check_float
+from xpnet.backends.precision import check_precision, in_precision
+from xpnet.errors import ArgumentError
+from xpnet.nn import LayerLike, Loss, Metric, get_loss, get_metrics
+from xpnet.optim import Optimizer, get_optimizer
+from xpnet.typing import Shape
+
+__all__ = ["ModelConfig", "check_names", "check_sample_shape"]
+
+MetricsLike = Sequence[Any] | None
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything that a model is made from; nothing in it changes when the model is trained.
+
+    Attributes
+    ----------
+    net : callable
+        The network, a function of one symbolic value.
+    loss : Loss
+    optimizer : Optimizer
+    metrics : tuple or None
+        As they were given; None for those that the loss suggests.
+    backend : Backend or None
+        Where to compute; None follows the first arrays.
+    dtype : str
+    seed : int
+    input_shape : tuple of int or None
+        Shape of one sample, if it was given.
+    check_finite : bool
+        Whether data with NaN or infinity are refused.
+    frozen : tuple of str
+        Dotted names of layers and parameters that are not trained.
+    precision : str
+        How the operands of matrix products are rounded.
+    """
+
+    net: LayerLike
+    loss: Loss
+    optimizer: Optimizer
+    metrics: tuple[Any, ...] | None
+    backend: Backend | None
+    dtype: str
+    seed: int
+    input_shape: Shape | None
+    check_finite: bool
+    frozen: tuple[str, ...]
+    precision: str
+
+    @classmethod
+    def of(
+        cls,
+        net: LayerLike,
+        loss: Any,
+        optimizer: Any,
+        *,
+        metrics: Any,
+        backend: Any,
+        dtype: Any,
+        seed: int,
+        input_shape: Any,
+        check_finite: bool,
+        frozen: Any,
+        precision: Any,
+    ) -> Self:
+        """Check what a user gave; see `xpnet.Model` for the errors."""
+        if isinstance(net, type) or not callable(net):
+            raise ArgumentError(f"net must be a layer or a function, got {net!r}.")
+        chosen, dtype = get_loss(loss), check_float(dtype)
+        found, precision = _backend(backend, precision, dtype)
+        if isinstance(metrics, Iterable) and not isinstance(metrics, str):
+            metrics = tuple(metrics)
+        optimizer = get_optimizer(optimizer)
+        get_metrics(metrics, chosen)  # raises what is wrong with them
+        return cls(
+            net,
+            chosen,
+            optimizer,
+            metrics,
+            found,
+            dtype,
+            count("seed", seed, 0, 2**32),
+            check_sample_shape(input_shape),
+            bool(check_finite),
+            check_names(frozen),
+            precision,
+        )
+
+    @property
+    def measures(self) -> dict[str, Metric]:
+        """The metrics by name."""
+        return get_metrics(self.metrics, self.loss)
+
+
+def _backend(backend: Any, precision: Any, dtype: str) -> tuple[Backend | None, str]:
+    """The backend, None if it is open, and the precision in which it computes."""
+    precision = check_precision(precision, dtype)
+    if backend is None:
+        return None, precision
+    found = in_precision(resolve(backend), precision, backend)
+    return found, found.precision
+
+
+def check_sample_shape(shape: Any) -> Shape | None:
+    """One sample's shape, from a number of features, a shape or None."""
+    if shape is None:
+        return None
+    lengths = shape if isinstance(shape, tuple | list) else (shape,)
+    return tuple(count("input_shape", n) for n in lengths)
+
+
+def check_names(names: Any) -> tuple[str, ...]:
+    """Dotted names of layers and parameters."""
+    good = isinstance(names, Iterable) and not isinstance(names, str)
+    if not good or not all(isinstance(n, str) and n for n in names):
+        raise ArgumentError(
+            f"expected names of layers or parameters, such as 'layers.0', in a list, got {names!r}."
+        )
+    return tuple(names)

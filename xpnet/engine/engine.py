@@ -1,0 +1,246 @@
+"""A network on a device, with its state: gradients, and updates.
+
+    batch -> forward -> loss -> backward -> gradient | update -> parameters
+
+The bar is the cut. What is done with a gradient (looking at it, adding it to others) is done
+between `Engine.compute` and `Engine.change`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from threading import RLock
+from typing import Any, Protocol, Self
+
+from xpnet.backends import Backend
+from xpnet.data.conversion import cast, check_finite, to_backend
+from xpnet.engine.batch_graph import BatchGraph, BatchSpec
+from xpnet.engine.network import Network
+from xpnet.engine.programs import InterpretedProgram, PlannedProgram, Program
+from xpnet.engine.state import TrainState
+from xpnet.engine.update import UpdateProgram
+from xpnet.graph import Arena, initialize
+from xpnet.optim import Optimizer
+from xpnet.typing import Array
+
+__all__ = ["Engine", "Programs"]
+
+_KEPT = 32  # compiled programs that are kept; the least used goes first
+
+
+class Programs:
+    """The compiled programs of a network, one for each kind of batch; all share one memory.
+
+    Attributes
+    ----------
+    lock : RLock
+        Held from loading a program to reading its results.
+    cached : CachedPrediction or None
+        A short way for predictions like the last one.
+    number : 0-d array
+        The number of the step, from which a plan draws dropout and noise.
+    """
+
+    def __init__(self, network: Network, backend: Backend, state: TrainState) -> None:
+        self._network, self._backend, self._state = network, backend, state
+        self.lock = RLock()
+        self.cached: Any = None
+        self.number = backend.zeros((), "int64")
+        self._arena = self._new_arena()
+        self._made: dict[BatchSpec, Program] = {}
+
+    def _new_arena(self) -> Arena | None:
+        backend: Any = self._backend
+        return Arena(backend) if backend.planned else None
+
+    def get(self, spec: BatchSpec) -> Program:
+        """The program for this kind of batch, compiled when it is first asked for."""
+        with self.lock:  # programs share memory while they are made, too
+            program = self._made.pop(spec, None) or self._compile(spec)
+            self._made[spec] = program  # last in the order in which they were used
+            if len(self._made) > _KEPT:
+                self._made.pop(next(iter(self._made)))
+            return program
+
+    def _compile(self, spec: BatchSpec) -> Program:
+        state, table = self._state, self._network.table
+        batch_graph = BatchGraph.of(self._network, spec, state.loss_scale is not None)
+        arena = self._arena
+        if arena is None:
+            return InterpretedProgram(self._backend, table, state, batch_graph, lambda: self.number)
+        memory = arena.memory
+        program = PlannedProgram(self._backend, table, state, batch_graph, arena, self.number)
+        if arena.memory is not memory:
+            self._drop()  # they would keep the smaller memory alive
+        return program
+
+    def forget(self) -> None:
+        """Drop the compiled programs and their memory; they are compiled again when needed."""
+        self._drop()
+        self._arena = self._new_arena()
+
+    def _drop(self) -> None:
+        self._made.clear()
+        self.cached = None
+
+
+class Loaded(Protocol):
+    """Data in batches, as a step needs them; see `Batches`."""
+
+    threads: AbstractContextManager[Any]
+
+    def load(self, i: int) -> Program:
+        """The program of the batch of this number, loaded with it."""
+
+
+class Engine:
+    """A network on a backend, with its state and an optimizer.
+
+    Parameters
+    ----------
+    network : Network
+    backend : Backend
+    optimizer : Optimizer
+    start : mapping of str to array, optional
+        Values of the parameters on the backend; by default they are drawn.
+
+    Attributes
+    ----------
+    state : TrainState
+    programs : Programs
+    update : UpdateProgram
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        backend: Backend,
+        optimizer: Optimizer,
+        start: Mapping[str, Array] | None = None,
+    ) -> None:
+        self.network, self.backend = network, backend
+        table, dtype = network.table, network.dtype
+        if start is None:
+            start = initialize(network.graph, backend, dtype, network.seed)
+        params = table.flatten(backend.xp, start)
+        self.state = TrainState.of(backend, table, dtype, params, _loss_scale(backend))
+        self.programs = Programs(network, backend, self.state)
+        self.set_optimizer(optimizer)
+
+    def set_optimizer(self, optimizer: Optimizer) -> None:
+        """Go on with an optimizer whose vectors are empty."""
+        network, backend = self.network, self.backend
+        self.update = UpdateProgram(optimizer, network.table, backend, self.state, network.dtype)
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer at work."""
+        return self.update.optimizer
+
+    def learning_rate(self, share: float = 0.0) -> float:
+        """The learning rate when this share of the present epoch is done."""
+        epoch = self.state.epoch
+        return self.optimizer.rate(epoch + share if share else epoch)
+
+    # --- a step -------------------------------------------------------------------------------
+
+    def step(self, batches: "Loaded", i: int, at_cut: Callable[[int, Program], float]) -> None:
+        """Make one step: the gradient of a batch, what `at_cut` does with it, the update.
+
+        Parameters
+        ----------
+        batches : Batches
+        i : int
+            Number of the batch.
+        at_cut : callable
+            ``at_cut(i, program)`` returns the learning rate of the update.
+        """
+        state, lock = self.state, self.programs.lock
+        with lock, batches.threads:
+            program = batches.load(i)
+            if program.batch_graph.graph.step is not None:
+                self.set_number(state.step)
+            program.run()
+            state.results = program.results
+        learning_rate = at_cut(i, program)
+        with lock:
+            self.change(program, learning_rate)
+
+    def set_number(self, number: int) -> None:
+        """Set the number from which dropout and noise are drawn."""
+        backend, programs = self.backend, self.programs
+        if not backend.planned:
+            number = backend.asarray(number, "int64")
+        programs.number = backend.assign(programs.number, number)
+
+    def change(self, program: Program, learning_rate: float) -> None:
+        """Make the update of a gradient that was computed by this program."""
+        state = self.state
+        before = state.updates
+        try:
+            self.update.run(learning_rate)
+            if program.batch_graph.state:
+                program.commit()
+        except MemoryError:
+            if state.updates != before:  # a part of it may be done
+                state.restore(self.backend)
+            raise
+        state.step += 1
+
+    # --- state --------------------------------------------------------------------------------
+
+    def views(self, vector: Array) -> dict[str, Array]:
+        """The parts of a flat vector, of parameters or of gradients, by name."""
+        table = self.network.table
+        names = table.trained if vector.shape[0] == table.trainable else table.specs
+        return {name: table.view(self.backend.xp, vector, name) for name in names}
+
+    def finite(self) -> bool:
+        """Whether every parameter is a finite number; this waits for a GPU."""
+        return self.backend.finite(self.state.params)
+
+    def keep(self, when: str) -> None:
+        """Remember the parameters of this moment as good."""
+        self.state.keep(self.backend, when)
+
+    def restore(self) -> str:
+        """Put back the parameters kept last, with an empty optimizer; says from when they are."""
+        return self.state.restore(self.backend)
+
+    def load(self, arrays: Mapping[str, Any], only: Sequence[str] | None = None) -> None:
+        """Set the parameters from arrays by name, of any library; the optimizer starts again.
+
+        With `only`, those under these dotted names alone. All is checked before anything changes.
+        """
+        backend, table = self.backend, self.network.table
+        if only is not None:
+            arrays = self.network.selected(arrays, only, self.views(self.state.params))
+        names = {name: f"parameter {name!r}" for name in arrays}
+        found = {name: to_backend(names[name], a, backend) for name, a in arrays.items()}
+        table.check(found, {name: a.shape for name, a in found.items()})
+        typed = {name: cast(a, backend, self.network.dtype) for name, a in found.items()}
+        for name, array in typed.items():
+            check_finite(names[name], array, backend)
+        self.state.set_params(backend, table.flatten(backend.xp, typed))
+        self.state.reset_slots(backend)
+        self.keep("the state that was loaded")
+
+    def retraced(self, network: Network) -> Self:
+        """The same parameters in the network traced anew; its optimizer starts again."""
+        twin = type(self)(network, self.backend, self.optimizer, self.views(self.state.params))
+        twin.state.epoch, twin.state.step = self.state.epoch, self.state.step
+        return twin
+
+    def copy(self, optimizer: Optimizer) -> Self:
+        """An independent engine with the same state, and a copy of the optimizer."""
+        twin = type(self)(self.network, self.backend, optimizer, self.views(self.state.params))
+        twin.state.put(self.backend, self.state)
+        return twin
+
+
+def _loss_scale(backend: Backend) -> Array:
+    """The state of a float16 model's loss scale, None for others."""
+    if backend.precision != "float16":
+        return None
+    from xpnet.lowering.cuda.precision import loss_scale
+
+    return loss_scale()

@@ -1,0 +1,109 @@
+"""Data on entry: converted, checked against a model, and put where it computes.
+
+A model whose shape is still open gets its engine here. It becomes the model's own only when
+the caller keeps it, after everything that was given has been checked.
+"""
+
+from typing import Any
+
+from xpnet.backends import Backend, resolve
+from xpnet.backends.precision import in_precision
+from xpnet.data.arrays import Data
+from xpnet.data.conversion import backend_for_data, check_features
+from xpnet.data.embedding_ids import check_ids
+from xpnet.data.targets import TargetCheck
+from xpnet.engine.config import ModelConfig
+from xpnet.engine.engine import Engine
+from xpnet.engine.network import Network
+from xpnet.errors import ArgumentError, DataError, ShapeError
+from xpnet.typing import Shape
+
+__all__ = ["accept", "accept_inputs", "accept_validation", "backend_for", "engine_for"]
+
+
+def engine_for(
+    config: ModelConfig, engine: Engine | None, backend: Backend, features: Shape
+) -> Engine:
+    """The engine for samples of this shape: the model's, or a new one."""
+    known = config.input_shape if engine is None else engine.network.features
+    if known not in (None, features):
+        raise ShapeError(f"the model is for samples of shape {known}, got {features}.")
+    return engine or Engine(Network.of(config, features), backend, config.optimizer)
+
+
+def backend_for(config: ModelConfig, engine: Engine | None, *arrays: Any) -> Backend:
+    """The backend for these arrays; raises `DataError` if it is not the model's."""
+    found = resolve(config.backend, *arrays)
+    own = config.backend if engine is None else engine.backend
+    if own is None:
+        return in_precision(found, config.precision)
+    if found.name == own.name:
+        return own
+    if all(a is None or isinstance(a, list | tuple) for a in arrays):
+        return own
+    raise DataError(
+        f"this model's parameters live in {own.name}, the data in {found.name}: convert the "
+        f"data, or make the model with backend={own.name!r} to have it done."
+    )
+
+
+def accept_inputs(
+    config: ModelConfig, engine: Engine | None, X: Any, *others: Any, wait: bool = True
+) -> tuple[Engine, Data]:
+    """Inputs, checked, and the engine for them. Without `wait` no value on a GPU is read."""
+    backend = backend_for(config, engine, X, *others)
+    where = backend_for_data(backend, config.dtype, X, *others)
+    read = wait or where.synchronous
+    features = config.input_shape if engine is None else engine.network.features
+    x = check_features("X", X, where, config.dtype, features, config.check_finite and read)
+    engine = engine_for(config, engine, backend, tuple(x.shape[1:]))
+    if read:
+        check_ids("X", x, engine.network.graph, where)
+    return engine, Data(where, x)
+
+
+def accept(
+    config: ModelConfig, engine: Engine | None, X: Any, y: Any, w: Any = None, wait: bool = True
+) -> tuple[Engine, Data]:
+    """Inputs, targets and weights, checked, and the engine for them."""
+    engine, inputs = accept_inputs(config, engine, X, y, w, wait=wait)
+    read = wait or inputs.backend.synchronous
+    check = _check(config, engine, inputs.backend, "", read)
+    return engine, _with_targets(check, inputs, y, w)
+
+
+def accept_validation(config: ModelConfig, engine: Engine, given: Any) -> Data | None:
+    """Validation data, checked against the engine that is to be trained."""
+    if given is None:
+        return None
+    if not isinstance(given, tuple | list) or len(given) not in (2, 3):
+        raise ArgumentError("validation_data must be (X, y) or (X, y, sample_weight).")
+    X, y, w = (*given, None)[:3]
+    own = engine.backend.name
+    backend, prefix = resolve(config.backend, X, y, w), "validation_data's "
+    if backend.name == own or all(a is None or isinstance(a, list | tuple) for a in (X, y, w)):
+        backend = engine.backend
+    else:
+        raise DataError(
+            f"validation_data are {backend.name} arrays, X and y {own}: convert one to the "
+            "other's library."
+        )
+    network = engine.network
+    where = backend_for_data(backend, config.dtype, X, y, w)
+    name, finite = f"{prefix}X", config.check_finite
+    x = check_features(name, X, where, config.dtype, network.features, finite)
+    check_ids(name, x, network.graph, where)
+    return _with_targets(_check(config, engine, where, prefix, True), Data(where, x), y, w)
+
+
+def _check(
+    config: ModelConfig, engine: Engine, backend: Backend, where: str, read: bool
+) -> TargetCheck:
+    network, finite = engine.network, config.check_finite
+    return TargetCheck(
+        network.loss, network.output_shape, network.dtype, backend, where, read, finite
+    )
+
+
+def _with_targets(check: TargetCheck, data: Data, y: Any, w: Any) -> Data:
+    return Data(data.backend, data.x, check.target(y, data.rows), check.weights(w, data.rows))

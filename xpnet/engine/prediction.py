@@ -1,0 +1,80 @@
+"""Predictions: in batches, and by a short way where they are like the one before."""
+
+from typing import Any
+
+from xpnet.backends import Backend
+from xpnet.data.arrays import Data
+from xpnet.data.conversion import result_like
+from xpnet.engine.batches import cut
+from xpnet.engine.engine import Engine
+from xpnet.engine.programs import Program
+from xpnet.lowering import turn
+from xpnet.typing import Array
+
+__all__ = ["CachedPrediction", "predict"]
+
+_ALL = slice(None)
+
+
+def predict(engine: Engine, data: Data, batch_size: int, X: Any, check: bool) -> Array:
+    """The network's output for each sample, in the library of `X`, which `data` were made of."""
+    backend, where = engine.backend, data.backend
+    keep = backend.copy if where.name == backend.name else backend.to_numpy
+    batches, found = cut(engine, "predict", data, batch_size), []
+    batches.begin()
+    try:
+        for i in range(len(batches)):
+            with engine.programs.lock, backend.quiet(), batches.threads:
+                program = batches.load(i)
+                program.run()
+                found.append(keep(program.output()))
+    finally:
+        batches.end()
+    if len(found) > 1:
+        return result_like(where.xp.concat(found), where, X)
+    engine.programs.cached = _cached(engine, program, where, X, data.x, check)
+    return result_like(found[0], where, X)
+
+
+class CachedPrediction:
+    """A prediction whose checks and choices were made by one before it, all but those of values.
+
+    It is what makes predicting one sample after the other quick: finding the backend, the type,
+    the shape and the program takes longer than a small network's products.
+    """
+
+    def __init__(self, engine: Engine, program: Program, X: Array, check: bool) -> None:
+        self._backend, self._lock = engine.backend, engine.programs.lock
+        self._program, self._check = program, check
+        self._like = type(X), X.shape, X.dtype
+        self._threads = turn(engine.backend, program.flops)
+
+    def takes(self, X: Any) -> bool:
+        """Whether these inputs are like those before; NaN and infinity are left to others."""
+        kind, shape, dtype = self._like
+        if type(X) is not kind or X.shape != shape or X.dtype != dtype:
+            return False
+        return not self._check or self._backend.finite(X)
+
+    def __call__(self, X: Array) -> Array:
+        """The network's output."""
+        program, backend = self._program, self._backend
+        with self._lock, backend.quiet(), self._threads:
+            program.load([X], _ALL)
+            try:
+                program.run()
+                return backend.copy(program.output())
+            finally:
+                program.release()
+
+
+def _cached(
+    engine: Engine, program: Program, where: Backend, X: Any, x: Array, check: bool
+) -> CachedPrediction | None:
+    """What predicts like this once more; None where more has to be looked at than the values.
+
+    `X` is what the user gave, `x` the same on the backend `where`.
+    """
+    if x is not X or not where.planned or not where.synchronous or engine.network.graph.ids:
+        return None
+    return CachedPrediction(engine, program, X, check)

@@ -1,0 +1,120 @@
+"""All that training changes, in one place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from xpnet.backends import Backend
+from xpnet.graph import ParameterTable
+from xpnet.typing import Array
+
+__all__ = ["FIXED", "Good", "TrainState"]
+
+FIXED = ("params", "gradient")
+
+
+@dataclass(frozen=True)
+class Good:
+    """The last parameters known to be finite, and when they were: ``"the start of epoch 3"``."""
+
+    when: str
+    params: Array
+
+
+@dataclass
+class TrainState:
+    """The state of a model in training. A fit changes this, and nothing else of a model.
+
+    Attributes
+    ----------
+    vectors : dict of str to array
+        Flat vectors. ``"params"`` has all parameters, those that are trained first, running
+        statistics and what is frozen after them; ``"gradient"`` is that of the last batch, which
+        the update may overwrite; the others are the optimizer's, each as long as the gradient.
+    epoch, step : int
+        Epochs and steps finished over the model's life.
+    updates : int
+        Steps of the present optimizer.
+    loss_scale : array or None
+        What float16 gradients are multiplied by, and how it has fared; see `LossScale`.
+    results : array or None
+        Loss and metrics of the last batch.
+    good : Good or None
+        What comes back when the training diverges.
+    """
+
+    vectors: dict[str, Array]
+    epoch: int = 0
+    step: int = 0
+    updates: int = 0
+    loss_scale: Array | None = None
+    results: Array | None = None
+    good: Good | None = None
+
+    @classmethod
+    def of(
+        cls,
+        backend: Backend,
+        table: ParameterTable,
+        dtype: str,
+        params: Array,
+        loss_scale: Array = None,
+    ) -> Self:
+        """A state with these parameters, and no optimizer yet."""
+        own = backend.assign(backend.zeros((table.size,), dtype), params)
+        gradient = backend.zeros((table.trainable,), dtype)
+        return cls({"params": own, "gradient": gradient}, loss_scale=loss_scale)
+
+    @property
+    def params(self) -> Array:
+        """All parameters."""
+        return self.vectors["params"]
+
+    @property
+    def gradient(self) -> Array:
+        """The gradient of the parameters that are trained."""
+        return self.vectors["gradient"]
+
+    @property
+    def slots(self) -> dict[str, Array]:
+        """The optimizer's vectors."""
+        return {name: v for name, v in self.vectors.items() if name not in FIXED}
+
+    def set_params(self, backend: Backend, params: Array) -> None:
+        """Set all parameters."""
+        self.vectors["params"] = backend.assign(self.params, params)
+
+    def set_slots(self, backend: Backend, slots: Mapping[str, Array], updates: int) -> None:
+        """Set what the optimizer keeps."""
+        for name, vector in slots.items():
+            self.vectors[name] = backend.assign(self.vectors[name], vector)
+        self.updates = updates
+
+    def reset_slots(self, backend: Backend) -> None:
+        """Let the optimizer start again."""
+        self.set_slots(backend, {n: backend.xp.zeros_like(v) for n, v in self.slots.items()}, 0)
+
+    def keep(self, backend: Backend, when: str) -> None:
+        """Remember the parameters of this moment as good."""
+        if self.good is None:
+            self.good = Good(when, backend.copy(self.params))
+        else:
+            self.good = Good(when, backend.assign(self.good.params, self.params))
+
+    def restore(self, backend: Backend) -> str:
+        """Put back the parameters kept last, with an empty optimizer; says from when they are."""
+        self.reset_slots(backend)
+        if self.good is None:  # they were not finite when the training began
+            return "the last step"
+        self.set_params(backend, self.good.params)
+        return self.good.when
+
+    def put(self, backend: Backend, other: Self) -> None:
+        """Become a copy of another state of the same network and optimizer."""
+        for name, vector in other.vectors.items():
+            self.vectors[name] = backend.assign(self.vectors[name], vector)
+        self.epoch, self.step, self.updates = other.epoch, other.step, other.updates
+        if other.loss_scale is not None and self.loss_scale is not None:
+            self.loss_scale[...] = other.loss_scale
+        if other.good is not None:
+            self.good = Good(other.good.when, backend.copy(other.good.params))

@@ -1,0 +1,186 @@
+"""The update: an optimizer's rules, the constraints and the average, as one graph of vectors."""
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+from xpnet.backends import Backend
+from xpnet.engine.state import FIXED, TrainState
+from xpnet.engine.vector_program import VectorProgram
+from xpnet.errors import ArgumentError
+from xpnet.graph import Graph, ParameterTable, Part, Value, in_turn
+from xpnet.ops.record import Update as Rule
+from xpnet.ops.vector_rules import FLUSH
+from xpnet.optim import Link, Optimizer
+from xpnet.typing import Array, Namespace
+
+__all__ = ["UpdateProgram", "flush_graph", "update_graph"]
+
+FLUSH_EVERY = 32  # updates
+_TINY = {"float32": 1e-30, "float64": 1e-200}  # far above the denormals, far below any effect
+
+
+# --- the graphs -----------------------------------------------------------------------------------
+
+
+def update_graph(optimizer: Optimizer, table: ParameterTable, dtype: str) -> Graph:
+    """The rules in the order in which they apply: the chain, the constraints, the average."""
+    graph, links = Graph(), [*optimizer.chain(), *optimizer.averaging()]
+    graph.vector("params", table.size, dtype)
+    for name in dict.fromkeys(["gradient", *(n for link in links for n in link.update.slots)]):
+        graph.vector(name, table.trainable, dtype)
+    numbers = {
+        name: graph.input(name, (), dtype)
+        for name in dict.fromkeys(n for link in links for n in link.update.coefficients)
+    }
+    for link in optimizer.chain():
+        _append(graph, table, link, numbers)
+    for name in table.trained:
+        _constrain(graph, table, name)
+    for link in optimizer.averaging():
+        _append(graph, table, link, numbers)
+    return graph
+
+
+def _append(graph: Graph, table: ParameterTable, link: Link, numbers: dict[str, Value]) -> None:
+    """Apply a link to the vectors, as a whole or to one part after the other."""
+    rule, end = link.update, table.decayed if link.weights_only else table.trainable
+    parts = [slice(0, end)]
+    if link.per_parameter:
+        parts = [p for p in map(table.part, table.trained) if p.stop <= end]
+    given = [numbers[name] for name in rule.coefficients]
+    for part in parts:
+        graph.update(rule, rule.vectors, given, link.static, Part(part))
+
+
+def _constrain(graph: Graph, table: ParameterTable, name: str) -> None:
+    """Apply a parameter's constraint, if it has one."""
+    spec = table.specs[name]
+    if spec.constraint is None:
+        return
+    op = spec.constraint.op
+
+    def project(xp: Namespace, p: Array, **static: Any) -> tuple[Array]:
+        return (op.fn(xp, p, **static),)
+
+    rule = Rule(f"constraint {op.name}", project, changes=("params",))
+    part = Part(table.part(name), spec.shape)
+    graph.update(rule, rule.vectors, static=spec.constraint.static, part=part)
+
+
+def flush_graph(slots: Iterable[str], length: int, dtype: str) -> Graph:
+    """Set to 0 what is too small to matter in the slots.
+
+    The slot of a unit without gradient decays by beta a step until it is denormal, and a CPU
+    computes with denormal numbers some forty times slower.
+    """
+    graph = Graph()
+    for name in slots:
+        graph.vector(name, length, dtype)
+        graph.update(FLUSH, [name], static={"below": _TINY[dtype]})
+    return graph
+
+
+# --- at work --------------------------------------------------------------------------------------
+
+
+class UpdateProgram:
+    """An optimizer at work on the vectors of a state.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    table : ParameterTable
+    backend : Backend
+    state : TrainState
+        Is given the optimizer's vectors, empty.
+    dtype : str
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        table: ParameterTable,
+        backend: Backend,
+        state: TrainState,
+        dtype: str,
+    ) -> None:
+        self.optimizer, self._backend, self._state, self._dtype = optimizer, backend, state, dtype
+        self._graph = update_graph(optimizer, table, dtype)
+        self._slots = [name for name in self._graph.vectors if name not in FIXED]
+        self._written: dict[str, float] = {}
+        zeros = {name: backend.zeros((table.trainable,), dtype) for name in self._slots}
+        state.vectors = {name: state.vectors[name] for name in FIXED} | zeros
+        state.updates = 0
+
+    def run(self, learning_rate: float) -> None:
+        """Change the parameters by the gradient, whose vector may be overwritten."""
+        state, rules = self._state, self.rules
+        state.updates += 1
+        values = self.optimizer.coefficients(learning_rate, state.updates)
+        if values != self._written:
+            rules.write([values[value.name] for value in self._graph.inputs])
+            self._written = values
+        rules.run()
+        if state.updates % FLUSH_EVERY == 0 and self._backend.denormals_cost:
+            self._flush.run()
+
+    # Bound when they are first needed: a model that only predicts is ready sooner.
+
+    @cached_property
+    def rules(self) -> VectorProgram:
+        """What makes an update."""
+        vectors = self._state.vectors
+        program = VectorProgram(
+            self._graph, self._backend, vectors, self._dtype, spare=["gradient"]
+        )
+        if self._state.loss_scale is not None:
+            self._guard(program)
+        return program
+
+    @cached_property
+    def _flush(self) -> VectorProgram:
+        length = self._state.gradient.shape[0]
+        graph = flush_graph(self._slots, length, self._dtype)
+        return VectorProgram(graph, self._backend, self._state.vectors, self._dtype)
+
+    def _guard(self, program: VectorProgram) -> None:
+        """Let an update that a float16 gradient overflowed in leave everything as it is."""
+        from xpnet.lowering.cuda.precision import guarded
+
+        state = self._state
+        trained = state.params[: state.gradient.shape[0]]
+        changed = [trained, *state.slots.values()]
+        program.calls = guarded(state.loss_scale, program.calls, changed)
+        program.run = in_turn(program.calls)
+
+    # --- many steps ahead, for CUDA graphs ----------------------------------------------------
+
+    def ahead(self, learning_rates: Iterable[float]) -> list[list[float]]:
+        """The numbers that the next updates read, which have these learning rates, a row each."""
+        steps = enumerate(learning_rates, self._state.updates + 1)
+        found = [self.optimizer.coefficients(rate, step) for step, rate in steps]
+        return [[values[value.name] for value in self._graph.inputs] for values in found]
+
+    def passed(self, steps: int) -> None:
+        """Note that so many updates were made by the rules' calls, with numbers from `ahead`."""
+        self._state.updates += steps
+        self._written = {}
+
+    def average(self) -> Array:
+        """The running average of the trained parameters, as a new flat vector.
+
+        Raises
+        ------
+        ArgumentError
+            If the optimizer keeps none.
+        """
+        decay, state = self.optimizer.average_decay, self._state
+        if decay is None:
+            raise ArgumentError(
+                "the optimizer keeps no average of the parameters: give it one, such as "
+                f"xpnet.{type(self.optimizer).__name__}(average_decay=0.99)."
+            )
+        if state.updates == 0:
+            return self._backend.copy(state.params[: state.gradient.shape[0]])
+        return state.vectors["average"] / (1 - decay**state.updates)

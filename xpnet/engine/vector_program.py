@@ -1,0 +1,92 @@
+"""Graphs of rules on flat vectors, ready to run: the update, and what is done before it."""
+
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from typing import Any
+
+from xpnet.backends import Backend
+from xpnet.graph import Graph, Plan, Value, interpret
+from xpnet.typing import Array, Namespace
+
+__all__ = ["VectorProgram", "changed_vectors"]
+
+Vectors = MutableMapping[str, Array]
+
+
+def changed_vectors(
+    graph: Graph,
+    xp: Namespace,
+    vectors: Mapping[str, Array],
+    inputs: Mapping[Value, Array],
+    device: Any = None,
+) -> dict[str, Array]:
+    """The vectors after a graph's rules: a pure function of vectors and inputs."""
+    feeds = {**inputs, **{value: vectors[name] for name, value in graph.vectors.items()}}
+    found = interpret(graph, xp, feeds, [*graph.assignments.values()], device)
+    return dict(zip(graph.assignments, found, strict=True))
+
+
+class VectorProgram:
+    """A graph whose rules change vectors, by a plan where the backend has plans.
+
+    Parameters
+    ----------
+    graph : Graph
+        Its inputs are numbers, in the order in which `write` takes them.
+    backend : Backend
+    vectors : mutable mapping of str to array
+        Those that the graph names. A plan changes them in place, else they are replaced.
+    given : callable, optional
+        Returns other arrays that the graph reads, by their values.
+    spare : sequence of str
+        Vectors whose content nobody needs afterwards.
+
+    Attributes
+    ----------
+    numbers : array
+        What `write` wrote.
+    definitions : list of str
+        Rules that are computed by their definitions, since no kernel could be made.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        backend: Backend,
+        vectors: Vectors,
+        dtype: str,
+        given: Callable[[], Mapping[Value, Array]] = dict,
+        spare: Sequence[str] = (),
+    ) -> None:
+        self._graph, self._backend, self._vectors = graph, backend, vectors
+        self._given, self._dtype = given, dtype
+        self.numbers = backend.zeros((len(graph.inputs),), dtype)
+        self.definitions: list[str] = []
+        self.calls: list[Callable[[], Any]] = []
+        self.run = self._plan(spare) if backend.planned else self._interpret
+
+    def write(self, numbers: Sequence[float]) -> None:
+        """Set the numbers that the next run reads."""
+        if not self._backend.planned:
+            self.numbers = self._backend.asarray([*numbers], self._dtype)
+            return
+        for i, number in enumerate(numbers):
+            self.numbers[i] = number
+
+    def _inputs(self) -> dict[Value, Array]:
+        """Each number as a 0-d array."""
+        reshape, values = self._backend.xp.reshape, self._graph.inputs
+        return {v: reshape(self.numbers[i : i + 1], ()) for i, v in enumerate(values)}
+
+    def _plan(self, spare: Sequence[str]) -> Callable[[], None]:
+        vectors = {value: self._vectors[name] for name, value in self._graph.vectors.items()}
+        given = {**vectors, **self._given(), **self._inputs()}
+        free = [self._vectors[name] for name in spare]
+        backend: Any = self._backend
+        plan = Plan(self._graph, backend, given, spare=free)
+        self.definitions, self.calls = plan.definitions, plan.calls
+        return plan.run
+
+    def _interpret(self) -> None:
+        inputs = {**self._given(), **self._inputs()}
+        xp, device = self._backend.xp, self._backend.device
+        self._vectors.update(changed_vectors(self._graph, xp, self._vectors, inputs, device))

@@ -1,0 +1,48 @@
+"""The model that an estimator's parameters describe, and the weights that it starts from."""
+
+from typing import Any
+
+import numpy as np
+
+from xpnet.backends import dtype_name
+from xpnet.estimators.architecture import draw_weights, hidden_sizes
+from xpnet.estimators.arrays import backend_for
+from xpnet.estimators.heads import DataLoss
+from xpnet.estimators.solvers import make_optimizer
+from xpnet.model import Model
+
+__all__ = ["make_model", "starting_weights"]
+
+_SEEDS = 2**32
+
+
+def make_model(estimator: Any, X: Any, random: np.random.RandomState, *, measured: bool) -> Model:
+    """A built model of the estimator's network; `measured` if its loss is asked without penalty."""
+    head = estimator._head
+    noisy = np.any(np.asarray(estimator.dropout, dtype="float64") > 0)
+    return Model(
+        estimator._network,
+        head.loss,
+        make_optimizer(estimator),
+        metrics=[DataLoss(head.reported)] if measured or head.factor > 1 else (),
+        backend=backend_for(estimator.backend, X),
+        dtype=dtype_name(X.dtype) if estimator.dtype is None else estimator.dtype,
+        seed=int(random.randint(_SEEDS, dtype=np.int64)) if noisy else 0,
+        input_shape=int(X.shape[1]),
+        check_finite=False,
+    ).build()
+
+
+def starting_weights(
+    estimator: Any, random: np.random.RandomState, *, first: bool
+) -> tuple[Any, Any]:
+    """The weights and the biases: the user's, or drawn."""
+    if not first:  # the user has set them before any fit
+        return estimator.coefs_, estimator.intercepts_
+    if estimator.initial_weights is not None:
+        weights, biases = estimator.initial_weights
+        return weights, biases
+    hidden = hidden_sizes(estimator.hidden_layer_sizes)
+    sizes = [estimator.n_features_in_, *hidden, estimator._head.units]
+    drawn = draw_weights(estimator, sizes, random)
+    return [w for w, _ in drawn], [b for _, b in drawn]

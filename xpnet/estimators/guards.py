@@ -1,0 +1,64 @@
+"""What surrounds a training: an error undoes it, or ends it in scikit-learn's way."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sklearn.exceptions import ConvergenceWarning
+
+from xpnet.errors import ArgumentError, DataError, DivergedError
+from xpnet.estimators.warn import warn_user
+from xpnet.estimators.watch import Watch
+
+__all__ = ["training_errors", "undone_by_errors"]
+
+_LISTS = ("loss_curve_", "validation_loss_curve_", "validation_scores_")
+_OF_CALLBACKS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")  # scikit-learn ends them itself
+
+
+@contextmanager
+def undone_by_errors(estimator: Any) -> Iterator[None]:
+    """Put the attributes back if the body raises an error."""
+    found = vars(estimator)
+    before = dict(found)
+    curves = {name: list(before[name]) for name in _LISTS if before.get(name) is not None}
+    try:
+        yield
+    except BaseException:
+        running = {name: found[name] for name in _OF_CALLBACKS if name in found}
+        found.clear()
+        found.update(before | curves | running)
+        raise
+
+
+@contextmanager
+def training_errors(estimator: Any, watch: Watch) -> Iterator[None]:
+    """Let an interrupt end the training, and a divergence too if there are best weights to restore.
+
+    Raises
+    ------
+    DataError
+        If the loss diverged and no weights were kept.
+    ArgumentError
+        For what `Model.fit` refuses; in an estimator's words where those differ.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        watch.interrupted = "SIGINT"
+    except ArgumentError as error:
+        if watch.validates or "no column 'val_" not in str(error):
+            raise
+        raise ArgumentError(
+            f"{error} For an estimator these are X_val= and y_val= of fit."
+        ) from error
+    except DivergedError as error:
+        if getattr(estimator, "_best_state", None) is None:
+            raise DataError(
+                "Solver produced non-finite parameter weights. The input data may contain "
+                f"large values and need to be preprocessed. ({error})"
+            ) from error
+        watch.diverged()
+        warn_user(
+            f"{error.args[0]} Then the best weights so far were put back.", ConvergenceWarning
+        )

@@ -1,0 +1,122 @@
+"""Samples as users give them, and as they are once scikit-learn's rules have accepted them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn import get_config
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils._array_api import get_namespace
+from sklearn.utils.validation import _check_n_features, _check_sample_weight, validate_data
+
+from xpnet.backends import backend_of, dtype_name
+from xpnet.errors import DataError
+from xpnet.estimators.arrays import library, moved, take_rows
+from xpnet.estimators.warn import warn_user
+
+__all__ = ["Given", "Samples", "validate_inputs", "validate_samples", "validate_weights"]
+
+
+@dataclass(frozen=True)
+class Given:
+    """The arguments of one call of `fit`, `partial_fit` or `initialize`."""
+
+    X: Any
+    y: Any
+    weight: Any = None
+    X_val: Any = None
+    y_val: Any = None
+    weight_val: Any = None
+    classes: Any = None
+    partial: bool = False
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Validated samples: inputs, the user's targets, targets for the loss, weights."""
+
+    X: Any
+    y: Any
+    target: Any
+    weight: Any = None
+
+    @property
+    def rows(self) -> int:
+        """Number of samples."""
+        return int(self.X.shape[0])
+
+    def rows_at(self, index: Any) -> "Samples":
+        """The samples with these numbers."""
+        given = (self.X, self.y, self.target, self.weight)
+        return Samples(*(None if a is None else take_rows(a, index) for a in given))
+
+    @property
+    def validation(self) -> tuple[Any, ...]:
+        """As `Model.fit` takes validation data."""
+        return self.X, self.target, self.weight
+
+
+def validate_inputs(estimator: Any, X: Any, *, reset: bool = False) -> Any:
+    """Samples without targets: two-dimensional, dense, float32 or float64, finite."""
+    if _stays_on_gpu(X):
+        return _validate_on_gpu(estimator, X, reset)
+    given = {"accept_sparse": ["csr", "csc"], "dtype": _floats(X), "reset": reset}
+    return _dense(validate_data(estimator, X, **given))
+
+
+def validate_samples(
+    estimator: Any, X: Any, y: Any, *, reset: bool, numeric: bool
+) -> tuple[Any, Any]:
+    """Samples and targets; a column of targets becomes a vector."""
+    if _stays_on_gpu(X):
+        y = y if backend_of(y) else np.asarray(y)
+        return _validate_on_gpu(estimator, X, reset), _vector(y)
+    given = {"accept_sparse": ["csr", "csc"], "multi_output": True, "y_numeric": numeric}
+    X, y = validate_data(estimator, X, y, dtype=_floats(X), reset=reset, **given)
+    return _dense(X), _vector(_dense(y))
+
+
+def validate_weights(weight: Any, X: Any) -> Any:
+    """A weight for each sample, in the library of X; None for none."""
+    if weight is None:
+        return None
+    if _stays_on_gpu(X):
+        return moved(weight if backend_of(weight) else np.asarray(weight, dtype="float64"), X)
+    given = moved(weight, X) if backend_of(weight) is not None else weight
+    return moved(_check_sample_weight(given, X), X)
+
+
+def _stays_on_gpu(X: Any) -> bool:
+    """Whether X is CuPy's and scikit-learn, which would refuse it, must not see it."""
+    return library(X).name.startswith("cupy") and not get_config()["array_api_dispatch"]
+
+
+def _validate_on_gpu(estimator: Any, X: Any, reset: bool) -> Any:
+    """scikit-learn's rules for an array that must not leave its device."""
+    if X.ndim != 2:
+        raise DataError(f"Expected 2D array, got {X.ndim}D array instead: reshape X.")
+    found = library(X)
+    if 0 in X.shape or not bool(found.xp.all(found.xp.isfinite(X))):
+        raise DataError(f"X of shape {tuple(X.shape)} is empty, or contains NaN or infinity.")
+    _check_n_features(estimator, X, reset=reset)
+    return X if dtype_name(X.dtype) == "float32" else found.asarray(X, "float64")
+
+
+def _floats(X: Any) -> list[Any]:
+    xp, _ = get_namespace(X)
+    return [xp.float64, xp.float32]
+
+
+def _dense(X: Any) -> Any:
+    return X.toarray() if hasattr(X, "toarray") else X
+
+
+def _vector(y: Any) -> Any:
+    if y.ndim != 2 or y.shape[1] != 1:
+        return y
+    warn_user(
+        "A column-vector y was passed when a 1d array was expected. Please change the shape of y "
+        "to (n_samples, ), for example using ravel().",
+        DataConversionWarning,
+    )
+    return library(y).xp.reshape(y, (-1,))

@@ -1,0 +1,301 @@
+"""A computational graph: the nodes that compute values, in order."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from xpnet import ops
+from xpnet.backends import is_float
+from xpnet.errors import GraphError
+from xpnet.graph.operands import values_of
+from xpnet.graph.scope import Scope, under
+from xpnet.graph.value import Value
+from xpnet.ops.record import Op, Update, Vjp
+from xpnet.typing import Array, Namespace, Shape
+
+__all__ = ["Graph", "Node", "ParameterSpec", "Part", "TraceSettings"]
+
+_NOISE = 16  # streams of random numbers above this one are drawn from in each step
+
+
+@dataclass(frozen=True)
+class ParameterSpec:
+    """What a layer asks for.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    init : callable
+        How it starts; see `xpnet.init`.
+    decay : bool
+        Whether weight decay applies.
+    trainable : bool
+        Whether it has a gradient. What has none is state, such as a running mean.
+    penalty : callable or None
+        ``penalty(value)`` is a number that training adds to the loss.
+    constraint : object or None
+        Its ``op`` with the settings ``static`` is applied after every update.
+    """
+
+    shape: Shape
+    init: Any
+    decay: bool
+    trainable: bool = True
+    penalty: Any = None
+    constraint: Any = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """Elements of a flat vector, and perhaps the shape that they are given."""
+
+    where: slice
+    shape: Shape | None = None
+
+    def of(self, xp: Namespace, vector: Array) -> Array:
+        """The part of a vector, as a view where the library has views."""
+        found = vector[self.where]
+        return found if self.shape is None else xp.reshape(found, self.shape)
+
+    def replaced(self, xp: Namespace, vector: Array, values: Array) -> Array:
+        """The vector with other values in this part."""
+        values = xp.reshape(values, (-1,))
+        if values.shape == vector.shape:
+            return values
+        return xp.concat([vector[: self.where.start], values, vector[self.where.stop :]])
+
+
+@dataclass(eq=False)
+class Node:
+    """One application of an op, of a vjp in the backward part, or of a rule in the update.
+
+    Attributes
+    ----------
+    record : Op, Vjp or Update
+    inputs : tuple of Value
+        A rule's first inputs are the vectors that it changes.
+    static : dict
+        Settings.
+    outputs : tuple of Value
+        One for an op or a vjp, with a second if the op saves a tensor for its backward; for a
+        rule one for each vector, in the vector's own memory.
+    part : Part or None
+        The part of each vector that a rule is applied to; the rest stays.
+    """
+
+    record: Op | Vjp | Update
+    inputs: tuple[Value, ...]
+    static: dict[str, Any]
+    outputs: tuple[Value, ...]
+    part: Part | None = None
+
+    @property
+    def output(self) -> Value:
+        """What is computed."""
+        return self.outputs[0]
+
+    @property
+    def saved(self) -> Value | None:
+        """The tensor that an op saves for its backward."""
+        return self.outputs[1] if len(self.outputs) > 1 else None
+
+    @property
+    def changed(self) -> list[tuple[Value, Value]]:
+        """Each vector that a rule changes, after and before."""
+        if not isinstance(self.record, Update):
+            return []
+        return [*zip(self.outputs, self.inputs, strict=False)]
+
+
+@dataclass(frozen=True)
+class TraceSettings:
+    """What a trace depends on besides the function and its inputs.
+
+    Attributes
+    ----------
+    dtype : str
+        Floating type of the parameters of layers whose input has none.
+    training : bool
+        Whether the graph is of a training step: only then is noise drawn, and does state change.
+    seed : int
+        Of the random numbers that are drawn in each step.
+    frozen : tuple of str
+        Dotted names of parameters, or of layers, that are not trained.
+    """
+
+    dtype: str = "float32"
+    training: bool = False
+    seed: int = 0
+    frozen: tuple[str, ...] = ()
+
+
+@dataclass(eq=False)
+class Graph:
+    """Values and nodes in an order in which they can be computed.
+
+    Attributes
+    ----------
+    parameters, specs : dict
+        Dotted names to parameter values, and to what was asked for.
+    vectors : dict
+        Names to the vectors that rules change, as they are before.
+    assignments : dict
+        Names of vectors, and of parameters that are not trained, to their values after the step.
+    settings : TraceSettings
+    step : Value or None
+        The number of the step, where random numbers are drawn.
+    """
+
+    inputs: list[Value] = field(default_factory=list)
+    parameters: dict[str, Value] = field(default_factory=dict)
+    specs: dict[str, ParameterSpec] = field(default_factory=dict)
+    constants: list[Value] = field(default_factory=list)
+    vectors: dict[str, Value] = field(default_factory=dict)
+    nodes: list[Node] = field(default_factory=list)
+    scope: Scope = field(default_factory=Scope)
+    assignments: dict[str, Value] = field(default_factory=dict)
+    settings: TraceSettings = field(default_factory=TraceSettings)
+    step: Value | None = None
+
+    @property
+    def ids(self) -> list[tuple[Value, int]]:
+        """Values that name the rows of a table, and how many rows it has."""
+        tables = [node.inputs for node in self.nodes if node.record is ops.embedding]
+        floats = {n.output: n.inputs[0] for n in self.nodes if n.record is ops.as_index}
+        return [(floats.get(ids, ids), table.shape[0]) for table, ids in tables]
+
+    def needed(self, outputs: Iterable[Value]) -> list[Node]:
+        """The rules, and the nodes on which they and the outputs depend, in order."""
+        wanted, nodes = {*outputs}, []
+        for node in reversed(self.nodes):
+            if node.changed or not wanted.isdisjoint(node.outputs):
+                wanted.update(node.inputs)
+                nodes.append(node)
+        return nodes[::-1]
+
+    def input(self, name: str, shape: Shape, dtype: str) -> Value:
+        """Declare an input array."""
+        value = Value(self, "input", name, shape, dtype)
+        self.inputs.append(value)
+        return value
+
+    def parameter(self, name: str, spec: ParameterSpec, dtype: str) -> Value:
+        """Declare a parameter of the layer being called, or find it again if it is shared."""
+        path = self.scope.declare(name)
+        dtype = dtype if is_float(dtype) else self.settings.dtype
+        value = self.assignments.get(path, self.parameters.get(path))
+        if value is None:
+            value = Value(self, "parameter", path, spec.shape, dtype)
+            free = spec.trainable and not self.is_frozen(path)
+            self.parameters[path], self.specs[path] = value, replace(spec, trainable=free)
+        elif value.shape != spec.shape:
+            raise GraphError(
+                f"parameter {path!r} has shape {value.shape} where the layer was first called and "
+                f"would need {spec.shape} here: a shared layer needs inputs of the same shape."
+            )
+        return value
+
+    def is_frozen(self, path: str) -> bool:
+        """Whether this parameter, or a layer around it, is not to be trained."""
+        return any(under(name, path) for name in self.settings.frozen)
+
+    def assign(self, state: Value, value: Value) -> None:
+        """Let a parameter that is not trained have this value after the step.
+
+        It may have been assigned to before: a shared layer goes on from there. What is frozen
+        stays as it is.
+        """
+        known = [*self.parameters.items(), *self.assignments.items()]
+        names = [name for name, value in known if value is state]
+        if not names or self.specs[names[0]].trainable:
+            raise GraphError(
+                f"{state!r} is not state: only what the layer declared by self.state(...) can be "
+                "assigned to."
+            )
+        if value.shape != state.shape:
+            raise GraphError(
+                f"state {names[0]!r} has shape {state.shape}, it was assigned shape {value.shape}."
+            )
+        if not self.is_frozen(names[0]):
+            self.assignments[names[0]] = value
+
+    def noise(self) -> tuple[Value, dict[str, int]]:
+        """The number of the step, and settings that name a stream of random numbers of its own.
+
+        The same layers draw the same numbers in each trace of a network.
+        """
+        if self.step is None:
+            self.step = Value(self, "step", "step", (), "int64")
+        drawn = sum(self.step in node.inputs for node in self.nodes)
+        return self.step, {"seed": self.settings.seed, "stream": _NOISE + 1 + drawn}
+
+    def constant(self, data: Any, dtype: str) -> Value:
+        """A number, or an array, that does not change."""
+        shape = tuple(getattr(data, "shape", ()))
+        value = Value(self, "constant", f"c{len(self.constants)}", shape, dtype, data)
+        self.constants.append(value)
+        return value
+
+    def append(self, op: Op, args: Sequence[Any], static: dict[str, Any]) -> Value:
+        """Apply an op: check its shapes and append its node."""
+        unknown = set(static) - set(op.static)
+        if unknown:
+            raise GraphError(f"{op.name} has no setting {', '.join(sorted(unknown))}.")
+        if op.inputs and len(args) != len(op.inputs):
+            settings = f" (settings go by name: {', '.join(op.static)})" if op.static else ""
+            raise GraphError(
+                f"{op.name} takes {len(op.inputs)} inputs, {', '.join(op.inputs)}, got "
+                f"{len(args)}{settings}."
+            )
+        inputs = values_of(self.constant, self, op, args)
+        shapes = [v.shape for v in inputs]
+        dtype = op.output_dtype([v.dtype for v in inputs], static)
+        outputs: tuple[Value, ...] = (self._result(op.output_shape(shapes, static), dtype),)
+        if op.residual:
+            saved = op.shapes.residual_shape(shapes)
+            outputs += (self._result(saved, inputs[0].dtype, "r"),)
+        self.nodes.append(Node(op, inputs, static, outputs))
+        return outputs[0]
+
+    def append_vjp(self, vjp: Vjp, node: Node, index: int, gy: Value) -> Value:
+        """Append the gradient of a node with respect to its input at `index`."""
+        op, shapes = node.record, [v.shape for v in node.inputs]
+        assert isinstance(op, Op)
+        names = dict(zip(op.inputs, node.inputs, strict=False))
+        known = {"y": node.output, "r": node.saved, **names}
+        available = {
+            **node.static,
+            **{f"{name}_shape": value.shape for name, value in names.items()},
+            "index": index,
+            "shapes": shapes,
+        }
+        defaults = op.fn.__kwdefaults__ or {}
+        static = {k: available[k] if k in available else defaults[k] for k in vjp.static}
+        loops = op.infer is None
+        shape = op.shapes.gradient_shape(shapes, index) if loops else shapes[index]
+        reads = [known[name] for name in vjp.reads]
+        output = self._result(shape, node.output.dtype)
+        inputs = (gy, *(v for v in reads if v is not None))
+        self.nodes.append(Node(vjp, inputs, static, (output,)))
+        return output
+
+    def vector(self, name: str, length: int, dtype: str) -> None:
+        """Declare a vector that rules change: the parameters, the gradient, an optimizer slot."""
+        self.vectors[name] = Value(self, "vector", name, (length,), dtype)
+
+    def update(
+        self,
+        rule: Update,
+        names: Sequence[str],
+        coefficients: Sequence[Value] = (),
+        static: dict[str, Any] | None = None,
+        part: Part | None = None,
+    ) -> None:
+        """Apply a rule to these vectors, or to one part of each; it changes them in place."""
+        old = [self.assignments.get(name, self.vectors[name]) for name in names]
+        new = tuple(self._result(v.shape, v.dtype) for v in old)
+        self.nodes.append(Node(rule, (*old, *coefficients), static or {}, new, part))
+        self.assignments.update(zip(names, new, strict=True))
+
+    def _result(self, shape: Shape, dtype: str, letter: str = "v") -> Value:
+        return Value(self, "node", f"{letter}{len(self.nodes)}", shape, dtype)

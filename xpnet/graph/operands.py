@@ -1,0 +1,69 @@
+"""The inputs of an op: numbers and arrays become constants, and types are checked."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from xpnet.backends import dtype_name, is_float
+from xpnet.errors import DTypeError, GraphError
+from xpnet.graph.value import Value
+from xpnet.ops.record import Op
+
+__all__ = ["values_of"]
+
+Constant = Callable[[Any, str], Value]
+
+
+def values_of(constant: Constant, graph: object, op: Op, args: Sequence[Any]) -> tuple[Value, ...]:
+    """Turn numbers and arrays among the arguments into constants, and check all."""
+    values = [a for a in args if isinstance(a, Value)]
+    if any(v.graph is not graph for v in values):
+        raise GraphError(
+            f"{op.name} was given values of two different traces: a symbolic value must not "
+            "be kept and used in another call."
+        )
+    floats = {v.dtype for v in values if is_float(v.dtype)}
+    if len(floats) > 1:
+        raise DTypeError(f"{op.name} mixes {' and '.join(sorted(floats))}: convert one first.")
+    # Without a symbolic one, such as for a fixed table and symbolic ids, an array's own type.
+    kinds = [dtype_name(a.dtype) for a in args if hasattr(a, "dtype")]
+    dtype = floats.pop() if floats else next(filter(is_float, kinds), values[0].dtype)
+    names = op.inputs or ("inputs",) * len(args)
+    return tuple(
+        _typed(constant, op, name, arg, dtype) for name, arg in zip(names, args, strict=True)
+    )
+
+
+def _typed(constant: Constant, op: Op, name: str, data: Any, dtype: str) -> Value:
+    """One argument as a value of the type that the op takes there."""
+    if isinstance(data, bool | int | float):
+        if name not in (op.integers or ()):
+            return constant(float(data), dtype)
+        kind = "int64" if isinstance(data, int) else "float64"
+        return constant(data, _kind(op, name, kind, dtype, symbolic=False))
+    if not hasattr(data, "dtype"):
+        raise GraphError(
+            f"{op.name} expects symbolic values, arrays or numbers, got {type(data).__name__}."
+        )
+    kind = data.dtype if isinstance(data, Value) else dtype_name(data.dtype)
+    if op.integers is not None:
+        kind = _kind(op, name, kind, dtype, isinstance(data, Value))
+    return data if isinstance(data, Value) else constant(data, kind)
+
+
+def _kind(op: Op, name: str, kind: str, dtype: str, symbolic: bool) -> str:
+    """The type that an input is to have; an array of numbers is converted, a value is not."""
+    integers = op.integers or ()
+    if name in integers and is_float(kind):
+        raise DTypeError(
+            f"{op.name} needs an integer type for {name}, got {kind}: convert it first "
+            "(such as y.astype('int64'))."
+        )
+    if name in integers or is_float(kind):
+        return kind if symbolic or name in integers else dtype
+    if symbolic:
+        target = dtype if is_float(dtype) else "float32"
+        raise DTypeError(
+            f"{op.name} needs a floating type for {name}, got {kind}: convert it first "
+            f"(such as y.astype('{target}'))."
+        )
+    return dtype

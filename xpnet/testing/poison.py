@@ -1,0 +1,98 @@
+"""Memory in which bad manners show: filled with NaN, and fenced on both sides."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xpnet.backends.cpu import NumpyBackend
+
+__all__ = ["Guarded", "PoisonedBackend", "guarded"]
+
+_POISON = 0xFF  # as bytes of any float type: NaN
+_FENCE = 0xA5
+_WIDTH = 64  # bytes of the fence on each side
+
+
+class PoisonedBackend(NumpyBackend):
+    """NumPy whose workspace can be filled with NaN.
+
+    What reads memory before it has written there then computes NaN instead of a number that
+    happens to be right.
+
+    Examples
+    --------
+    >>> backend = PoisonedBackend()
+    >>> memory = backend.arena(16)
+    >>> backend.poison()
+    >>> memory.view("float64")
+    array([nan, nan])
+    """
+
+    def __init__(self, compiles: bool = False) -> None:
+        super().__init__(compiles)
+        self._arenas: list[Any] = []
+
+    def arena(self, nbytes: int) -> Any:
+        memory = super().arena(nbytes)
+        self._arenas.append(memory)
+        return memory
+
+    def poison(self) -> None:
+        """Fill all memory that was handed out with bytes that are NaN in every float type."""
+        for memory in self._arenas:
+            memory[...] = _POISON
+
+
+@dataclass
+class Guarded:
+    """An array between two fences of bytes that nobody may write to.
+
+    Attributes
+    ----------
+    array : numpy.ndarray
+        The array, full of NaN bytes at first.
+    memory : numpy.ndarray
+        The array's bytes with the fences around them.
+    """
+
+    array: np.ndarray
+    memory: np.ndarray
+
+    def poison(self) -> None:
+        """Fill the array with NaN bytes again."""
+        self.memory[_WIDTH:-_WIDTH] = _POISON
+
+    def check(self) -> None:
+        """Raise `AssertionError` if a fence was written to."""
+        if (self.memory[:_WIDTH] != _FENCE).any():
+            raise AssertionError("it wrote before the start of its output")
+        if (self.memory[-_WIDTH:] != _FENCE).any():
+            raise AssertionError("it wrote past the end of its output")
+
+
+def guarded(like: Any) -> Guarded:
+    """An array of the shape and type of `like` between two fences.
+
+    Parameters
+    ----------
+    like : numpy.ndarray
+        Only its shape and type matter.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> place = guarded(np.zeros(2))
+    >>> place.array[...] = [1, 2]
+    >>> place.check()
+    >>> place.memory[0] = 0
+    >>> place.check()
+    Traceback (most recent call last):
+    AssertionError: it wrote before the start of its output
+    """
+    size = like.size * like.dtype.itemsize
+    memory = np.full(2 * _WIDTH + size, _FENCE, "uint8")
+    inside = memory[_WIDTH : _WIDTH + size]
+    place = Guarded(inside.view(like.dtype).reshape(like.shape), memory)
+    place.poison()
+    return place

@@ -1,0 +1,209 @@
+"""Array libraries, and ways of running a graph on them, that show what is wrong with an op.
+
+Each variant catches what others forgive:
+
+- ``"numpy"`` interprets the graph: the specification;
+- ``"numpy-readonly"`` makes every array read-only as soon as it is there, so that a definition
+  that writes into its input raises;
+- ``"numpy-poisoned"`` runs the plan, with kernels, in memory that was full of NaN;
+- ``"array-api-strict"`` has nothing that the standard does not promise;
+- ``"torch"`` and ``"cupy"`` are what users have.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xpnet.backends import Backend, dtype_name, get, status
+from xpnet.backends.base import PlannedBackend
+from xpnet.errors import BackendUnavailableError, MissingDependencyError, UnknownNameError
+from xpnet.graph import Graph, Plan, Value, interpret
+from xpnet.graph.interpret import constant, evaluate
+from xpnet.optional import require
+from xpnet.testing.poison import PoisonedBackend
+
+__all__ = ["VARIANTS", "Variant", "usable_variants", "variant"]
+
+VARIANTS = ("numpy", "numpy-readonly", "numpy-poisoned", "array-api-strict", "torch", "cupy")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One array library, and one way of running a graph on it.
+
+    Attributes
+    ----------
+    name : str
+        One of `VARIANTS`.
+    backend : Backend
+        Whose arrays it computes with.
+    planned : bool
+        Whether it runs a graph's plan; otherwise it interprets the graph.
+    readonly : bool
+        Whether every array is read-only: a write into an input, or into a result that a later
+        op reads, raises.
+    """
+
+    name: str
+    backend: Backend
+    planned: bool = False
+    readonly: bool = False
+
+    @property
+    def xp(self) -> Any:
+        """The library's namespace."""
+        return self.backend.xp
+
+    def asarray(self, array: Any) -> Any:
+        """An array of this library, in memory of its own, with the values of a NumPy array."""
+        result = self.backend.asarray(np.array(array))
+        if self.readonly:
+            result.flags.writeable = False
+        return result
+
+    def to_numpy(self, array: Any) -> np.ndarray:
+        """The values of this library's array."""
+        return np.asarray(self.backend.to_numpy(array))
+
+    def compute(
+        self, graph: Graph, feeds: Mapping[Value, Any], outputs: Sequence[Value]
+    ) -> list[Any]:
+        """Arrays of this library for `outputs`, from NumPy arrays for inputs and parameters.
+
+        Raises
+        ------
+        AssertionError
+            If an input was changed, or if a result has not the shape and type that the graph says.
+        """
+        arrays = {value: self.asarray(array) for value, array in feeds.items()}
+        before = {value: self.to_numpy(array).copy() for value, array in arrays.items()}
+        results = self._run(graph, arrays, outputs)
+        for value, array in arrays.items():
+            np.testing.assert_array_equal(self.to_numpy(array), before[value], "input changed")
+        for value, result in zip(outputs, results, strict=True):
+            got, said = (tuple(result.shape), dtype_name(result.dtype)), (value.shape, value.dtype)
+            if got != said:
+                raise AssertionError(f"{value.name} is {got} on {self.name}, the graph says {said}")
+        return results
+
+    def _run(
+        self, graph: Graph, arrays: Mapping[Value, Any], outputs: Sequence[Value]
+    ) -> list[Any]:
+        if isinstance(self.backend, PlannedBackend) and self.planned:
+            return self._plan(self.backend, graph, arrays, outputs)
+        if self.readonly:
+            return self._interpret_readonly(graph, arrays, outputs)
+        return interpret(graph, self.xp, arrays, outputs, self.backend.device)
+
+    def _interpret_readonly(
+        self, graph: Graph, arrays: Mapping[Value, Any], outputs: Sequence[Value]
+    ) -> list[Any]:
+        """Interpret with every array made read-only as soon as it is there."""
+        known = {**arrays, **{value: constant(self.xp, value) for value in graph.constants}}
+        for node in graph.nodes:
+            evaluate(self.xp, node, known)
+            for value in node.outputs:
+                if isinstance(known[value], np.ndarray):
+                    known[value].flags.writeable = False
+        return [known[value] for value in outputs]
+
+    def _plan(
+        self,
+        backend: PlannedBackend,
+        graph: Graph,
+        arrays: Mapping[Value, Any],
+        outputs: Sequence[Value],
+    ) -> list[Any]:
+        given = {value: array for value, array in arrays.items() if value not in graph.inputs}
+        plan = Plan(graph, backend, given, outputs)
+        if isinstance(backend, PoisonedBackend):
+            backend.poison()
+        for value in graph.inputs:
+            backend.write(plan.array(value), arrays[value])
+        plan.run()
+        return [backend.copy(plan.array(value)) for value in outputs]
+
+
+@contextmanager
+def variant(name: str) -> Iterator[Variant]:
+    """A context in which this variant can be used.
+
+    Parameters
+    ----------
+    name : str
+        One of `VARIANTS`.
+
+    Yields
+    ------
+    Variant
+
+    Raises
+    ------
+    MissingDependencyError, BackendUnavailableError
+        If its library is not installed, or cannot run here.
+    UnknownNameError
+        For any other name.
+
+    Examples
+    --------
+    >>> with variant("numpy-readonly") as library:
+    ...     library.asarray([1.0, 2.0]).flags.writeable
+    False
+    """
+    if name == "array-api-strict":
+        with _strict() as strict:
+            yield Variant(name, get(strict))
+    elif name in _MAKE:
+        yield _MAKE[name](name)
+    else:
+        raise UnknownNameError("variant", name, [*VARIANTS])
+
+
+def _cupy(name: str) -> Variant:
+    found = next(s for s in status() if s.name == "cupy")
+    if not found.usable:  # `get` might fall back on NumPy
+        raise BackendUnavailableError(found.reason)
+    return Variant(name, get("cupy"), planned=True)
+
+
+_MAKE: dict[str, Callable[[str], Variant]] = {
+    "numpy": lambda name: Variant(name, get("numpy")),
+    "numpy-readonly": lambda name: Variant(name, get("numpy"), readonly=True),
+    "numpy-poisoned": lambda name: Variant(name, PoisonedBackend(), planned=True),
+    "torch": lambda name: Variant(name, get(require("torch", None, "the variant 'torch'"))),
+    "cupy": _cupy,
+}
+
+
+@contextmanager
+def _strict() -> Iterator[Any]:
+    """array-api-strict with everything switched off that is optional in the standard."""
+    strict = require("array_api_strict", "test", "the variant 'array-api-strict'")
+    with strict.ArrayAPIStrictFlags(
+        api_version=strict.__array_api_version__,  # the latest that it knows is its default
+        boolean_indexing=False,
+        data_dependent_shapes=False,
+        enabled_extensions=(),
+    ):
+        yield strict
+
+
+def usable_variants() -> list[str]:
+    """Names of the variants whose libraries are installed and can run here.
+
+    Examples
+    --------
+    >>> usable_variants()[:3]
+    ['numpy', 'numpy-readonly', 'numpy-poisoned']
+    """
+    found = []
+    for name in VARIANTS:
+        try:
+            with variant(name):
+                found.append(name)
+        except (MissingDependencyError, BackendUnavailableError):
+            continue
+    return found

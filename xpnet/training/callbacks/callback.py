@@ -1,0 +1,180 @@
+"""What a callback is, and several of them as one."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from inspect import signature
+from sys import maxsize
+from typing import Any
+
+from xpnet.errors import ArgumentError
+from xpnet.training.context import FitContext, FittedModel
+
+__all__ = ["Callback", "Callbacks"]
+
+
+class Callback:
+    """Base class: override what you need.
+
+    ``on_epoch_end`` may return True to stop the training after that epoch. A plain function
+    ``f(model, epoch, logs)`` given as a callback is an ``on_epoch_end``.
+    """
+
+    def check(self, columns: tuple[str, ...]) -> None:
+        """Raise if the fit that is to begin will not record what is needed.
+
+        `columns` are those of its history. Called before anything is changed.
+        """
+
+    def on_run_begin(self, context: FitContext, snapshot: Any) -> None:
+        """Run before all else in a fit, with the snapshot that it continues, or None."""
+
+    def on_fit_begin(self, model: FittedModel) -> None:
+        """Run before the first epoch."""
+
+    def on_epoch_begin(self, model: FittedModel, epoch: int) -> None:
+        """Run before each epoch; epochs are counted from 1 over the model's life."""
+
+    def on_gradient(self, model: FittedModel, step: int) -> None:
+        """Run after the backward pass, before the update of this number; see `Model.gradients`."""
+
+    def on_step_end(self, model: FittedModel, step: int) -> None:
+        """Run after each update; steps are counted from 1 over the model's life."""
+
+    def on_epoch_end(self, model: FittedModel, epoch: int, logs: dict[str, float]) -> bool | None:
+        """Run after each epoch, with its row of the history; return True to stop."""
+
+    def on_fit_end(self, model: FittedModel) -> None:
+        """Run when training is over, also when it was stopped by an error."""
+
+    def on_safe_point(self, model: FittedModel, context: FitContext) -> None:
+        """Run after each step and each epoch, when all callbacks have been told of it."""
+
+    def stride(self) -> int:
+        """Every how many steps `on_safe_point` is needed; 0 if only at the ends of epochs.
+
+        On a GPU, steps between two of them can be made at once.
+        """
+        return 1
+
+    def get_state(self) -> dict[str, Any] | None:
+        """What a checkpoint keeps of this callback: numbers, texts, lists, dicts and arrays."""
+        return None
+
+    def set_state(self, model: FittedModel, state: dict[str, Any]) -> None:
+        """Go on from what `get_state` returned; called after `on_fit_begin`."""
+
+
+class _Function(Callback):
+    def __init__(self, function: Callable[..., Any]) -> None:
+        _check_signature(function)
+        self._function = function
+
+    def on_epoch_end(self, model: FittedModel, epoch: int, logs: dict[str, float]) -> bool | None:
+        result: bool | None = self._function(model, epoch, logs)
+        return result
+
+
+def _check_signature(function: Callable[..., Any]) -> None:
+    """Raise for a function that cannot be called as a callback is, as far as Python can tell."""
+    try:
+        bind = signature(function).bind
+    except (TypeError, ValueError):  # some compiled functions have no signature
+        return
+    try:
+        bind(None, 1, {})
+    except TypeError as error:
+        raise ArgumentError(
+            f"a function given as a callback is called as f(model, epoch, logs); {function!r} "
+            f"cannot be: {error}."
+        ) from error
+
+
+def _own(callback: Callback, event: str) -> bool:
+    """Whether the callback's class overrides this event."""
+    return getattr(type(callback), event) is not getattr(Callback, event)
+
+
+class Callbacks:
+    """Several callbacks as one."""
+
+    def __init__(self, callbacks: Any) -> None:
+        if callbacks is not None and not isinstance(callbacks, list | tuple):
+            raise ArgumentError(f"callbacks must be a list, such as [callback]; got {callbacks!r}.")
+        self._all = [self._one(c) for c in callbacks or ()]
+        # Called at every step, so only those that a callback has of its own.
+        self.gradient = [c.on_gradient for c in self._all if _own(c, "on_gradient")]
+        self.step_end = [c.on_step_end for c in self._all if _own(c, "on_step_end")]
+        self.safe_point = [c.on_safe_point for c in self._all if _own(c, "on_safe_point")]
+        strides = [c.stride() for c in self._all if _own(c, "on_safe_point")]
+        self._strides = [stride for stride in strides if stride]
+
+    @staticmethod
+    def _one(callback: Any) -> Callback:
+        if isinstance(callback, Callback):
+            return callback
+        if isinstance(callback, type) or not callable(callback):
+            raise ArgumentError(
+                "a callback is an object of a class derived from xpnet.Callback, or a function "
+                f"f(model, epoch, logs); got {callback!r}."
+            )
+        return _Function(callback)
+
+    @property
+    def every_step(self) -> str | None:
+        """Name of a callback that is to be called at every step, if there is one."""
+        for callback in self._all:
+            often = _own(callback, "on_safe_point") and callback.stride() == 1
+            if often or _own(callback, "on_gradient") or _own(callback, "on_step_end"):
+                return type(callback).__name__
+        return None
+
+    def until_safe_point(self, step: int) -> int:
+        """How many steps may follow on this one before a callback needs a safe point."""
+        return min((stride - step % stride for stride in self._strides), default=maxsize)
+
+    def check(self, columns: tuple[str, ...]) -> None:
+        """Ask all."""
+        for callback in self._all:
+            callback.check(columns)
+
+    def run_begin(self, context: FitContext, snapshot: Any) -> None:
+        """Tell all."""
+        for callback in self._all:
+            callback.on_run_begin(context, snapshot)
+
+    def fit_begin(self, model: FittedModel) -> None:
+        """Tell all."""
+        for callback in self._all:
+            callback.on_fit_begin(model)
+
+    def epoch_begin(self, model: FittedModel, epoch: int) -> None:
+        """Tell all."""
+        for callback in self._all:
+            callback.on_epoch_begin(model, epoch)
+
+    def epoch_end(self, model: FittedModel, epoch: int, logs: dict[str, float]) -> bool:
+        """Tell all; true if any asks to stop."""
+        answers = [(c, c.on_epoch_end(model, epoch, dict(logs))) for c in self._all]
+        for callback, answer in answers:
+            if answer is not None and type(answer).__name__ not in ("bool", "bool_"):
+                raise ArgumentError(
+                    f"{callback!r} returned {answer!r} from on_epoch_end: return True to stop the "
+                    "training, False or None to go on."
+                )
+        return any(answer for _, answer in answers)
+
+    def states(self) -> list[tuple[Callback, dict[str, Any]]]:
+        """Those that have a state, with it."""
+        found = [(c, c.get_state()) for c in self._all]
+        return [(callback, state) for callback, state in found if state is not None]
+
+    def put_back(self, model: FittedModel, states: list[dict[str, Any]]) -> None:
+        """Give each that has a state the one that it had."""
+        for (callback, _), state in zip(self.states(), states, strict=True):
+            callback.set_state(model, state)
+
+    def fit_end(self, model: FittedModel) -> None:
+        """Tell all, also where one fails; the first error is raised when all have been told."""
+        with ExitStack() as stack:
+            for callback in reversed(self._all):
+                stack.callback(callback.on_fit_end, model)

@@ -1,0 +1,257 @@
+"""Steps of an epoch as CUDA graphs: the host launches many at a time and looks at none.
+
+A step is made call by call the first time that there is one of its size, and in each epoch's
+first step, whose loss is looked at; then its calls are captured, and `steps_per_execution` of
+them are launched as one.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from logging import getLogger
+from sys import maxsize
+from typing import Any
+
+from xpnet.engine.engine import Engine
+from xpnet.engine.programs import PlannedProgram
+from xpnet.errors import ArgumentError, ShapeError
+from xpnet.lowering.cuda.graph import Graph, NotCaptured
+from xpnet.training.callbacks.callback import Callbacks
+from xpnet.training.context import FitContext
+from xpnet.training.device_epoch import DeviceEpoch
+from xpnet.training.eager import EagerSteps
+from xpnet.training.loop import FitLoop
+from xpnet.typing import Array
+
+__all__ = ["GraphSteps", "captured", "usual_steps"]
+
+_SMALL, _MANY = 2e9, 32  # operations of a step that is small; steps that then make a graph
+
+
+def usual_steps(engine: Engine, batch_size: int) -> int:
+    """Steps in one graph where the user does not say: many if each is small.
+
+    A launch costs the host some microseconds. A step of n parameters and a batch of m samples
+    makes about 6 n m operations, two for each of the three products with a weight. (A rule by
+    arithmetic: it has not been measured.)
+    """
+    return _MANY if 6 * engine.network.table.trainable * batch_size < _SMALL else 1
+
+
+def captured(
+    eager: EagerSteps, callbacks: Callbacks, wanted: int | None
+) -> "GraphSteps | EagerSteps":
+    """Steps by graphs, or one by one where they cannot be captured, which is logged.
+
+    Raises
+    ------
+    ArgumentError
+        If the user wants several steps in a graph (`wanted`) where there can be none.
+    """
+    engine, backend = eager.engine, eager.engine.backend
+    if backend.index is None:
+        reason: str | None = f"{backend.name} has no CUDA graphs"
+    else:
+        reason = "as asked" if wanted == 0 else _refusal(eager, callbacks)
+    if reason is None:
+        usual = usual_steps(engine, eager.batches.sizes[0])
+        try:
+            return GraphSteps(eager, usual if wanted is None else wanted, wanted is not None)
+        except ShapeError as error:  # the kernel that fetches a batch is not for these
+            reason = str(error).removesuffix(".")
+    # A program written for a GPU runs unchanged where XPNET_FALLBACK puts it on a CPU.
+    elsewhere = backend.index is None and bool(os.environ.get("XPNET_FALLBACK"))
+    if wanted is not None and wanted > 1 and not elsewhere:
+        raise ArgumentError(
+            f"steps_per_execution={wanted} is not possible: {reason}. Leave it out: steps are "
+            "then captured where they can be."
+        )
+    if backend.index is not None:
+        _log(reason)
+    return eager
+
+
+def _log(reason: str) -> None:
+    getLogger("xpnet").info("steps are launched call by call, without CUDA graphs: %s", reason)
+
+
+def _refusal(eager: EagerSteps, callbacks: Callbacks) -> str | None:
+    """Why steps on this GPU cannot be captured; None if they can, as far as can be told before."""
+    from xpnet.lowering.cuda.gemm import usable
+
+    engine: Any = eager.engine
+    backend, optimizer = engine.backend, engine.optimizer
+    good, reason = usable(backend.cupy, backend.precision)
+    if not good:
+        return f"matrix products cannot be captured ({reason})"
+    if eager.batches.data.backend.name != backend.name:
+        return "the data do not fit on the device and are streamed from the host"
+    programs = [p for p in eager.batches.programs if isinstance(p, PlannedProgram)]
+    plain = [*programs[0].plan.definitions, *engine.update.rules.definitions]
+    if plain:
+        return f"{', '.join(plain)} is computed by its definition, which may read or allocate"
+    if callbacks.every_step:
+        return f"{callbacks.every_step} looks at every step"
+    schedule = optimizer.learning_rate
+    if optimizer.varies and not type(schedule).__module__.startswith("xpnet."):
+        return f"the learning rate is a function of your own ({schedule!r}), asked in every step"
+    return None
+
+
+class GraphSteps:
+    """The steps of an epoch on one GPU.
+
+    Parameters
+    ----------
+    eager : EagerSteps
+        The same steps one by one.
+    steps : int
+        The most that make one graph.
+    explicit : bool
+        Whether the user said so, who is then told if it cannot be done.
+
+    Raises
+    ------
+    ShapeError
+        If one kernel cannot fetch a batch of these arrays.
+    """
+
+    columns: tuple[str, ...] = ("learning_rate",)
+
+    def __init__(self, eager: EagerSteps, steps: int, explicit: bool) -> None:
+        self._eager, self._engine, self.batches = eager, eager.engine, eager.batches
+        self._most, self._explicit = min(steps, len(eager.batches)), explicit
+        self._device = DeviceEpoch(eager.engine, eager.batches, eager.record.table)
+        self._graphs: dict[tuple[int, int], Graph] = {}
+        self._made: set[int] = set()  # sizes of which a step was made call by call
+
+    @property
+    def rows(self) -> int:
+        """Samples of an epoch."""
+        return self._eager.rows
+
+    @property
+    def count(self) -> int:
+        """Batches of an epoch."""
+        return self._eager.count
+
+    def begin(self, context: FitContext) -> None:
+        """Nothing stops a step from being tried."""
+        self._eager.begin(context)
+
+    def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
+        """Make the steps that are left of the epoch; all that differs is sent ahead."""
+        engine, context, count = self._engine, loop.context, self.count
+        first, varies = context.batch, engine.optimizer.varies
+        rates = [
+            engine.learning_rate(i / count) if varies and i else learning_rate
+            for i in range(first, count)
+        ]
+        if not self._device.bound_to(engine.update):
+            self._device.bind()
+            self._graphs, self._made = {}, set()
+        with engine.backend.quiet():
+            self._device.begin(self._eager.order.of(engine.state.epoch), rates, first)
+            while context.batch < count:
+                broken_off = self._several(loop) if self._ready(loop) else self._one(loop)
+                if broken_off:
+                    return {}
+        return self._eager.record.finish()
+
+    def recorded(self, count: int) -> Array:
+        """The results of the first batches of this epoch, on the host."""
+        return self._eager.recorded(count)
+
+    def restore(self, rows: Array) -> None:
+        """Let the results of this epoch's first batches be these."""
+        self._eager.restore(rows)
+
+    def description(self) -> dict[str, Any]:
+        """What must be the same in a fit that goes on from this one."""
+        return self._eager.description()
+
+    def _one(self, loop: FitLoop) -> bool:
+        """Make one step call by call; the first loss of an epoch is looked at before the update."""
+        i, engine = loop.context.batch, self._engine
+        size, program = self.batches.sizes[i], self.batches.programs[i]
+        compute, change = self._device.calls(size)
+        with engine.programs.lock:
+            _make(compute)
+            if i == 0:
+                self._eager.record.look(0, float(program.results[0]))
+            try:
+                _make(change)
+            except MemoryError:
+                engine.restore()
+                raise
+            self._passed(i, 1)
+        self._made.add(size)
+        return loop.stepped(size)
+
+    def _ready(self, loop: FitLoop) -> bool:
+        """Whether the next steps can be made by a graph."""
+        i, size = loop.context.batch, self.batches.sizes[loop.context.batch]
+        count = self._count(loop)
+        if not count or size not in self._made or i == 0:
+            return False
+        with self._engine.programs.lock:
+            return self._graph(size, count) is not None
+
+    def _several(self, loop: FitLoop) -> bool:
+        """Make the next steps by a graph."""
+        i, count = loop.context.batch, self._count(loop)
+        size = self.batches.sizes[i]
+        with self._engine.programs.lock:
+            self._graphs[size, count].launch()
+            self._passed(i, count)
+        return loop.stepped(size * count, count)
+
+    def _passed(self, i: int, steps: int) -> None:
+        """Note that so many steps were made, the first of this batch."""
+        self._engine.update.passed(steps)
+        self._engine.state.step += steps
+        self._engine.state.results = self.batches.programs[i].results
+
+    def _count(self, loop: FitLoop) -> int:
+        """How many steps to make at once, where a callback may need a safe point after some.
+
+        Graphs between safe points might have any length; those of powers of two are few.
+        """
+        due = loop.until_safe_point()
+        count = min(self._most, self._alike(loop.context.batch), due)
+        if due == maxsize or count in (0, self._most):
+            return count
+        return 1 << (count.bit_length() - 1)
+
+    def _alike(self, i: int) -> int:
+        """How many batches from this one on have its size."""
+        sizes = self.batches.sizes
+        whole = len(sizes) - (sizes[-1] != sizes[0])
+        return whole - i if i < whole else 1
+
+    def _graph(self, size: int, count: int) -> Graph | None:
+        """The graph of so many steps; None if they cannot be captured."""
+        if (size, count) not in self._graphs:
+            compute, change = self._device.calls(size)
+            try:
+                graph = Graph(self._engine.backend, [*compute, *change] * count)
+            except NotCaptured as error:
+                self._give_up(str(error))
+                return None
+            self._graphs[size, count] = graph
+        return self._graphs[size, count]
+
+    def _give_up(self, reason: str) -> None:
+        """Make the rest call by call."""
+        if self._explicit and self._most > 1:
+            raise ArgumentError(
+                f"steps_per_execution={self._most} is not possible here: the steps cannot be "
+                f"captured ({reason}). The steps before this were made; leave steps_per_execution "
+                "out."
+            )
+        _log(reason)
+        self._most = 0
+
+
+def _make(calls: Sequence[Callable[[], Any]]) -> None:
+    for call in calls:
+        call()

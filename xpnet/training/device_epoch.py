@@ -1,0 +1,86 @@
+"""An epoch whose order, coefficients and results are on a GPU, so that no step needs the host.
+
+The number of the step is on the device too; by it, kernels find their rows.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from xpnet.engine.batches import Batches
+from xpnet.engine.engine import Engine
+from xpnet.engine.update import UpdateProgram
+from xpnet.lowering.cuda.steps import begin, end
+from xpnet.typing import Array
+
+__all__ = ["DeviceEpoch"]
+
+Calls = list[Callable[[], Any]]
+
+
+class DeviceEpoch:
+    """What an epoch's steps read and write on the device.
+
+    Parameters
+    ----------
+    engine : Engine
+    batches : Batches
+    log : array of shape (batches, results)
+        Where the results are written.
+
+    Raises
+    ------
+    ShapeError
+        If one kernel cannot fetch a batch of these arrays.
+    """
+
+    def __init__(self, engine: Engine, batches: Batches, log: Array) -> None:
+        self._engine, self._batches, self._log = engine, batches, log
+        backend: Any = engine.backend
+        rows = batches.data.rows
+        self._counter = backend.zeros((1,), "int64")
+        self._as_they_come = backend.raw.arange(0, rows, dtype="int64")
+        self._order = backend.zeros((rows,), "int64")
+        self.bind()
+
+    def bound_to(self, update: UpdateProgram) -> bool:
+        """Whether the calls are those of this update."""
+        return self._update is update
+
+    def bind(self) -> None:
+        """Make the calls of a step of each size, with the optimizer as it is."""
+        engine, batches, backend = self._engine, self._batches, self._engine.backend
+        self._update, rules = engine.update, engine.update.rules
+        shape = len(batches), rules.numbers.shape[0]
+        self._table = backend.zeros(shape, engine.network.dtype)
+        self._calls: dict[int, tuple[Calls, Calls]] = {}
+        for size, program in zip(batches.sizes, batches.programs, strict=True):
+            if size not in self._calls:
+                fetch, note = self._ends(program, rules.numbers)
+                change = [*rules.calls, program.commit, note]
+                self._calls[size] = [fetch, program.run], change
+
+    def _ends(self, program: Any, numbers: Array) -> tuple[Callable[[], Any], Callable[[], Any]]:
+        """What fetches a step's batch and numbers, and what notes its results."""
+        backend, batches = self._engine.backend, self._batches
+        moves = [*zip(batches.data.arrays, program.inputs, strict=True)]
+        fetch = begin(
+            backend, self._counter, self._order, batches.sizes[0], self._table, numbers, moves
+        )
+        number = self._engine.programs.number
+        return fetch, end(backend, self._counter, number, program.results, self._log)
+
+    def calls(self, size: int) -> tuple[Calls, Calls]:
+        """The calls of a step up to its loss, and those that change what it began with."""
+        return self._calls[size]
+
+    def begin(self, order: Array, learning_rates: Sequence[float], first: int) -> None:
+        """Let an epoch begin with the batch of this number, counted from 0.
+
+        `learning_rates` are those of the steps that are left.
+        """
+        backend, engine = self._engine.backend, self._engine
+        rows = engine.update.ahead(learning_rates)
+        self._table[first:] = backend.asarray(rows, engine.network.dtype)
+        self._order[...] = self._as_they_come if order is None else order
+        self._counter[...] = first
+        engine.set_number(engine.state.step)

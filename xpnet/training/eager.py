@@ -1,0 +1,193 @@
+"""Steps made one by one, each looked at."""
+
+from math import isfinite
+from typing import Any
+
+from xpnet.data.arrays import Data
+from xpnet.engine.accumulation import Accumulation
+from xpnet.engine.batches import Batches, cut
+from xpnet.engine.engine import Engine
+from xpnet.engine.programs import Program
+from xpnet.errors import DivergedError
+from xpnet.lowering import limited
+from xpnet.training.callbacks.callback import Callbacks
+from xpnet.training.context import FitContext
+from xpnet.training.loop import FitLoop
+from xpnet.training.order import SampleOrder
+from xpnet.training.record import EpochRecord
+from xpnet.typing import Array
+
+__all__ = ["AccumulatedSteps", "EagerSteps", "single_step"]
+
+
+class EagerSteps:
+    """The steps of an epoch, one after the other.
+
+    Attributes
+    ----------
+    batches : Batches
+    """
+
+    columns: tuple[str, ...] = ("learning_rate",)
+
+    def __init__(
+        self, engine: Engine, batches: Batches, order: SampleOrder, callbacks: Callbacks
+    ) -> None:
+        self.engine, self.batches, self.order = engine, batches, order
+        self.rows, self.count = batches.data.rows, len(batches)
+        self.record, self._callbacks = EpochRecord(engine, batches), callbacks
+        self._watched = bool(callbacks.step_end or callbacks.gradient)
+        self._model: Any = None
+
+    def begin(self, context: FitContext) -> None:
+        """Nothing stops a step from being tried."""
+        self._model = context.model
+
+    def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
+        """Make the steps that are left of the epoch."""
+        batches, engine, optimizer = self.batches, self.engine, self.engine.optimizer
+        self._learning_rate, self._schedule = learning_rate, optimizer.learning_rate
+        self._varies = optimizer.varies
+        batches.begin(self.order.of(engine.state.epoch), loop.context.batch)
+        try:
+            with engine.backend.quiet(), limited(engine.backend, batches.flops):
+                for i in range(loop.context.batch, len(batches)):
+                    engine.step(batches, i, self._at_cut)
+                    if loop.stepped(batches.sizes[i]):
+                        return {}
+        finally:
+            batches.end()
+        return self.record.finish()
+
+    def _at_cut(self, i: int, program: Program) -> float:
+        """Look at the loss, let callbacks see the gradient, and say the learning rate."""
+        results = program.results
+        if i == 0 or self.engine.backend.synchronous:
+            loss = float(results[0])
+            if i == 0 or not isfinite(loss):
+                self.record.look(i, loss)
+        self.record.put(i, results)
+        for call in self._callbacks.gradient:
+            call(self._model, self.engine.state.step + 1)
+        if self._watched:
+            self._follow()
+        if i and self._varies:
+            self._learning_rate = self.engine.learning_rate(self._share(i))
+        return self._learning_rate
+
+    def _share(self, i: int) -> float:
+        """The part of the epoch that is done before this batch."""
+        return i / len(self.batches)
+
+    def _follow(self) -> None:
+        """Take up a schedule that a callback has put in place of another."""
+        optimizer = self.engine.optimizer
+        if optimizer.learning_rate is not self._schedule:
+            self._schedule, self._varies = optimizer.learning_rate, optimizer.varies
+            self._learning_rate = self.engine.learning_rate()
+
+    def recorded(self, count: int) -> Array:
+        """The results of the first batches of this epoch, on the host."""
+        return self.record.rows(count)
+
+    def restore(self, rows: Array) -> None:
+        """Let the results of this epoch's first batches be these."""
+        self.record.restore(rows)
+
+    def description(self) -> dict[str, Any]:
+        """What must be the same in a fit that goes on from this one."""
+        data: Data = self.batches.data
+        return {
+            "rows": data.rows,
+            "batches": [len(self.batches), self.batches.sizes[0]],
+            "shuffle": self.order.kind,
+            "means of the data": [_mean(array, data.backend) for array in data.arrays],
+        }
+
+
+def _mean(array: Array, backend: Any) -> float:
+    return float(backend.xp.mean(backend.xp.astype(array, backend.dtype("float64"))))
+
+
+class AccumulatedSteps(EagerSteps):
+    """Steps by the gradient of several batches, one after the other, as if they were one.
+
+    Parameters
+    ----------
+    together : int
+        Batches of a step; the last step of an epoch may have fewer.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        batches: Batches,
+        order: SampleOrder,
+        callbacks: Callbacks,
+        together: int,
+    ) -> None:
+        super().__init__(engine, batches, order, callbacks)
+        self._together, self._accumulation = together, Accumulation(engine)
+
+    def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
+        """Make the steps that are left of the epoch."""
+        batches, engine, optimizer = self.batches, self.engine, self.engine.optimizer
+        self._learning_rate, self._schedule = learning_rate, optimizer.learning_rate
+        self._varies, count = optimizer.varies, len(batches)
+        batches.begin(self.order.of(engine.state.epoch), loop.context.batch)
+        try:
+            with engine.backend.quiet(), limited(engine.backend, batches.flops):
+                for first in range(loop.context.batch, count, self._together):
+                    chosen = range(first, min(first + self._together, count))
+                    self._accumulation.step(batches, chosen, self._look, self._at_cut)
+                    if loop.stepped(sum(batches.sizes[i] for i in chosen), len(chosen)):
+                        return {}
+        finally:
+            batches.end()
+        return self.record.finish()
+
+    def _look(self, i: int, program: Program) -> None:
+        """Check and note the results of one batch of a step."""
+        self.record.look(i, float(program.results[0]))
+        self.record.put(i, program.results)
+
+    def _share(self, i: int) -> float:
+        return (i // self._together) / -(-len(self.batches) // self._together)
+
+    def description(self) -> dict[str, Any]:
+        """What must be the same in a fit that goes on from this one."""
+        return {**super().description(), "batches of a step": self._together}
+
+
+def single_step(engine: Engine, data: Data) -> Array:
+    """Make one step on a batch; its loss before the step, a 0-d array.
+
+    Raises
+    ------
+    DivergedError
+        If the loss is NaN or infinite; the step is then not made. On a GPU it is not looked at.
+    """
+    backend, state = engine.backend, engine.state
+    batches = cut(engine, "train", data, data.rows)
+    learning_rate, losses = engine.learning_rate(), []
+
+    def at_cut(i: int, program: Program) -> float:
+        losses.append(backend.copy(program.results[0:1]))
+        if backend.synchronous and not isfinite(float(losses[0][0])):
+            step = state.step + 1
+            raise DivergedError(
+                f"the loss became {float(losses[0][0])} in step {step}, counted over the model's "
+                f"life. The step was not made. {engine.network.loss.advice}, or go back to an "
+                "earlier state_dict().",
+                state.epoch + 1,
+                step,
+            )
+        return learning_rate
+
+    batches.begin()
+    try:
+        with engine.programs.lock, backend.quiet():
+            engine.step(batches, 0, at_cut)
+    finally:
+        batches.end()
+    return backend.xp.reshape(losses[0], ())

@@ -1,0 +1,59 @@
+"""Loss and metrics of some data, and of the batches of an epoch put together."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from xpnet.data.arrays import Data
+from xpnet.engine.batch_graph import PENALTY, WEIGHT, BatchGraph
+from xpnet.engine.batches import Batches, cut
+from xpnet.engine.engine import Engine
+from xpnet.engine.network import Network
+from xpnet.typing import Array
+
+__all__ = ["columns", "combine", "evaluate", "evaluate_batches"]
+
+
+def combine(
+    network: Network, batch_graph: BatchGraph, log: Array, sizes: Sequence[int]
+) -> dict[str, float]:
+    """Loss and metrics of all batches, from each one's results and its samples or their weight.
+
+    Given with the digits that the model's type has: 0.975, not 0.9750000238418579.
+    """
+    layout, kind = batch_graph.layout, np.dtype(network.dtype).type
+    weights = log[:, layout[WEIGHT]][:, 0] if WEIGHT in layout else sizes
+    shares = np.asarray(weights, dtype="float64")
+    found = {n: m.combine(log[:, layout[n]], shares) for n, m in network.measures.items()}
+    if PENALTY in layout:  # once, also where the loss is a sum over the batches
+        penalties = log[:, layout[PENALTY]][:, 0]
+        found["loss"] += float((penalties * shares).sum() / shares.sum())
+    return {name: float(str(kind(value))) for name, value in found.items()}
+
+
+def columns(network: Network, validated: bool) -> tuple[str, ...]:
+    """Names of what is recorded of each epoch, but for the learning rate."""
+    measured = list(network.measures)
+    validation = [f"val_{name}" for name in measured] if validated else []
+    return ("epoch", *measured, *validation, "seconds")
+
+
+def evaluate(engine: Engine, data: Data, batch_size: int) -> dict[str, float]:
+    """Loss and metrics of these data, with the parameters as they are."""
+    return evaluate_batches(engine, cut(engine, "evaluate", data, batch_size))
+
+
+def evaluate_batches(engine: Engine, batches: Batches) -> dict[str, float]:
+    """Loss and metrics of data that were cut into batches for it."""
+    backend, rows = engine.backend, []
+    batches.begin()
+    try:
+        for i in range(len(batches)):
+            with engine.programs.lock, backend.quiet(), batches.threads:
+                program = batches.load(i)
+                program.run()
+                rows.append(backend.copy(program.results))
+    finally:
+        batches.end()
+    log = backend.to_numpy(backend.xp.stack(rows)).astype("float64")
+    return combine(engine.network, batches.programs[0].batch_graph, log, batches.sizes)

@@ -1,0 +1,92 @@
+"""What a fit was asked to be, and the loop and the strategy that follow from it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+from xpnet.arguments import count
+from xpnet.data.arrays import Data
+from xpnet.engine.batches import cut
+from xpnet.engine.engine import Engine
+from xpnet.errors import ArgumentError
+from xpnet.training.callbacks.callback import Callbacks
+from xpnet.training.context import FittedModel
+from xpnet.training.cuda_graphs import captured
+from xpnet.training.eager import AccumulatedSteps, EagerSteps
+from xpnet.training.lbfgs import LbfgsSteps
+from xpnet.training.loop import FitLoop, Steps
+from xpnet.training.order import SampleOrder
+from xpnet.training.progress import Progress
+
+__all__ = ["FitSettings", "make_loop"]
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """The settings of one fit; see `Model.fit`."""
+
+    epochs: int
+    batch_size: int
+    accumulate: int
+    steps_per_execution: int | None
+    shuffle: bool | Callable[[int], Any]
+    callbacks: Callbacks
+    progress: Progress
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        epochs: int,
+        batch_size: int,
+        accumulate: int,
+        steps_per_execution: int | None,
+        shuffle: bool | Callable[[int], Any],
+        callbacks: Any,
+        verbose: Any,
+    ) -> Self:
+        """Check what a user gave."""
+        epochs, batch_size = count("epochs", epochs), count("batch_size", batch_size)
+        if steps_per_execution is not None:
+            steps_per_execution = count("steps_per_execution", steps_per_execution, 0)
+        together = count("accumulate", accumulate)
+        listeners, progress = Callbacks(callbacks), Progress(verbose)
+        return cls(epochs, batch_size, together, steps_per_execution, shuffle, listeners, progress)
+
+    def columns(self, engine: Engine) -> tuple[str, ...]:
+        """What the history has besides loss, metrics and seconds."""
+        return (LbfgsSteps if engine.optimizer.whole_batch else EagerSteps).columns
+
+
+def make_loop(
+    model: FittedModel,
+    engine: Engine,
+    data: Data,
+    validation: Data | None,
+    chunk: int,
+    settings: FitSettings,
+) -> FitLoop:
+    """The loop of a fit on checked data; validation takes `chunk` samples at a time."""
+    held = None if validation is None else cut(engine, "evaluate", validation, chunk)
+    steps = _steps(engine, data, settings)
+    given = settings.callbacks, settings.progress
+    return FitLoop(model, engine, steps, settings.epochs, held, *given)
+
+
+def _steps(engine: Engine, data: Data, settings: FitSettings) -> Steps:
+    """The strategy that makes the steps."""
+    together, callbacks = settings.accumulate, settings.callbacks
+    if engine.optimizer.whole_batch:
+        if together > 1:
+            raise ArgumentError(
+                f"accumulate={together} is for steps on batches; L-BFGS takes all samples at once."
+            )
+        return LbfgsSteps(engine, data)
+    order = SampleOrder(data, settings.shuffle, engine.network.seed)
+    mode = "train" if together == 1 else "accumulate"
+    batches = cut(engine, mode, data, settings.batch_size)
+    if together > 1:
+        return AccumulatedSteps(engine, batches, order, callbacks, together)
+    eager = EagerSteps(engine, batches, order, callbacks)
+    steps: Steps = captured(eager, callbacks, settings.steps_per_execution)
+    return steps

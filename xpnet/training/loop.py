@@ -1,0 +1,169 @@
+"""The loop of a fit: epochs, and what is done between them."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from xpnet.engine.batches import Batches
+from xpnet.engine.engine import Engine
+from xpnet.training.callbacks.callback import Callbacks
+from xpnet.training.context import FitContext, FittedModel, Recording
+from xpnet.training.evaluation import evaluate_batches
+from xpnet.training.history import History
+from xpnet.training.progress import Progress
+
+__all__ = ["FitLoop", "Resume", "Steps"]
+
+Resume = Callable[[FitContext], None]
+"""Puts back a fit that is about to begin, to where another was broken off."""
+
+
+class Steps(Recording, Protocol):
+    """A strategy for making the steps of an epoch.
+
+    Attributes
+    ----------
+    rows, count : int
+        Samples and batches of an epoch.
+    columns : tuple of str
+        What it adds to the history besides loss, metrics and seconds.
+    """
+
+    @property
+    def rows(self) -> int: ...
+
+    @property
+    def count(self) -> int: ...
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+
+    def begin(self, context: FitContext) -> None:
+        """Raise if training cannot start where the parameters are."""
+
+    def epoch(self, loop: "FitLoop", learning_rate: float) -> dict[str, float]:
+        """Make the steps that are left of the epoch; its loss and metrics, {} if it is broken off.
+
+        L-BFGS makes all epochs at once, and calls the loop's `end_epoch` and `begin_epoch`.
+        """
+
+
+class FitLoop:
+    """One fit.
+
+    Parameters
+    ----------
+    model : Model
+    engine : Engine
+        The model's.
+    steps : Steps
+    epochs : int
+    validation : Batches, optional
+    callbacks : Callbacks
+    progress : Progress
+
+    Attributes
+    ----------
+    context : FitContext
+    """
+
+    def __init__(
+        self,
+        model: FittedModel,
+        engine: Engine,
+        steps: Steps,
+        epochs: int,
+        validation: Batches | None,
+        callbacks: Callbacks,
+        progress: Progress,
+    ) -> None:
+        first = engine.state.epoch
+        self.context = FitContext(model, steps, callbacks, range(first, first + epochs))
+        self.engine, self._steps, self._validation = engine, steps, validation
+        self._callbacks, self._progress, self._shown = callbacks, progress, progress.shown
+        self._told_last, self._count = False, steps.count
+
+    def run(self, snapshot: Any = None, resume: Resume | None = None) -> History:
+        """Train until the end, perhaps from a snapshot; return what happened in each epoch."""
+        context, engine, steps = self.context, self.engine, self._steps
+        steps.begin(context)
+        self._callbacks.run_begin(context, snapshot)
+        if engine.finite():  # on a GPU, steps made by hand are not checked
+            engine.keep("the start of the training")
+        try:
+            self._callbacks.fit_begin(context.model)
+            if resume is not None:
+                resume(context)
+            self._progress.begin(context.epochs.stop - engine.state.epoch, steps.rows)
+            with context.interrupts:
+                while not self.done:
+                    found = steps.epoch(self, self.begin_epoch())
+                    if found:
+                        self.end_epoch(found)
+                if context.over and not self._told_last:
+                    self._safe_point()  # the signal came after the last one
+        finally:
+            self._progress.close()
+            self._callbacks.fit_end(context.model)
+        context.history.interrupted = context.interrupts.received
+        return context.history
+
+    @property
+    def done(self) -> bool:
+        """Whether no epoch follows."""
+        return self.engine.state.epoch >= self.context.epochs.stop or self.context.over
+
+    def begin_epoch(self) -> float:
+        """Tell that an epoch begins, or goes on; its learning rate."""
+        context = self.context
+        self._progress.epoch()
+        if context.batch == 0:
+            self._callbacks.epoch_begin(context.model, self.engine.state.epoch + 1)
+        context.clock.start()
+        learning_rate = self.engine.learning_rate()
+        if context.batch == 0:
+            context.learning_rate = learning_rate
+        return learning_rate
+
+    def end_epoch(self, found: dict[str, float]) -> None:
+        """Note the loss and metrics of an epoch, validate, and tell the callbacks."""
+        context, state = self.context, self.engine.state
+        seconds = context.clock.seconds
+        row: dict[str, float] = {"epoch": state.epoch + 1, **found}
+        if self._validation is not None:
+            measured = evaluate_batches(self.engine, self._validation)
+            row.update({f"val_{name}": value for name, value in measured.items()})
+        state.epoch, context.batch = state.epoch + 1, 0
+        if "learning_rate" in self._steps.columns:
+            row["learning_rate"] = context.learning_rate
+        row["seconds"] = seconds
+        context.history.append(row)
+        self._progress.report(row)
+        context.stopping = self._callbacks.epoch_end(context.model, state.epoch, row)
+        self._safe_point()
+
+    def until_safe_point(self) -> int:
+        """How many steps may follow before a callback needs a safe point."""
+        return self._callbacks.until_safe_point(self.engine.state.step)
+
+    def progressed(self, samples: int) -> None:
+        """Show that so many samples more were used."""
+        self._progress.step(samples)
+
+    def stepped(self, samples: int, batches: int = 1) -> bool:
+        """Note that a step was made, or several, and tell the callbacks; whether to break off."""
+        context, callbacks = self.context, self._callbacks
+        context.batch += batches
+        if self._shown:
+            self._progress.step(samples)
+        for call in callbacks.step_end:
+            call(context.model, self.engine.state.step)
+        if callbacks.safe_point:
+            self._safe_point()
+        interrupted = context.stopping or context.interrupts.received is not None
+        return interrupted and context.batch < self._count
+
+    def _safe_point(self) -> None:
+        """Let checkpoints be written."""
+        self._told_last = self.context.last
+        for call in self._callbacks.safe_point:
+            call(self.context.model, self.context)

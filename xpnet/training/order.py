@@ -1,0 +1,50 @@
+"""The order in which an epoch takes the samples."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from xpnet import random
+from xpnet.data.arrays import Data
+from xpnet.errors import ArgumentError
+from xpnet.typing import Array
+
+__all__ = ["SampleOrder"]
+
+_SHUFFLE = 2  # the stream of random numbers that orders the samples
+
+
+class SampleOrder:
+    """A new order in each epoch: drawn from the seed, by a function, or as the samples come.
+
+    Attributes
+    ----------
+    kind : {"seed", "function", "as they come"}
+    """
+
+    def __init__(self, data: Data, shuffle: bool | Callable[[int], Any], seed: int) -> None:
+        self._data, self._shuffle, self._seed = data, shuffle, seed
+        self.kind = "function" if callable(shuffle) else "seed" if shuffle else "as they come"
+
+    def of(self, epoch: int) -> Array:
+        """The numbers of the rows, where the data are; None for as they come."""
+        if not self._shuffle:
+            return None
+        backend, rows = self._data.backend, self._data.rows
+        if callable(self._shuffle):
+            return backend.asarray(self._checked(self._shuffle(rows)))
+        key = random.Key(self._seed, _SHUFFLE, epoch)
+        if backend.planned:
+            return random.permutation(backend.xp, key, rows)
+        return backend.asarray(random.permutation(np, key, rows))  # not every library sorts int64
+
+    def _checked(self, order: Any) -> Any:
+        """The user's order, on the host, where it is known to hold every row once."""
+        rows, found = self._data.rows, np.asarray(order)
+        if not np.array_equal(np.sort(found, axis=None), np.arange(rows)) or found.ndim != 1:
+            raise ArgumentError(
+                f"shuffle must return an order of {rows} samples, an array of the numbers 0 to "
+                f"{rows - 1}; got {order!r}."
+            )
+        return found

@@ -1,0 +1,82 @@
+"""What is known of an epoch's batches: their results, and whether all is finite."""
+
+from math import isfinite
+from typing import Any
+
+from xpnet.engine.batches import Batches
+from xpnet.engine.engine import Engine
+from xpnet.errors import DivergedError
+from xpnet.training.evaluation import combine
+from xpnet.typing import Array
+
+__all__ = ["EpochRecord"]
+
+
+class EpochRecord:
+    """The results of an epoch's batches, kept on the device until they are asked for.
+
+    Attributes
+    ----------
+    table : array of shape (batches, results)
+        On a backend with plans.
+    """
+
+    def __init__(self, engine: Engine, batches: Batches) -> None:
+        self._engine, self._batches = engine, batches
+        shape = len(batches), batches.programs[0].batch_graph.size
+        self.table = engine.backend.zeros(shape, engine.network.dtype)
+        # An array that cannot be written to is replaced by a list of its rows.
+        self.put = self.table.__setitem__ if engine.backend.planned else self._keep
+        self._rows: list[Array] = [None] * len(batches)
+
+    def _keep(self, i: int, results: Array) -> None:
+        self._rows[i] = results
+
+    def rows(self, count: int) -> Array:
+        """Those of the first batches in double precision; this waits for a GPU."""
+        backend = self._engine.backend
+        found = self.table[:count, ...]
+        if count and not backend.planned:
+            found = backend.xp.stack(self._rows[:count])
+        return backend.to_numpy(found).astype("float64")
+
+    def restore(self, rows: Any) -> None:
+        """Put back what `rows` returned."""
+        dtype = self._engine.network.dtype
+        found = self._engine.backend.asarray(rows.astype(dtype), dtype)
+        for i in range(rows.shape[0]):
+            self.put(i, found[i, ...])
+
+    def finish(self) -> dict[str, float]:
+        """The mean loss and metrics of all batches, where all is finite; this waits for a GPU."""
+        batches = self._batches
+        log = self.rows(len(batches))
+        for i, loss in enumerate(log[:, 0].tolist()):
+            self.check(i, loss)
+        if not self._engine.finite():  # no loss follows the last update that would show its harm
+            self._stop(len(batches) - 1, "the update made parameters NaN or infinite")
+        graph = batches.programs[0].batch_graph
+        return combine(self._engine.network, graph, log, batches.sizes)
+
+    def look(self, i: int, loss: float) -> None:
+        """Check a loss; remember the parameters of an epoch's first."""
+        if not isfinite(loss):
+            self.check(i, loss)
+        if i == 0:
+            self._engine.keep(f"the start of epoch {self._engine.state.epoch + 1}")
+
+    def check(self, i: int, loss: float) -> None:
+        """Stop the training where a loss is not finite."""
+        if not isfinite(loss):
+            self._stop(i, f"the loss became {loss}")
+
+    def _stop(self, i: int, what: str) -> None:
+        """Stop the training, with the last good parameters put back."""
+        epoch, kept = self._engine.state.epoch + 1, self._engine.restore()
+        raise DivergedError(
+            f"{what} in epoch {epoch}, step {i + 1} of {len(self._batches)}. The model was put "
+            f"back to its parameters of {kept}, and its optimizer was reset. "
+            f"{self._engine.network.loss.advice}.",
+            epoch,
+            i + 1,
+        )
