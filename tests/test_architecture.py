@@ -204,11 +204,13 @@ def test_every_module_has_a_room() -> None:
     assert not unknown, f"give these a room in ROOMS and in docs/design.md: {unknown}"
 
 
+@pytest.mark.smoke
 def test_modules_import_only_from_their_own_room_and_those_above() -> None:
     assert len(INSIDE) > 150
     assert not list(map(str, filter(wrong_room, INSIDE)))
 
 
+@pytest.mark.smoke
 def test_no_cycles() -> None:
     edges: dict[str, set[str]] = {}
     for found in INSIDE:
@@ -264,6 +266,15 @@ def test_the_search_finds_cycles() -> None:
 def test_files_are_of_a_size_to_be_read() -> None:
     long = {name: len(path.read_text("utf-8").splitlines()) for name, path in MODULES.items()}
     assert not {name: lines for name, lines in long.items() if lines > 400}
+
+
+def test_every_folder_of_tests_has_a_smoke_test() -> None:
+    tests = ROOT / "tests"
+    marked = {
+        path.parent for path in tests.rglob("test_*.py") if "mark.smoke" in path.read_text("utf-8")
+    }
+    folders = {path.parent for path in tests.rglob("test_*.py")}
+    assert folders - marked == {tests / "faults"}, "those of `faults` start and kill processes"
 
 
 def test_top_level_of_the_repository() -> None:

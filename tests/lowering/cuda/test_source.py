@@ -17,6 +17,7 @@ from xpnet.lowering.loop import Loop
 from xpnet.lowering.memory import EVERYTHING, Intervals
 from xpnet.lowering.reading import Reader
 
+pytestmark = pytest.mark.xdist_group("the loops of the zoo")
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 1e-30, 88.0, -104.0, np.inf, -np.inf, np.nan]
 
 
