@@ -20,6 +20,7 @@ def make(**settings):
     return xn.MLP([4, 8, 3], **settings)
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("backend", ["numpy", array_api_strict], ids=["plan", "interpreter"])
 def test_a_deep_copy_shares_nothing(backend):
     model = make(backend=backend, optimizer=xn.SGD(0.1, momentum=0.9))
