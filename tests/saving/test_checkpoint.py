@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import xpnet as xn
-from xpnet.saving import checkpoints, read_snapshot
+from xpnet.saving.snapshots import checkpoints, read_snapshot
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(60, 4)), RNG.integers(0, 3, 60)

@@ -54,7 +54,7 @@ class Accumulation:
         batches: Batches,
         chosen: Sequence[int],
         look: Callable[[int, Program], None],
-        at_cut: Callable[[int, Program], float],
+        at_cut: Callable[[int], float],
     ) -> None:
         """Make one step from the chosen batches, as `Engine.step` does; `look` sees each."""
         engine = self._engine
@@ -72,7 +72,7 @@ class Accumulation:
         assert program is not None
         with lock:
             self.finish()
-        learning_rate = at_cut(chosen[0], program)
+        learning_rate = at_cut(chosen[0])
         with lock:
             engine.change(program, learning_rate)
 
@@ -96,8 +96,8 @@ class Accumulation:
         """By what the gradient is multiplied, and what is added to the total weight."""
         backend = self._engine.backend
         if backend.planned:
-            numbers[0] = 1 if self._summed else weight
-            numbers[1] = weight
+            numbers[1:] = weight
+            numbers[:1] = 1 if self._summed else weight
             return numbers
         dtype = self._engine.network.dtype
         more = backend.asarray([weight], dtype) if isinstance(weight, int) else weight

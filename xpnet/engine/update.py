@@ -108,22 +108,22 @@ class UpdateProgram:
         self.optimizer, self._backend, self._state, self._dtype = optimizer, backend, state, dtype
         self._graph = update_graph(optimizer, table, dtype)
         self._slots = [name for name in self._graph.vectors if name not in FIXED]
-        self._written: dict[str, float] = {}
+        self._names = [value.name for value in self._graph.inputs]
         zeros = {name: backend.zeros((table.trainable,), dtype) for name in self._slots}
         state.vectors = {name: state.vectors[name] for name in FIXED} | zeros
         state.updates = 0
 
     def run(self, learning_rate: float) -> None:
         """Change the parameters by the gradient, whose vector may be overwritten."""
-        state, rules = self._state, self.rules
+        state, rules, flush = self._state, self.rules, self._flush
         state.updates += 1
         values = self.optimizer.coefficients(learning_rate, state.updates)
-        if values != self._written:
-            rules.write([values[value.name] for value in self._graph.inputs])
-            self._written = values
+        numbers = tuple(map(values.__getitem__, self._names))
+        if numbers != rules.written:
+            rules.write(numbers)
         rules.run()
-        if state.updates % FLUSH_EVERY == 0 and self._backend.denormals_cost:
-            self._flush.run()
+        if flush is not None and state.updates % FLUSH_EVERY == 0:
+            flush.run()
 
     # Bound when they are first needed: a model that only predicts is ready sooner.
 
@@ -139,7 +139,10 @@ class UpdateProgram:
         return program
 
     @cached_property
-    def _flush(self) -> VectorProgram:
+    def _flush(self) -> VectorProgram | None:
+        """What flushes denormals; None where they cost nothing."""
+        if not self._backend.denormals_cost:
+            return None
         length = self._state.gradient.shape[0]
         graph = flush_graph(self._slots, length, self._dtype)
         return VectorProgram(graph, self._backend, self._state.vectors, self._dtype)
@@ -160,12 +163,12 @@ class UpdateProgram:
         """The numbers that the next updates read, which have these learning rates, a row each."""
         steps = enumerate(learning_rates, self._state.updates + 1)
         found = [self.optimizer.coefficients(rate, step) for step, rate in steps]
-        return [[values[value.name] for value in self._graph.inputs] for values in found]
+        return [[values[name] for name in self._names] for values in found]
 
     def passed(self, steps: int) -> None:
         """Note that so many updates were made by the rules' calls, with numbers from `ahead`."""
         self._state.updates += steps
-        self._written = {}
+        self.rules.written = ()
 
     def average(self) -> Array:
         """The running average of the trained parameters, as a new flat vector.

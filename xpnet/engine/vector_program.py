@@ -43,7 +43,9 @@ class VectorProgram:
     Attributes
     ----------
     numbers : array
-        What `write` wrote.
+        What the graph reads.
+    written : tuple of float
+        What `write` wrote into it last.
     definitions : list of str
         Rules that are computed by their definitions, since no kernel could be made.
     """
@@ -60,12 +62,14 @@ class VectorProgram:
         self._graph, self._backend, self._vectors = graph, backend, vectors
         self._given, self._dtype = given, dtype
         self.numbers = backend.zeros((len(graph.inputs),), dtype)
+        self.written: tuple[float, ...] = ()
         self.definitions: list[str] = []
         self.calls: list[Callable[[], Any]] = []
         self.run = self._plan(spare) if backend.planned else self._interpret
 
-    def write(self, numbers: Sequence[float]) -> None:
+    def write(self, numbers: tuple[float, ...]) -> None:
         """Set the numbers that the next run reads."""
+        self.written = numbers
         if not self._backend.planned:
             self.numbers = self._backend.asarray([*numbers], self._dtype)
             return

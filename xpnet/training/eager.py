@@ -60,13 +60,17 @@ class EagerSteps:
         return self.record.finish()
 
     def _at_cut(self, i: int, program: Program) -> float:
-        """Look at the loss, let callbacks see the gradient, and say the learning rate."""
+        """Look at the loss, and note the results; the learning rate of the update."""
         results = program.results
         if i == 0 or self.engine.backend.synchronous:
             loss = float(results[0])
             if i == 0 or not isfinite(loss):
                 self.record.look(i, loss)
         self.record.put(i, results)
+        return self._decide(i)
+
+    def _decide(self, i: int) -> float:
+        """Let callbacks see the gradient; the learning rate of the update."""
         for call in self._callbacks.gradient:
             call(self._model, self.engine.state.step + 1)
         if self._watched:
@@ -139,7 +143,7 @@ class AccumulatedSteps(EagerSteps):
             with engine.backend.quiet(), limited(engine.backend, batches.flops):
                 for first in range(loop.context.batch, count, self._together):
                     chosen = range(first, min(first + self._together, count))
-                    self._accumulation.step(batches, chosen, self._look, self._at_cut)
+                    self._accumulation.step(batches, chosen, self._look, self._decide)
                     if loop.stepped(sum(batches.sizes[i] for i in chosen), len(chosen)):
                         return {}
         finally:
