@@ -16,26 +16,20 @@ __all__ = ["NumpyBackend"]
 _LINE = 64  # bytes of a cache line and of the widest vector; memory begins at a multiple of it
 
 
-def _take(source: Any, index: Any, out: Any) -> None:
-    source.take(index, axis=0, out=out, mode="clip")  # other modes buffer `out`
-
-
-def _put(out: Any, index: Any, values: Any) -> None:
-    out.put(index, values, mode="clip")
-
-
 # The ufuncs' own reduce saves a microsecond a call over np.sum and np.max.
 RAW = SimpleNamespace(
     **{
         name: getattr(np, name)
-        for name in """abs add arange argmax concatenate copyto divide
+        for name in """abs add arange concatenate copyto divide
        dtype empty equal exp expand_dims greater greater_equal log log1p matmul maximum
        minimum multiply negative  ones power sqrt subtract swapaxes tanh zeros""".split()
     },
     max=np.maximum.reduce,
     sum=np.add.reduce,
-    take=_take,
-    put=_put,
+    # Methods, which no Python function of NumPy's own stands before. Other modes buffer `out`.
+    argmax=np.ndarray.argmax,
+    take=partial(np.ndarray.take, axis=0, mode="clip"),
+    put=partial(np.ndarray.put, mode="clip"),
 )
 
 

@@ -29,7 +29,8 @@ class Batches:
     programs : list of Program
         One a batch; batches of one size share theirs.
     threads : context manager
-        A turn with as many threads of the BLAS as a batch is worth.
+        A turn with as many threads of the BLAS as a batch is worth; the engine's lock again
+        where there is nothing to be limited.
     """
 
     def __init__(self, engine: Engine, mode: str, data: Data, batch_size: int) -> None:
@@ -41,7 +42,7 @@ class Batches:
             for size in sorted({*self.sizes}, reverse=True)
         }
         self.programs = [made[size] for size in self.sizes]
-        self.threads = turn(engine.backend, self.programs[0].flops)
+        self.threads = turn(engine.backend, self.programs[0].flops) or self._lock
         self._order: Array = None
         self._gathers: list[list[Callable[[Array], Any]]] = []
 
@@ -58,7 +59,7 @@ class Batches:
         self._order = order
         self.end()  # of an epoch that was broken off
         if order is not None and not self._gathers:
-            bound = {id(p): p.gathers(self.data.arrays) for p in self.programs}
+            bound = {id(p): p.gathers(self.data.arrays) for p in self._each()}
             self._gathers = [bound[id(p)] for p in self.programs]
 
     def load(self, i: int) -> Program:
@@ -75,8 +76,12 @@ class Batches:
     def end(self) -> None:
         """Leave nothing on its way, and no program that reads the data."""
         with self._lock:
-            for program in {id(p): p for p in self.programs}.values():
+            for program in self._each():
                 program.release()
+
+    def _each(self) -> list[Program]:
+        """Each program once."""
+        return [*{id(p): p for p in (self.programs[0], self.programs[-1])}.values()]
 
 
 class StreamedBatches(Batches):

@@ -47,7 +47,7 @@ class CachedPrediction:
         self._backend, self._lock = engine.backend, engine.programs.lock
         self._program, self._check = program, check
         self._like = type(X), X.shape, X.dtype
-        self._threads = turn(engine.backend, program.flops)
+        self._threads = turn(engine.backend, program.flops) or self._lock
 
     def takes(self, X: Any) -> bool:
         """Whether these inputs are like those before; NaN and infinity are left to others."""
@@ -61,6 +61,9 @@ class CachedPrediction:
         program, backend = self._program, self._backend
         with self._lock, backend.quiet(), self._threads:
             program.load([X], _ALL)
+            if not program.borrowed:
+                program.run()
+                return backend.copy(program.output())
             try:
                 program.run()
                 return backend.copy(program.output())

@@ -28,11 +28,14 @@ class Program(Protocol):
         After a run: the numbers that the graph's `layout` names.
     flops : int
         Floating-point operations of the largest matrix product, where they are known.
+    borrowed : list of Value
+        Inputs that are read where the data are, until `release`.
     """
 
     batch_graph: BatchGraph
     results: Array
     flops: int
+    borrowed: list[Value]
 
     def load(self, arrays: Sequence[Array], rows: slice) -> None:
         """Take these rows as the batch. Large ones may be read where they are until `release`."""
@@ -81,7 +84,7 @@ class PlannedProgram:
         self.plan = Plan(graph, backend, given, batch_graph.predicted, arena)
         self.flops = self.plan.flops
         self.inputs = [self.plan.array(value) for value in graph.inputs]
-        self._borrowed: list[Value] = []  # inputs that are read from the data
+        self.borrowed: list[Value] = []  # inputs that are read from the data
         self._staged = [
             (table.view(backend.xp, state.params, name), given[value])
             for name, value in batch_graph.state.items()
@@ -98,19 +101,20 @@ class PlannedProgram:
         return in_turn(self.plan.calls)
 
     def load(self, arrays: Sequence[Array], rows: slice) -> None:
-        self.release()
+        if self.borrowed:
+            self.release()
         for value, array, own in zip(
             self.batch_graph.graph.inputs, arrays, self.inputs, strict=True
         ):
             part = array[rows]
             if part.nbytes > _MOVED and self.plan.read_from(value, part):
-                self._borrowed.append(value)
+                self.borrowed.append(value)
             else:
                 self._backend.write(own, part)
 
     def release(self) -> None:
-        while self._borrowed:
-            value = self._borrowed.pop()
+        while self.borrowed:
+            value = self.borrowed.pop()
             self.plan.read_from(value, self.plan.array(value))
 
     def gathers(self, arrays: Sequence[Array]) -> list[Callable[[Array], Any]]:
@@ -182,6 +186,7 @@ class InterpretedProgram:
     ) -> None:
         self._backend, self._table, self._state, self._number = backend, table, state, number
         self.batch_graph, self.results = batch_graph, None
+        self.borrowed: list[Value] = []
         self._batch: list[Array] = []
         self._found: dict[Value, Array] = {}
 

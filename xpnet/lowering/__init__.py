@@ -90,8 +90,8 @@ def limited(backend: Backend, operations: int) -> AbstractContextManager[None]:
     return threads.limited(threads.advice(operations))
 
 
-def turn(backend: Backend, operations: int) -> AbstractContextManager[None]:
-    """Run programs with as many threads as their largest product is worth.
+def turn(backend: Backend, operations: int) -> AbstractContextManager[None] | None:
+    """Run programs with as many threads as their largest product is worth; None if any will do.
 
     It may be entered again and again. Programs that need another number wait meanwhile, so enter
     it for one run at a time, after `Network.lock`.
@@ -102,7 +102,7 @@ def turn(backend: Backend, operations: int) -> AbstractContextManager[None]:
         As for `limited`.
     """
     if backend.name != "numpy":
-        return nullcontext()
+        return None
     from xpnet.lowering.cpu import threads
 
     return threads.turn(operations)

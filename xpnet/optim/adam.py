@@ -84,8 +84,9 @@ class Adam(_Moments):
         return [self.link("amsgrad" if self.amsgrad else "adam")]
 
     def coefficients(self, rate: float, step: int) -> dict[str, float]:
-        sum1, sum2 = self.sums(step)
-        return {"rate": rate * sqrt(sum2) / sum1, "eps": self.epsilon * sqrt(sum2)}
+        beta1, beta2 = self.beta1, self.beta2  # as in `sums`: every step comes here
+        sum1, root = (1 - beta1**step) / (1 - beta1), sqrt((1 - beta2**step) / (1 - beta2))
+        return {"rate": rate * root / sum1, "eps": self.epsilon * root}
 
 
 class AdamW(DecoupledDecay, Adam):

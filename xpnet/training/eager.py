@@ -67,7 +67,7 @@ class EagerSteps:
             if i == 0 or not isfinite(loss):
                 self.record.look(i, loss)
         self.record.put(i, results)
-        return self._decide(i)
+        return self._decide(i) if self._watched or self._varies else self._learning_rate
 
     def _decide(self, i: int) -> float:
         """Let callbacks see the gradient; the learning rate of the update."""

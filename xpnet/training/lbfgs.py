@@ -26,6 +26,7 @@ class Objective:
         self._engine, self._data, self.rows = engine, data, data.rows
         self._decay = engine.optimizer.weight_decay
         self._program = engine.programs.get(BatchSpec.of("train", data.rows, data))
+        self._threads = turn(engine.backend, self._program.flops) or engine.programs.lock
         self._at = self.start()
 
     def start(self) -> Array:
@@ -43,7 +44,7 @@ class Objective:
         rest = state.params[table.trainable :]
         state.set_params(backend, backend.xp.concat([trained, rest]))
         # Other programs share this one's memory: what was loaded before may be gone.
-        with engine.programs.lock, backend.quiet(), turn(backend, program.flops):
+        with engine.programs.lock, backend.quiet(), self._threads:
             program.load(self._data.arrays, slice(None))
             try:
                 program.run()

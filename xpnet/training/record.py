@@ -3,6 +3,8 @@
 from math import isfinite
 from typing import Any
 
+import numpy as np
+
 from xpnet.engine.batches import Batches
 from xpnet.engine.engine import Engine
 from xpnet.errors import DivergedError
@@ -51,8 +53,9 @@ class EpochRecord:
         """The mean loss and metrics of all batches, where all is finite; this waits for a GPU."""
         batches = self._batches
         log = self.rows(len(batches))
-        for i, loss in enumerate(log[:, 0].tolist()):
-            self.check(i, loss)
+        bad = (~np.isfinite(log[:, 0])).nonzero()[0]
+        if len(bad):
+            self.check(int(bad[0]), float(log[bad[0], 0]))
         if not self._engine.finite():  # no loss follows the last update that would show its harm
             self._stop(len(batches) - 1, "the update made parameters NaN or infinite")
         graph = batches.programs[0].batch_graph

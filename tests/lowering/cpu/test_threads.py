@@ -39,10 +39,16 @@ def test_limits(numbers: list[int], limit: int | None, inside: int) -> None:
 
 
 def test_turns(numbers: list[int]) -> None:
-    with threads.turn(1.0):
+    small, large = threads.turn(1.0), threads.turn(1e9)
+    assert small is not None
+    assert large is not None
+    with small:
         assert numbers[-1] == 1
-    with threads.limited(1), threads.turn(1e9):
+    with threads.limited(1), large:
         assert numbers[-1] == 2
+
+
+def test_no_turns_where_there_is_one_thread(numbers: list[int]) -> None:
     numbers[:] = [1]
-    with threads.turn(1e9):
-        assert numbers == [1]
+    assert threads.turn(1e9) is None
+    assert numbers == [1]

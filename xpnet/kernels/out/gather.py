@@ -24,7 +24,7 @@ def _int64(k: Recorder, ids: Any) -> Any:
 # Nothing is derived of `take`: the definition would allocate the rows, and take 5 times as long.
 @kernel(ops.embedding)
 def embedding(k: Recorder, out: Any, w: Any, ids: Any) -> None:
-    k(k.raw.take, w, _int64(k, ids), out)
+    k(k.raw.take, w, _int64(k, ids), out=out)
 
 
 def flat_places(k: Recorder, ids: Any, units: int) -> Any:

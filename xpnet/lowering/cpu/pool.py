@@ -74,21 +74,8 @@ class Pool:
     def enter(self, count: int | None) -> None:
         """Begin a turn of this Python thread."""
         with self._lock:
-            # Quick where a limit has set the number already: every step of a fit comes here.
-            if self._now != count or self._waiting or not self.limits:
-                self._admit(count)
+            self._admit(count)
             self._running.add(get_ident())
-
-    def leave(self) -> None:
-        """End the turn of this Python thread."""
-        with self._lock:
-            self._running.discard(get_ident())
-            if not self._running:
-                self._round += 1
-                if self._now != self._between:
-                    self._set(self._between)
-                if self._waiting:
-                    self._free.notify_all()
 
     def _admit(self, count: int | None) -> None:
         """Wait until there may be so many threads, and set them."""
@@ -141,14 +128,27 @@ class _Turn(AbstractContextManager[None]):
         self._pool, self._count = pool, count
 
     def __enter__(self) -> None:
+        pool = self._pool
+        with pool._lock:  # every step of a fit, whose limit has set the number, comes here
+            if pool._now == self._count and pool.limits and not pool._waiting:
+                pool._running.add(get_ident())
+                return
         try:
-            self._pool.enter(self._count)
+            pool.enter(self._count)
         except BaseException:  # Ctrl-C
-            self._pool.leave()
+            self.__exit__()
             raise
 
     def __exit__(self, *_: object) -> None:
-        self._pool.leave()
+        pool = self._pool
+        with pool._lock:
+            pool._running.discard(get_ident())
+            if not pool._running:
+                pool._round += 1
+                if pool._now != pool._between:
+                    pool._set(pool._between)
+                if pool._waiting:
+                    pool._free.notify_all()
 
 
 @cache

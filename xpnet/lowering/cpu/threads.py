@@ -38,8 +38,10 @@ def limited(threads: int | None) -> AbstractContextManager[None]:
     return nullcontext() if threads is None else numpys().limited(threads)
 
 
-def turn(operations: float) -> AbstractContextManager[None]:
+def turn(operations: float) -> AbstractContextManager[None] | None:
     """Compute with as many threads as the largest product is worth, whatever runs beside it.
+
+    None where there is one thread only.
 
     Parameters
     ----------
@@ -47,4 +49,4 @@ def turn(operations: float) -> AbstractContextManager[None]:
         As for `advice`.
     """
     pool = numpys()
-    return nullcontext() if pool.count == 1 else pool.turn(advice(operations))
+    return None if pool.count == 1 else pool.turn(advice(operations))

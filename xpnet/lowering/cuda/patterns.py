@@ -99,8 +99,6 @@ class Patterns:
             target = call.kwargs["out"]
         elif call.fn in (self._raw.copyto, self._raw.put):
             target = call.args[0]
-        elif call.fn == self._raw.take and len(call.args) == 3:
-            target = call.args[2]
         else:
             return [EVERYTHING]
         return [self.reader.operand(target).range]
