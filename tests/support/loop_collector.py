@@ -10,8 +10,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from xpnet.backends.cpu import NumpyBackend
 from xpnet.lowering import Reader, fuse
+from xpnet.lowering.cuda.kernel_kinds import printed
 from xpnet.lowering.cuda.launch import BLOCK, Workspace, compiled, geometry
-from xpnet.lowering.cuda.source import Source, printed
+from xpnet.lowering.cuda.source import Source
 from xpnet.lowering.loop import Loop, Place
 from xpnet.lowering.memory import EVERYTHING, Intervals
 

@@ -7,7 +7,7 @@ from xpnet.arguments import count
 from xpnet.errors import ArgumentError, ShapeError
 from xpnet.graph import Value
 from xpnet.nn import init
-from xpnet.nn.activations import activation as activation_layer
+from xpnet.nn.activation_names import activation as activation_layer
 from xpnet.nn.constraints import Constraint
 from xpnet.nn.init.initializer import InitLike
 from xpnet.nn.layer import (

@@ -10,7 +10,7 @@ from xpnet.lowering import Reader, fuse
 from xpnet.lowering.cuda import compile as compiling
 from xpnet.lowering.cuda import launch
 from xpnet.lowering.cuda.functions import PRELUDE
-from xpnet.lowering.cuda.source import printed
+from xpnet.lowering.cuda.kernel_kinds import printed
 from xpnet.lowering.memory import EVERYTHING, Intervals
 
 

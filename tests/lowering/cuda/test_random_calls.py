@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from xpnet.lowering import Reader, fuse
 from xpnet.lowering.cuda.functions import PRELUDE
+from xpnet.lowering.cuda.kernel_kinds import printed
 from xpnet.lowering.cuda.launch import BLOCK, Workspace, geometry
-from xpnet.lowering.cuda.source import printed
 from xpnet.lowering.loop import Loop
 
 EXAMPLES = 8  # each is compiled

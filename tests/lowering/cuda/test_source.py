@@ -11,7 +11,7 @@ from xpnet import ops
 from xpnet.backends import get, status
 from xpnet.kernels import Recorder, find
 from xpnet.lowering.cuda.functions import PRELUDE
-from xpnet.lowering.cuda.source import printed
+from xpnet.lowering.cuda.kernel_kinds import printed
 from xpnet.lowering.fuse import fuse
 from xpnet.lowering.loop import Loop
 from xpnet.lowering.memory import EVERYTHING, Intervals
