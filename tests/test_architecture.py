@@ -224,6 +224,15 @@ def test_an_import_runs_the_packages_that_hold_the_module() -> None:
     assert packages_run(Import("xpnet.lowering.fuse", f"{cpu}.blas", 1)) == [cpu, f"{cpu}.blas"]
 
 
+def test_every_folder_of_tests_has_a_smoke_test() -> None:
+    tests = ROOT / "tests"
+    marked = {
+        path.parent for path in tests.rglob("test_*.py") if "mark.smoke" in path.read_text("utf-8")
+    }
+    folders = {path.parent for path in tests.rglob("test_*.py")}
+    assert folders - marked == {tests / "faults"}, "those of `faults` start and kill processes"
+
+
 def test_top_level_of_the_repository() -> None:
     try:
         listed = subprocess.run(

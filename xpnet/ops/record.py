@@ -184,7 +184,8 @@ class Update:
     ``fn(xp, p, g, *slots, *coefficients, **static)`` returns the new ``(p, g, *slots)``.
     Coefficients are 0-d arrays, computed on the host for each step; slots are vectors as long
     as the parameters that start as zeros. A rule that is not an optimizer's changes the vectors
-    that `changes` names, in place of p and g.
+    that `changes` names, in place of p and g. After a rule that is `last`, nobody reads the
+    gradient: its kernel may write over it.
     """
 
     name: str
@@ -192,6 +193,7 @@ class Update:
     slots: tuple[str, ...] = ()
     coefficients: tuple[str, ...] = ()
     changes: tuple[str, ...] = ("params", "gradient")
+    last: bool = False
 
     @property
     def vectors(self) -> tuple[str, ...]:
