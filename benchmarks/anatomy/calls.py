@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import warnings
+from collections import Counter
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -40,16 +42,13 @@ def fit_frames(compiles: bool) -> list[str]:
     return _frames(lambda: _fit(network, 2))
 
 
-def classifier_frames(compiles: bool) -> list[str]:
+def classifier_frames() -> list[str]:
     """The same from `MLPClassifier.fit`."""
-    estimator = xn.MLPClassifier(
-        hidden_layer_sizes=UNITS[1:-1],
-        batch_size=BATCH,
-        max_iter=1,
-        tol=0.0,
-        backend=NumpyBackend(compiles=compiles),
-    )
-    return _frames(lambda: estimator.fit(*_data(2)))
+    hidden = UNITS[1:-1]
+    estimator = xn.MLPClassifier(hidden, batch_size=BATCH, max_iter=2, backend="numpy")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it has not converged
+        return _frames(lambda: estimator.fit(*_data(2)))
 
 
 def _frames(call: Callable[[], Any]) -> list[str]:
@@ -70,29 +69,40 @@ def _stack(frame: FrameType | None, end: FrameType) -> list[str]:
     """The package's frames from the outermost to this one."""
     names: list[str] = []
     while frame is not None and frame is not end:
-        code = frame.f_code
-        file = code.co_filename.replace("\\", "/").rpartition("/xpnet/")[2]
-        if file != code.co_filename:
-            names.append(f"{file}:{code.co_qualname}")
+        if "/xpnet/" in _path(frame):
+            names.append(_name(frame))
         frame = frame.f_back
     return names[::-1]
 
 
-def calls_a_step(optimizer: str, compiles: bool) -> float:
-    """Python calls of a training step in `fit`, without those of an epoch."""
+def _path(frame: FrameType) -> str:
+    return frame.f_code.co_filename.replace("\\", "/")
+
+
+def _name(frame: FrameType) -> str:
+    """File and function; of a file outside the package the last two parts of its path."""
+    _, _, inside = _path(frame).rpartition("/xpnet/")
+    return f"{'/'.join(inside.split('/')[-2:])}:{frame.f_code.co_qualname}"
+
+
+def calls_a_step(optimizer: str, compiles: bool) -> Counter[str]:
+    """How often each Python function is called in `STEPS` steps of a `fit`, in steady state.
+
+    What an epoch calls besides is left out: it is as much for twice as many steps.
+    """
     network = model(optimizer, compiles)
     _fit(network, STEPS)  # the programs are made
-    few, many = (calls_of(lambda steps=s: _fit(network, steps)) for s in (STEPS, 2 * STEPS))
-    return (many - few) / STEPS
+    few = calls_of(lambda: _fit(network, STEPS))
+    return calls_of(lambda: _fit(network, 2 * STEPS)) - few
 
 
-def calls_of(call: Callable[[], Any]) -> int:
-    """How many Python functions are called, generators that go on included."""
-    count = 0
+def calls_of(call: Callable[[], Any]) -> Counter[str]:
+    """How often each Python function is called; a generator that goes on is called again."""
+    count: Counter[str] = Counter()
 
     def note(frame: FrameType, event: str, argument: Any) -> None:
-        nonlocal count
-        count += event == "call"
+        if event == "call":
+            count[_name(frame)] += 1
 
     sys.setprofile(note)
     try:

@@ -9,7 +9,23 @@ from functools import cache
 
 from anatomy.imports import MODULES, ROOT
 
-__all__ = ["Class", "classes", "files", "functions", "lines_of"]
+__all__ = [
+    "ATTRIBUTES",
+    "LONGEST_FILE",
+    "LONGEST_FUNCTION",
+    "SETTINGS",
+    "Class",
+    "classes",
+    "files",
+    "functions",
+    "lines_of",
+]
+
+LONGEST_FILE = 300
+LONGEST_FUNCTION = 45
+ATTRIBUTES = 10
+SETTINGS = 12  # of what only holds settings: these are read as a list, and never change
+
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -73,6 +89,23 @@ class Class:
 
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"
+
+    @property
+    def counted(self) -> frozenset[str]:
+        """The attributes that count.
+
+        scikit-learn prescribes an estimator's parameters, and an attribute with a final underscore
+        for each thing that it learns: they are its public face, as a module's names are.
+        """
+        if not self.module.startswith("xpnet.estimators."):
+            return self.attributes
+        own = (name for name in self.attributes if not name.endswith("_"))
+        return frozenset(own) - self.parameters
+
+    @property
+    def limit(self) -> int:
+        """A frozen dataclass holds settings, and so does an optimizer, which refuses changes."""
+        return SETTINGS if self.frozen or "Optimizer" in self.bases else ATTRIBUTES
 
 
 @cache
