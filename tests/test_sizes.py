@@ -91,7 +91,11 @@ def test_attributes_are_those_of_the_bases_too() -> None:
 def test_what_only_holds_settings_may_have_more_of_them() -> None:
     by_name = {str(found): found.limit for found in classes()}
     assert by_name["xpnet.optim.adam.Nadam"] == by_name["xpnet.nn.losses.loss.Loss"] == SETTINGS
-    assert by_name["xpnet.graph.graph.Graph"] == by_name["xpnet.optim.base.Optimizer"] == ATTRIBUTES
+    assert (
+        by_name["xpnet.graph.graph.Graph"]
+        == by_name["xpnet.optim.optimizer.Optimizer"]
+        == ATTRIBUTES
+    )
 
 
 def test_what_scikit_learn_prescribes_does_not_count() -> None:

@@ -195,7 +195,7 @@ def _units(text: str) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from xpnet.cli.train import train
+    from xpnet.cli.train_command import train
 
     train(arguments)
 

@@ -4,7 +4,6 @@ from xpnet.nn import init, losses
 from xpnet.nn.activation_layer import Identity, Linear, Step
 from xpnet.nn.activation_names import activation
 from xpnet.nn.combinators import Add, Concat, Multiply, Residual, Sequential
-from xpnet.nn.constraints import Constraint, MaxNorm, UnitNorm
 from xpnet.nn.dense import Dense, Maxout
 from xpnet.nn.dropout import Dropout, GaussianNoise
 from xpnet.nn.embedding import Embedding
@@ -27,6 +26,7 @@ from xpnet.nn.sigmoids import (
     Softsign,
     Tanh,
 )
+from xpnet.nn.weight_constraints import Constraint, MaxNorm, UnitNorm
 
 __all__ = [
     "ELU",

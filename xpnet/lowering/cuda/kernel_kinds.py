@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from xpnet.lowering.cuda.body import combined
-from xpnet.lowering.cuda.functions import TYPES
-from xpnet.lowering.cuda.source import BLOCK, Kernel, Source
-from xpnet.lowering.loop import Load, Loop, Statement
+from xpnet.lowering.cuda.cuda_functions import TYPES
+from xpnet.lowering.cuda.kernel_source import BLOCK, Kernel, Source
+from xpnet.lowering.ir import Load, Loop, Statement
 
 __all__ = ["printed"]
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from xpnet.lowering.cuda.body import Body, beginning, combined
-from xpnet.lowering.cuda.functions import TYPES
-from xpnet.lowering.loop import Loop, Statement
+from xpnet.lowering.cuda.cuda_functions import TYPES
+from xpnet.lowering.ir import Loop, Statement
 
 __all__ = ["BLOCK", "Kernel", "Source"]
 
