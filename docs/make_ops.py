@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from xpnet import ops
+from xpnet.ops.op_registry import REGISTRY, UPDATES
 from xpnet.ops.record import PASS, Vjp
-from xpnet.ops.registry import REGISTRY, UPDATES
 
 PAGE = Path(__file__).with_name("ops.md")
 

@@ -7,8 +7,8 @@ from types import ModuleType
 import pytest
 
 from xpnet import ops
+from xpnet.ops.op_registry import REGISTRY, UPDATES
 from xpnet.ops.record import PASS
-from xpnet.ops.registry import REGISTRY, UPDATES
 
 DOCS = Path(__file__).parents[1] / "docs"
 pytestmark = pytest.mark.skipif(not DOCS.is_dir(), reason="there is no docs beside the tests")

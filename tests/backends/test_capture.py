@@ -12,7 +12,7 @@ import xpnet as xn
 from xpnet.backends import get
 from xpnet.errors import ArgumentError, DivergedError, ShapeError
 from xpnet.lowering.cuda import gemm
-from xpnet.lowering.cuda.graph import Graph
+from xpnet.lowering.cuda.cuda_graph import Graph
 from xpnet.training import captured
 
 FEATURES, CLASSES = 5, 3

@@ -9,7 +9,7 @@ import pytest
 
 from xpnet import backends
 from xpnet.backends.cpu import NumpyBackend
-from xpnet.cli import bench, main, memory
+from xpnet.cli import bench, main, memory_budget
 from xpnet.cli.bench import batch_sizes, products
 from xpnet.cli.bench_report import Row, advise
 from xpnet.lowering.cpu import threads as lowering_threads
@@ -253,7 +253,7 @@ def test_every_round_begins_with_another(monkeypatch):
 
 
 def test_too_much_is_refused_before_it_is_allocated(capsys, monkeypatch):
-    monkeypatch.setattr(memory, "_free", lambda: 10**9)
+    monkeypatch.setattr(memory_budget, "_free", lambda: 10**9)
     monkeypatch.setattr(bench, "_measure", None)
     assert main(["bench", "--layers", "4096", "10000", "10", "--batch", "100000"]) == 2
     err = capsys.readouterr().err
@@ -264,14 +264,14 @@ def test_too_much_is_refused_before_it_is_allocated(capsys, monkeypatch):
 
 
 def test_larger_batches_that_do_not_fit_are_left_out(run, monkeypatch):
-    limit = memory.needed([5, 4, 3], 8, 8 * bench._steps([5, 4, 3], 8), "float32")
-    monkeypatch.setattr(memory, "_free", lambda: limit)
+    limit = memory_budget.needed([5, 4, 3], 8, 8 * bench._steps([5, 4, 3], 8), "float32")
+    monkeypatch.setattr(memory_budget, "_free", lambda: limit)
     lines = run("bench", *SMALL, "--backend", "numpy").out.splitlines()
     assert [line.split()[0] for line in lines[4:7]] == ["1", "2", "8"]
     assert lines[7] == ""
 
 
-def test_memory_needed_is_that_of_the_arrays():
+def test_memory_budget_is_that_of_the_arrays():
     sizes = []
 
     class Library:
@@ -289,7 +289,7 @@ def test_memory_needed_is_that_of_the_arrays():
         sizes.clear()
         products(layers, 64, Library, "float64")
         data = 100 * 64 * layers[0] * 8
-        found = memory.needed(layers, 64, 6400, "float64")
+        found = memory_budget.needed(layers, 64, 6400, "float64")
         assert sum(sizes) + data < found < 3 * (sum(sizes) + data)
 
 
@@ -298,5 +298,5 @@ def test_where_the_system_says_nothing_everything_fits(monkeypatch):
         raise FileNotFoundError
 
     monkeypatch.setattr("builtins.open", missing)
-    assert memory._free() is None
-    assert memory.fits([10**9, 10**9], 1, 1, "float32")
+    assert memory_budget._free() is None
+    assert memory_budget.fits([10**9, 10**9], 1, 1, "float32")

@@ -94,7 +94,7 @@ def test_a_table_too_small_to_split(fails, tmp_path):
     ],
 )
 def test_settings_are_refused_before_data_are_read(fails, monkeypatch, flags, message):
-    monkeypatch.setattr("xpnet.cli.train.load", lambda *_: pytest.fail("data were loaded"))
+    monkeypatch.setattr("xpnet.cli.train_command.load", lambda *_: pytest.fail("data were loaded"))
     assert message in fails("train", "digits", *flags)
 
 
@@ -114,7 +114,7 @@ def test_too_little_memory(fails, monkeypatch):
     def load(*_):
         raise MemoryError
 
-    monkeypatch.setattr("xpnet.cli.train.load", load)
+    monkeypatch.setattr("xpnet.cli.train_command.load", load)
     assert "not enough memory" in fails("train", "digits")
 
 
@@ -200,7 +200,7 @@ def test_ctrl_c(capsys, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("xpnet.cli.train.load", interrupt)
+    monkeypatch.setattr("xpnet.cli.train_command.load", interrupt)
     assert main(["train", "digits"]) == 130
     assert capsys.readouterr().err == "xpnet: interrupted\n"
 
@@ -250,7 +250,7 @@ def test_the_fallback_is_told_in_a_plain_sentence(capsys, monkeypatch, classes_c
         warnings.warn("cupy\n cannot run", BackendFallbackWarning, stacklevel=2)
         warnings.warn("other", UserWarning, stacklevel=2)
 
-    monkeypatch.setattr("xpnet.cli.train._check", check)
+    monkeypatch.setattr("xpnet.cli.train_command._check", check)
     with pytest.warns(UserWarning, match="other") as others:
         assert main(["train", classes_csv, "--epochs", "1"]) == 0
     assert capsys.readouterr().err == "xpnet: warning: cupy cannot run\n"

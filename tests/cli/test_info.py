@@ -13,7 +13,7 @@ import xpnet
 from xpnet import __version__, backends
 from xpnet.cli import info
 from xpnet.datasets.images import MNIST
-from xpnet.lowering.cpu import blas, choice
+from xpnet.lowering.cpu import best_blas, blas
 
 
 @pytest.fixture
@@ -168,10 +168,10 @@ def without_llvmlite(monkeypatch, error=None):
     monkeypatch.delenv("XPNET_FAST", raising=False)
     monkeypatch.setattr(select, "find_spec", lambda name: object() if error else None)
     if error:
-        ours = ("xpnet.lowering.cpu.compile", "xpnet.lowering.cpu.engine")
+        ours = ("xpnet.lowering.cpu.compile_tasks", "xpnet.lowering.cpu.jit")
         for name in [n for n in sys.modules if n.startswith("llvmlite") or n in ours]:
             monkeypatch.delitem(sys.modules, name)
-        monkeypatch.delattr("xpnet.lowering.cpu.compile", raising=False)
+        monkeypatch.delattr("xpnet.lowering.cpu.compile_tasks", raising=False)
         monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
 
 
@@ -211,5 +211,5 @@ def test_the_library_of_products(compiled, monkeypatch):
         assert compiled().endswith(f"products by: {' '.join(own.library.split())}")
     monkeypatch.setenv("XPNET_BLAS", "openblas")
     assert "products by: unknown BLAS in XPNET_BLAS 'openblas'. Valid" in compiled()
-    monkeypatch.setattr(choice, "best", lambda *_: 1 / 0)
+    monkeypatch.setattr(best_blas, "best", lambda *_: 1 / 0)
     assert "products by: unknown: division by zero" in compiled()

@@ -68,7 +68,7 @@ def test_ticks_are_whole_epochs(run_json, values_csv, tmp_path, drawn, epochs):
 )
 def test_refused_before_the_training(capsys, monkeypatch, tmp_path, name, message):
     (tmp_path / "folder.png").mkdir()
-    monkeypatch.setattr("xpnet.cli.train.load", lambda *_: pytest.fail("data were loaded"))
+    monkeypatch.setattr("xpnet.cli.train_command.load", lambda *_: pytest.fail("data were loaded"))
     file = tmp_path / name
     with pytest.raises(ArgumentError, match=message):
         plot.check(str(file))
@@ -78,7 +78,7 @@ def test_refused_before_the_training(capsys, monkeypatch, tmp_path, name, messag
 
 def test_without_matplotlib_the_extra_is_named_before_the_training(capsys, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "matplotlib.backend_bases", None)
-    monkeypatch.setattr("xpnet.cli.train.load", lambda *_: pytest.fail("data were loaded"))
+    monkeypatch.setattr("xpnet.cli.train_command.load", lambda *_: pytest.fail("data were loaded"))
     assert main(["train", "digits", "--plot", str(tmp_path / "a.png")]) == 2
     assert "xpnet[plot]" in capsys.readouterr().err
 

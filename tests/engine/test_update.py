@@ -12,7 +12,7 @@ import xpnet as xn
 from xpnet.backends.generic import GenericBackend
 from xpnet.errors import ArgumentError
 from xpnet.kernels import KERNELS, Kernel
-from xpnet.ops.registry import UPDATES
+from xpnet.ops.op_registry import UPDATES
 from xpnet.optim import Link, Optimizer
 
 rng = np.random.default_rng(0)

@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits
 
 import xpnet as xn
 from xpnet.backends import backend_of, get, status
-from xpnet.estimators.arrays import on_host
+from xpnet.estimators.array_library import on_host
 
 X, Y = load_digits(return_X_y=True)
 X, Y = X[:300] / 16, Y[:300]

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from xpnet import ops
 from xpnet.errors import ShapeError
 from xpnet.graph import Arena, Graph, Plan, distinct, gradients, interpret
-from xpnet.ops.registry import REGISTRY
+from xpnet.ops.op_registry import REGISTRY
 
 # Smooth ops, whose values stay of the order of one: a difference quotient has many right digits.
 UNARY = [

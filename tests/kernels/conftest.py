@@ -3,8 +3,8 @@
 import pytest
 from support.fixtures import applications
 
+from xpnet.ops.op_registry import REGISTRY, UPDATES
 from xpnet.ops.record import PASS
-from xpnet.ops.registry import REGISTRY, UPDATES
 
 __all__ = ["applications"]
 

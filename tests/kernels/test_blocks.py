@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from xpnet.kernels import Recorder, derived, find
+from xpnet.ops.op_registry import UPDATES
 from xpnet.ops.record import Update
-from xpnet.ops.registry import UPDATES
 
 BLOCK, SIZE = 64, 200
 

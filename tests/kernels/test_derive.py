@@ -12,8 +12,8 @@ from xpnet.graph import Graph, Plan
 from xpnet.kernels import Recorder, derived, find
 from xpnet.kernels.derive import results_of
 from xpnet.kernels.terms import Underivable
+from xpnet.ops.op_registry import REGISTRY, UPDATES
 from xpnet.ops.record import Op, Update
-from xpnet.ops.registry import REGISTRY, UPDATES
 
 
 class Counting(Recorder):

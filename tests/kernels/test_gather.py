@@ -6,7 +6,7 @@ from numpy.testing import assert_array_equal
 
 from xpnet.backends.cpu import NumpyBackend
 from xpnet.kernels import Recorder
-from xpnet.kernels.out.gather import flat_places
+from xpnet.kernels.out.gather_kernels import flat_places
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int64"])

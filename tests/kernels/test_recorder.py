@@ -8,7 +8,7 @@ import pytest
 from xpnet import ops
 from xpnet.errors import GraphError
 from xpnet.kernels import Recorder, Scratch, find, kernel
-from xpnet.ops.registry import UPDATES
+from xpnet.ops.op_registry import UPDATES
 
 ROWS = 65536  # an array of one element a row takes 512 kB
 SMALL = 256 * 1024  # NumPy's own buffers for conversions and broadcasts: 64 kB an operand

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from xpnet.kernels import Recorder, find
-from xpnet.ops.registry import UPDATES
+from xpnet.ops.op_registry import UPDATES
 
 TOLERANCE = {"float32": 1e-6, "float64": 1e-15}
 GUARD = 16

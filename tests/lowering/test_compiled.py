@@ -8,7 +8,7 @@ import pytest
 
 from xpnet.kernels import Recorder, find
 from xpnet.lowering import Reader, lower
-from xpnet.ops.registry import UPDATES
+from xpnet.ops.op_registry import UPDATES
 
 pytest.importorskip("llvmlite", reason="the extra 'fast' is not installed")
 

@@ -6,7 +6,7 @@ import pytest
 from xpnet.backends.cpu import NumpyBackend
 from xpnet.kernels import Recorder
 from xpnet.lowering import Loop, Reader, fuse, lower
-from xpnet.lowering.memory import EVERYTHING, Intervals
+from xpnet.lowering.intervals import EVERYTHING, Intervals
 
 BACKEND = NumpyBackend()
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from xpnet.lowering import Loop, Reader, fuse, lower
-from xpnet.lowering.memory import EVERYTHING, Intervals
+from xpnet.lowering.intervals import EVERYTHING, Intervals
 
 some = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from xpnet import ops
 from xpnet.errors import ShapeError
-from xpnet.ops.registry import REGISTRY, UPDATES
+from xpnet.ops.op_registry import REGISTRY, UPDATES
 from xpnet.testing import finite_differences, sum_to_shape
 
 TOLERANCE = {"float32": 3e-6, "float64": 1e-13}

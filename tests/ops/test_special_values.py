@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 
 from xpnet import ops
 from xpnet.graph import Graph
-from xpnet.ops.registry import REGISTRY
+from xpnet.ops.op_registry import REGISTRY
 
 inf, nan = math.inf, math.nan
 HUGE = {"float32": 1e30, "float64": 1e300}

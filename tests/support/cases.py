@@ -14,7 +14,7 @@ import numpy as np
 
 from xpnet import testing
 from xpnet.graph import Graph, Node, Value
-from xpnet.ops.registry import REGISTRY, UPDATES
+from xpnet.ops.op_registry import REGISTRY, UPDATES
 
 
 def reals(*shape: int, seed: int = 0, low: float = 0.2, signed: bool = True) -> np.ndarray:

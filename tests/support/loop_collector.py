@@ -10,10 +10,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from xpnet.backends.cpu import NumpyBackend
 from xpnet.lowering import Reader, fuse
+from xpnet.lowering.cuda.kernel_kinds import printed
+from xpnet.lowering.cuda.kernel_source import Source
 from xpnet.lowering.cuda.launch import BLOCK, Workspace, compiled, geometry
-from xpnet.lowering.cuda.source import Source, printed
-from xpnet.lowering.loop import Loop, Place
-from xpnet.lowering.memory import EVERYTHING, Intervals
+from xpnet.lowering.intervals import EVERYTHING, Intervals
+from xpnet.lowering.ir import Loop, Place
 
 # Sums are in another order, and the emulated functions are not NumPy's to the last bit.
 _NEAR: dict[str, Any] = {

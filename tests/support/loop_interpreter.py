@@ -8,7 +8,7 @@ import ctypes
 
 import numpy as np
 
-from xpnet.lowering.loop import Load, Statement
+from xpnet.lowering.ir import Load, Statement
 
 FUNCTIONS = {
     "copy": lambda x: x,

@@ -15,7 +15,7 @@ import numpy as np
 
 from xpnet import backends
 from xpnet.backends.base import PlannedBackend, check_float
-from xpnet.cli import memory, plot
+from xpnet.cli import memory_budget, plot
 from xpnet.cli.bench_report import BELOW, Row, advise, described, draw, table
 from xpnet.errors import ArgumentError, BackendUnavailableError
 from xpnet.lowering.cpu.pool import numpys
@@ -80,7 +80,7 @@ def _check(arguments: argparse.Namespace) -> None:
     if arguments.json is not None:
         check_place(arguments.json)
     rows = arguments.batch * _steps(arguments.layers, arguments.batch)
-    memory.check(arguments.layers, arguments.batch, rows, arguments.dtype)
+    memory_budget.check(arguments.layers, arguments.batch, rows, arguments.dtype)
 
 
 def _usable(names: Sequence[str] | None) -> tuple[dict[str, PlannedBackend], dict[str, str]]:
@@ -114,7 +114,7 @@ def _fitting(arguments: argparse.Namespace) -> list[int]:
     """The batch sizes that fit into memory."""
     layers, dtype = arguments.layers, arguments.dtype
     sizes = batch_sizes(layers, arguments.batch)
-    return [s for s in sizes if memory.fits(layers, s, s * _steps(layers, s), dtype)]
+    return [s for s in sizes if memory_budget.fits(layers, s, s * _steps(layers, s), dtype)]
 
 
 def _steps(layers: Sequence[int], batch: int) -> int:

@@ -78,7 +78,7 @@ def _compiled() -> str:
         if not backend.compiles:
             off = os.environ.get("XPNET_FAST") == "0"
             return "no, XPNET_FAST=0" if off else "no, llvmlite is missing" + _FAST
-        from xpnet.lowering.cpu import compile  # noqa: F401
+        from xpnet.lowering.cpu import compile_tasks  # noqa: F401
     except XpnetError as error:
         return f"no, {error}".rstrip(".")
     except Exception as error:  # a broken LLVM may raise anything
@@ -89,10 +89,10 @@ def _compiled() -> str:
 def _products() -> str:
     """The library that multiplies matrices; in compiled steps ``XPNET_BLAS`` chooses it."""
     try:
-        from xpnet.lowering.cpu import blas, choice, mkl
+        from xpnet.lowering.cpu import best_blas, blas, mkl
         from xpnet.lowering.cpu.pool import numpys
 
-        own, found = blas.entry("float32"), choice.best("float32", *_PRODUCT)
+        own, found = blas.entry("float32"), best_blas.best("float32", *_PRODUCT)
         if not _compiled().startswith("yes"):
             found = own
         elif own and numpys().count == 1 and os.environ.get("XPNET_BLAS", "") in ("", "auto"):

@@ -1,90 +1,13 @@
 """The arguments of the command line, and its help."""
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 from xpnet import __version__
-from xpnet.cli.defaults import DEFAULTS, LEARNING_RATE_SGD, TABLE
+from xpnet.cli import texts
 
 __all__ = ["parser"]
-
-_TOP = """\
-examples:
-  xpnet train digits                       small images that come with scikit-learn
-  xpnet train mnist --epochs 1 --plot mnist.png
-  xpnet train wine.csv --target quality --json
-  xpnet train wine.csv --target quality --save wine.safetensors
-  xpnet predict wine.safetensors new.csv --out quality.csv
-  xpnet bench --layers 784 128 10          which backend is faster, from which batch size on
-  xpnet info                               backends and packages: what works here
-"""
-
-_TRAIN = f"""\
-data:
-  digits     1,797 handwritten digits, 8 x 8 pixels (needs xpnet[sklearn])
-  mnist      70,000 handwritten digits, 28 x 28 pixels
-  fashion    70,000 articles of clothing, 28 x 28 pixels (Fashion-MNIST)
-             both are read from $XPNET_DATA or the cache, or downloaded (xpnet[datasets])
-  FILE.csv   a header line, then rows; feature columns are numbers, the target may be text;
-             --target names it (default: the last column)
-  FILE.npz   arrays X (rows, features) and y (rows,), and optionally X_test and y_test
-
-Task: a file's target is a class (softmax cross-entropy) if it is text or boolean, or if it is whole
-numbers with exactly two distinct values, or with at most 100, none of them negative. Any other
-target is a number to predict (mean squared error). --task overrides this rule.
-
-Test rows: a fifth of a file's rows (a fifth of each class), chosen by --seed. An archive's own
-X_test and y_test are used if it has them. Features and numeric targets are standardized with the
-mean and standard deviation of the training rows; errors are reported in the units of the file.
-Images are not standardized: their pixels are in [0, 1], and their split is always the same.
-
-Loss and accuracy of the training rows are means over the epoch, while the network learns. The test
-rows are measured after each epoch (val_loss, val_accuracy). Watch these numbers, but do not choose
-settings by them: the test score would look better than it is.
-
-defaults (activation relu, optimizer adam, dtype float32, seed 0):
-  digits     {DEFAULTS["digits"]}
-  mnist      {DEFAULTS["mnist"]}
-  fashion    {DEFAULTS["fashion"]}
-  files      {TABLE}
-  With --optimizer sgd the learning rate is {LEARNING_RATE_SGD:g}.
-
-examples:
-  xpnet train digits
-  xpnet train digits --hidden 64 32 --activation tanh --optimizer sgd --learning-rate 0.05
-  xpnet train mnist --epochs 1 --backend auto
-  xpnet train wine.csv --target quality --plot wine.png
-  xpnet train wine.csv --target quality --task regression
-  xpnet train table.npz --json | jq .test_accuracy
-"""
-
-
-_PREDICT = """\
-Predict each row of a table. A CSV file must have the columns that the model was trained on, with
-the same names, in any order; other columns are ignored. An archive must have the array X. The
-features are scaled as they were for training. Classes are printed with their probability, numbers
-in the units of the table. Without --out the predictions are written to standard output as CSV.
-"""
-
-_EVALUATE = """\
-Measure a model on a table with the true targets: loss and accuracy, or loss (mean squared error,
-in the units of the table) and R2. All rows are used; from an archive that has X_test and y_test,
-only those.
-"""
-
-_INSPECT = """\
-Show the network, the settings and the tensors in a model's file. The model is not built, so
-custom layers need not be registered.
-"""
-
-_BENCH = """\
-Time one training step of a network on each backend that works here, for the given batch size and
-for smaller and larger ones. The step is what fit does, from gathering the batch to the update, on
-random data that are already on the device. It is compared with its matrix products alone, computed
-by the backend's matmul with as many threads. All are timed in turn, and medians are shown. The
-ratio is the median of step / products over the rounds. No step is faster than its products, unless
-compiled steps use a faster library for them.
-"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -92,7 +15,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="xpnet",
         description="Multilayer perceptrons on NumPy and, with CuPy, on an NVIDIA GPU.",
-        epilog=_TOP,
+        epilog=texts.TOP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument(
@@ -121,7 +44,7 @@ def _add_train(commands: Any) -> None:
         usage="xpnet train DATA [options]",
         help="train a network on a data set or a file",
         description="Train a multilayer perceptron and measure it on held-out test data.",
-        epilog=_TRAIN,
+        epilog=texts.TRAIN,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = train.add_argument
@@ -133,8 +56,14 @@ def _add_train(commands: Any) -> None:
         default="auto",
         help="what the target of a file is (default: auto, the rule below)",
     )
-    network = train.add_argument_group("network")
-    add = network.add_argument
+    _add_network(train.add_argument_group("network").add_argument)
+    _add_training(train.add_argument_group("training").add_argument)
+    _add_device(train.add_argument_group("where it computes").add_argument)
+    _add_output(train.add_argument_group("output").add_argument)
+    train.set_defaults(run=_train, parser=train)
+
+
+def _add_network(add: Callable[..., Any]) -> None:
     add(
         "--hidden",
         type=_units,
@@ -143,8 +72,9 @@ def _add_train(commands: Any) -> None:
         help="units of each hidden layer; without numbers: no hidden layer (put it after DATA)",
     )
     add("--activation", default="relu", metavar="NAME", help="relu, tanh, sigmoid, identity, ...")
-    training = train.add_argument_group("training")
-    add = training.add_argument
+
+
+def _add_training(add: Callable[..., Any]) -> None:
     add("--epochs", type=_count, metavar="N", help="passes over the training data")
     add("--batch-size", type=_count, metavar="B", help="samples in one step")
     add("--learning-rate", type=float, metavar="R", help="size of a step")
@@ -156,16 +86,18 @@ def _add_train(commands: Any) -> None:
         metavar="S",
         help="seed of weights, shuffling and a file's split",
     )
-    where = train.add_argument_group("where it computes")
-    add = where.add_argument
+
+
+def _add_device(add: Callable[..., Any]) -> None:
     add(
         "--backend",
         metavar="B",
         help="numpy, cupy, cupy:1 or auto (default: $XPNET_BACKEND, else numpy)",
     )
     add("--dtype", default="float32", metavar="D", help="float32 or float64")
-    output = train.add_argument_group("output")
-    add = output.add_argument
+
+
+def _add_output(add: Callable[..., Any]) -> None:
     add("--plot", metavar="FILE", help="draw loss and accuracy (.png, .pdf, .svg; xpnet[plot])")
     add("--save", metavar="FILE", help="write the model, for predict, evaluate and inspect")
     add("--checkpoint", metavar="DIR", help="write a checkpoint into this folder after each epoch")
@@ -173,15 +105,14 @@ def _add_train(commands: Any) -> None:
     add(
         "--json", action="store_true", help="print one JSON object to stdout and all text to stderr"
     )
-    train.set_defaults(run=_train, parser=train)
 
 
 def _add_saved(commands: Any) -> None:
     """The commands for a saved model."""
     told = {
-        "predict": ("predict the rows of a file", _PREDICT, _predict),
-        "evaluate": ("measure a saved model on a file", _EVALUATE, _evaluate),
-        "inspect": ("show what is in a model's file", _INSPECT, _inspect),
+        "predict": ("predict the rows of a file", texts.PREDICT, _predict),
+        "evaluate": ("measure a saved model on a file", texts.EVALUATE, _evaluate),
+        "inspect": ("show what is in a model's file", texts.INSPECT, _inspect),
     }
     for name, (text, description, function) in told.items():
         command = commands.add_parser(name, help=text, description=description)
@@ -219,7 +150,7 @@ def _add_bench(commands: Any) -> None:
     bench = commands.add_parser(
         "bench",
         help="time your network on each backend: which to use from which batch size on",
-        description=_BENCH,
+        description=texts.BENCH,
     )
     add = bench.add_argument
     add(
@@ -264,7 +195,7 @@ def _units(text: str) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from xpnet.cli.train import train
+    from xpnet.cli.train_command import train
 
     train(arguments)
 

@@ -241,6 +241,6 @@ def _loss_scale(backend: Backend) -> Array:
     """The state of a float16 model's loss scale, None for others."""
     if backend.precision != "float16":
         return None
-    from xpnet.lowering.cuda.precision import loss_scale
+    from xpnet.lowering.cuda.sixteen_bit import loss_scale
 
     return loss_scale()

@@ -95,7 +95,7 @@ class PlannedProgram:
         """What a run is: a float16 gradient is divided by the scale of its loss."""
         if self.batch_graph.scale is None:
             return self.plan.run
-        from xpnet.lowering.cuda.precision import unscaled
+        from xpnet.lowering.cuda.sixteen_bit import unscaled
 
         self.plan.calls.append(unscaled(state.loss_scale, state.gradient))
         return in_turn(self.plan.calls)

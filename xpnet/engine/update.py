@@ -149,7 +149,7 @@ class UpdateProgram:
 
     def _guard(self, program: VectorProgram) -> None:
         """Let an update that a float16 gradient overflowed in leave everything as it is."""
-        from xpnet.lowering.cuda.precision import guarded
+        from xpnet.lowering.cuda.sixteen_bit import guarded
 
         state = self._state
         trained = state.params[: state.gradient.shape[0]]

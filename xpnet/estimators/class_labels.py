@@ -8,7 +8,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from xpnet.backends import dtype_name, is_float
 from xpnet.errors import DataError
-from xpnet.estimators.arrays import library, moved, on_host
+from xpnet.estimators.array_library import library, moved, on_host
 from xpnet.estimators.heads import Head
 
 __all__ = ["Labels", "unique_labels"]

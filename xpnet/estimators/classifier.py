@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 
 from xpnet import ops
 from xpnet.errors import ArgumentError
-from xpnet.estimators.arrays import library, on_host
+from xpnet.estimators.array_library import library, on_host
 from xpnet.estimators.base_mlp import BaseMLP
 from xpnet.estimators.class_labels import Labels
 from xpnet.estimators.documentation import documented

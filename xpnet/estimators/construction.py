@@ -6,7 +6,7 @@ import numpy as np
 
 from xpnet.backends import dtype_name
 from xpnet.estimators.architecture import draw_weights, hidden_sizes
-from xpnet.estimators.arrays import backend_for
+from xpnet.estimators.array_library import backend_for
 from xpnet.estimators.heads import DataLoss
 from xpnet.estimators.solvers import make_optimizer
 from xpnet.model import Model

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from xpnet.arguments import count
 from xpnet.errors import ArgumentError
 from xpnet.estimators.architecture import dense_names
-from xpnet.estimators.arrays import check_library, library, on_host
+from xpnet.estimators.array_library import check_library, library, on_host
 from xpnet.estimators.class_labels import Labels
 from xpnet.estimators.numeric_targets import Values
 from xpnet.estimators.samples import Samples, validate_inputs

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from xpnet.errors import ArgumentError
-from xpnet.estimators.arrays import library, moved, on_host
+from xpnet.estimators.array_library import library, moved, on_host
 from xpnet.estimators.heads import Head
 
 __all__ = ["Scale", "Values", "column_count"]

@@ -7,7 +7,7 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import train_test_split
 
 from xpnet.errors import DataError
-from xpnet.estimators.arrays import on_host
+from xpnet.estimators.array_library import on_host
 from xpnet.estimators.samples import Samples
 
 __all__ = ["RandomOrder", "held_out"]

@@ -1,8 +1,9 @@
 """Trace a network once into a graph, differentiate it once, plan it once, then only run it."""
 
 from xpnet.graph.autodiff import gradients
-from xpnet.graph.graph import Graph, Node, ParameterSpec, Part, TraceSettings
+from xpnet.graph.graph import Graph, ParameterSpec, TraceSettings
 from xpnet.graph.interpret import interpret
+from xpnet.graph.node import Node, Part
 from xpnet.graph.parameters import ParameterTable
 from xpnet.graph.plan import Arena, Plan, distinct, in_turn
 from xpnet.graph.scope import under

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 from xpnet import ops
 from xpnet.errors import GraphError
-from xpnet.graph.graph import Graph, Node
+from xpnet.graph.graph import Graph
+from xpnet.graph.node import Node
 from xpnet.graph.value import Value
 from xpnet.ops.record import PASS, Op
 

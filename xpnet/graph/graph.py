@@ -7,13 +7,14 @@ from typing import Any
 from xpnet import ops
 from xpnet.backends import is_float
 from xpnet.errors import GraphError
+from xpnet.graph.node import Node, Part
 from xpnet.graph.operands import values_of
 from xpnet.graph.scope import Scope, under
 from xpnet.graph.value import Value
 from xpnet.ops.record import Op, Update, Vjp
-from xpnet.typing import Array, Namespace, Shape
+from xpnet.typing import Shape
 
-__all__ = ["Graph", "Node", "ParameterSpec", "Part", "TraceSettings"]
+__all__ = ["Graph", "ParameterSpec", "TraceSettings"]
 
 _NOISE = 16  # streams of random numbers above this one are drawn from in each step
 
@@ -43,68 +44,6 @@ class ParameterSpec:
     trainable: bool = True
     penalty: Any = None
     constraint: Any = None
-
-
-@dataclass(frozen=True)
-class Part:
-    """Elements of a flat vector, and perhaps the shape that they are given."""
-
-    where: slice
-    shape: Shape | None = None
-
-    def of(self, xp: Namespace, vector: Array) -> Array:
-        """The part of a vector, as a view where the library has views."""
-        found = vector[self.where]
-        return found if self.shape is None else xp.reshape(found, self.shape)
-
-    def replaced(self, xp: Namespace, vector: Array, values: Array) -> Array:
-        """The vector with other values in this part."""
-        values = xp.reshape(values, (-1,))
-        if values.shape == vector.shape:
-            return values
-        return xp.concat([vector[: self.where.start], values, vector[self.where.stop :]])
-
-
-@dataclass(eq=False)
-class Node:
-    """One application of an op, of a vjp in the backward part, or of a rule in the update.
-
-    Attributes
-    ----------
-    record : Op, Vjp or Update
-    inputs : tuple of Value
-        A rule's first inputs are the vectors that it changes.
-    static : dict
-        Settings.
-    outputs : tuple of Value
-        One for an op or a vjp, with a second if the op saves a tensor for its backward; for a
-        rule one for each vector, in the vector's own memory.
-    part : Part or None
-        The part of each vector that a rule is applied to; the rest stays.
-    """
-
-    record: Op | Vjp | Update
-    inputs: tuple[Value, ...]
-    static: dict[str, Any]
-    outputs: tuple[Value, ...]
-    part: Part | None = None
-
-    @property
-    def output(self) -> Value:
-        """What is computed."""
-        return self.outputs[0]
-
-    @property
-    def saved(self) -> Value | None:
-        """The tensor that an op saves for its backward."""
-        return self.outputs[1] if len(self.outputs) > 1 else None
-
-    @property
-    def changed(self) -> list[tuple[Value, Value]]:
-        """Each vector that a rule changes, after and before."""
-        if not isinstance(self.record, Update):
-            return []
-        return [*zip(self.outputs, self.inputs, strict=False)]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from xpnet.graph.graph import Graph, Node
+from xpnet.graph.graph import Graph
+from xpnet.graph.node import Node
 from xpnet.graph.value import Value
 from xpnet.ops.record import Update
 from xpnet.typing import Namespace

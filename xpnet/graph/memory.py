@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from xpnet.graph.graph import Node
+from xpnet.graph.node import Node
 from xpnet.graph.value import Value
 from xpnet.typing import size_of
 

@@ -17,10 +17,11 @@ from typing import Any
 from xpnet import ops
 from xpnet.backends.base import PlannedBackend
 from xpnet.graph.borrowing import Borrowing
-from xpnet.graph.graph import Graph, Node
+from xpnet.graph.graph import Graph
 from xpnet.graph.interpret import constant, evaluate
-from xpnet.graph.listing import listing
 from xpnet.graph.memory import lay_out
+from xpnet.graph.node import Node
+from xpnet.graph.plan_table import listing
 from xpnet.graph.value import Value
 from xpnet.kernels import Kernel, Recorder, Scratch, find
 from xpnet.lowering import largest_product, lower

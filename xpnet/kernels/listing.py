@@ -9,6 +9,7 @@ from functools import partial, wraps
 from typing import Any
 
 from xpnet.backends.base import PlannedBackend
+from xpnet.kernels.promotion import ELEMENTWISE, NUMBERS, TESTS, broadcast, promoted
 from xpnet.kernels.terms import Cast, Filled, Given, Step, Term, Underivable, View
 from xpnet.ops.reduce import normal_axes, reduced_shape
 from xpnet.ops.shape import reshaped
@@ -17,21 +18,9 @@ from xpnet.typing import Shape, size_of
 
 __all__ = ["Listing"]
 
-# Elementwise functions by the kinds of types that they take: floats, integers, booleans.
-_KINDS = {
-    "f": """acos acosh asin asinh atan atan2 atanh ceil cos cosh divide exp expm1 floor hypot log
-        log10 log1p log2 logaddexp pow sign sin sinh sqrt tan tanh trunc""",
-    "fi": "abs add floor_divide maximum minimum multiply negative remainder subtract",
-    "ib": "bitwise_and bitwise_invert bitwise_or bitwise_xor",
-    "b": "logical_and logical_not logical_or logical_xor",
-}
-_TESTS = "isfinite isinf isnan less less_equal greater greater_equal equal not_equal".split()
-_ELEMENTWISE = {name: kinds for kinds, names in _KINDS.items() for name in names.split()}
-_ELEMENTWISE |= dict.fromkeys(_TESTS, "fib")
 _MAKERS = ("arange", "eye", "full", "linspace", "ones", "zeros")
 _FACTS = """bool e finfo float32 float64 iinfo inf int32 int64 isdtype nan newaxis pi
     result_type""".split()
-_NUMBERS = (bool, int, float)
 
 
 def _or_underivable(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -55,7 +44,7 @@ class Listing:
         self.steps: list[Step] = []
 
     def __getattr__(self, name: str) -> Any:
-        if name in _ELEMENTWISE:
+        if name in ELEMENTWISE:
             return _or_underivable(partial(self._elementwise, name))
         if name in _MAKERS:
             return partial(self._made, name)
@@ -78,7 +67,7 @@ class Listing:
 
         A whole array may have been drawn at random for this run, and another one for the next.
         """
-        if isinstance(x, Term) or type(x) in _NUMBERS:
+        if isinstance(x, Term) or type(x) in NUMBERS:
             return x
         if self.backend.owns(x) and x.ndim == 0:
             return Given(self, self.backend.xp.asarray(x))
@@ -102,37 +91,18 @@ class Listing:
 
     # Element by element
 
-    def _promoted(self, xs: Sequence[Any], kinds: str) -> Any:
-        """The type to which terms and numbers are promoted, by the standard's rules."""
-        dtypes = {x.dtype for x in xs if isinstance(x, Term)}
-        if len({d.kind for d in dtypes}) != 1:
-            raise Underivable("no array, or types of several kinds")
-        dtype = max(dtypes, key=lambda d: d.itemsize)
-        wider = [x for x in xs if type(x) is float and dtype.kind != "f"]
-        wider += [x for x in xs if type(x) is int and dtype.kind == "b"]
-        if dtype.kind not in kinds or wider:
-            raise Underivable(f"type {dtype} here")
-        return dtype
-
-    def _broadcast(self, xs: Sequence[Any]) -> Shape:
-        shapes = {x.shape for x in xs if isinstance(x, Term)}
-        shape = shapes.pop() if len(shapes) == 1 else broadcast_shapes([*shapes])
-        if shape is None:
-            raise Underivable("shapes that do not broadcast")
-        return shape
-
     def _elementwise(self, name: str, *args: Any) -> Step:
         if not self._own(self.function(name)):
             raise Underivable(f"xp.{name}, which has no out=")
         xs = [self._term(x) for x in args]
-        dtype, shape = self._promoted(xs, _ELEMENTWISE[name]), self._broadcast(xs)
+        dtype, shape = promoted(xs, ELEMENTWISE[name]), broadcast(xs)
         # A number, or booleans, will do beside an array that settles the type and the shape.
         arrays = [x for x in xs if isinstance(x, Term) and not isinstance(x, Filled | Cast)]
         settled = any(x.dtype == dtype for x in arrays)
         spread = [x for x in xs if not isinstance(x, Filled)]
-        if not settled or self._broadcast(spread) != shape:
-            xs = [x if type(x) in _NUMBERS else self._array(x) for x in xs]
-        if name in _TESTS:
+        if not settled or broadcast(spread) != shape:
+            xs = [x if type(x) in NUMBERS else self._array(x) for x in xs]
+        if name in TESTS:
             dtype = self.backend.raw.dtype("bool")
         return self._step(name, [_handed_on(x) for x in xs], shape, dtype)
 
@@ -148,7 +118,7 @@ class Listing:
 
     def pow(self, a: Any, b: Any) -> Step:
         """A ** b; a square is a product, as NumPy's operator has it."""
-        if type(b) in _NUMBERS and b == 2:
+        if type(b) in NUMBERS and b == 2:
             return self._elementwise("multiply", a, a)
         return self._elementwise("pow", a, b)
 
@@ -164,8 +134,8 @@ class Listing:
     def where(self, condition: Any, a: Any, b: Any) -> Step:
         """A where the condition holds, else b."""
         mask, a, b = self._array(condition), self._term(a), self._term(b)
-        self._promoted([mask], "b")
-        dtype, shape = self._promoted([a, b], "fib"), self._broadcast([mask, a, b])
+        promoted([mask], "b")
+        dtype, shape = promoted([a, b], "fib"), broadcast([mask, a, b])
         return self._step("where", [mask, _handed_on(a), _handed_on(b)], shape, dtype)
 
     def astype(self, x: Any, dtype: Any, *, copy: bool = True, device: Any = None) -> Term:
@@ -182,14 +152,14 @@ class Listing:
 
     def asarray(self, x: Any, *, dtype: Any = None, copy: Any = None, device: Any = None) -> Term:
         """X as it is, or in another type."""
-        if type(x) in _NUMBERS:
+        if type(x) in NUMBERS:
             return self._made("asarray", x, dtype=dtype, device=device)
         x = self._term(x)
         return x if dtype is None else self.astype(x, dtype)
 
     def full_like(self, x: Term, number: float, *, dtype: Any = None, device: Any = None) -> Term:
         """One number, in the shape of x."""
-        if type(number) not in _NUMBERS:
+        if type(number) not in NUMBERS:
             raise Underivable("xp.full_like of an array")
         return Filled(self, x.shape, self.backend.raw.dtype(dtype or x.dtype), number)
 
@@ -205,7 +175,7 @@ class Listing:
 
     def _reduced(self, name: str, kinds: str, x: Any, axis: Any, keepdims: bool) -> Step:
         x = self._array(x)
-        dtype, axes = self._promoted([x], kinds), normal_axes(axis, x.ndim)
+        dtype, axes = promoted([x], kinds), normal_axes(axis, x.ndim)
         shape = reduced_shape([x.shape], axis=axes, keepdims=keepdims)
         only = axes[0] if len(axes) == 1 else axes
         how = {"axis": only, "keepdims": keepdims}
@@ -243,7 +213,7 @@ class Listing:
         if loop is None:
             raise Underivable("shapes that do not broadcast")
         shape = (*loop, a.shape[-2], b.shape[-1])
-        return self._step("matmul", [a, b], shape, self._promoted([a, b], "f"), elementwise=False)
+        return self._step("matmul", [a, b], shape, promoted([a, b], "f"), elementwise=False)
 
     # Views
 

@@ -16,8 +16,8 @@ from xpnet.backends.base import Backend, PlannedBackend
 from xpnet.backends.cuda import CupyBackend
 from xpnet.kernels import Call
 from xpnet.lowering.fuse import fuse
-from xpnet.lowering.loop import Loop
-from xpnet.lowering.memory import EVERYTHING, Intervals
+from xpnet.lowering.intervals import EVERYTHING, Intervals
+from xpnet.lowering.ir import Loop
 from xpnet.lowering.reading import Reader
 
 __all__ = ["Loop", "Reader", "fuse", "largest_product", "limited", "lower", "turn"]
@@ -49,11 +49,11 @@ def lower(
     for array in kept:
         live.add(reader.operand(array).range)
     if isinstance(backend, CupyBackend):
-        from xpnet.lowering.cuda.compile import compile_calls as compile_for_gpu
+        from xpnet.lowering.cuda.compile_kernels import compile_calls as compile_for_gpu
 
         return compile_for_gpu(backend, calls, live)
     try:
-        from xpnet.lowering.cpu.compile import compile_calls
+        from xpnet.lowering.cpu.compile_tasks import compile_calls
     except (ImportError, OSError) as error:  # LLVM's own library cannot be loaded
         _say_once(f"steps are not compiled, llvmlite cannot be imported: {error}")
         return [call.run for call in calls]

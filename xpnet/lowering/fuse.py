@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xpnet.kernels import Call
-from xpnet.lowering.fit import Fitted, computed_in, fit, natural_shape
-from xpnet.lowering.loop import Load, Loop, Place, Statement, Value
-from xpnet.lowering.memory import Intervals, Range
+from xpnet.lowering.intervals import Intervals, Range
+from xpnet.lowering.ir import Load, Loop, Place, Statement, Value
 from xpnet.lowering.reading import Reader, Work
+from xpnet.lowering.rows_and_columns import Fitted, computed_in, fit, natural_shape
 from xpnet.typing import size_of
 
 __all__ = ["fuse"]

@@ -7,7 +7,7 @@ from typing import Any
 from xpnet.backends.base import PlannedBackend, dtype_name
 from xpnet.kernels import Call
 from xpnet.kernels.loops import draw
-from xpnet.lowering.memory import EVERYTHING, Range, dense_range, spanned
+from xpnet.lowering.intervals import EVERYTHING, Range, dense_range, spanned
 from xpnet.ops.reduce import normal_axes
 from xpnet.typing import Shape, size_of
 

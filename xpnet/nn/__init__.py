@@ -1,31 +1,9 @@
 """Layers and combinators: they declare parameters and call ops."""
 
 from xpnet.nn import init, losses
-from xpnet.nn.activations import (
-    ELU,
-    GELU,
-    SELU,
-    HardSigmoid,
-    HardTanh,
-    Identity,
-    LeakyReLU,
-    Linear,
-    LogSigmoid,
-    LogSoftmax,
-    Mish,
-    PReLU,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Softsign,
-    Step,
-    Tanh,
-    activation,
-)
+from xpnet.nn.activation_layer import Identity, Linear, Step
+from xpnet.nn.activation_names import activation
 from xpnet.nn.combinators import Add, Concat, Multiply, Residual, Sequential
-from xpnet.nn.constraints import Constraint, MaxNorm, UnitNorm
 from xpnet.nn.dense import Dense, Maxout
 from xpnet.nn.dropout import Dropout, GaussianNoise
 from xpnet.nn.embedding import Embedding
@@ -36,7 +14,19 @@ from xpnet.nn.losses import get as get_loss
 from xpnet.nn.metrics import Metric, MetricLike, get_metrics, loss_metric, mean_over_samples
 from xpnet.nn.normalisation import BatchNorm, LayerNorm
 from xpnet.nn.penalties import L1, L2
+from xpnet.nn.rectifiers import ELU, GELU, SELU, LeakyReLU, Mish, PReLU, ReLU, SiLU, Softplus
 from xpnet.nn.shaping import Flatten
+from xpnet.nn.sigmoids import (
+    HardSigmoid,
+    HardTanh,
+    LogSigmoid,
+    LogSoftmax,
+    Sigmoid,
+    Softmax,
+    Softsign,
+    Tanh,
+)
+from xpnet.nn.weight_constraints import Constraint, MaxNorm, UnitNorm
 
 __all__ = [
     "ELU",

@@ -7,8 +7,7 @@ from xpnet.arguments import count
 from xpnet.errors import ArgumentError, ShapeError
 from xpnet.graph import Value
 from xpnet.nn import init
-from xpnet.nn.activations import activation as activation_layer
-from xpnet.nn.constraints import Constraint
+from xpnet.nn.activation_names import activation as activation_layer
 from xpnet.nn.init.initializer import InitLike
 from xpnet.nn.layer import (
     Layer,
@@ -19,6 +18,7 @@ from xpnet.nn.layer import (
     check_constraint,
     check_penalty,
 )
+from xpnet.nn.weight_constraints import Constraint
 
 __all__ = ["Dense", "Maxout"]
 

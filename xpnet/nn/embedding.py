@@ -8,9 +8,9 @@ from xpnet.backends import is_float
 from xpnet.errors import ArgumentError
 from xpnet.graph import Value
 from xpnet.nn import init
-from xpnet.nn.constraints import Constraint
 from xpnet.nn.init.initializer import InitLike
 from xpnet.nn.layer import Layer, Penalty, check_constraint, check_penalty
+from xpnet.nn.weight_constraints import Constraint
 
 __all__ = ["Embedding"]
 

@@ -6,9 +6,9 @@ from typing import Any, TypeAlias
 from xpnet.arguments import count
 from xpnet.errors import ArgumentError, GraphError
 from xpnet.graph import Graph, ParameterSpec, Value
-from xpnet.nn.constraints import Constraint
 from xpnet.nn.init import get as get_init
 from xpnet.nn.init.initializer import InitLike
+from xpnet.nn.weight_constraints import Constraint
 
 __all__ = [
     "Layer",

@@ -24,8 +24,8 @@ from xpnet.ops import (
     stochastic,
 )
 from xpnet.ops.linear import AFFINE, MATMUL, TRANSPOSE
+from xpnet.ops.op_registry import REGISTRY as _REGISTRY
 from xpnet.ops.record import Op
-from xpnet.ops.registry import REGISTRY as _REGISTRY
 
 identity = arithmetic.IDENTITY
 negative = arithmetic.NEGATIVE
@@ -108,8 +108,8 @@ __all__ = ["Op", *sorted(_REGISTRY)]
 if not TYPE_CHECKING:  # to a checker, a module with __getattr__ has every name
     _MOVED = {
         "PASS": "record",
-        "REGISTRY": "registry",
-        "UPDATES": "registry",
+        "REGISTRY": "op_registry",
+        "UPDATES": "op_registry",
         "Update": "record",
         "Vjp": "record",
     }

@@ -2,9 +2,10 @@
 
 from xpnet.optim.adam import Adam, AdamW, Nadam, RAdam
 from xpnet.optim.adaptive import Adadelta, Adagrad, RMSprop
-from xpnet.optim.base import Link, Optimizer
 from xpnet.optim.cosine import CosineDecay, CosineRestarts, OneCycle
-from xpnet.optim.lbfgs import LBFGS
+from xpnet.optim.optimizer import Link, Optimizer
+from xpnet.optim.optimizer_names import OptimizerLike, get_optimizer
+from xpnet.optim.quasi_newton import LBFGS
 from xpnet.optim.schedules import (
     Constant,
     ExponentialDecay,
@@ -17,7 +18,6 @@ from xpnet.optim.schedules import (
     Warmup,
     schedule,
 )
-from xpnet.optim.select import OptimizerLike, get_optimizer
 from xpnet.optim.sgd import SGD, Lion
 
 __all__ = [

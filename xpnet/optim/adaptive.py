@@ -4,8 +4,8 @@ from math import sqrt
 from typing import Unpack
 
 from xpnet.arguments import number, positive
-from xpnet.ops.registry import UPDATES
-from xpnet.optim.base import Link, Optimizer, Options
+from xpnet.ops.op_registry import UPDATES
+from xpnet.optim.optimizer import Link, Optimizer, Options
 from xpnet.optim.schedules import Schedule
 from xpnet.optim.sgd import descent
 

@@ -4,8 +4,8 @@ from typing import Unpack
 
 from xpnet.arguments import number
 from xpnet.errors import ArgumentError
-from xpnet.ops.registry import UPDATES
-from xpnet.optim.base import DecoupledDecay, Link, Optimizer, Options
+from xpnet.ops.op_registry import UPDATES
+from xpnet.optim.optimizer import DecoupledDecay, Link, Optimizer, Options
 from xpnet.optim.schedules import Schedule
 
 __all__ = ["SGD", "Lion", "descent"]

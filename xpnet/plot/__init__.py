@@ -9,7 +9,7 @@ needs a display or leaves figures open: ``xn.plot.history(h).savefig("curves.png
 from xpnet.plot.boundary import decision_boundary
 from xpnet.plot.classes import confusion_matrix, roc_curves
 from xpnet.plot.curves import history
-from xpnet.plot.network import graph
+from xpnet.plot.diagram import graph
 from xpnet.plot.pictures import images, weights
 
 __all__ = [

@@ -11,7 +11,7 @@ from xpnet import nn, optim
 from xpnet.errors import ArgumentError
 from xpnet.nn import Loss, Metric, init, losses
 from xpnet.nn.init import Initializer
-from xpnet.ops.registry import REGISTRY
+from xpnet.ops.op_registry import REGISTRY
 
 __all__ = ["maker_named", "maker_of", "name_of", "object_named", "register"]
 

@@ -8,7 +8,7 @@ from xpnet.errors import ArgumentError
 from xpnet.nn import Loss, Maxout, Residual
 from xpnet.nn.init import Initializer
 from xpnet.optim import Optimizer
-from xpnet.optim.base import Options
+from xpnet.optim.optimizer import Options
 
 __all__ = ["make", "settings_of"]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from xpnet.ops.op_registry import REGISTRY
 from xpnet.ops.record import Op
-from xpnet.ops.registry import REGISTRY
 from xpnet.typing import Shape
 
 __all__ = ["op_examples"]

@@ -14,7 +14,7 @@ from typing import Any
 from xpnet.engine.engine import Engine
 from xpnet.engine.programs import PlannedProgram
 from xpnet.errors import ArgumentError, ShapeError
-from xpnet.lowering.cuda.graph import Graph, NotCaptured
+from xpnet.lowering.cuda.cuda_graph import Graph, NotCaptured
 from xpnet.training.callbacks.callback import Callbacks
 from xpnet.training.context import FitContext
 from xpnet.training.device_epoch import DeviceEpoch

@@ -12,9 +12,9 @@ from xpnet.errors import DivergedError
 from xpnet.lowering import limited
 from xpnet.training.callbacks.callback import Callbacks
 from xpnet.training.context import FitContext
+from xpnet.training.epoch_record import EpochRecord
 from xpnet.training.loop import FitLoop
 from xpnet.training.order import SampleOrder
-from xpnet.training.record import EpochRecord
 from xpnet.typing import Array
 
 __all__ = ["AccumulatedSteps", "EagerSteps", "single_step"]

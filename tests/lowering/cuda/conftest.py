@@ -48,8 +48,8 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ctypes
 
 @pytest.fixture
 def kernels(compiled: Callable[[str], ctypes.CDLL]) -> ctypes.CDLL:
-    """The kernels of `precision`."""
-    from xpnet.lowering.cuda.precision import SOURCE
+    """The kernels of `sixteen_bit`."""
+    from xpnet.lowering.cuda.sixteen_bit import SOURCE
 
     return compiled(SOURCE)
 
@@ -78,17 +78,17 @@ def raw_kernels(
 @pytest.fixture
 def lt(cupy: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The stand-in of cuBLASLt, installed; nothing tried yet."""
-    from xpnet.lowering.cuda import gemm, precision
+    from xpnet.lowering.cuda import gemm, sixteen_bit
 
     for name, module in standin_cublaslt.modules(standin_cublaslt).items():
         monkeypatch.setitem(sys.modules, name, module)
     standin_cublaslt.CUPY = cupy
     standin_cublaslt.reset()
     gemm._tried.cache_clear()
-    precision._kernel.cache_clear()
+    sixteen_bit._kernel.cache_clear()
     yield standin_cublaslt
     gemm._tried.cache_clear()
-    precision._kernel.cache_clear()
+    sixteen_bit._kernel.cache_clear()
 
 
 @pytest.fixture

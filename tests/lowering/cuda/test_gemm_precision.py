@@ -21,8 +21,8 @@ from xpnet.errors import (
 )
 from xpnet.kernels import Recorder
 from xpnet.lowering.cuda.gemm import handle
-from xpnet.lowering.cuda.precision import FIRST, LARGEST, PATIENCE, SMALLEST
 from xpnet.lowering.cuda.products import lower_products
+from xpnet.lowering.cuda.sixteen_bit import FIRST, LARGEST, PATIENCE, SMALLEST
 
 RNG = np.random.default_rng(0)
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 65504, 65519.99, 65520, 65536, 1e-8, 6e-8, 3e-8]
@@ -127,17 +127,17 @@ def test_gradients_are_divided_and_looked_at(bad: Any, kernels: ctypes.CDLL) -> 
 
 @pytest.fixture
 def launches(lt: Any, raw_kernels: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the kernels of `precision` in the order in which they are launched."""
-    from xpnet.lowering.cuda import precision
+    """The names of the kernels of `sixteen_bit` in the order in which they are launched."""
+    from xpnet.lowering.cuda import sixteen_bit
 
     found: list[str] = []
-    plain = precision._launch
+    plain = sixteen_bit._launch
 
     def launch(name: str, n: int, *args: Any) -> Any:
         run = plain(name, n, *args)
         return lambda: (found.append(name), run())
 
-    monkeypatch.setattr(precision, "_launch", launch)
+    monkeypatch.setattr(sixteen_bit, "_launch", launch)
     return found
 
 

@@ -11,7 +11,7 @@ from xpnet.backends.cuda import CupyBackend
 from xpnet.errors import BackendUnavailableError
 from xpnet.kernels import Recorder
 from xpnet.lowering.cuda.products import lower_products
-from xpnet.lowering.memory import EVERYTHING, Intervals
+from xpnet.lowering.intervals import EVERYTHING, Intervals
 from xpnet.lowering.reading import Reader
 
 RNG = np.random.default_rng(0)

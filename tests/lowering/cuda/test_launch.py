@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from xpnet.lowering import Reader, fuse
-from xpnet.lowering.cuda import compile as compiling
+from xpnet.lowering.cuda import compile_kernels as compiling
 from xpnet.lowering.cuda import launch
-from xpnet.lowering.cuda.functions import PRELUDE
-from xpnet.lowering.cuda.source import printed
-from xpnet.lowering.memory import EVERYTHING, Intervals
+from xpnet.lowering.cuda.cuda_functions import PRELUDE
+from xpnet.lowering.cuda.kernel_kinds import printed
+from xpnet.lowering.intervals import EVERYTHING, Intervals
 
 
 class RawKernels:

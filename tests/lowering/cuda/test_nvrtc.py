@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from xpnet.lowering.cuda import philox_cuda, precision
-from xpnet.lowering.cuda.functions import PRELUDE
+from xpnet.lowering.cuda import philox_cuda, sixteen_bit
+from xpnet.lowering.cuda.cuda_functions import PRELUDE
 from xpnet.lowering.cuda.launch import OPTIONS
 
 pytestmark = pytest.mark.xdist_group("the loops of the zoo")
@@ -49,7 +49,7 @@ def compiled(nvrtc: ctypes.CDLL, source: str, options: Sequence[str]) -> tuple[i
 @pytest.fixture(scope="module")
 def sources(zoo_cases: Any) -> list[str]:
     found = {case.source.name: case.source.code for case in zoo_cases}
-    return ["\n".join([PRELUDE, *found.values(), philox_cuda.SOURCE]), precision.SOURCE]
+    return ["\n".join([PRELUDE, *found.values(), philox_cuda.SOURCE]), sixteen_bit.SOURCE]
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

@@ -10,14 +10,14 @@ import pytest
 from xpnet import ops
 from xpnet.backends import get, status
 from xpnet.kernels import Recorder, find
-from xpnet.lowering.cuda.functions import PRELUDE
-from xpnet.lowering.cuda.source import printed
+from xpnet.lowering.cuda.cuda_functions import PRELUDE
+from xpnet.lowering.cuda.kernel_kinds import printed
 from xpnet.lowering.fuse import fuse
-from xpnet.lowering.loop import Loop
-from xpnet.lowering.memory import EVERYTHING, Intervals
+from xpnet.lowering.intervals import EVERYTHING, Intervals
+from xpnet.lowering.ir import Loop
 from xpnet.lowering.reading import Reader
+from xpnet.ops.op_registry import REGISTRY, UPDATES
 from xpnet.ops.record import Update
-from xpnet.ops.registry import REGISTRY, UPDATES
 
 pytestmark = pytest.mark.xdist_group("the loops of the zoo")
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 1e-30, 88.0, -104.0, np.inf, -np.inf, np.nan]

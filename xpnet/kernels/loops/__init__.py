@@ -5,7 +5,7 @@ sums by a product with ones. In a loop a pass costs nothing, but a call that no 
 """
 
 from xpnet.kernels.loops.dropout_loops import draw
-from xpnet.ops.registry import UPDATES
+from xpnet.ops.op_registry import UPDATES
 
 __all__ = ["AS_LOOPS", "draw"]
 

@@ -6,20 +6,20 @@ makes of the definition; above each kernel stands why. Every other op goes witho
 
 from xpnet.kernels.out import (
     dropout_blocks,
-    gather,
-    linear,
-    losses,
-    reduce,
-    shape,
-    updates,
+    gather_kernels,
+    linear_kernels,
+    loss_kernels,
+    reduce_kernels,
+    shape_kernels,
+    update_kernels,
 )
 
 __all__ = [
     "dropout_blocks",
-    "gather",
-    "linear",
-    "losses",
-    "reduce",
-    "shape",
-    "updates",
+    "gather_kernels",
+    "linear_kernels",
+    "loss_kernels",
+    "reduce_kernels",
+    "shape_kernels",
+    "update_kernels",
 ]

@@ -6,7 +6,7 @@ from typing import Any
 from llvmlite import ir
 
 from xpnet.kernels import Call
-from xpnet.lowering.cpu.engine import Task, compiled
+from xpnet.lowering.cpu.jit import Task, compiled
 from xpnet.lowering.reading import Reader
 from xpnet.philox import block, round_keys
 

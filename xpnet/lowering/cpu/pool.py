@@ -9,10 +9,18 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache
 from threading import Condition, Lock, get_ident
+from typing import NamedTuple
 
 from xpnet.lowering.cpu import blas
 
 __all__ = ["Pool", "numpys"]
+
+
+class _Controls(NamedTuple):
+    """Functions that ask a library for its number of threads, and set it."""
+
+    ask: Callable[[], int]
+    give: Callable[[int], object]
 
 
 class Pool:
@@ -27,7 +35,7 @@ class Pool:
     """
 
     def __init__(self, ask: Callable[[], int], give: Callable[[int], object]) -> None:
-        self._ask, self._give = ask, give
+        self._blas = _Controls(ask, give)
         self.reset()
 
     def reset(self) -> None:
@@ -90,7 +98,7 @@ class Pool:
     def _look(self) -> None:
         """Ask for the number of threads, which others may change while nothing is limited here."""
         if not self._running and not self.limits:
-            self._before = self._between = self._now = self._ask()
+            self._before = self._between = self._now = self._blas.ask()
 
     def _wait(self, wanted: int) -> None:
         """Wait until no turn with another number runs. Who came first goes first."""
@@ -104,7 +112,7 @@ class Pool:
 
     def _set(self, count: int) -> None:
         if count != self._now:
-            self._give(count)
+            self._blas.give(count)
             self._now = count
 
 
@@ -154,18 +162,18 @@ class _Turn(AbstractContextManager[None]):
 @cache
 def numpys() -> Pool:
     """The threads of NumPy's BLAS; where they cannot be set there is one, and stays."""
-    pool = Pool(*_controls())
+    pool = Pool(*_numpys_controls())
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=pool.reset)  # the threads that had turns are not there
     return pool
 
 
-def _controls() -> tuple[Callable[[], int], Callable[[int], object]]:
-    """Functions that ask NumPy's BLAS for its number of threads, and set it."""
+def _numpys_controls() -> _Controls:
+    """Those of NumPy's BLAS."""
     for library in blas.libraries():
         ask, give = (blas.openblas(library, f"{do}_num_threads") for do in ("get", "set"))
         if ask and give:
-            return ask, give
+            return _Controls(ask, give)
         if getattr(library, "MKL_Set_Num_Threads", None):
-            return library.MKL_Get_Max_Threads, library.MKL_Set_Num_Threads
-    return lambda: 1, lambda count: None
+            return _Controls(library.MKL_Get_Max_Threads, library.MKL_Set_Num_Threads)
+    return _Controls(lambda: 1, lambda count: None)

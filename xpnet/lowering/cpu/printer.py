@@ -12,7 +12,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from xpnet.lowering.cpu.functions import (
+from xpnet.lowering.cpu.llvm_functions import (
     FUNCTIONS,
     TESTS,
     TYPES,
@@ -20,7 +20,7 @@ from xpnet.lowering.cpu.functions import (
     is_real,
     number_type,
 )
-from xpnet.lowering.loop import Load, Loop, Place, Statement, Value
+from xpnet.lowering.ir import Load, Loop, Place, Statement, Value
 
 __all__ = ["NAME", "printed"]
 

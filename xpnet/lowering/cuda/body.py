@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from xpnet.lowering.cuda.functions import TYPES, expression, limit, literal
-from xpnet.lowering.loop import Load, Loop, Place, Statement, Value
+from xpnet.lowering.cuda.cuda_functions import TYPES, expression, limit, literal
+from xpnet.lowering.ir import Load, Loop, Place, Statement, Value
 
 __all__ = ["Body", "beginning", "combined"]
 
@@ -39,7 +39,7 @@ class Body:
         What stays in registers from phase to phase, in arrays with an element for each of a
         thread's columns.
     numbers : list of int
-        See `xpnet.lowering.cuda.source.Source`.
+        See `xpnet.lowering.cuda.kernel_source.Source`.
     names : dict
         Variables that can be read where the next line stands: of places and of statements.
     """

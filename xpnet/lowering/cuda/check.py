@@ -12,7 +12,7 @@ from typing import Any
 
 from xpnet.lowering.cuda.cublaslt import Lt
 from xpnet.lowering.cuda.epilogue import auxiliary, bind
-from xpnet.lowering.cuda.precision import Casts
+from xpnet.lowering.cuda.sixteen_bit import Casts
 from xpnet.lowering.reading import Operand
 
 __all__ = ["check"]

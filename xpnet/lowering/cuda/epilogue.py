@@ -15,7 +15,7 @@ from typing import Any
 from xpnet.backends.cuda import load
 from xpnet.lowering.cuda.cublaslt import Lt, Pointers, Problem
 from xpnet.lowering.cuda.matrices import Stored, product_of
-from xpnet.lowering.cuda.precision import Casts
+from xpnet.lowering.cuda.sixteen_bit import Casts
 from xpnet.lowering.reading import Operand
 
 __all__ = ["EPILOGUES", "auxiliary", "bind"]

@@ -13,7 +13,7 @@ from xpnet.errors import UnknownNameError
 from xpnet.lowering.cuda.check import check
 from xpnet.lowering.cuda.cublaslt import Lt
 from xpnet.lowering.cuda.epilogue import EPILOGUES, bind
-from xpnet.lowering.cuda.precision import Casts
+from xpnet.lowering.cuda.sixteen_bit import Casts
 from xpnet.lowering.reading import Reader
 
 __all__ = ["handle", "plan_matmul", "usable"]

@@ -10,9 +10,9 @@ from functools import cache, partial
 from typing import Any
 
 from xpnet.backends.cuda import CupyBackend
-from xpnet.lowering.cuda.functions import PRELUDE
-from xpnet.lowering.cuda.source import BLOCK, Source
-from xpnet.lowering.loop import Loop
+from xpnet.lowering.cuda.cuda_functions import PRELUDE
+from xpnet.lowering.cuda.kernel_source import BLOCK, Source
+from xpnet.lowering.ir import Loop
 
 __all__ = ["OPTIONS", "Guarded", "Workspace", "compiled", "geometry", "launch"]
 

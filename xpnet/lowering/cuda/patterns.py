@@ -5,7 +5,7 @@ from typing import Any
 
 from xpnet.backends.base import PlannedBackend
 from xpnet.kernels import Call
-from xpnet.lowering.memory import EVERYTHING, Intervals, Range
+from xpnet.lowering.intervals import EVERYTHING, Intervals, Range
 from xpnet.lowering.reading import Operand, Reader
 
 __all__ = ["Patterns", "overlap"]

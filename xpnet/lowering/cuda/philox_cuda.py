@@ -8,8 +8,8 @@ from functools import partial
 
 from xpnet.backends.cuda import CupyBackend
 from xpnet.kernels import Call
+from xpnet.lowering.cuda.kernel_source import BLOCK
 from xpnet.lowering.cuda.launch import Guarded, compiled, give_up
-from xpnet.lowering.cuda.source import BLOCK
 from xpnet.lowering.reading import Reader
 from xpnet.philox import block, round_keys
 

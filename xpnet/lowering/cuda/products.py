@@ -24,8 +24,8 @@ from xpnet.lowering.cuda.cublaslt import Lt
 from xpnet.lowering.cuda.epilogue import auxiliary, bind
 from xpnet.lowering.cuda.gemm import handle, usable
 from xpnet.lowering.cuda.patterns import Patterns, overlap
-from xpnet.lowering.cuda.precision import Casts
-from xpnet.lowering.memory import EVERYTHING, Intervals, Range
+from xpnet.lowering.cuda.sixteen_bit import Casts
+from xpnet.lowering.intervals import EVERYTHING, Intervals, Range
 from xpnet.lowering.reading import Operand
 
 __all__ = ["lower_products"]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from xpnet.kernels.recorder import Recorder, kernel
-from xpnet.ops.registry import UPDATES
+from xpnet.ops.op_registry import UPDATES
 
 __all__: list[str] = []
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from xpnet.graph.graph import Node
 from xpnet.graph.memory import Layout
+from xpnet.graph.node import Node
 from xpnet.graph.value import Value
 from xpnet.kernels import Kernel
 

@@ -32,7 +32,7 @@ from functools import cache, partial
 from typing import Any
 
 from xpnet.backends.cuda import load
-from xpnet.lowering.memory import Range
+from xpnet.lowering.intervals import Range
 from xpnet.lowering.reading import Operand
 
 __all__ = ["SOURCE", "Casts", "guarded", "loss_scale", "unscaled"]

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from xpnet.kernels import Call
-from xpnet.lowering.cpu.engine import Program, Task, loop_task
+from xpnet.lowering.cpu.jit import Program, Task, loop_task
 from xpnet.lowering.cpu.philox_llvm import draw_task
-from xpnet.lowering.cpu.products import product_task
+from xpnet.lowering.cpu.product_task import product_task
 from xpnet.lowering.cpu.threads import advice
-from xpnet.lowering.loop import Loop
+from xpnet.lowering.ir import Loop
 from xpnet.lowering.reading import Reader
 
 __all__ = ["compile_calls"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from xpnet.lowering.loop import Place, Value
+from xpnet.lowering.ir import Place, Value
 from xpnet.lowering.reading import Operand, Work
 from xpnet.typing import Shape, size_of
 

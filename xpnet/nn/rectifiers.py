@@ -1,108 +1,25 @@
-"""Activation layers, and their names."""
+"""Activation layers that let positive numbers pass and hold back negative ones."""
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 from xpnet import ops
 from xpnet.arguments import finite
-from xpnet.errors import ArgumentError, ShapeError, UnknownNameError
+from xpnet.errors import ArgumentError, ShapeError
 from xpnet.graph import Value
+from xpnet.nn.activation_layer import Activation
 from xpnet.nn.init import constant
-from xpnet.nn.layer import Layer, LayerLike
+from xpnet.nn.layer import Layer
 
-__all__ = [
-    "ELU",
-    "GELU",
-    "SELU",
-    "HardSigmoid",
-    "HardTanh",
-    "Identity",
-    "LeakyReLU",
-    "Linear",
-    "LogSigmoid",
-    "LogSoftmax",
-    "Mish",
-    "PReLU",
-    "ReLU",
-    "SiLU",
-    "Sigmoid",
-    "Softmax",
-    "Softplus",
-    "Softsign",
-    "Step",
-    "Tanh",
-    "activation",
-]
+__all__ = ["ELU", "GELU", "SELU", "LeakyReLU", "Mish", "PReLU", "ReLU", "SiLU", "Softplus"]
 
 
-class _Activation(Layer):
-    """A layer that applies one op; the op's settings are attributes of the layer."""
-
-    op: ClassVar[ops.Op]
-
-    def forward(self, x: Value) -> Any:
-        """Apply the op."""
-        return self.op(x, **{name: getattr(self, name) for name in self.op.static})
-
-
-class Identity(Layer):
-    """y = x."""
-
-    def forward(self, x: Value) -> Any:
-        """Return the input."""
-        return x
-
-
-class Linear(_Activation):
-    """y = slope x.
-
-    Parameters
-    ----------
-    slope : float, default 1.0
-
-    Raises
-    ------
-    ArgumentError
-        If `slope` is not a finite number.
-    """
-
-    op = ops.linear
-
-    def __init__(self, slope: float = 1.0) -> None:
-        self.slope = finite("Linear: slope", slope)
-
-
-class Step(_Activation):
-    """y = 1 where x >= threshold, 0 elsewhere: the unit of the first perceptrons.
-
-    Its gradient is 0 everywhere, so that nothing in front of it learns. It is meant for decisions
-    and for networks whose weights are set by hand or trained by other means. Source: Rosenblatt,
-    "The perceptron", Psychological Review 65 (1958).
-
-    Parameters
-    ----------
-    threshold : float, default 0.0
-
-    Raises
-    ------
-    ArgumentError
-        If `threshold` is not a finite number.
-    """
-
-    op = ops.step
-
-    def __init__(self, threshold: float = 0.0) -> None:
-        self.threshold = finite("Step: threshold", threshold)
-
-
-class ReLU(_Activation):
+class ReLU(Activation):
     """y = max(x, 0)."""
 
     op = ops.relu
 
 
-class LeakyReLU(_Activation):
+class LeakyReLU(Activation):
     """y = x where x > 0, slope x elsewhere.
 
     Source: Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic
@@ -162,7 +79,7 @@ class PReLU(Layer):
         return ops.prelu(x, self.parameter(x, "slope", shape, constant(self.init), decay=False))
 
 
-class ELU(_Activation):
+class ELU(Activation):
     """y = x where x > 0, alpha (e**x - 1) elsewhere.
 
     Source: Clevert, Unterthiner and Hochreiter, "Fast and accurate deep network learning by
@@ -185,7 +102,7 @@ class ELU(_Activation):
         self.alpha = finite("ELU: alpha", alpha)
 
 
-class SELU(_Activation):
+class SELU(Activation):
     """y = s x where x > 0, s a (e**x - 1) elsewhere, with s = 1.0507 and a = 1.6733.
 
     With these constants the mean and the variance of a layer's outputs tend to 0 and 1. Source:
@@ -222,7 +139,7 @@ class GELU(Layer):
         return ops.gelu(x) if self.approximate == "none" else ops.gelu_tanh(x)
 
 
-class SiLU(_Activation):
+class SiLU(Activation):
     """y = x / (1 + e**-x), also known as swish.
 
     Source: Elfwing, Uchibe and Doya, "Sigmoid-weighted linear units for neural network function
@@ -232,7 +149,7 @@ class SiLU(_Activation):
     op = ops.silu
 
 
-class Mish(_Activation):
+class Mish(Activation):
     """y = x tanh ln(1 + e**x).
 
     Source: Misra, "Mish: a self regularized non-monotonic activation function", BMVC 2020.
@@ -241,7 +158,7 @@ class Mish(_Activation):
     op = ops.mish
 
 
-class Softplus(_Activation):
+class Softplus(Activation):
     """y = ln(1 + e**x).
 
     Source: Dugas, Bengio, Belisle, Nadeau and Garcia, "Incorporating second-order functional
@@ -249,102 +166,3 @@ class Softplus(_Activation):
     """
 
     op = ops.softplus
-
-
-class Softsign(_Activation):
-    """y = x / (1 + |x|).
-
-    Source: Turian, Bergstra and Bengio, "Quadratic features and deep architectures for
-    chunking", NAACL 2009.
-    """
-
-    op = ops.softsign
-
-
-class Sigmoid(_Activation):
-    """y = 1 / (1 + e**-x)."""
-
-    op = ops.sigmoid
-
-
-class LogSigmoid(_Activation):
-    """y = -ln(1 + e**-x)."""
-
-    op = ops.log_sigmoid
-
-
-class HardSigmoid(_Activation):
-    """y = min(max(x / 6 + 1/2, 0), 1)."""
-
-    op = ops.hard_sigmoid
-
-
-class Tanh(_Activation):
-    """y = tanh x."""
-
-    op = ops.tanh
-
-
-class HardTanh(_Activation):
-    """y = min(max(x, -1), 1)."""
-
-    op = ops.hard_tanh
-
-
-class Softmax(_Activation):
-    """y_k = e**x_k / sum_j e**x_j over the last axis.
-
-    Train on logits with ``loss="softmax_cross_entropy"`` and put this layer behind the network
-    only to read probabilities.
-    """
-
-    op = ops.softmax
-
-
-class LogSoftmax(_Activation):
-    """y_k = x_k - ln sum_j e**x_j over the last axis."""
-
-    op = ops.log_softmax
-
-
-_BY_NAME: dict[str, Callable[[], LayerLike]] = {
-    "identity": Identity,
-    "linear": Linear,
-    "step": Step,
-    "relu": ReLU,
-    "leaky_relu": LeakyReLU,
-    "prelu": PReLU,
-    "elu": ELU,
-    "selu": SELU,
-    "gelu": GELU,
-    "gelu_tanh": partial(GELU, "tanh"),
-    "silu": SiLU,
-    "swish": SiLU,
-    "mish": Mish,
-    "softplus": Softplus,
-    "softsign": Softsign,
-    "sigmoid": Sigmoid,
-    "log_sigmoid": LogSigmoid,
-    "hard_sigmoid": HardSigmoid,
-    "tanh": Tanh,
-    "hard_tanh": HardTanh,
-    "softmax": Softmax,
-    "log_softmax": LogSoftmax,
-}
-
-
-def activation(spec: str | LayerLike) -> LayerLike:
-    """The activation layer of this name, or `spec` itself if it is a function or a layer.
-
-    Raises
-    ------
-    UnknownNameError
-        For a name that is not an activation's.
-    """
-    if isinstance(spec, str):
-        if spec not in _BY_NAME:
-            raise UnknownNameError("activation", spec, _BY_NAME)
-        return _BY_NAME[spec]()
-    if not callable(spec):
-        raise ArgumentError(f"an activation is a name or a function, got {spec!r}.")
-    return spec() if isinstance(spec, type) else spec

@@ -15,7 +15,7 @@ import numpy as np
 from llvmlite import binding, ir
 
 from xpnet.lowering.cpu import cache, printer
-from xpnet.lowering.loop import Loop, Statement, Value
+from xpnet.lowering.ir import Loop, Statement, Value
 
 __all__ = ["Program", "Task", "compiled", "loop_task"]
 

@@ -6,9 +6,9 @@ from typing import Any
 from llvmlite import ir
 
 from xpnet.kernels import Call
+from xpnet.lowering.cpu.best_blas import best
 from xpnet.lowering.cpu.blas import AS_IT_LIES, ROWS, TRANSPOSED, Gemm, lies
-from xpnet.lowering.cpu.choice import best
-from xpnet.lowering.cpu.engine import Task, compiled
+from xpnet.lowering.cpu.jit import Task, compiled
 from xpnet.lowering.reading import Reader
 
 __all__ = ["product_task"]
@@ -20,7 +20,7 @@ _REALS = {"float32": ir.FloatType(), "float64": ir.DoubleType()}
 def product_task(reader: Reader, call: Call, threads: int | None = None) -> Task | None:
     """The task of a recorded product of two matrices; None if BLAS cannot do it by address.
 
-    `threads` is how many it will be run with, see `choice.best`.
+    `threads` is how many it will be run with, see `best_blas.best`.
     """
     out = call.kwargs.get("out")
     if reader.name(call) != "matmul" or len(call.args) != 2 or set(call.kwargs) != {"out"}:

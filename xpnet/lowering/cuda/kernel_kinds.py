@@ -1,6 +1,6 @@
-"""A loop as a CUDA kernel.
+"""A loop as a CUDA kernel, of one of three kinds.
 
-There are three kinds of kernels, since a GPU's threads work on rows and columns at the same time:
+There are three, since a GPU's threads work on rows and columns at the same time:
 
 ``elements``
     every element is a thread's own;
@@ -9,62 +9,22 @@ There are three kinds of kernels, since a GPU's threads work on rows and columns
 ``tiles``
     sums over rows: a block has a few columns and some rows of them, and puts its rows together.
 
-What is put together over the whole grid (sums over rows, totals) is put together by each block
-first; the last block to be done adds the blocks' numbers up, in their order. So results do not
-depend on which thread was faster. What is computed once (``pre`` and ``post``) is written by that
-block too, when nobody reads any more what was there before.
-
 Every element is read and written by one thread alone, so phases need not wait for each other. Rows
 have memory of their own: a loop's buffers are not shared, as they are on a CPU.
-
-Sizes are arguments, so that batches of any size share a kernel; strides are part of the code.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from hashlib import sha256
 
-from xpnet.lowering.cuda.body import Body, beginning, combined
-from xpnet.lowering.cuda.functions import TYPES
-from xpnet.lowering.loop import Load, Loop, Statement
+from xpnet.lowering.cuda.body import combined
+from xpnet.lowering.cuda.cuda_functions import TYPES
+from xpnet.lowering.cuda.kernel_source import BLOCK, Kernel, Source
+from xpnet.lowering.ir import Load, Loop, Statement
 
-__all__ = ["BLOCK", "Source", "printed"]
+__all__ = ["printed"]
 
-BLOCK = 256  # threads of a block
 _MANY = 1 << 20  # elements from which a thread has several at a time
 _REGISTERS = 8  # columns of a thread that are in registers together, at most
-
-
-@dataclass(frozen=True)
-class Source:
-    """A loop's kernel.
-
-    Its arguments are: rows, columns, the address of each place of `Loop.places`, `numbers`, then
-    memory for the blocks' numbers (float64), and for counters that are 0 before and behind.
-
-    Attributes
-    ----------
-    name, code : str
-        The function, without the device functions that it calls.
-    kind : {"elements", "rows", "tiles"}
-    team : int
-        Threads that share a row (``rows``), or columns of a block (``tiles``).
-    each : int
-        Elements that a thread has at a time; 0 where their number is not known.
-    numbers : tuple of int
-        Whole numbers of the statements, such as a mean's divisor.
-    sums : int
-        How many numbers a block has for the others, in ``tiles`` for each column.
-    """
-
-    name: str
-    code: str
-    kind: str
-    team: int
-    each: int
-    numbers: tuple[int, ...]
-    sums: int
 
 
 def printed(loop: Loop) -> Source:
@@ -76,112 +36,7 @@ def printed(loop: Loop) -> Source:
     return _Elements(loop).source()
 
 
-class _Kernel:
-    """What the three kinds have in common: how a kernel begins and ends."""
-
-    kind = ""
-
-    def __init__(self, loop: Loop) -> None:
-        self._loop, self._statements = loop, loop.statements
-        self._team, self._each = self._sizes()
-        self._body = Body(loop, self._kept())
-        self._totals = [s for s in loop.statements if s.level == "total"]
-
-    def _sizes(self) -> tuple[int, int]:
-        """See `Source.team` and `Source.each`."""
-        raise NotImplementedError
-
-    def _kept(self) -> set[Statement]:
-        return set()
-
-    def _print(self) -> None:
-        raise NotImplementedError
-
-    def source(self) -> Source:
-        """The kernel."""
-        self._begin()
-        self._print()
-        text = "\n".join(self._body.lines)
-        name = "xpnet_" + sha256(f"{self._head('')}{text}".encode()).hexdigest()[:16]
-        return Source(
-            name,
-            f"{self._head(name)} {{\n{text}\n}}\n",
-            self.kind,
-            self._team,
-            self._each,
-            tuple(self._body.numbers),
-            sum(s.level in ("total", "column") for s in self._statements),
-        )
-
-    def _head(self, name: str) -> str:
-        written = {s.place for s in self._statements if s.stored}
-        arguments = [
-            "long long all_rows",
-            "long long all_columns",
-            *(
-                f"{'' if p in written else 'const '}{TYPES[p.dtype]} *__restrict__ {pointer}"
-                for p, pointer in self._body.pointers.items()
-            ),
-            *(f"long long n{i}" for i in range(len(self._body.numbers))),
-            "volatile double *parts",
-            "unsigned int *counters",
-        ]
-        listed = ",\n    ".join(arguments)
-        return f'extern "C" __global__ void __launch_bounds__({BLOCK}) {name}(\n    {listed})'
-
-    def _begin(self) -> None:
-        """Sizes, and what is computed once."""
-        body = self._body
-        body.put(f"typedef {self._index_type()} I;")
-        body.put("const I rows = (I) all_rows, columns = (I) all_columns;")
-        body.read(p for p in body.pointers if p in body.loads and p.level == "pre")
-        for s in self._statements:
-            if s.level == "pre":
-                body.define(s, body.computed(s), stored=False)
-        for s in self._totals:
-            body.put(f"double {body.variable('t', s)} = {beginning(s, 'float64')};")
-
-    def _index_type(self) -> str:
-        """32 bits are enough for most arrays, and are divided several times as fast."""
-        rows, columns = self._loop.rows, self._loop.columns
-        steps = ((abs(p.row), abs(p.column)) for p in self._body.pointers)
-        reach = max([rows * columns, *(rows * down + columns * along for down, along in steps)])
-        return "int" if reach < 1 << 30 else "long long"  # with room for a grid's last step
-
-    def _end(self) -> None:
-        """Totals of all blocks, and what is computed or written once."""
-        body = self._body
-        once = [s for s in self._statements if s.level == "post"]
-        counted = [s for s in self._statements if s.level == "pre" and s.stored]
-        if not (self._totals or once or counted):
-            return
-        for k, s in enumerate(self._totals):
-            total = body.variable("t", s)
-            body.put(f"{total} = reduce<{combined(s)}, BLOCK>({total});")
-            body.put(f"if (threadIdx.x == 0) parts[{k} * gridDim.x + blockIdx.x] = {total};")
-        body.put("if (!is_last(counters, gridDim.x)) return;")
-        for k, s in enumerate(self._totals):
-            self._put_together(k, s)
-        body.put("if (threadIdx.x != 0) return;")
-        for s in self._totals:
-            body.define(s, f"({TYPES[s.dtype]}) {body.variable('t', s)}")
-        for s in once:
-            body.define(s, body.computed(s))
-        for s in counted:
-            body.store(s)
-
-    def _put_together(self, k: int, s: Statement) -> None:
-        """The k-th total, of what the blocks have of it."""
-        total, op = self._body.variable("t", s), combined(s)
-        self._body.put(
-            f"{total} = {beginning(s, 'float64')};",
-            "for (unsigned int b = threadIdx.x; b < gridDim.x; b += BLOCK)",
-            f"    {total} = {op}::of({total}, (double) parts[{k} * gridDim.x + b]);",
-            f"{total} = reduce<{op}, BLOCK>({total});",
-        )
-
-
-class _Elements(_Kernel):
+class _Elements(Kernel):
     kind = "elements"
 
     def _sizes(self) -> tuple[int, int]:
@@ -232,7 +87,7 @@ class _Elements(_Kernel):
             yield
 
 
-class _Rows(_Kernel):
+class _Rows(Kernel):
     kind = "rows"
 
     def _sizes(self) -> tuple[int, int]:
@@ -297,7 +152,7 @@ class _Rows(_Kernel):
             yield
 
 
-class _Tiles(_Kernel):
+class _Tiles(Kernel):
     kind = "tiles"
 
     def _sizes(self) -> tuple[int, int]:

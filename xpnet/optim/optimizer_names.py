@@ -6,8 +6,8 @@ from typing import TypeAlias
 from xpnet.errors import ArgumentError, UnknownNameError
 from xpnet.optim.adam import Adam, AdamW, Nadam, RAdam
 from xpnet.optim.adaptive import Adadelta, Adagrad, RMSprop
-from xpnet.optim.base import Optimizer
-from xpnet.optim.lbfgs import LBFGS
+from xpnet.optim.optimizer import Optimizer
+from xpnet.optim.quasi_newton import LBFGS
 from xpnet.optim.sgd import SGD, Lion
 
 __all__ = ["OptimizerLike", "get_optimizer"]

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from xpnet.arguments import count, number, positive
-from xpnet.optim.base import Link, Optimizer
+from xpnet.optim.optimizer import Link, Optimizer
 
 __all__ = ["LBFGS"]
 

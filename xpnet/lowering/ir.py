@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xpnet.kernels import Call
-from xpnet.lowering.memory import Range
+from xpnet.lowering.intervals import Range
 
 __all__ = ["REDUCTIONS", "Load", "Loop", "Place", "Statement", "Value"]
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xpnet.lowering.memory import EVERYTHING, Intervals, dense_range, spanned
+from xpnet.lowering.intervals import EVERYTHING, Intervals, dense_range, spanned
 
 ends = st.integers(0, 30)
 ranges = st.tuples(ends, ends).map(sorted).map(tuple)

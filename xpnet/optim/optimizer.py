@@ -6,8 +6,8 @@ from typing import Any, ClassVar, TypedDict
 
 from xpnet.arguments import number, positive, refuse_unknown
 from xpnet.errors import ArgumentError
+from xpnet.ops.op_registry import UPDATES
 from xpnet.ops.record import Update
-from xpnet.ops.registry import UPDATES
 from xpnet.optim.schedules import Schedule, schedule
 
 __all__ = ["DecoupledDecay", "Link", "Optimizer", "Options"]

@@ -5,13 +5,14 @@ from typing import Any
 
 from xpnet.backends.cuda import CupyBackend
 from xpnet.kernels import Call
+from xpnet.lowering.cuda.kernel_kinds import printed
+from xpnet.lowering.cuda.kernel_source import Source
 from xpnet.lowering.cuda.launch import Workspace, give_up, launch
 from xpnet.lowering.cuda.philox_cuda import draw_call
 from xpnet.lowering.cuda.products import lower_products
-from xpnet.lowering.cuda.source import Source, printed
 from xpnet.lowering.fuse import fuse
-from xpnet.lowering.loop import Loop
-from xpnet.lowering.memory import Intervals
+from xpnet.lowering.intervals import Intervals
+from xpnet.lowering.ir import Loop
 from xpnet.lowering.reading import Reader
 
 __all__ = ["compile_calls"]

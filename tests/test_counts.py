@@ -1,0 +1,83 @@
+"""The counts that the design is held to: measured by running, and read off the source."""
+
+import json
+import sys
+
+import pytest
+
+pytest.importorskip("anatomy", reason="there are no benchmarks beside the tests")
+
+import counts
+from anatomy import calls
+from counts import CALLS, CLASSIFIER_FRAMES, FIT_FRAMES, Count, main
+
+
+def test_from_fit_to_the_numbers() -> None:
+    found = calls.fit_frames(compiles=False)
+    assert "model.py:Model.fit" in found[:2]
+    assert found[-1].startswith("graph/")
+    assert len(found) <= FIT_FRAMES
+
+
+def test_compiled_steps_are_no_further_away() -> None:
+    pytest.importorskip("llvmlite")
+    assert calls.fit_frames(compiles=True) == calls.fit_frames(compiles=False)
+
+
+def test_from_an_estimators_fit_to_the_numbers() -> None:
+    pytest.importorskip("sklearn", minversion="1.9")
+    found = calls.classifier_frames()
+    assert found[0].startswith("estimators/")
+    assert found[-len(calls.fit_frames(compiles=False)) :] == calls.fit_frames(compiles=False)
+    assert len(found) <= CLASSIFIER_FRAMES
+
+
+@pytest.mark.xfail(strict=True, reason="a step makes more calls than it should")
+def test_python_calls_of_a_step() -> None:
+    assert calls.calls_a_step("sgd", compiles=False).total() / calls.STEPS <= CALLS
+
+
+def test_calls_of_a_step_are_those_of_steps_alone() -> None:
+    found = calls.calls_a_step("sgd", compiles=False)
+    assert all(n >= calls.STEPS // 32 for n in found.values()), "nothing of an epoch"
+    assert found["graph/plan.py:in_turn.<locals>.run"] >= 2 * calls.STEPS
+
+
+def test_every_python_function_is_counted() -> None:
+    def inner() -> int:
+        return abs(-1)
+
+    def outer() -> None:
+        inner()
+        inner()
+
+    found = calls.calls_of(outer)
+    assert sum(n for name, n in found.items() if name.endswith("inner")) == 2
+    assert found.total() == 3 + sum(n for name, n in found.items() if "anatomy" in name)
+
+
+def test_a_count_says_whether_it_meets_its_target() -> None:
+    assert Count("x", 3, 3).met
+    assert Count("x", 3).met
+    missed = Count("x", 3, 2)
+    assert not missed.met
+    assert "NOT MET" in str(missed)
+
+
+def test_what_is_read_off_the_source() -> None:
+    found = {count.name: count.found for count in counts.reading()}
+    assert found["files"] > 200
+    assert found["circles between files"] == found["circles between rooms"] == 0
+    assert found["rooms"] > 20
+
+
+def test_the_exit_code_says_whether_all_targets_are_met(monkeypatch, tmp_path, capsys) -> None:
+    file = tmp_path / "counts.json"
+    monkeypatch.setattr(sys, "argv", ["counts.py", "--json", str(file), "--calls"])
+    monkeypatch.setattr(counts, "running", lambda: iter([Count("a", 1, 2, ("part",))]))
+    monkeypatch.setattr(counts, "reading", lambda: iter([]))
+    assert main() == 0
+    assert "part" in capsys.readouterr().out
+    assert json.loads(file.read_text("utf-8"))[0]["found"] == 1
+    monkeypatch.setattr(counts, "running", lambda: iter([Count("a", 3, 2)]))
+    assert main() == 1
