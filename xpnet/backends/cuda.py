@@ -97,6 +97,7 @@ class CupyBackend(PlannedBackend):
         """The same with the operands of products rounded so."""
         twin = copy(self)
         twin.precision = precision
+        twin.families = ("cuda", *self.families)
         twin._streams = {}
         return twin
 

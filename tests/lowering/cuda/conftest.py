@@ -48,10 +48,11 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ctypes
 
 @pytest.fixture
 def kernels(compiled: Callable[[str], ctypes.CDLL]) -> ctypes.CDLL:
-    """The kernels of `precision`."""
-    from xpnet.lowering.cuda.precision import SOURCE
+    """The kernels of `precision`, and those of the loss scale."""
+    from xpnet.kernels.cuda import loss_scale_kernels
+    from xpnet.lowering.cuda import precision
 
-    return compiled(SOURCE)
+    return compiled(precision.SOURCE + loss_scale_kernels.SOURCE)
 
 
 @pytest.fixture
@@ -78,17 +79,18 @@ def raw_kernels(
 @pytest.fixture
 def lt(cupy: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The stand-in of cuBLASLt, installed; nothing tried yet."""
-    from xpnet.lowering.cuda import gemm, precision
+    from xpnet.kernels.cuda.elements import cached_kernel
+    from xpnet.lowering.cuda import gemm
 
     for name, module in standin_cublaslt.modules(standin_cublaslt).items():
         monkeypatch.setitem(sys.modules, name, module)
     standin_cublaslt.CUPY = cupy
     standin_cublaslt.reset()
     gemm._tried.cache_clear()
-    precision._kernel.cache_clear()
+    cached_kernel.cache_clear()
     yield standin_cublaslt
     gemm._tried.cache_clear()
-    precision._kernel.cache_clear()
+    cached_kernel.cache_clear()
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from xpnet.errors import (
 )
 from xpnet.kernels import Recorder
 from xpnet.lowering.cuda.gemm import handle
-from xpnet.lowering.cuda.precision import FIRST, LARGEST, PATIENCE, SMALLEST
 from xpnet.lowering.cuda.products import lower_products
+from xpnet.ops.loss_scale import FIRST, LARGEST, PATIENCE, SMALLEST
 
 RNG = np.random.default_rng(0)
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 65504, 65519.99, 65520, 65536, 1e-8, 6e-8, 3e-8]
