@@ -257,7 +257,9 @@ class TestDivergence:
         for steps in (0, 4):
             model = xn.Model(_net(), "mean_squared_error", xn.SGD(rate), backend="cupy")
             with pytest.raises(DivergedError) as error:
-                model.fit(X, np.eye(CLASSES)[Y], batch_size=8, steps_per_execution=steps, verbose=False)
+                model.fit(
+                    X, np.eye(CLASSES)[Y], batch_size=8, steps_per_execution=steps, verbose=False
+                )
             found.append((str(error.value), error.value.step, _bits(model)))
         assert found[0] == found[1]
 
@@ -313,7 +315,9 @@ class TestRefusals:
             assert _fit(model, **settings) == _fit(plain, steps_per_execution=0)
         assert len([r for r in caplog.records if "without CUDA graphs" in r.message]) == 2
         assert _launches(gpu) == 0
-        with pytest.raises(ArgumentError, match=f"steps_per_execution=4 is not possible: .*{reason}"):
+        with pytest.raises(
+            ArgumentError, match=f"steps_per_execution=4 is not possible: .*{reason}"
+        ):
             _fit(REFUSED[reason]()[0], steps_per_execution=4, **settings)
 
     def test_where_products_cannot_be_captured(

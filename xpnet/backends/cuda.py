@@ -74,6 +74,7 @@ class CupyBackend(PlannedBackend):
 
     name = "cupy"
     families: tuple[str, ...] = ("out",)
+    lowering = "cuda"
     synchronous = False
 
     def __init__(self, cupy: Any, index: int = 0, compiles: bool = False) -> None:

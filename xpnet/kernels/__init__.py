@@ -4,4 +4,15 @@ from xpnet.kernels import cuda, out
 from xpnet.kernels.choice import derived, find
 from xpnet.kernels.recorder import KERNELS, Call, Kernel, Recorder, Scratch, kernel
 
-__all__ = ["KERNELS", "Call", "Kernel", "Recorder", "Scratch", "cuda", "derived", "find", "kernel", "out"]
+__all__ = [
+    "KERNELS",
+    "Call",
+    "Kernel",
+    "Recorder",
+    "Scratch",
+    "cuda",
+    "derived",
+    "find",
+    "kernel",
+    "out",
+]

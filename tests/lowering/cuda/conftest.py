@@ -48,11 +48,10 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ctypes
 
 @pytest.fixture
 def kernels(compiled: Callable[[str], ctypes.CDLL]) -> ctypes.CDLL:
-    """The kernels of `precision`, and those of the loss scale."""
-    from xpnet.kernels.cuda import loss_scale_kernels
-    from xpnet.lowering.cuda import precision
+    """The kernels of `precision`."""
+    from xpnet.lowering.cuda.precision import SOURCE
 
-    return compiled(precision.SOURCE + loss_scale_kernels.SOURCE)
+    return compiled(SOURCE)
 
 
 @pytest.fixture
@@ -91,6 +90,17 @@ def lt(cupy: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     yield standin_cublaslt
     gemm._tried.cache_clear()
     cached_kernel.cache_clear()
+
+
+@pytest.fixture
+def lowered(cupy: Any, lt: Any, raw_kernels: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let plans on CuPy have cuBLASLt's products, and no other kernels of their own."""
+    from xpnet.backends.cuda import CupyBackend
+
+    lt.SETTINGS["nan_hidden"] = False
+    monkeypatch.setenv("XPNET_FAST", "0")
+    monkeypatch.setattr(CupyBackend, "families", ("loops", "out"))
+    monkeypatch.setattr(CupyBackend, "compiles", False)
 
 
 @pytest.fixture

@@ -77,7 +77,8 @@ SOURCE = SOURCE.replace("LOOP", LOOP)
 
 def _launch(name: str, n: int, *args: Any) -> Callable[[], None]:
     """A launch over n elements, as a call without arguments."""
-    return partial(*launch_of(load(), SOURCE, name, n, *args))
+    kernel, *given = launch_of(load(), SOURCE, name, n, *args)
+    return partial(kernel, *given)
 
 
 class Casts:
