@@ -300,6 +300,7 @@ REFUSED = {
     "Steps looks at every step": lambda: (_model(), {"callbacks": [Steps()]}),
     "Gradients looks at every step": lambda: (_model(), {"callbacks": [Gradients()]}),
     "Safe looks at every step": lambda: (_model(), {"callbacks": [Safe()]}),
+    "a step adds up the gradients of 2 batches": lambda: (_model(), {"accumulate": 2}),
     r"function of your own \(Own\(\)\)": lambda: (_model(optimizer=xn.Adam(Own())), {}),
 }
 
@@ -312,7 +313,7 @@ class TestRefusals:
         model, settings = REFUSED[reason]()
         plain, _ = REFUSED[reason]()
         with caplog.at_level(logging.INFO, logger="xpnet"):
-            assert _fit(model, **settings) == _fit(plain, steps_per_execution=0)
+            assert _fit(model, **settings) == _fit(plain, **settings | {"steps_per_execution": 0})
         assert len([r for r in caplog.records if "without CUDA graphs" in r.message]) == 2
         assert _launches(gpu) == 0
         with pytest.raises(

@@ -72,7 +72,7 @@ class Accumulation:
         assert program is not None
         with lock:
             self.finish()
-        learning_rate = at_cut(chosen[0], program)
+        learning_rate = at_cut(chosen[-1], program)
         with lock:
             engine.change(program, learning_rate)
 
@@ -96,8 +96,8 @@ class Accumulation:
         """By what the gradient is multiplied, and what is added to the total weight."""
         backend = self._engine.backend
         if backend.planned:
-            numbers[0] = 1 if self._summed else weight
-            numbers[1] = weight
+            numbers[0:1] = 1 if self._summed else weight
+            numbers[1:2] = weight
             return numbers
         dtype = self._engine.network.dtype
         more = backend.asarray([weight], dtype) if isinstance(weight, int) else weight
