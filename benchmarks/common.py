@@ -113,18 +113,16 @@ def step(model: xn.Model, size: Size, batches: int = 32) -> Callable[[], None]:
 
 def step_on(model: xn.Model, X: Any, y: Any, batch: int) -> Callable[[], None]:
     """The same on given rows, whose number is a multiple of the batch size."""
-    network, data = model.build()._setup.admit(X, y)
-    trainer = model._built()
-    program = network.program(data.spec("train", batch))
-    xp = network.backend.xp
-    index = xp.arange(data.rows, dtype=xp.int64)
-    parts = cycle([index[i : i + batch] for i in range(0, data.rows, batch)])
-    rate = trainer.rate()
+    from xpnet.engine.batches import cut
+    from xpnet.engine.entry import accept
+
+    engine, data = accept(model.config, model.build().engine, X, y)
+    batches, xp = cut(engine, "train", data, batch), engine.backend.xp
+    batches.begin(xp.arange(data.rows, dtype=xp.int64))
+    numbers, learning_rate = cycle(range(len(batches))), engine.learning_rate()
 
     def run() -> None:
-        program.load(data.arrays, next(parts))
-        trainer.run(program)
-        trainer.apply(program, rate)
+        engine.step(batches, next(numbers), lambda i, program: learning_rate)
 
     return run
 

@@ -102,15 +102,13 @@ def test_update(timed, backend, size, dtype):
 
 def _update(model, gradients):
     """A function that sets the gradients, which an update may overwrite; and the update."""
-    network, updater = model.network, model.updater
+    engine = model.engine
 
     def put():
-        if network.backend.raw is None:
-            network.grads = gradients
-        else:
-            network.backend.write(network.grads, gradients)
+        vectors = engine.state.vectors
+        vectors["gradient"] = engine.backend.assign(vectors["gradient"], gradients)
 
-    return put, lambda: updater.apply(0.01)
+    return put, lambda: engine.update.run(0.01)
 
 
 def test_gather(timed, backend, size, dtype):

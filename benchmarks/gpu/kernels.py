@@ -120,9 +120,10 @@ def updated(bench: Bench, optimizer: str) -> Timed:
     n = bench.scale.vector
     size = Size((n, n), 1, optimizer)
     model = model_of(size, bench.device.name)
-    network, updater = model.network, model._built().updater
-    network.backend.write(network.grads, bench.device.normal((network.table.trainable,)))
-    return lambda: updater.apply(1e-6), 4 * PASSES[optimizer] * parameters(size)
+    engine = model.build().engine
+    gradient = engine.state.gradient
+    engine.backend.write(gradient, bench.device.normal(gradient.shape))
+    return lambda: engine.update.run(1e-6), 4 * PASSES[optimizer] * parameters(size)
 
 
 def cases(bench: Bench) -> dict[str, Callable[[], Timed]]:

@@ -12,6 +12,8 @@ from gpu.cases import model_of
 from gpu.ours import logged, task_of
 from gpu.report import Bench, Row, attempt
 from xpnet.backends.generic import GenericBackend
+from xpnet.engine.batch_graph import BatchSpec
+from xpnet.engine.entry import accept
 
 GRADIENT, LOSS = 1e-5, 1e-4
 # A mistake exceeds these bounds by far; rounding of the operands stays below them.
@@ -33,13 +35,13 @@ def parity(bench: Bench) -> Iterator[Row]:
 def gradients(size: Size, backend: Any, **settings: Any) -> dict[str, Any]:
     """The gradients of the first batch, by the parameters' names, on the host."""
     task, model = task_of(size, 1), model_of(size, backend, **settings)
-    network, data = model._setup.admit(task.X, task.y)
-    with network.backend.work():
-        program = network.program(data.spec("train", data.rows))
+    engine, data = accept(model.config, model.build().engine, task.X, task.y)
+    with engine.backend.work():
+        program = engine.programs.get(BatchSpec.of("train", data.rows, data))
         program.load(data.arrays, slice(None))
-        model._built().run(program)
-        views = network.views(network.grads)
-        return {name: np.array(network.backend.to_numpy(g)) for name, g in views.items()}
+        program.run()
+        views = engine.views(engine.state.gradient)
+        return {name: np.array(engine.backend.to_numpy(g)) for name, g in views.items()}
 
 
 def distance(found: dict[str, Any], wanted: dict[str, Any]) -> float:
@@ -99,7 +101,7 @@ def fit_losses(bench: Bench, size: Size) -> Row:
 def graphs_change_nothing(bench: Bench, size: Size) -> Row:
     """Parameters after shuffled epochs with and without CUDA graphs: the same bits."""
     task, ends = task_of(size, STEPS // EPOCHS), []
-    for settings in ({"steps_per_graph": 0}, {}):
+    for settings in ({"steps_per_execution": 0}, {}):
         model = model_of(size, bench.device.name)
         with logged() as log:
             model.fit(task.X, task.y, epochs=2, batch_size=size.batch, verbose=False, **settings)

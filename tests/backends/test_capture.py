@@ -13,7 +13,7 @@ from xpnet.backends import get
 from xpnet.errors import ArgumentError, DivergedError, ShapeError
 from xpnet.lowering.cuda import gemm
 from xpnet.lowering.cuda.cuda_graph import Graph
-from xpnet.training import captured
+from xpnet.training import cuda_graphs, device_epoch
 
 FEATURES, CLASSES = 5, 3
 RNG = np.random.default_rng(0)
@@ -79,7 +79,7 @@ MODELS = {
 FITS: dict[str, dict[str, Any]] = {
     "shuffled": {},
     "as they come": {"shuffle": False},
-    "in an order of one's own": {"shuffle": lambda n: np.arange(n)[::-1]},
+    "in an order of your own": {"shuffle": lambda n: np.arange(n)[::-1]},
     "weighted": {"sample_weight": np.arange(75) % 4},
     "validated": {"validation_data": (X[:9], Y[:9])},
     "whole batches": {"batch_size": 25},
@@ -89,30 +89,30 @@ FITS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", MODELS)
 def test_has_the_bits_of_single_calls(gpu: Any, name: str) -> None:
-    wanted = _fit(MODELS[name](), steps_per_graph=0)
+    wanted = _fit(MODELS[name](), steps_per_execution=0)
     assert _launches(gpu) == 0
-    assert _fit(MODELS[name](), steps_per_graph=3) == wanted
+    assert _fit(MODELS[name](), steps_per_execution=3) == wanted
     assert _launches(gpu) > 0
 
 
 @pytest.mark.parametrize("settings", FITS.values(), ids=FITS)
 @pytest.mark.parametrize("steps", [1, 4, 32, None])
 def test_has_the_bits_of_single_calls_in_every_fit(gpu: Any, settings: Any, steps: Any) -> None:
-    wanted = _fit(_model(), steps_per_graph=0, **settings)
-    assert _fit(_model(), steps_per_graph=steps, **settings) == wanted
+    wanted = _fit(_model(), steps_per_execution=0, **settings)
+    assert _fit(_model(), steps_per_execution=steps, **settings) == wanted
 
 
 def test_steps_by_hand_go_on_from_captured_ones(gpu: Any) -> None:
     models = _model(), _model()
     for model, steps in zip(models, (0, 4), strict=True):
-        _fit(model, steps_per_graph=steps)
+        _fit(model, steps_per_execution=steps)
         model.train_on_batch(X[:8], Y[:8])
-        _fit(model, steps_per_graph=steps, batch_size=20)
+        _fit(model, steps_per_execution=steps, batch_size=20)
     assert _bits(models[0]) == _bits(models[1])
 
 
 def test_each_graph_is_captured_once_and_launched_in_every_epoch(gpu: Any) -> None:
-    _fit(_model(), steps_per_graph=3, epochs=4)
+    _fit(_model(), steps_per_execution=3, epochs=4)
     # An epoch: one step by calls, 8 whole batches by graphs of 3, 3 and 2, and the smaller one,
     # which is made by calls the first time.
     assert _launches(gpu) == 3 + 3 * 4
@@ -160,7 +160,7 @@ def test_batch_loss_is_that_of_the_last_step(gpu: Any) -> None:
     losses = []
     for steps in (0, 4):
         model = _model()
-        _fit(model, steps_per_graph=steps, batch_size=25)
+        _fit(model, steps_per_execution=steps, batch_size=25)
         losses.append(float(model.batch_loss))
     assert losses[0] == losses[1]
 
@@ -176,21 +176,21 @@ class TestStops:
             return self.steps
 
         def on_safe_point(self, model: Any, run: Any) -> None:
-            self.seen.append(run.trainer.step)
-            if run.trainer.step == self.interrupt and not run.over:
+            self.seen.append(run.state.step)
+            if run.state.step == self.interrupt and not run.over:
                 os.kill(os.getpid(), signal.SIGINT)
 
     def test_a_graph_ends_where_a_callback_needs_a_safe_point(self, gpu: Any) -> None:
         every = self.Every(4)
         result = _fit(_model(), callbacks=[every])
-        assert result == _fit(_model(), steps_per_graph=0)
+        assert result == _fit(_model(), steps_per_execution=0)
         assert {4, 8, 12, 16, 20, 24, 28} <= set(every.seen)
 
     def test_graphs_between_safe_points_have_few_lengths(self, gpu: Any) -> None:
         settings = {"batch_size": 1, "epochs": 2}
         result = _fit(_model(), callbacks=[self.Every(17)], **settings)
         assert _captures(gpu) <= 6  # of 1, 2, 4, 8, 16 and 32 steps
-        assert result == _fit(_model(), steps_per_graph=0, **settings)
+        assert result == _fit(_model(), steps_per_execution=0, **settings)
 
     @pytest.mark.usefixtures("usual_handlers")
     def test_an_interrupt_ends_the_fit_behind_a_graph(self, gpu: Any) -> None:
@@ -204,7 +204,7 @@ class TestStops:
     def test_a_checkpoint_within_an_epoch_is_resumed(
         self, gpu: Any, tmp_path: Any, steps: Any
     ) -> None:
-        wanted = _fit(_model(xn.Dropout(0.2)), steps_per_graph=0)
+        wanted = _fit(_model(xn.Dropout(0.2)), steps_per_execution=0)
         save = xn.Checkpoint(tmp_path, every=4, unit="step", keep=99)
         _fit(_model(xn.Dropout(0.2)), callbacks=[save])
         names = sorted(p.name for p in tmp_path.iterdir())
@@ -213,7 +213,7 @@ class TestStops:
                 path.unlink()
         assert len(names) == 8
         resumed = _model(xn.Dropout(0.2))
-        found = _fit(resumed, callbacks=[save], resume_from=tmp_path, steps_per_graph=steps)
+        found = _fit(resumed, callbacks=[save], resume_from=tmp_path, steps_per_execution=steps)
         assert found[1:] == wanted[1:]
         assert found[0]["loss"] == wanted[0]["loss"]
 
@@ -224,21 +224,21 @@ class TestChangesOnTheWay:
             if epoch == 2:
                 model.optimizer = xn.SGD(0.1, momentum=0.5)
 
-        fits = [_fit(_model(), steps_per_graph=s, callbacks=[change], epochs=4) for s in (0, 4)]
+        fits = [_fit(_model(), steps_per_execution=s, callbacks=[change], epochs=4) for s in (0, 4)]
         assert fits[0] == fits[1]
 
     def test_another_learning_rate(self, gpu: Any) -> None:
         def change(model: Any, epoch: int, logs: Any) -> None:
             model.optimizer.learning_rate = 0.1 / epoch
 
-        fits = [_fit(_model(), steps_per_graph=s, callbacks=[change]) for s in (0, 4)]
+        fits = [_fit(_model(), steps_per_execution=s, callbacks=[change]) for s in (0, 4)]
         assert fits[0] == fits[1]
 
     def test_a_prediction_between_epochs_shares_the_memory(self, gpu: Any) -> None:
         def look(model: Any, epoch: int, logs: Any) -> None:
             model.predict(np.ones((200, FEATURES), "float32"))
 
-        assert _fit(_model(), callbacks=[look]) == _fit(_model(), steps_per_graph=0)
+        assert _fit(_model(), callbacks=[look]) == _fit(_model(), steps_per_execution=0)
 
     def test_other_parameters(self, gpu: Any) -> None:
         start = _model().build(FEATURES).state_dict()
@@ -246,7 +246,7 @@ class TestChangesOnTheWay:
         def change(model: Any, epoch: int, logs: Any) -> None:
             model.load_state_dict(start)
 
-        fits = [_fit(_model(), steps_per_graph=s, callbacks=[change]) for s in (0, 4)]
+        fits = [_fit(_model(), steps_per_execution=s, callbacks=[change]) for s in (0, 4)]
         assert fits[0] == fits[1]
 
 
@@ -257,7 +257,9 @@ class TestDivergence:
         for steps in (0, 4):
             model = xn.Model(_net(), "mean_squared_error", xn.SGD(rate), backend="cupy")
             with pytest.raises(DivergedError) as error:
-                model.fit(X, np.eye(CLASSES)[Y], batch_size=8, steps_per_graph=steps, verbose=False)
+                model.fit(
+                    X, np.eye(CLASSES)[Y], batch_size=8, steps_per_execution=steps, verbose=False
+                )
             found.append((str(error.value), error.value.step, _bits(model)))
         assert found[0] == found[1]
 
@@ -278,7 +280,7 @@ class Safe(xn.Callback):
 
 
 class Own:
-    """A schedule of one's own that is asked in every step."""
+    """A schedule of your own that is asked in every step."""
 
     varies = True
 
@@ -298,7 +300,8 @@ REFUSED = {
     "Steps looks at every step": lambda: (_model(), {"callbacks": [Steps()]}),
     "Gradients looks at every step": lambda: (_model(), {"callbacks": [Gradients()]}),
     "Safe looks at every step": lambda: (_model(), {"callbacks": [Safe()]}),
-    r"function of one's own \(Own\(\)\)": lambda: (_model(optimizer=xn.Adam(Own())), {}),
+    "a step adds up the gradients of 2 batches": lambda: (_model(), {"accumulate": 2}),
+    r"function of your own \(Own\(\)\)": lambda: (_model(optimizer=xn.Adam(Own())), {}),
 }
 
 
@@ -310,11 +313,13 @@ class TestRefusals:
         model, settings = REFUSED[reason]()
         plain, _ = REFUSED[reason]()
         with caplog.at_level(logging.INFO, logger="xpnet"):
-            assert _fit(model, **settings) == _fit(plain, steps_per_graph=0)
+            assert _fit(model, **settings) == _fit(plain, **settings | {"steps_per_execution": 0})
         assert len([r for r in caplog.records if "without CUDA graphs" in r.message]) == 2
         assert _launches(gpu) == 0
-        with pytest.raises(ArgumentError, match=f"steps_per_graph=4 is not possible: .*{reason}"):
-            _fit(REFUSED[reason]()[0], steps_per_graph=4, **settings)
+        with pytest.raises(
+            ArgumentError, match=f"steps_per_execution=4 is not possible: .*{reason}"
+        ):
+            _fit(REFUSED[reason]()[0], steps_per_execution=4, **settings)
 
     def test_where_products_cannot_be_captured(
         self, cupy: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -324,7 +329,7 @@ class TestRefusals:
             _fit(_model())
         assert "products cannot be captured (no nvmath here)" in caplog.text
         with pytest.raises(ArgumentError, match="no nvmath here"):
-            _fit(_model(), steps_per_graph=2)
+            _fit(_model(), steps_per_execution=2)
 
     def test_an_op_that_is_run_by_its_definition(
         self, gpu: Any, caplog: pytest.LogCaptureFixture
@@ -363,8 +368,8 @@ class TestRefusals:
         gpu.SETTINGS["products"] = True
         assert found == _fit(_model())
         gpu.SETTINGS["products"] = False
-        with pytest.raises(ArgumentError, match="steps_per_graph=4 is not possible here"):
-            _fit(_model(), steps_per_graph=4)
+        with pytest.raises(ArgumentError, match="steps_per_execution=4 is not possible here"):
+            _fit(_model(), steps_per_execution=4)
 
     def test_rows_that_no_kernel_fetches(
         self, gpu: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -372,33 +377,39 @@ class TestRefusals:
         def begin(*args: Any) -> None:
             raise ShapeError("a batch is too large.")
 
-        monkeypatch.setattr(captured, "begin", begin)
+        monkeypatch.setattr(device_epoch, "begin", begin)
         with caplog.at_level(logging.INFO, logger="xpnet"):
-            assert _fit(_model()) == _fit(_model(), steps_per_graph=0)
+            assert _fit(_model()) == _fit(_model(), steps_per_execution=0)
         assert "without CUDA graphs: a batch is too large" in caplog.text
         with pytest.raises(ArgumentError, match=r"a batch is too large\. Leave it out"):
-            _fit(_model(), steps_per_graph=4)
+            _fit(_model(), steps_per_execution=4)
 
     def test_other_backends_have_no_graphs(self, monkeypatch: pytest.MonkeyPatch) -> None:
         model = xn.MLP([FEATURES, CLASSES], backend="numpy")
         with pytest.raises(ArgumentError, match=r"numpy has no CUDA graphs\. Leave it out"):
-            model.fit(X, Y, epochs=1, steps_per_graph=8)
-        model.fit(X, Y, epochs=1, steps_per_graph=1, verbose=False)
+            model.fit(X, Y, epochs=1, steps_per_execution=8)
+        model.fit(X, Y, epochs=1, steps_per_execution=1, verbose=False)
         monkeypatch.setenv("XPNET_FALLBACK", "numpy")
-        model.fit(X, Y, epochs=1, steps_per_graph=8, verbose=False)
+        model.fit(X, Y, epochs=1, steps_per_execution=8, verbose=False)
 
     @pytest.mark.parametrize("steps", [-1, 1.5, "many", True])
     def test_numbers_that_are_none(self, steps: Any) -> None:
-        with pytest.raises(ArgumentError, match="steps_per_graph must be a whole number"):
-            xn.MLP([FEATURES, CLASSES]).fit(X, Y, steps_per_graph=steps)
+        with pytest.raises(ArgumentError, match="steps_per_execution must be a whole number"):
+            xn.MLP([FEATURES, CLASSES]).fit(X, Y, steps_per_execution=steps)
+
+    def test_the_old_name_of_the_setting_warns_and_works(self, gpu: Any) -> None:
+        with pytest.warns(DeprecationWarning, match="steps_per_graph is now steps_per_execution"):
+            found = _fit(_model(), steps_per_graph=3)
+        assert _launches(gpu) == 3 + 2 * 4
+        assert found == _fit(_model(), steps_per_execution=3)
 
 
 class TestTheRule:
     def test_small_steps_go_together(self, gpu: Any) -> None:
-        assert captured.usual_steps(_model().build(FEATURES).network, 64) == 32
+        assert cuda_graphs.usual_steps(_model().build(FEATURES).engine, 64) == 32
 
     def test_large_ones_do_not(self, gpu: Any) -> None:
-        assert captured.usual_steps(_model().build(FEATURES).network, 10**7) == 1
+        assert cuda_graphs.usual_steps(_model().build(FEATURES).engine, 10**7) == 1
 
     def test_no_more_than_an_epoch_has(self, gpu: Any) -> None:
         _fit(_model(), batch_size=25, epochs=2)

@@ -97,6 +97,16 @@ class TestSameNumbers:
             assert models[1].parameters[name].dtype == dtype
             _same(value, models[1].parameters[name])
 
+    @pytest.mark.parametrize("weighted", [False, True])
+    def test_fit_that_adds_up_the_gradients_of_batches(self, cupy: Any, weighted: bool) -> None:
+        X, y = _data(50)
+        models = _pair()
+        w = y % 3 * 0.5 if weighted else None
+        fits = [m.fit(X, y, epochs=2, batch_size=8, accumulate=3, sample_weight=w) for m in models]
+        np.testing.assert_allclose(fits[0]["loss"], fits[1]["loss"], rtol=1e-5)
+        for name, value in models[0].parameters.items():
+            _same(value, models[1].parameters[name])
+
     def test_predict_evaluate_and_one_step(self, cupy: Any) -> None:
         X, y = _data(30)
         host, device = _pair()
@@ -185,6 +195,16 @@ class TestNoHiddenTransfers:
         few, many = _cost(cupy, 2, 16), _cost(cupy, 2, 320)
         assert few["reads"] == many["reads"]
         assert few["uploads"] == many["uploads"]
+
+    @pytest.mark.parametrize("weighted", [False, True])
+    def test_nor_where_gradients_are_added_up(self, cupy: Any, weighted: bool) -> None:
+        def cost(rows: int) -> dict[str, int]:
+            weights = np.arange(rows) % 3 if weighted else None
+            return _cost(cupy, 2, rows, accumulate=4, sample_weight=weights)
+
+        few, many = cost(16), cost(320)
+        for what in ("reads", "uploads"):
+            assert few[what] == many[what], what
 
     def test_an_epoch_waits_three_times_at_most(self, cupy: Any) -> None:
         # The first loss, early; all losses, at the end; whether the parameters are still finite.

@@ -125,7 +125,7 @@ def test_memory_of_the_host_is_the_hosts(cupy: Any, monkeypatch: pytest.MonkeyPa
     """Where NumPy has no room, its own error comes through."""
     model = xn.MLP([5, 3], backend="numpy")
     monkeypatch.setattr(
-        type(model._setup), "admit", lambda *a, **k: (_ for _ in ()).throw(MemoryError("host"))
+        "xpnet.model.accept", lambda *a, **k: (_ for _ in ()).throw(MemoryError("host"))
     )
     with pytest.raises(MemoryError, match="host") as caught:
         model.fit(X, Y)

@@ -9,7 +9,7 @@ import pytest
 import xpnet as xn
 from xpnet.backends import get
 from xpnet.backends.streaming import Streaming
-from xpnet.data.conversion import place_for
+from xpnet.data.conversion import backend_for_data
 from xpnet.errors import DataError, DivergedError
 
 RNG = np.random.default_rng(0)
@@ -61,17 +61,17 @@ def test_a_fit_has_the_bits_of_one_with_the_data_on_the_device(full: Any, settin
 
 def test_the_data_stay_where_they_are(cupy: Any, full: Any) -> None:
     full()
-    assert place_for(get("cupy"), "float32", X, Y) is get("numpy")
+    assert backend_for_data(get("cupy"), "float32", X, Y) is get("numpy")
     cupy.SETTINGS["free"] = 10000
-    assert place_for(get("cupy"), "float32", X, Y) is get("cupy")
-    assert place_for(get("cupy"), "float32", cupy.asarray(X)) is get("cupy")
-    assert place_for(get("numpy"), "float32", X) is get("numpy")
+    assert backend_for_data(get("cupy"), "float32", X, Y) is get("cupy")
+    assert backend_for_data(get("cupy"), "float32", cupy.asarray(X)) is get("cupy")
+    assert backend_for_data(get("numpy"), "float32", X) is get("numpy")
 
 
 def test_data_of_another_type_need_room_for_both(cupy: Any) -> None:
     cupy.SETTINGS["free"] = 2 * X.nbytes
-    assert place_for(get("cupy"), "float32", X).name == "cupy"
-    assert place_for(get("cupy"), "float32", X.astype("float64")).name == "numpy"
+    assert backend_for_data(get("cupy"), "float32", X).name == "cupy"
+    assert backend_for_data(get("cupy"), "float32", X.astype("float64")).name == "numpy"
 
 
 def test_pinned_memory_is_two_batches_however_many_there_are(cupy: Any, full: Any) -> None:

@@ -46,11 +46,11 @@ def usable() -> None:
 @pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize("steps", [2, 32])  # with 2, it is an error if they are not captured
 def test_captured_steps_have_the_bits_of_single_calls(usable: None, net: str, steps: int) -> None:
-    assert _fit(NETS[net], steps_per_graph=steps) == _fit(NETS[net], steps_per_graph=0)
+    assert _fit(NETS[net], steps_per_execution=steps) == _fit(NETS[net], steps_per_execution=0)
 
 
 def test_a_checkpoint_within_an_epoch(usable: None, tmp_path: Any) -> None:
-    wanted = _fit(NETS["dropout"], steps_per_graph=0)
+    wanted = _fit(NETS["dropout"], steps_per_execution=0)
     save = xn.Checkpoint(tmp_path, every=7, unit="step", keep=99)
     _fit(NETS["dropout"], callbacks=[save])
     for path in tmp_path.iterdir():
@@ -63,7 +63,7 @@ def test_a_checkpoint_within_an_epoch(usable: None, tmp_path: Any) -> None:
 def test_streamed_data_give_the_bits_of_resident_ones(
     monkeypatch: pytest.MonkeyPatch, net: str
 ) -> None:
-    wanted = _fit(NETS[net], steps_per_graph=0)
+    wanted = _fit(NETS[net], steps_per_execution=0)
     monkeypatch.setattr(type(get("cupy")), "fits", lambda backend, nbytes: False)
     assert _fit(NETS[net]) == wanted
 

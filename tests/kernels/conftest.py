@@ -3,8 +3,9 @@
 import pytest
 from support.fixtures import applications
 
+from xpnet.ops import loss_scale, vector_rules
 from xpnet.ops.op_registry import REGISTRY, UPDATES
-from xpnet.ops.record import PASS
+from xpnet.ops.record import PASS, Update
 
 __all__ = ["applications"]
 
@@ -13,4 +14,6 @@ __all__ = ["applications"]
 def every_record():
     """Everything that a plan or an optimizer may have to find a kernel for."""
     vjps = [v for op in REGISTRY.values() for v in op.vjps if v not in (None, PASS)]
-    return [*REGISTRY.values(), *vjps, *UPDATES.values()]
+    modules = vector_rules, loss_scale
+    rules = [r for module in modules for r in vars(module).values() if isinstance(r, Update)]
+    return [*REGISTRY.values(), *vjps, *UPDATES.values(), *rules]

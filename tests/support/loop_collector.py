@@ -160,8 +160,7 @@ def cases_of(calls: Sequence[Any], spare: Iterable[Any] = ()) -> list[Case]:
 def zoo_cases(entries: Iterable[Any], monkeypatch: Any) -> Iterator[Case]:
     """Every loop of training and using these models, each kind and size once."""
     cases: dict[Any, Case] = {}
-    for module in ("xpnet.graph.plan", "xpnet.engine.updater"):
-        monkeypatch.setattr(f"{module}.lower", lowering(cases))
+    monkeypatch.setattr("xpnet.graph.plan.lower", lowering(cases))
     for i, entry in enumerate(entries):
         for dtype in ("float32", "float64")[: 2 if i % 4 == 0 else 1]:
             X, y = entry.data()

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from math import isfinite
 from types import ModuleType
-from typing import Any, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from xpnet.errors import DTypeError
 from xpnet.typing import Array, ArrayLike, BackendName, DType, DTypeName, Namespace, Shape, size_of
@@ -22,6 +22,8 @@ __all__ = [
 ]
 
 FLOATS: tuple[DTypeName, ...] = get_args(DTypeName)
+
+Lowering: TypeAlias = Literal["none", "cpu", "cuda"]
 
 
 def dtype_name(dtype: DType | type | str) -> str:
@@ -60,6 +62,11 @@ class Backend(ABC):
     planned : bool
         Whether the library writes results into given memory (``out=``), so that a step is planned
         once and then allocates nothing; see `PlannedBackend`.
+    lowering : {"none", "cpu", "cuda"}
+        What the calls of a plan become: they stay what they are, they are compiled by LLVM, or
+        products are cuBLASLt's and the rest is compiled by NVRTC; see `xpnet.lowering`.
+    compiles : bool
+        Whether runs of elementwise calls are fused into loops and compiled.
     denormals_cost : bool
         Whether arithmetic on numbers below the smallest normal one is slow.
     synchronous : bool
@@ -76,6 +83,8 @@ class Backend(ABC):
     families: tuple[str, ...] = ()
     block: int | None = None
     planned: bool = False
+    lowering: Lowering = "none"
+    compiles: bool = False
     denormals_cost: bool = False
     synchronous: bool = True
     device: Any = None
@@ -161,15 +170,8 @@ BackendLike: TypeAlias = BackendName | str | ModuleType | Backend
 
 
 class PlannedBackend(Backend):
-    """A backend whose library writes results into given memory (``out=``).
+    """A backend whose library writes results into given memory (``out=``)."""
 
-    Attributes
-    ----------
-    compiles : bool
-        Whether recorded calls are fused and compiled, see `xpnet.lowering`.
-    """
-
-    compiles: bool = False
     planned = True
 
     def arena(self, nbytes: int) -> Array:

@@ -53,7 +53,7 @@ class NumpyBackend(PlannedBackend):
     def __init__(self, compiles: bool = False) -> None:
         self.compiles = compiles
         if compiles:
-            self.families = ("loops", "out")
+            self.families, self.lowering = ("loops", "out"), "cpu"
 
     def owns(self, x: Any) -> bool:
         return isinstance(x, np.ndarray | np.generic)

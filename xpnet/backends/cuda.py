@@ -74,6 +74,7 @@ class CupyBackend(PlannedBackend):
 
     name = "cupy"
     families: tuple[str, ...] = ("out",)
+    lowering = "cuda"
     synchronous = False
 
     def __init__(self, cupy: Any, index: int = 0, compiles: bool = False) -> None:
@@ -97,6 +98,7 @@ class CupyBackend(PlannedBackend):
         """The same with the operands of products rounded so."""
         twin = copy(self)
         twin.precision = precision
+        twin.families = ("cuda", *self.families)
         twin._streams = {}
         return twin
 

@@ -90,11 +90,10 @@ def _usable(names: Sequence[str] | None) -> tuple[dict[str, PlannedBackend], dic
     known = {status.name: status.reason for status in backends.status()}
     for name in names or known:
         try:
-            backend = backends.get(name)
+            backend: Any = backends.get(name)  # every named backend has plans
         except BackendUnavailableError as error:
             reasons[name] = known.get(name, str(error))
         else:
-            assert isinstance(backend, PlannedBackend)  # every named backend is one
             found[backend.name] = backend
     if not found:
         raise BackendUnavailableError(

@@ -8,7 +8,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from xpnet import __version__, backends
-from xpnet.backends.base import PlannedBackend
 from xpnet.datasets.fetch import Source
 from xpnet.datasets.images import FASHION_MNIST, MNIST
 from xpnet.errors import XpnetError
@@ -74,7 +73,6 @@ def _compiled() -> str:
     """Whether NumPy's calls become machine code here, and if not, why."""
     try:
         backend = backends.get("numpy")
-        assert isinstance(backend, PlannedBackend)
         if not backend.compiles:
             off = os.environ.get("XPNET_FAST") == "0"
             return "no, XPNET_FAST=0" if off else "no, llvmlite is missing" + _FAST

@@ -11,6 +11,8 @@ from xpnet.engine.network import Network
 from xpnet.errors import ShapeError
 from xpnet.graph import Graph, Value, checked, distinct, gradients
 from xpnet.nn import Metric
+from xpnet.ops.loss_scale import UNSCALE
+from xpnet.ops.vector_rules import JOIN_GRADIENT
 from xpnet.typing import Shape, size_of
 
 __all__ = ["PENALTY", "WEIGHT", "BatchGraph", "BatchSpec", "penalty_of"]
@@ -61,7 +63,7 @@ class BatchGraph:
     gradients, state : dict of str to Value
         By the parameters' names.
     scale : Value or None
-        A number given from outside, by which the gradients are multiplied.
+        A number given from outside, by which the loss and so these gradients are multiplied.
     """
 
     graph: Graph
@@ -76,7 +78,9 @@ class BatchGraph:
     def of(cls, network: Network, spec: BatchSpec, scaled: bool = False) -> Self:
         """Trace the network, and append to its graph what the mode asks for.
 
-        If `scaled`, the loss is multiplied by `scale` before it is differentiated.
+        If `scaled`, the loss is multiplied by `scale` before it is differentiated. The graph then
+        has the vectors ``"gradient"``, made of the gradients and divided by the scale, and
+        ``"loss_scale"``, where an overflow is noted.
         """
         graph, output = network.trace(spec.rows, spec.mode in ("train", "accumulate"))
         if spec.mode == "predict":
@@ -85,7 +89,10 @@ class BatchGraph:
         loss, total = made._measure(network.measures, spec, output)
         if spec.mode != "evaluate":
             made._differentiate(network, total if spec.mode == "train" else loss, scaled)
-        return made._distinct()
+        made._distinct()
+        if made.scale is not None:
+            made._unscale(network, made.scale.dtype)
+        return made
 
     @property
     def outputs(self) -> list[Value]:
@@ -129,13 +136,21 @@ class BatchGraph:
         self.gradients = dict(zip(trained, slopes, strict=True))
         self.state = {n: v for n, v in self.graph.assignments.items() if n in network.table.specs}
 
-    def _distinct(self) -> Self:
-        """The same with a value of its own for each output."""
+    def _distinct(self) -> None:
+        """Give each output a value of its own."""
         fresh = iter(distinct(self.outputs))
         self.results = [next(fresh) for _ in self.results]
         self.gradients = {name: next(fresh) for name in self.gradients}
         self.state = {name: next(fresh) for name in self.state}
-        return self
+
+    def _unscale(self, network: Network, dtype: str) -> None:
+        """Append the gradient vector, divided by the scale."""
+        graph, table = self.graph, network.table
+        graph.vector("gradient", table.trainable, dtype)
+        graph.vector("loss_scale", 4, dtype)
+        names = sorted(self.gradients, key=table.offsets.__getitem__)
+        graph.update(JOIN_GRADIENT, ["gradient"], [self.gradients[name] for name in names])
+        graph.update(UNSCALE, ["gradient", "loss_scale"])
 
 
 def _per_sample(penalty: Value, rows: int, weights: Value | None) -> Value:

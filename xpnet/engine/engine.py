@@ -19,6 +19,7 @@ from xpnet.engine.programs import InterpretedProgram, PlannedProgram, Program
 from xpnet.engine.state import TrainState
 from xpnet.engine.update import UpdateProgram
 from xpnet.graph import Arena, initialize
+from xpnet.ops.loss_scale import FIRST
 from xpnet.optim import Optimizer
 from xpnet.typing import Array
 
@@ -238,9 +239,7 @@ class Engine:
 
 
 def _loss_scale(backend: Backend) -> Array:
-    """The state of a float16 model's loss scale, None for others."""
+    """The loss scale with which a float16 model starts, None for others."""
     if backend.precision != "float16":
         return None
-    from xpnet.lowering.cuda.sixteen_bit import loss_scale
-
-    return loss_scale()
+    return backend.asarray([FIRST, 0.0, 0.0, 0.0], "float32")

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from xpnet.backends import Backend
 from xpnet.engine.batch_graph import BatchGraph
 from xpnet.engine.state import TrainState
-from xpnet.graph import Arena, ParameterTable, Plan, Value, in_turn, interpret
+from xpnet.graph import Arena, ParameterTable, Plan, Value, interpret
 from xpnet.typing import Array, Namespace, size_of
 
 __all__ = ["InterpretedProgram", "PlannedProgram", "Program", "batch_values"]
@@ -89,16 +89,7 @@ class PlannedProgram:
             (table.view(backend.xp, state.params, name), given[value])
             for name, value in batch_graph.state.items()
         ]
-        self.run = self._calls(state)
-
-    def _calls(self, state: TrainState) -> Callable[[], None]:
-        """What a run is: a float16 gradient is divided by the scale of its loss."""
-        if self.batch_graph.scale is None:
-            return self.plan.run
-        from xpnet.lowering.cuda.sixteen_bit import unscaled
-
-        self.plan.calls.append(unscaled(state.loss_scale, state.gradient))
-        return in_turn(self.plan.calls)
+        self.run = self.plan.run
 
     def load(self, arrays: Sequence[Array], rows: slice) -> None:
         if self.borrowed:
@@ -136,8 +127,9 @@ def _given(
     results: Array,
 ) -> dict[Value, Array]:
     """The memory outside a plan: parts of the state's vectors, and of the results."""
-    xp = backend.xp
-    given = {v: table.view(xp, state.params, n) for n, v in batch_graph.graph.parameters.items()}
+    xp, graph = backend.xp, batch_graph.graph
+    given = {value: table.view(xp, state.params, n) for n, value in graph.parameters.items()}
+    given |= {value: state.vectors[name] for name, value in graph.vectors.items()}
     if batch_graph.scale is not None and state.loss_scale is not None:
         given[batch_graph.scale] = state.loss_scale[0, ...]
     start = 0

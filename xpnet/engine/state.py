@@ -10,7 +10,7 @@ from xpnet.typing import Array
 
 __all__ = ["FIXED", "Good", "TrainState"]
 
-FIXED = ("params", "gradient")
+FIXED = ("params", "gradient", "loss_scale")
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,12 @@ class TrainState:
     vectors : dict of str to array
         Flat vectors. ``"params"`` has all parameters, those that are trained first, running
         statistics and what is frozen after them; ``"gradient"`` is that of the last batch, which
-        the update may overwrite; the others are the optimizer's, each as long as the gradient.
+        the update may overwrite; ``"loss_scale"`` is there in float16 only; the others are the
+        optimizer's, each as long as the gradient.
     epoch, step : int
         Epochs and steps finished over the model's life.
     updates : int
         Steps of the present optimizer.
-    loss_scale : array or None
-        What float16 gradients are multiplied by, and how it has fared; see `LossScale`.
     results : array or None
         Loss and metrics of the last batch.
     good : Good or None
@@ -47,7 +46,6 @@ class TrainState:
     epoch: int = 0
     step: int = 0
     updates: int = 0
-    loss_scale: Array | None = None
     results: Array | None = None
     good: Good | None = None
 
@@ -63,7 +61,8 @@ class TrainState:
         """A state with these parameters, and no optimizer yet."""
         own = backend.assign(backend.zeros((table.size,), dtype), params)
         gradient = backend.zeros((table.trainable,), dtype)
-        return cls({"params": own, "gradient": gradient}, loss_scale=loss_scale)
+        vectors = {"params": own, "gradient": gradient}
+        return cls(vectors if loss_scale is None else {**vectors, "loss_scale": loss_scale})
 
     @property
     def params(self) -> Array:
@@ -74,6 +73,11 @@ class TrainState:
     def gradient(self) -> Array:
         """The gradient of the parameters that are trained."""
         return self.vectors["gradient"]
+
+    @property
+    def loss_scale(self) -> Array | None:
+        """What a float16 loss is multiplied by, and how it has fared; see `ops.loss_scale`."""
+        return self.vectors.get("loss_scale")
 
     @property
     def slots(self) -> dict[str, Array]:
@@ -114,7 +118,5 @@ class TrainState:
         for name, vector in other.vectors.items():
             self.vectors[name] = backend.assign(self.vectors[name], vector)
         self.epoch, self.step, self.updates = other.epoch, other.step, other.updates
-        if other.loss_scale is not None and self.loss_scale is not None:
-            self.loss_scale[...] = other.loss_scale
         if other.good is not None:
             self.good = Good(other.good.when, backend.copy(other.good.params))

@@ -1,6 +1,6 @@
 """The update: an optimizer's rules, the constraints and the average, as one graph of vectors."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -8,7 +8,8 @@ from xpnet.backends import Backend
 from xpnet.engine.state import FIXED, TrainState
 from xpnet.engine.vector_program import VectorProgram
 from xpnet.errors import ArgumentError
-from xpnet.graph import Graph, ParameterTable, Part, Value, in_turn
+from xpnet.graph import Graph, ParameterTable, Part, Value
+from xpnet.ops.loss_scale import COPY_IF_OVERFLOW, NEXT_SCALE
 from xpnet.ops.record import Update as Rule
 from xpnet.ops.vector_rules import FLUSH
 from xpnet.optim import Link, Optimizer
@@ -23,12 +24,20 @@ _TINY = {"float32": 1e-30, "float64": 1e-200}  # far above the denormals, far be
 # --- the graphs -----------------------------------------------------------------------------------
 
 
-def update_graph(optimizer: Optimizer, table: ParameterTable, dtype: str) -> Graph:
-    """The rules in the order in which they apply: the chain, the constraints, the average."""
+def update_graph(
+    optimizer: Optimizer, table: ParameterTable, dtype: str, scaled: bool = False
+) -> Graph:
+    """The rules in the order in which they apply: the chain, the constraints, the average.
+
+    If the loss was `scaled`, a step that overflowed leaves all but the loss scale as it was.
+    """
     graph, links = Graph(), [*optimizer.chain(), *optimizer.averaging()]
+    slots = _slots(optimizer)
     graph.vector("params", table.size, dtype)
-    for name in dict.fromkeys(["gradient", *(n for link in links for n in link.update.slots)]):
+    for name in ["gradient", *slots]:
         graph.vector(name, table.trainable, dtype)
+    if scaled:
+        _hold(graph, ["params", *slots], table.trainable, dtype)
     numbers = {
         name: graph.input(name, (), dtype)
         for name in dict.fromkeys(n for link in links for n in link.update.coefficients)
@@ -39,7 +48,33 @@ def update_graph(optimizer: Optimizer, table: ParameterTable, dtype: str) -> Gra
         _constrain(graph, table, name)
     for link in optimizer.averaging():
         _append(graph, table, link, numbers)
+    if scaled:
+        _put_back(graph, ["params", *slots], Part(slice(0, table.trainable)))
     return graph
+
+
+def _slots(optimizer: Optimizer) -> list[str]:
+    """Names of the vectors that an optimizer keeps."""
+    links = [*optimizer.chain(), *optimizer.averaging()]
+    return [*dict.fromkeys(name for link in links for name in link.update.slots)]
+
+
+def _hold(graph: Graph, names: Sequence[str], length: int, dtype: str) -> None:
+    """Keep what is trained where the step overflowed, before anything changes it."""
+    graph.vector("loss_scale", 4, dtype)
+    scale = graph.vectors["loss_scale"]
+    for name in names:
+        graph.vector(f"kept.{name}", length, dtype)
+        graph.update(COPY_IF_OVERFLOW, [f"kept.{name}"], [graph.vectors[name], scale])
+
+
+def _put_back(graph: Graph, names: Sequence[str], part: Part) -> None:
+    """Undo a step that overflowed; the next scale."""
+    scale = graph.vectors["loss_scale"]
+    for name in names:
+        kept = graph.assignments[f"kept.{name}"]
+        graph.update(COPY_IF_OVERFLOW, [name], [kept, scale], part=part)
+    graph.update(NEXT_SCALE, ["loss_scale"])
 
 
 def _append(graph: Graph, table: ParameterTable, link: Link, numbers: dict[str, Value]) -> None:
@@ -106,11 +141,10 @@ class UpdateProgram:
         dtype: str,
     ) -> None:
         self.optimizer, self._backend, self._state, self._dtype = optimizer, backend, state, dtype
-        self._graph = update_graph(optimizer, table, dtype)
-        self._slots = [name for name in self._graph.vectors if name not in FIXED]
+        self._graph = update_graph(optimizer, table, dtype, state.loss_scale is not None)
         self._names = [value.name for value in self._graph.inputs]
-        zeros = {name: backend.zeros((table.trainable,), dtype) for name in self._slots}
-        state.vectors = {name: state.vectors[name] for name in FIXED} | zeros
+        zeros = {name: backend.zeros((table.trainable,), dtype) for name in _slots(optimizer)}
+        state.vectors = {n: v for n, v in state.vectors.items() if n in FIXED} | zeros
         state.updates = 0
 
     def run(self, learning_rate: float) -> None:
@@ -131,12 +165,7 @@ class UpdateProgram:
     def rules(self) -> VectorProgram:
         """What makes an update."""
         vectors = self._state.vectors
-        program = VectorProgram(
-            self._graph, self._backend, vectors, self._dtype, spare=["gradient"]
-        )
-        if self._state.loss_scale is not None:
-            self._guard(program)
-        return program
+        return VectorProgram(self._graph, self._backend, vectors, self._dtype, spare=["gradient"])
 
     @cached_property
     def _flush(self) -> VectorProgram | None:
@@ -144,18 +173,8 @@ class UpdateProgram:
         if not self._backend.denormals_cost:
             return None
         length = self._state.gradient.shape[0]
-        graph = flush_graph(self._slots, length, self._dtype)
+        graph = flush_graph(self._state.slots, length, self._dtype)
         return VectorProgram(graph, self._backend, self._state.vectors, self._dtype)
-
-    def _guard(self, program: VectorProgram) -> None:
-        """Let an update that a float16 gradient overflowed in leave everything as it is."""
-        from xpnet.lowering.cuda.sixteen_bit import guarded
-
-        state = self._state
-        trained = state.params[: state.gradient.shape[0]]
-        changed = [trained, *state.slots.values()]
-        program.calls = guarded(state.loss_scale, program.calls, changed)
-        program.run = in_turn(program.calls)
 
     # --- many steps ahead, for CUDA graphs ----------------------------------------------------
 

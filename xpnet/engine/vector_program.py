@@ -34,7 +34,8 @@ class VectorProgram:
         Its inputs are numbers, in the order in which `write` takes them.
     backend : Backend
     vectors : mutable mapping of str to array
-        Those that the graph names. A plan changes them in place, else they are replaced.
+        Those that the graph names. A plan changes them in place, else they are replaced. What is
+        missing is the program's own, and holds nothing from one run to the next.
     given : callable, optional
         Returns other arrays that the graph reads, by their values.
     spare : sequence of str
@@ -60,6 +61,11 @@ class VectorProgram:
         spare: Sequence[str] = (),
     ) -> None:
         self._graph, self._backend, self._vectors = graph, backend, vectors
+        self._own = {
+            name: backend.zeros(value.shape, dtype)
+            for name, value in graph.vectors.items()
+            if name not in vectors
+        }
         self._given, self._dtype = given, dtype
         self.numbers = backend.zeros((len(graph.inputs),), dtype)
         self.written: tuple[float, ...] = ()
@@ -82,7 +88,8 @@ class VectorProgram:
         return {v: reshape(self.numbers[i : i + 1], ()) for i, v in enumerate(values)}
 
     def _plan(self, spare: Sequence[str]) -> Callable[[], None]:
-        vectors = {value: self._vectors[name] for name, value in self._graph.vectors.items()}
+        named = {**self._vectors, **self._own}
+        vectors = {value: named[name] for name, value in self._graph.vectors.items()}
         given = {**vectors, **self._given(), **self._inputs()}
         free = [self._vectors[name] for name in spare]
         backend: Any = self._backend
@@ -93,4 +100,6 @@ class VectorProgram:
     def _interpret(self) -> None:
         inputs = {**self._given(), **self._inputs()}
         xp, device = self._backend.xp, self._backend.device
-        self._vectors.update(changed_vectors(self._graph, xp, self._vectors, inputs, device))
+        vectors = {**self._vectors, **self._own}
+        found = changed_vectors(self._graph, xp, vectors, inputs, device)
+        self._vectors.update({name: v for name, v in found.items() if name not in self._own})

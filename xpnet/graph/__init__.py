@@ -5,7 +5,7 @@ from xpnet.graph.graph import Graph, ParameterSpec, TraceSettings
 from xpnet.graph.interpret import interpret
 from xpnet.graph.node import Node, Part
 from xpnet.graph.parameters import ParameterTable
-from xpnet.graph.plan import Arena, Plan, distinct, in_turn
+from xpnet.graph.plan import Arena, Plan, distinct
 from xpnet.graph.scope import under
 from xpnet.graph.trace import checked, trace
 from xpnet.graph.transform import initialize, value_and_grad
@@ -24,7 +24,6 @@ __all__ = [
     "checked",
     "distinct",
     "gradients",
-    "in_turn",
     "initialize",
     "interpret",
     "trace",

@@ -26,7 +26,7 @@ from xpnet.graph.value import Value
 from xpnet.kernels import Kernel, Recorder, Scratch, find
 from xpnet.lowering import largest_product, lower
 
-__all__ = ["Arena", "Plan", "distinct", "in_turn"]
+__all__ = ["Arena", "Plan", "distinct"]
 
 
 def distinct(values: Sequence[Value]) -> list[Value]:

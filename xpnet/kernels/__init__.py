@@ -1,7 +1,18 @@
 """In-place and fused versions of ops, registered onto the records that they replace."""
 
-from xpnet.kernels import out
+from xpnet.kernels import cuda, out
 from xpnet.kernels.choice import derived, find
 from xpnet.kernels.recorder import KERNELS, Call, Kernel, Recorder, Scratch, kernel
 
-__all__ = ["KERNELS", "Call", "Kernel", "Recorder", "Scratch", "derived", "find", "kernel", "out"]
+__all__ = [
+    "KERNELS",
+    "Call",
+    "Kernel",
+    "Recorder",
+    "Scratch",
+    "cuda",
+    "derived",
+    "find",
+    "kernel",
+    "out",
+]

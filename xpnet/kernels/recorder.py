@@ -117,7 +117,7 @@ class Kernel:
     Attributes
     ----------
     family : str
-        ``"out"`` (NumPy and CuPy functions with ``out=``), ``"numba"``, ``"cuda"``;
+        ``"out"`` (NumPy and CuPy functions with ``out=``), ``"cuda"`` (written in CUDA);
         ``"derived"`` or ``"definition"`` where none is registered, see `xpnet.kernels.find`:
         which of the two shows when the kernel is bound.
     function : callable

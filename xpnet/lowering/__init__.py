@@ -13,7 +13,6 @@ from logging import getLogger
 from typing import Any
 
 from xpnet.backends.base import Backend, PlannedBackend
-from xpnet.backends.cuda import CupyBackend
 from xpnet.kernels import Call
 from xpnet.lowering.fuse import fuse
 from xpnet.lowering.intervals import EVERYTHING, Intervals
@@ -40,7 +39,7 @@ def lower(
     kept : iterable of array
         Parts of it whose content is needed all the same.
     """
-    if not (backend.compiles or isinstance(backend, CupyBackend)):
+    if backend.lowering == "none":
         return [call.run for call in calls]
     reader = Reader(backend)
     live = Intervals([EVERYTHING])
@@ -48,10 +47,11 @@ def lower(
         live.remove(reader.operand(array).range)
     for array in kept:
         live.add(reader.operand(array).range)
-    if isinstance(backend, CupyBackend):
+    if backend.lowering == "cuda":
         from xpnet.lowering.cuda.compile_kernels import compile_calls as compile_for_gpu
 
-        return compile_for_gpu(backend, calls, live)
+        gpu: Any = backend
+        return compile_for_gpu(gpu, calls, live)
     try:
         from xpnet.lowering.cpu.compile_tasks import compile_calls
     except (ImportError, OSError) as error:  # LLVM's own library cannot be loaded

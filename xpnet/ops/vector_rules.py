@@ -6,7 +6,14 @@ from xpnet.ops.arithmetic import flush_to_zero
 from xpnet.ops.record import Update
 from xpnet.typing import Namespace
 
-__all__ = ["ACCUMULATE", "ADD_GRADIENT", "FLUSH", "MEAN_GRADIENT", "REPLACE_GRADIENT"]
+__all__ = [
+    "ACCUMULATE",
+    "ADD_GRADIENT",
+    "FLUSH",
+    "JOIN_GRADIENT",
+    "MEAN_GRADIENT",
+    "REPLACE_GRADIENT",
+]
 
 New = tuple[Any, ...]
 
@@ -37,8 +44,14 @@ def add_gradient(xp: Namespace, g: Any, more: Any) -> New:
     return (g + more,)
 
 
+def join_gradient(xp: Namespace, g: Any, *parts: Any) -> New:
+    """g' = the parts, flat, one after the other."""
+    return (xp.concat([xp.reshape(part, (-1,)) for part in parts]),)
+
+
 FLUSH = Update("flush", flush, changes=("slot",))
 ACCUMULATE = Update("accumulate", accumulate, changes=("sum", "weight"))
 MEAN_GRADIENT = Update("mean_gradient", mean_gradient, changes=("gradient",))
 REPLACE_GRADIENT = Update("replace_gradient", replace_gradient, changes=("gradient",))
 ADD_GRADIENT = Update("add_gradient", add_gradient, changes=("gradient",))
+JOIN_GRADIENT = Update("join_gradient", join_gradient, changes=("gradient",))

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends import Backend, dtype_name, get, status
-from xpnet.backends.base import PlannedBackend
 from xpnet.errors import BackendUnavailableError, MissingDependencyError, UnknownNameError
 from xpnet.graph import Graph, Plan, Value, interpret
 from xpnet.graph.interpret import constant, evaluate
@@ -45,12 +44,15 @@ class Variant:
     readonly : bool
         Whether every array is read-only: a write into an input, or into a result that a later
         op reads, raises.
+    poisoned : bool
+        Whether the backend's memory is filled with NaN before a plan runs in it.
     """
 
     name: str
     backend: Backend
     planned: bool = False
     readonly: bool = False
+    poisoned: bool = False
 
     @property
     def xp(self) -> Any:
@@ -92,7 +94,7 @@ class Variant:
     def _run(
         self, graph: Graph, arrays: Mapping[Value, Any], outputs: Sequence[Value]
     ) -> list[Any]:
-        if isinstance(self.backend, PlannedBackend) and self.planned:
+        if self.planned and self.backend.planned:
             return self._plan(self.backend, graph, arrays, outputs)
         if self.readonly:
             return self._interpret_readonly(graph, arrays, outputs)
@@ -112,14 +114,14 @@ class Variant:
 
     def _plan(
         self,
-        backend: PlannedBackend,
+        backend: Any,
         graph: Graph,
         arrays: Mapping[Value, Any],
         outputs: Sequence[Value],
     ) -> list[Any]:
         given = {value: array for value, array in arrays.items() if value not in graph.inputs}
         plan = Plan(graph, backend, given, outputs)
-        if isinstance(backend, PoisonedBackend):
+        if self.poisoned:
             backend.poison()
         for value in graph.inputs:
             backend.write(plan.array(value), arrays[value])
@@ -172,7 +174,7 @@ def _cupy(name: str) -> Variant:
 _MAKE: dict[str, Callable[[str], Variant]] = {
     "numpy": lambda name: Variant(name, get("numpy")),
     "numpy-readonly": lambda name: Variant(name, get("numpy"), readonly=True),
-    "numpy-poisoned": lambda name: Variant(name, PoisonedBackend(), planned=True),
+    "numpy-poisoned": lambda name: Variant(name, PoisonedBackend(), planned=True, poisoned=True),
     "torch": lambda name: Variant(name, get(require("torch", None, "the variant 'torch'"))),
     "cupy": _cupy,
 }

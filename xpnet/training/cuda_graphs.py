@@ -89,6 +89,8 @@ def _refusal(eager: EagerSteps, callbacks: Callbacks) -> str | None:
     plain = [*programs[0].plan.definitions, *engine.update.rules.definitions]
     if plain:
         return f"{', '.join(plain)} is computed by its definition, which may read or allocate"
+    if eager.together > 1:
+        return f"a step adds up the gradients of {eager.together} batches"
     if callbacks.every_step:
         return f"{callbacks.every_step} looks at every step"
     schedule = optimizer.learning_rate

@@ -26,9 +26,12 @@ class EagerSteps:
     Attributes
     ----------
     batches : Batches
+    together : int
+        Batches of a step.
     """
 
     columns: tuple[str, ...] = ("learning_rate",)
+    together = 1
 
     def __init__(
         self, engine: Engine, batches: Batches, order: SampleOrder, callbacks: Callbacks
@@ -131,7 +134,7 @@ class AccumulatedSteps(EagerSteps):
         together: int,
     ) -> None:
         super().__init__(engine, batches, order, callbacks)
-        self._together, self._accumulation = together, Accumulation(engine)
+        self.together, self._accumulation = together, Accumulation(engine)
 
     def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
         """Make the steps that are left of the epoch."""
@@ -141,8 +144,8 @@ class AccumulatedSteps(EagerSteps):
         batches.begin(self.order.of(engine.state.epoch), loop.context.batch)
         try:
             with engine.backend.quiet(), limited(engine.backend, batches.flops):
-                for first in range(loop.context.batch, count, self._together):
-                    chosen = range(first, min(first + self._together, count))
+                for first in range(loop.context.batch, count, self.together):
+                    chosen = range(first, min(first + self.together, count))
                     self._accumulation.step(batches, chosen, self._look, self._decide)
                     if loop.stepped(sum(batches.sizes[i] for i in chosen), len(chosen)):
                         return {}
@@ -152,15 +155,16 @@ class AccumulatedSteps(EagerSteps):
 
     def _look(self, i: int, program: Program) -> None:
         """Check and note the results of one batch of a step."""
-        self.record.look(i, float(program.results[0]))
+        if i == 0 or self.engine.backend.synchronous:
+            self.record.look(i, float(program.results[0]))
         self.record.put(i, program.results)
 
     def _share(self, i: int) -> float:
-        return (i // self._together) / -(-len(self.batches) // self._together)
+        return (i // self.together) / -(-len(self.batches) // self.together)
 
     def description(self) -> dict[str, Any]:
         """What must be the same in a fit that goes on from this one."""
-        return {**super().description(), "batches of a step": self._together}
+        return {**super().description(), "batches of a step": self.together}
 
 
 def single_step(engine: Engine, data: Data) -> Array:

@@ -85,8 +85,7 @@ def _steps(engine: Engine, data: Data, settings: FitSettings) -> Steps:
     order = SampleOrder(data, settings.shuffle, engine.network.seed)
     mode = "train" if together == 1 else "accumulate"
     batches = cut(engine, mode, data, settings.batch_size)
-    if together > 1:
-        return AccumulatedSteps(engine, batches, order, callbacks, together)
-    eager = EagerSteps(engine, batches, order, callbacks)
+    given = engine, batches, order, callbacks
+    eager = EagerSteps(*given) if together == 1 else AccumulatedSteps(*given, together)
     steps: Steps = captured(eager, callbacks, settings.steps_per_execution)
     return steps

@@ -78,17 +78,29 @@ def raw_kernels(
 @pytest.fixture
 def lt(cupy: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The stand-in of cuBLASLt, installed; nothing tried yet."""
-    from xpnet.lowering.cuda import gemm, sixteen_bit
+    from xpnet.kernels.cuda.elements import cached_kernel
+    from xpnet.lowering.cuda import gemm
 
     for name, module in standin_cublaslt.modules(standin_cublaslt).items():
         monkeypatch.setitem(sys.modules, name, module)
     standin_cublaslt.CUPY = cupy
     standin_cublaslt.reset()
     gemm._tried.cache_clear()
-    sixteen_bit._kernel.cache_clear()
+    cached_kernel.cache_clear()
     yield standin_cublaslt
     gemm._tried.cache_clear()
-    sixteen_bit._kernel.cache_clear()
+    cached_kernel.cache_clear()
+
+
+@pytest.fixture
+def lowered(cupy: Any, lt: Any, raw_kernels: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let plans on CuPy have cuBLASLt's products, and no other kernels of their own."""
+    from xpnet.backends.cuda import CupyBackend
+
+    lt.SETTINGS["nan_hidden"] = False
+    monkeypatch.setenv("XPNET_FAST", "0")
+    monkeypatch.setattr(CupyBackend, "families", ("loops", "out"))
+    monkeypatch.setattr(CupyBackend, "compiles", False)
 
 
 @pytest.fixture

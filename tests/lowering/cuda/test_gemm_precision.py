@@ -1,4 +1,4 @@
-"""Precision: rounding bit by bit, copies no oftener than needed, the scale, what is refused."""
+"""Precision: rounding bit by bit, copies no oftener than needed, what is refused."""
 
 import copy
 import ctypes
@@ -22,7 +22,7 @@ from xpnet.errors import (
 from xpnet.kernels import Recorder
 from xpnet.lowering.cuda.gemm import handle
 from xpnet.lowering.cuda.products import lower_products
-from xpnet.lowering.cuda.sixteen_bit import FIRST, LARGEST, PATIENCE, SMALLEST
+from xpnet.ops.loss_scale import FIRST
 
 RNG = np.random.default_rng(0)
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 65504, 65519.99, 65520, 65536, 1e-8, 6e-8, 3e-8]
@@ -83,43 +83,6 @@ def test_bfloat16_is_rounded_to_the_nearest(kernels: ctypes.CDLL) -> None:
     wide = (found.astype(np.uint32) << 16).view(np.float32)
     np.testing.assert_array_equal(np.isnan(wide), np.isnan(x))
     np.testing.assert_array_equal(wide[np.isinf(x)], x[np.isinf(x)])
-
-
-# --- the scale ----------------------------------------------------------------------------------
-
-
-def _next(kernels: Any, state: Any) -> Any:
-    state = np.array(state, "float32")
-    kernels.next_scale(ctypes.c_void_p(state.ctypes.data))
-    return [float(s) for s in state]
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ([1024, 7, 0, 2], [1024, 8, 0, 2]),
-        ([1024, 7, 1, 2], [512, 0, 0, 3]),
-        ([1024, PATIENCE - 2, 0, 0], [1024, PATIENCE - 1, 0, 0]),
-        ([1024, PATIENCE - 1, 0, 0], [2048, 0, 0, 0]),
-        ([1024, PATIENCE - 1, 1, 0], [512, 0, 0, 1]),
-        ([LARGEST, PATIENCE - 1, 0, 0], [LARGEST, 0, 0, 0]),
-        ([SMALLEST, 0, 1, 0], [SMALLEST, 0, 0, 1]),
-    ],
-)
-def test_the_next_scale(before: Any, after: Any, kernels: ctypes.CDLL) -> None:
-    assert _next(kernels, before) == after
-
-
-@pytest.mark.parametrize("bad", [None, np.inf, -np.inf, np.nan])
-def test_gradients_are_divided_and_looked_at(bad: Any, kernels: ctypes.CDLL) -> None:
-    g = RNG.normal(size=1000).astype("float32")
-    if bad is not None:
-        g[617] = bad
-    state, found = np.array([256, 5, 0, 0], "float32"), g.copy()
-    pointers = (ctypes.c_void_p(a.ctypes.data) for a in (found, state))
-    kernels.unscale(*pointers, ctypes.c_longlong(g.size))
-    np.testing.assert_array_equal(found, g / 256)
-    assert state.tolist() == [256, 5, float(bad is not None), 0]
 
 
 # --- copies -------------------------------------------------------------------------------------
@@ -226,15 +189,6 @@ def test_an_epilogue_that_there_is_not_leaves_no_copy_behind(
 # --- whole models -------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def lowered(cupy: Any, lt: Any, raw_kernels: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let plans on CuPy have cuBLASLt's products, and no other kernels of their own."""
-    lt.SETTINGS["nan_hidden"] = False
-    monkeypatch.setenv("XPNET_FAST", "0")
-    monkeypatch.setattr(CupyBackend, "families", ("loops", "out"))
-    monkeypatch.setattr(CupyBackend, "compiles", False)
-
-
 def _data() -> tuple[Any, Any]:
     rng = np.random.default_rng(1)
     X = rng.normal(size=(64, 5)).astype("float32")
@@ -287,8 +241,8 @@ def test_a_step_that_overflows_changes_nothing(lowered: None, cupy: Any) -> None
     model.train_on_batch(X, y)
     scale = model.engine.state.loss_scale
     assert scale is not None
-    assert scale.state.get().tolist() == [FIRST, 1, 0, 0]
-    scale.state[0] = 2.0**40
+    assert scale.get().tolist() == [FIRST, 1, 0, 0]
+    scale[0] = 2.0**40
     before = {n: a.get() for n, a in model.parameters.items()}
     slots = {n: s.get() for n, s in model.engine.state.slots.items()}
     model.train_on_batch(X, y)
@@ -296,10 +250,10 @@ def test_a_step_that_overflows_changes_nothing(lowered: None, cupy: Any) -> None
         np.testing.assert_array_equal(array.get(), before[name])
     for name, slot in model.engine.state.slots.items():
         np.testing.assert_array_equal(slot.get(), slots[name])
-    assert scale.state.get().tolist() == [2.0**39, 0, 0, 1]
-    scale.state[0] = FIRST
+    assert scale.get().tolist() == [2.0**39, 0, 0, 1]
+    scale[0] = FIRST
     model.train_on_batch(X, y)
-    assert scale.state.get().tolist() == [FIRST, 1, 0, 1]
+    assert scale.get().tolist() == [FIRST, 1, 0, 1]
     assert any((array.get() != before[n]).any() for n, array in model.parameters.items())
     assert all(np.isfinite(s.get()).all() for s in model.engine.state.slots.values())
 
@@ -331,7 +285,7 @@ def test_a_checkpoint_keeps_the_scale(lowered: None, tmp_path: Any) -> None:
     model.fit(X, y, epochs=1, batch_size=16, verbose=False)
     for name, array in model.parameters.items():
         np.testing.assert_array_equal(array.get(), again.parameters[name].get())
-    states = [m.engine.state.loss_scale.state.get().tolist() for m in (model, again)]
+    states = [m.engine.state.loss_scale.get().tolist() for m in (model, again)]
     assert states == [[FIRST, 12, 0, 0]] * 2
     with pytest.raises(ArgumentError, match="precision there: float16; here: bfloat16"):
         _model(precision="bfloat16").fit(X, y, epochs=3, batch_size=16, resume_from=tmp_path)

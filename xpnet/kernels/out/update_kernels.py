@@ -4,6 +4,7 @@ from typing import Any
 
 from xpnet.kernels.recorder import Recorder, kernel
 from xpnet.ops.op_registry import UPDATES
+from xpnet.ops.vector_rules import JOIN_GRADIENT
 
 __all__: list[str] = []
 
@@ -23,6 +24,17 @@ def clip_norm(k: Recorder, p: Any, g: Any, *, limit: float) -> None:
     k(k.raw.divide, limit, share, out=share)
     k(k.raw.minimum, share, 1, out=share)
     k(k.raw.multiply, g, share[0], out=g)
+
+
+# Parts that are computed where they belong need no copy.
+@kernel(JOIN_GRADIENT)
+def join_gradient(k: Recorder, g: Any, *parts: Any) -> None:
+    start = 0
+    for part in parts:
+        place = g[start : start + part.size].reshape(part.shape)
+        if k.backend.address(place) != k.backend.address(part):
+            k(k.raw.copyto, place, part)
+        start += part.size
 
 
 def _moments(k: Recorder, g: Any, m: Any, v: Any, beta1: float, beta2: float) -> None:

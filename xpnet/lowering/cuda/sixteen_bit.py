@@ -16,31 +16,27 @@ backward products.
 
 float16 alone needs more: a gradient below 6e-8 would become 0. So the loss is multiplied by a
 scale before it is differentiated, which multiplies every gradient, and the finished gradient
-vector is divided by it (`unscaled`). Where that finds a number that is not finite, a copy has
-overflowed: then that step changes neither the parameters nor the optimiser's vectors, and the
-scale is halved; after 2000 good steps it is doubled. All of this stays on the device. The guard
-costs nothing but two launches in a good step: what an overflow would spoil is copied before the
-update, and put back behind it, by kernels that return at once where there was none. The
-optimiser's count of steps, which Adam's bias correction goes by, is the host's and counts a step
-that was left out.
+vector is divided by it. Where that finds a number that is not finite, a copy has overflowed: then
+that step changes neither the parameters nor the optimizer's vectors, and the scale is halved;
+after 2000 good steps it is doubled. These are rules in the graphs of the batch and of the update
+(`xpnet.ops.loss_scale`), and all of it stays on the device. In a good step the update costs no
+more than the launches: what an overflow would spoil is copied before the update, and put back
+after it, by kernels that return at once where there was none. The optimizer's count of steps,
+which Adam's bias correction goes by, is the host's and counts a step that was left out.
 
 Source: Micikevicius et al., "Mixed precision training", ICLR 2018, arXiv:1710.03740.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache, partial
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from xpnet.backends.cuda import load
+from xpnet.kernels.cuda.elements import LOOP, launch_of
 from xpnet.lowering.intervals import Range
 from xpnet.lowering.reading import Operand
 
-__all__ = ["SOURCE", "Casts", "guarded", "loss_scale", "unscaled"]
-
-FIRST, SMALLEST, LARGEST, PATIENCE = 2.0**16, 2.0**-24, 2.0**24, 2000
-
-_LOOP = "for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < n;"
-_LOOP += " i += (long long)gridDim.x * blockDim.x)"
+__all__ = ["SOURCE", "Casts"]
 
 SOURCE = r"""
 union Bits { float number; unsigned int bits; };
@@ -75,57 +71,14 @@ extern "C" __global__ void cast_bfloat16(const float *x, unsigned short *y, long
 extern "C" __global__ void cast_float16(const float *x, unsigned short *y, long long n) {
     LOOP y[i] = to_float16(x[i]);
 }
-
-// state: the scale, good steps since it changed, whether this step overflowed, steps left out.
-extern "C" __global__ void unscale(float *gradient, float *state, long long n) {
-    float scale = state[0];
-    LOOP {
-        float g = gradient[i] / scale;
-        gradient[i] = g;
-        if (!(g - g == 0.0f)) state[2] = 1.0f;
-    }
-}
-
-extern "C" __global__ void copy_if_overflow(
-    const float *from, float *to, const float *state, long long n) {
-    if (state[2] == 0.0f) return;
-    LOOP to[i] = from[i];
-}
-
-extern "C" __global__ void next_scale(float *state) {
-    if (state[2] != 0.0f) {
-        state[0] = state[0] > SMALLEST ? state[0] / 2.0f : SMALLEST;
-        state[1] = 0.0f;
-        state[3] += 1.0f;
-    } else if ((state[1] += 1.0f) == PATIENCE) {
-        state[0] = state[0] < LARGEST ? state[0] * 2.0f : LARGEST;
-        state[1] = 0.0f;
-    }
-    state[2] = 0.0f;
-}
 """
-for _name, _text in {
-    "LOOP": _LOOP,
-    "PATIENCE": f"{PATIENCE:.1f}f",
-    "SMALLEST": f"{SMALLEST!r}f",
-    "LARGEST": f"{LARGEST!r}f",
-}.items():
-    SOURCE = SOURCE.replace(_name, _text)
-
-_THREADS, _BLOCKS = 256, 4096
-
-
-@cache
-def _kernel(cupy: Any, name: str, device: int) -> Any:
-    return cupy.RawKernel(SOURCE, name)
+SOURCE = SOURCE.replace("LOOP", LOOP)
 
 
 def _launch(name: str, n: int, *args: Any) -> Callable[[], None]:
     """A launch over n elements, as a call without arguments."""
-    cupy = load()
-    kernel = _kernel(cupy, name, cupy.cuda.Device().id)
-    blocks = min(-(-n // _THREADS), _BLOCKS)
-    return partial(kernel, (blocks,), (_THREADS if n > 1 else 1,), args)
+    kernel, *given = launch_of(load(), SOURCE, name, n, *args)
+    return partial(kernel, *given)
 
 
 class Casts:
@@ -164,31 +117,3 @@ class Casts:
         """Take notice of memory that a call writes: its copies are old."""
         for low, high in written:
             self._fresh = {r for r in self._fresh if r[1] <= low or high <= r[0]}
-
-
-def loss_scale() -> Any:
-    """The state of a float16 model's loss scale, on the device; see the module.
-
-    Four float32: the scale, good steps since it changed, whether this step overflowed, and how
-    many steps were left out.
-    """
-    return load().asarray([FIRST, 0.0, 0.0, 0.0], dtype="float32")
-
-
-def unscaled(state: Any, gradient: Any) -> Callable[[], None]:
-    """What divides a gradient vector by the scale and notices an overflow."""
-    return _launch("unscale", gradient.size, gradient, state, gradient.size)
-
-
-def guarded(
-    state: Any, calls: Sequence[Callable[[], Any]], vectors: Iterable[Any]
-) -> list[Callable[[], Any]]:
-    """An update that changes these vectors, which an overflow leaves as they are."""
-    cupy = load()
-    before: list[Callable[[], Any]] = []
-    after: list[Callable[[], Any]] = []
-    for vector in vectors:
-        kept, n = cupy.empty(vector.shape, dtype="float32"), vector.size
-        before.append(_launch("copy_if_overflow", n, vector, kept, state, n))
-        after.append(_launch("copy_if_overflow", n, kept, vector, state, n))
-    return [*before, *calls, *after, _launch("next_scale", 1, state)]
