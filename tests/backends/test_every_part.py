@@ -1,4 +1,4 @@
-"""Each layer, activation, loss, metric and optimiser, on every way of running: the same numbers."""
+"""Each layer, activation, loss, metric and optimizer, on every way of running: the same numbers."""
 
 from typing import Any
 

@@ -33,8 +33,8 @@ def frozen(model):
         (lambda: xn.Model(xn.Dense(3), metrics=["accurracy"]), "metric", "accuracy", []),
         (lambda: xn.Dense(3, "sigmod"), "activation", "sigmoid", ["relu", "tanh"]),
         (lambda: xn.MLP([4, 3], activation="tanhh"), "activation", "tanh", ["relu"]),
-        (lambda: xn.Dense(3, bias_init="zero"), "initialiser", "zeros", ["ones", "he_normal"]),
-        (lambda: xn.MLP([4, 3], kernel_init="glorot"), "initialiser", "glorot_", ["zeros"]),
+        (lambda: xn.Dense(3, bias_init="zero"), "initializer", "zeros", ["ones", "he_normal"]),
+        (lambda: xn.MLP([4, 3], kernel_init="glorot"), "initializer", "glorot_", ["zeros"]),
     ],
 )  # fmt: skip
 def test_an_unknown_name_gives_the_nearest_and_all(call, kind, near, others):

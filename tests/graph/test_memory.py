@@ -31,11 +31,11 @@ def programs(draw):
         if not draw(st.booleans()):
             like = value("node", "", draw(shape), draw(dtype))
         output = value("node", f"v{i}", like.shape, like.dtype)
-        residual = value("node", f"r{i}", draw(shape)) if draw(st.booleans()) else None
-        node = Node(None, reads, {}, tuple(v for v in (output, residual) if v is not None))
+        saved = value("node", f"r{i}", draw(shape)) if draw(st.booleans()) else None
+        node = Node(None, reads, {}, tuple(v for v in (output, saved) if v is not None))
         nodes.append(node)
         inplace[id(node)] = tuple(draw(st.sets(st.integers(0, len(reads) - 1))))
-        values += [v for v in (output, residual) if v is not None]
+        values += [v for v in (output, saved) if v is not None]
     computed = [v for v in values if v.kind == "node"]
     outputs = [v for v in computed if draw(st.integers(0, 4)) == 0]
     elsewhere = {v for v in values if v.kind == "parameter"}

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from xpnet import Dense, Residual, Sequential, ops
 from xpnet.backends import get
-from xpnet.graph import Arena, Graph, ParameterTable, Plan, distinct, gradients, initialise
+from xpnet.graph import Arena, Graph, ParameterTable, Plan, distinct, gradients, initialize
 
 ROWS, FEATURES = 1024, 64
 
@@ -21,7 +21,7 @@ def training_step(dtype="float32", rows=ROWS):
     loss = ops.mean(ops.softmax_cross_entropy(graph.scope.call(net, x, name=""), t))
     outputs = distinct([loss, *gradients(graph, loss, list(graph.parameters.values()))])
     table = ParameterTable.of(graph)
-    params = table.flatten(np, initialise(graph, backend, dtype, 0))
+    params = table.flatten(np, initialize(graph, backend, dtype, 0))
     grads = np.full_like(params, np.nan)
     given = {v: table.view(np, params, name) for name, v in graph.parameters.items()}
     given |= {

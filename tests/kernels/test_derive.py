@@ -17,12 +17,12 @@ from xpnet.ops.registry import REGISTRY, UPDATES
 
 
 class Counting(Recorder):
-    """Counts the arrays of scratch memory that are lent."""
+    """Counts the arrays of scratch memory that it hands out."""
 
-    lent = 0
+    taken = 0
 
     def scratch(self, *args, **kwargs):
-        self.lent += 1
+        self.taken += 1
         return super().scratch(*args, **kwargs)
 
 
@@ -150,7 +150,7 @@ def test_integers_stay_integers():
 )
 def test_as_few_calls_and_arrays_as_by_hand(op, calls, scratch):
     _, recorder = run(REGISTRY[op].fn, X)
-    assert (len(recorder.calls), recorder.lent) == (calls, scratch)
+    assert (len(recorder.calls), recorder.taken) == (calls, scratch)
 
 
 def test_where_goes_on_from_what_is_there():
@@ -164,7 +164,7 @@ def test_an_output_in_place_waits_for_the_residual():
     """Else it would be computed elsewhere, and copied."""
     x = X.copy()
     recorder = bind(lambda xp, x: (x * 2, x + 1), [x, X * 0], [x], "(...)->(...);(...)")
-    assert (len(recorder.calls), recorder.lent) == (2, 0)
+    assert (len(recorder.calls), recorder.taken) == (2, 0)
 
 
 def test_a_long_chain_takes_the_output_alone():
@@ -174,7 +174,7 @@ def test_a_long_chain_takes_the_output_alone():
         return x
 
     _, recorder = run(chain, X)
-    assert (len(recorder.calls), recorder.lent) == (40, 0)
+    assert (len(recorder.calls), recorder.taken) == (40, 0)
 
 
 def test_scratch_is_lent_again():
@@ -184,7 +184,7 @@ def test_scratch_is_lent_again():
         return x
 
     _, recorder = run(sums, X)
-    assert recorder.lent <= 3
+    assert recorder.taken <= 3
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_scratch_is_lent_again():
     ],
 )
 @pytest.mark.parametrize("over", [False, True])
-def test_a_residual_is_written_too(fn, over):
+def test_a_saved_tensor_is_written_too(fn, over):
     """Whatever depends on what, and if the output stands where the input stood."""
     x = X.copy()
     wanted = fn(np, X)

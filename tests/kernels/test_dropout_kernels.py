@@ -22,7 +22,7 @@ def backend(request, monkeypatch):
 def bound(backend, op, x, step, **settings):
     """Run the kernel: its outputs and the definition's."""
     wanted = op.fn(np, x, np.array(step), **settings, **KEY)
-    wanted = [np.asarray(w) for w in (wanted if op.residual else [wanted])]
+    wanted = [np.asarray(w) for w in (wanted if op.saves else [wanted])]
     places, at = [np.full_like(w, np.nan) for w in wanted], np.array(0)
     recorder = Recorder(backend)
     recorder.bind(find(op, ("out",)).function, *places, x, at, **settings, **KEY)

@@ -61,7 +61,7 @@ def test_every_kernel_belongs_to_a_record(every_record):
 
 @dtypes
 def test_kernel_gives_what_the_definition_gives(applications, poisoned, case, dtype):
-    """Output (and residual) start as NaN between guard bands; two runs give the same bits."""
+    """Output (and saved tensor) start as NaN between guard bands; two runs give the same bits."""
     for n in case.rows:
         for application in applications(case, n, dtype):
             for kernel in kernels(application.record):

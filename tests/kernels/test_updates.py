@@ -1,4 +1,4 @@
-"""The optimisers' update kernels against their definitions: in place, in blocks."""
+"""The optimizers' update kernels against their definitions: in place, in blocks."""
 
 import math
 
@@ -55,7 +55,7 @@ def check(cases, poisoned, rule, size, dtype, families):
         assert (memory[-GUARD:] == 77).all()
 
 
-GRADIENTS = ["decay", "clip_value", "clip_norm", "rms", "centred_rms"]
+GRADIENTS = ["decay", "clip_value", "clip_norm", "rms", "centered_rms"]
 
 
 @pytest.mark.parametrize("size", [0, 7, 129])
@@ -124,7 +124,7 @@ class TestSpecialGradients:
         for _ in range(200):
             vectors[1][...] = gradient
             static = {"rho": 0.5, "epsilon": 1e-3}
-            self.after(poisoned, families, "centred_rms", vectors, **static)
+            self.after(poisoned, families, "centered_rms", vectors, **static)
             assert np.isfinite(vectors[1]).all()
         assert (vectors[3] - 0.5 * vectors[2] ** 2).min() < 0
 

@@ -206,7 +206,7 @@ def test_nothing_is_allocated_in_an_update(cases, compiling, rule):
 
 @pytest.mark.parametrize("name", sorted(UPDATES))
 def test_an_update_is_one_call(cases, compiling, name):
-    """Nothing of an optimiser's rule is left to NumPy."""
+    """Nothing of an optimizer's rule is left to NumPy."""
     rule = next(r for r in cases.RULES if r.name == name)
     vectors = cases.vectors(rule, 100, "float32")
     numbers = [np.array(c, "float32") for c in rule.coefficients]

@@ -111,5 +111,12 @@ def test_internals_have_left_the_public_names(name):
     assert found is getattr(import_module(f"xpnet.ops.{home}"), name)
 
 
+def test_residual_is_the_old_name_of_saves():
+    for op in (ops.dropout, ops.relu):
+        with pytest.warns(DeprecationWarning, match=r"Op\.residual is now Op\.saves"):
+            assert op.residual == op.saves
+    assert (ops.dropout.saves, ops.relu.saves) == (True, False)
+
+
 def test_every_op_is_public_and_nothing_else():
     assert {name: getattr(ops, name) for name in ops.__all__ if name != "Op"} == REGISTRY

@@ -35,7 +35,7 @@ def test_each_part_of_the_key_and_the_step_counts():
         assert abs(share - 2 * 0.3 * 0.7) < 0.02
 
 
-def test_neighbours_fall_independently():
+def test_neighbors_fall_independently():
     keep = (dropped(np.ones(SHAPE), rate=0.5) > 0) - 0.5
     for shifted in (keep[1:] * keep[:-1], keep[:, 1:] * keep[:, :-1]):
         assert abs(shifted.mean() * 4) < 4 / math.sqrt(shifted.size)

@@ -1,4 +1,4 @@
-"""Optimisers against torch.optim, by the rules' definitions and by their kernels."""
+"""Optimizers against torch.optim, by the rules' definitions and by their kernels."""
 
 from itertools import pairwise
 
@@ -38,7 +38,7 @@ def gradient(p, step):
 
 
 class ByDefinition:
-    """Applies an optimiser's chain with the rules' plain functions."""
+    """Applies an optimizer's chain with the rules' plain functions."""
 
     def __init__(self, optimizer, p):
         self.optimizer, self.p = optimizer, p.copy()
@@ -104,8 +104,8 @@ PAIRS = {
         {"lr": 0.1, "alpha": 0.7, "eps": 1e-3},
     ),
     "rmsprop momentum": (RMSprop(momentum=0.9), "RMSprop", {"momentum": 0.9}),
-    "rmsprop centred": (RMSprop(centered=True), "RMSprop", {"centered": True}),
-    "rmsprop centred momentum": (
+    "rmsprop centered": (RMSprop(centered=True), "RMSprop", {"centered": True}),
+    "rmsprop centered momentum": (
         RMSprop(0.001, rho=0.9, momentum=0.8, centered=True, epsilon=1e-4),
         "RMSprop",
         {"lr": 0.001, "alpha": 0.9, "momentum": 0.8, "centered": True, "eps": 1e-4},
@@ -158,7 +158,7 @@ def torch():
 
 
 def rebuilt(optimizer, **changes):
-    """The same optimiser with other options."""
+    """The same optimizer with other options."""
     settings = {k: v for k, v in vars(optimizer).items() if not k.startswith("_")}
     return type(optimizer)(optimizer.learning_rate, **{**settings, **changes})
 
@@ -194,7 +194,7 @@ def test_fifty_steps_as_torch_makes_them(torch, optimizer, name, settings, decay
 @pytest.mark.parametrize("limit", [0.5, 8.0, 1e6])
 @pytest.mark.parametrize("kind", ["clip_value", "clip_norm", "clip_global_norm"])
 def test_gradients_are_clipped_as_torch_does(torch, kind, limit, way):
-    """The raw gradients are clipped; decay and the optimiser come behind."""
+    """The raw gradients are clipped; decay and the optimizer come afterwards."""
     norm, value = torch.nn.utils.clip_grad_norm_, torch.nn.utils.clip_grad_value_
     clip = {
         "clip_value": lambda parts: value(parts, limit),
@@ -283,7 +283,7 @@ def test_steps_of_nadam_in_any_order():
     one, other = Nadam(momentum_decay=0.1), Nadam(momentum_decay=0.1)
     wanted = [one.coefficients(0.1, step) for step in range(1, 2000)]
     assert [other.coefficients(0.1, step) for step in range(1999, 0, -1)] == wanted[::-1]
-    assert all(a["rate"] != b["rate"] for a, b in pairwise(wanted[:300]))
+    assert all(a["step_size"] != b["step_size"] for a, b in pairwise(wanted[:300]))
 
 
 @pytest.mark.parametrize("optimizer", [SGD, AdamW, Lion])

@@ -1,4 +1,4 @@
-"""Loops as plans and optimisers make them for a GPU, with what their calls compute on NumPy."""
+"""Loops as plans and optimizers make them for a GPU, with what their calls compute on NumPy."""
 
 import ctypes
 from collections.abc import Callable, Iterable, Iterator, Sequence

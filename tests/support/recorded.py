@@ -309,7 +309,7 @@ def _reduction(program, rng):
         program.record(out, program.function(name), x, out=out, **how)
 
 
-def _centred(program, rng):
+def _centered(program, rng):
     """Something of each row, which is then computed with: where loops have phases."""
     full = [v for v in program.writable() if v.ndim > 1 and v.dtype.kind == "f"]
     x = _pick(rng, full) if full else None
@@ -356,7 +356,7 @@ KINDS = [
     *[_copy] * 2,
     *[_masked_copy] * 3,
     *[_reduction] * 5,
-    *[_centred] * 3,
+    *[_centered] * 3,
     _product,
     _unknown,
 ]

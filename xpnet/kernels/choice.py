@@ -76,7 +76,7 @@ def _split(record: Record, arrays: tuple[Any, ...]) -> tuple[tuple[Any, ...], tu
     """A kernel's arrays: those to write and those to read, which in an update are the same."""
     if isinstance(record, Update):
         return arrays[: len(record.vectors)], arrays
-    count = 1 + (isinstance(record, Op) and record.residual)
+    count = 1 + (isinstance(record, Op) and record.saves)
     return arrays[:count], arrays[count:]
 
 

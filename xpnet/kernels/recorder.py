@@ -56,7 +56,7 @@ class Scratch:
         self._used = 0
 
     def take(self, shape: Shape, dtype: str) -> Any:
-        """Uninitialised memory of this shape. It outlives the kernel's binding, not its turn."""
+        """Uninitialized memory of this shape. It outlives the kernel's binding, not its turn."""
         size = -(-size_of(shape) * self._backend.raw.dtype(dtype).itemsize // 64) * 64
         if self._used + size > self._size:
             # What was handed out stays alive in the calls bound to it.

@@ -126,7 +126,7 @@ struct Min {
     template <class T> __device__ static T of(T x, T y) { return minimum(x, y); }
 };
 
-// A team is as many neighbouring threads as a power of two, within a warp, or the whole block.
+// A team is as many neighboring threads as a power of two, within a warp, or the whole block.
 template <int TEAM> __device__ __forceinline__ unsigned int team_mask() {
     return TEAM >= 32 ? 0xffffffffu : ((1u << TEAM) - 1) << (threadIdx.x % 32 / TEAM * TEAM);
 }

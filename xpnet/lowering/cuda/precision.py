@@ -10,18 +10,18 @@
 ============  ==================================================================================
 
 Sums are float32, and so is what a product leaves, every other op, the parameters, the gradients
-and the optimiser's state. An operand is copied to 16 bits by one kernel (`Casts`): once as long as
+and the optimizer's state. An operand is copied to 16 bits by one kernel (`Casts`): once as long as
 nobody writes to its memory, so weights once a step, and an activation once for its forward and
 backward products.
 
 float16 alone needs more: a gradient below 6e-8 would become 0. So the loss is multiplied by a
 scale before it is differentiated, which multiplies every gradient, and the finished gradient
 vector is divided by it (`unscaled`). Where that finds a number that is not finite, a copy has
-overflowed: then that step changes neither the parameters nor the optimiser's vectors, and the
+overflowed: then that step changes neither the parameters nor the optimizer's vectors, and the
 scale is halved; after 2000 good steps it is doubled. All of this stays on the device. The guard
 costs nothing but two launches in a good step: what an overflow would spoil is copied before the
 update, and put back behind it, by kernels that return at once where there was none. The
-optimiser's count of steps, which Adam's bias correction goes by, is the host's and counts a step
+optimizer's count of steps, which Adam's bias correction goes by, is the host's and counts a step
 that was left out.
 
 Source: Micikevicius et al., "Mixed precision training", ICLR 2018, arXiv:1710.03740.

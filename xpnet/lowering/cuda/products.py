@@ -1,6 +1,6 @@
 """Recorded products as cuBLASLt's, with the calls that follow them in the same pass.
 
-What is recognised, in calls that follow one another:
+What is recognized, in calls that follow one another:
 
 - ``matmul(a, b, out=y)``, ``add(y, row, out=y)``: one product with a bias
 - the same and ``maximum(y, 0, out=y)``: one product with a bias and ReLU

@@ -1,7 +1,7 @@
 """Two kernels that make a training step one that the host has no part in.
 
 How many steps of the epoch are done is a number on the device. By it `begin` takes the rows of
-the batch and the numbers that the optimiser reads, and `end` writes the step's results into the
+the batch and the numbers that the optimizer reads, and `end` writes the step's results into the
 epoch's log and counts on. What stands between them is the same in every step, so that a step, or
 many, can be captured and launched again.
 """
