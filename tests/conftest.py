@@ -21,9 +21,12 @@ from xpnet.errors import BackendUnavailableError, MissingDependencyError
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
-    """Machine code is made anew, and none of it is left in the user's folder."""
+    """Machine code is made anew, once for all workers, and not left in the user's folder."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XPNET_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XPNET_CACHE", str(folder / "cache"))
         yield
 
 

@@ -3,10 +3,11 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 
@@ -113,7 +114,7 @@ def _modules() -> dict[str, Path]:
 MODULES = _modules()
 
 
-def _type_checking(node: ast.AST) -> bool:
+def _type_checking(node: ast.AST) -> TypeGuard[ast.If]:
     return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
 
 
@@ -121,7 +122,7 @@ def _walk(node: ast.AST, lazy: bool = False) -> Iterator[tuple[ast.AST, bool]]:
     """Every node that runs, with whether it does so only when a function is called."""
     inside = lazy or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
     yield node, lazy
-    body = node.orelse if _type_checking(node) else ast.iter_child_nodes(node)
+    body: Iterable[ast.AST] = node.orelse if _type_checking(node) else ast.iter_child_nodes(node)
     for child in body:
         yield from _walk(child, inside)
 
@@ -148,14 +149,22 @@ def _names(node: ast.AST, importer: str) -> list[str]:
 def imports(source: str, importer: str) -> list[Import]:
     """What a module's source imports, other than for type checkers."""
     return [
-        Import(importer, name, node.lineno, lazy)
+        Import(importer, name, getattr(node, "lineno", 0), lazy)
         for node, lazy in _walk(ast.parse(source))
         for name in dict.fromkeys(_names(node, importer))
     ]
 
 
-ALL = [i for name, path in MODULES.items() for i in imports(path.read_text("utf-8"), name)]
-INSIDE = [i for i in ALL if i.name.partition(".")[0] == "xpnet"]
+@cache
+def every() -> list[Import]:
+    """All imports of the package; not read before a test asks, since every worker collects."""
+    found = ((name, path.read_text("utf-8")) for name, path in MODULES.items())
+    return [i for name, source in found for i in imports(source, name)]
+
+
+def inside() -> list[Import]:
+    """Those of the package's own modules."""
+    return [i for i in every() if i.name.partition(".")[0] == "xpnet"]
 
 
 def _room(module: str) -> int:
@@ -206,30 +215,32 @@ def test_every_module_has_a_room() -> None:
     assert not unknown, f"give these a room in ROOMS and in docs/design.md: {unknown}"
 
 
+@pytest.mark.smoke
 def test_modules_import_only_from_their_own_room_and_those_above() -> None:
-    assert len(INSIDE) > 150
-    assert not list(map(str, filter(wrong_room, INSIDE)))
+    assert len(inside()) > 150
+    assert not list(map(str, filter(wrong_room, inside())))
 
 
+@pytest.mark.smoke
 def test_no_cycles() -> None:
     edges: dict[str, set[str]] = {}
-    for found in INSIDE:
+    for found in inside():
         if found.name != found.importer:
             edges.setdefault(found.importer, set()).add(found.name)
     assert not cycle(edges)
 
 
 def test_libraries_are_known_only_where_they_belong() -> None:
-    assert not list(map(str, filter(wrong_owner, ALL)))
+    assert not list(map(str, filter(wrong_owner, every())))
 
 
 def test_optional_libraries_are_imported_when_they_are_used() -> None:
-    assert not list(map(str, filter(too_early, ALL)))
+    assert not list(map(str, filter(too_early, every())))
 
 
 def test_only_declared_libraries_are_imported() -> None:
     known = {*sys.stdlib_module_names, *OWNERS, "xpnet"}
-    assert not [str(i) for i in ALL if i.name.partition(".")[0] not in known]
+    assert not [str(i) for i in every() if i.name.partition(".")[0] not in known]
 
 
 @pytest.mark.parametrize(
@@ -266,6 +277,15 @@ def test_the_search_finds_cycles() -> None:
 def test_files_are_of_a_size_to_be_read() -> None:
     long = {name: len(path.read_text("utf-8").splitlines()) for name, path in MODULES.items()}
     assert not {name: lines for name, lines in long.items() if lines > 400}
+
+
+def test_every_folder_of_tests_has_a_smoke_test() -> None:
+    tests = ROOT / "tests"
+    marked = {
+        path.parent for path in tests.rglob("test_*.py") if "mark.smoke" in path.read_text("utf-8")
+    }
+    folders = {path.parent for path in tests.rglob("test_*.py")}
+    assert folders - marked == {tests / "faults"}, "those of `faults` start and kill processes"
 
 
 def test_top_level_of_the_repository() -> None:

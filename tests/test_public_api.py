@@ -314,6 +314,7 @@ def _documented() -> dict[str, Any]:
 DOCUMENTED = _documented()
 
 
+@pytest.mark.smoke
 def test_the_package_offers_exactly_this() -> None:
     assert list(xpnet.__all__) == PUBLIC
     assert all(getattr(xpnet, name) is not None for name in PUBLIC)

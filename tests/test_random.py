@@ -23,6 +23,7 @@ ANSWERS = [
 ]
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize(("counter", "key", "answer"), ANSWERS)
 def test_published_answers(cases, counter, key, answer):
     """The counter is (index, step), low words first, and the key (seed, stream).

@@ -34,6 +34,7 @@ def test_values_go_there_and_back(xp: Any, dtype: str) -> None:
     np.testing.assert_array_equal(back, np.array([[1, 0], [2, 3]]).astype(dtype))
 
 
+@pytest.mark.smoke
 def test_asarray_copies_only_to_convert(xp: Any) -> None:
     backend = get(xp)
     x = backend.asarray([1.0, 2.0], "float32")

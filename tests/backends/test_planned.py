@@ -16,6 +16,7 @@ def backend(request: pytest.FixtureRequest, cupy: Any) -> PlannedBackend:
     return found
 
 
+@pytest.mark.smoke
 def test_a_view_is_a_part_of_the_arena(backend: PlannedBackend) -> None:
     arena = backend.arena(256)
     a = backend.view(arena, 64, (2, 3), "float32")

@@ -32,6 +32,7 @@ def row(lines, name):
     return found
 
 
+@pytest.mark.smoke
 def test_versions(sections):
     lines = sections()["Versions"]
     assert __version__ in row(lines, "xpnet")

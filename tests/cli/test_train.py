@@ -28,6 +28,7 @@ def test_digits_with_sgd(run_json):
     assert found["test_accuracy"] >= 0.95
 
 
+@pytest.mark.smoke
 def test_json_says_what_was_done(run_json):
     flags = "--hidden 8 4 --activation tanh --epochs 2 --batch-size 100 --learning-rate 0.01"
     found = run_json("digits", *flags.split(), "--dtype", "float64", "--backend", "numpy")

@@ -1,5 +1,7 @@
 """Bad data: a clear error of the right kind, before anything changes."""
 
+import dataclasses
+
 import array_api_strict
 import numpy as np
 import pytest
@@ -130,6 +132,7 @@ def test_bad_data_are_refused_before_anything_changes(method, which):
     model.fit(X, Y, epochs=1)
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("which", BAD_X)
 def test_predict_refuses_the_same_inputs(which):
     x, kind, words = BAD_X[which]

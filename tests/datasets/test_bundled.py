@@ -40,6 +40,7 @@ def test_digits_lie_between_0_and_1():
     assert X.max() == 1
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("load", [digits, iris])
 def test_every_class_gets_its_share(load):
     data = load(test_size=0.25)

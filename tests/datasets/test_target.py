@@ -44,6 +44,7 @@ def test_values_are_left_as_they_are(tmp_path, cells):
     np.testing.assert_array_equal(table.y, np.array(cells, np.float32))
 
 
+@pytest.mark.smoke
 def test_the_task_can_be_forced(tmp_path):
     assert read_target(tmp_path, ["0", "1"], task="regression").classes is None
     table = read_target(tmp_path, ["1.5", "-2", "1.5"], task="classification")

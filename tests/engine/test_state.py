@@ -5,10 +5,12 @@ import copy
 import array_api_strict
 import numpy as np
 import pytest
-from xpnet.engine.computation import Spec
 
 import xpnet as xn
 from xpnet.backends.generic import GenericBackend
+from xpnet.data.arrays import Data
+from xpnet.engine.batch_graph import BatchSpec
+from xpnet.engine.batches import cut
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(40, 4)).astype("float32"), RNG.integers(0, 3, 40)
@@ -18,6 +20,7 @@ def make(**settings):
     return xn.MLP([4, 8, 3], **settings)
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("backend", ["numpy", array_api_strict], ids=["plan", "interpreter"])
 def test_a_deep_copy_shares_nothing(backend):
     model = make(backend=backend, optimizer=xn.SGD(0.1, momentum=0.9))
@@ -120,11 +123,13 @@ def test_a_run_that_was_broken_off_does_not_leave_its_data_behind():
     model = xn.MLP([400, 8, 3]).build()
     X = np.random.default_rng(0).normal(size=(200, 400)).astype("float32")
     first, second = model.predict(X[:100], batch_size=100), model.predict(X[100:], batch_size=100)
-    program = model.network.program(Spec("predict", 100))
+    program = model.engine.programs.get(BatchSpec("predict", 100))
     program.load([X], slice(0, 100))  # Ctrl-C comes here
-    program.load([X], np.arange(100, 200))
-    program.run()
+    batches = cut(model.engine, "predict", Data(model.backend, X), 100)
+    batches.begin(np.arange(100, 200))
+    batches.load(0).run()
     np.testing.assert_array_equal(program.output(), second)
-    program.load([X], slice(0, 100))
-    program.run()
+    batches.begin()
+    batches.load(0).run()
     np.testing.assert_array_equal(program.output(), first)
+    batches.end()

@@ -52,6 +52,7 @@ def test_best_weights_are_those_of_one_fit(how):
     assert "_best_state" not in vars(model)
 
 
+@pytest.mark.smoke
 def test_partial_fit_keeps_the_loss_of_its_network():
     model = classifier(loss="log_loss").fit(X, Y > 4)
     model.set_params(loss="softmax_cross_entropy").partial_fit(X, Y > 4)

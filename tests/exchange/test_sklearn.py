@@ -81,6 +81,7 @@ def test_the_model_goes_on_where_scikit_learn_stopped() -> None:
     assert model.fit(X, y, epochs=5, verbose=False)["loss"][-1] < before
 
 
+@pytest.mark.smoke
 def test_float32_and_settings() -> None:
     fitted = neural.MLPClassifier((3,), max_iter=2, random_state=0).fit(
         X.astype("float32"), LABELS["three classes"]

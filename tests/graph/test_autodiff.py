@@ -30,6 +30,7 @@ FORKS = {
 }  # fmt: skip
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize(("f", "gradient"), FORKS.values(), ids=list(FORKS))
 def test_accumulators_at_forks(f, gradient):
     _, got = value_and_grad(f)(x0)

@@ -55,6 +55,7 @@ def test_a_run_allocates_no_array():
     assert sum(trace.size for trace in live.traces) == 0
 
 
+@pytest.mark.smoke
 def test_results_land_in_the_arrays_given():
     plan, outputs, grads = training_step("float64")
     plan.run()

@@ -44,7 +44,32 @@ def test_blocks_have_the_bits_of_the_whole(cases, poisoned, rule):
         for call in bound(poisoned, kernel, vectors, numbers, rule.static).calls:
             call()
         left.append([v.tobytes() for v in vectors])
+    if record.last:  # the gradient was free to be written over
+        del left[0][1], left[1][1]
     assert left[0] == left[1]
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("size", [7, SIZE])
+def test_the_gradient_is_scratch_memory_after_the_last_rule(poisoned, last, size):
+    start = np.random.default_rng(0).normal(size=(2, size))
+    p, g = start.copy()
+    record = Update("own", lambda xp, p, g: (p - xp.exp(0.5 * g) * 3, g), last=last)
+    recorder = bound(poisoned, find(record, ("out",)), [p, g], [], {})
+    for call in recorder.calls:
+        call()
+    np.testing.assert_array_equal(p, record.fn(np, *start)[0])
+    assert (len(recorder.borrowed), (g == start[1]).all()) == ((0, False) if last else (1, True))
+
+
+def test_a_new_gradient_is_kept_after_the_last_rule_too(poisoned):
+    """What a rule returns is what it says."""
+    start = np.random.default_rng(0).normal(size=(2, SIZE))
+    p, g = start.copy()
+    record = Update("own", lambda xp, p, g: (p - 2 * g, g * g), last=True)
+    for call in bound(poisoned, find(record, ("out",)), [p, g], [], {}).calls:
+        call()
+    np.testing.assert_array_equal([p, g], record.fn(np, *start))
 
 
 def test_an_array_is_cut_once(poisoned):

@@ -130,6 +130,7 @@ DEFINITIONS = {
 }
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("name", DEFINITIONS)
 def test_the_kernel_computes_what_its_definition_does(name):
     check(DEFINITIONS[name], X, Y)

@@ -56,6 +56,7 @@ def test_no_array_is_allocated_in_an_update(cases, poisoned, rule):
     assert peak_of(recorder.calls) < SMALL
 
 
+@pytest.mark.smoke
 def test_scratch_pieces_of_one_kernel_do_not_overlap(poisoned):
     """Even where the memory has to grow between two pieces."""
     scratch = Scratch(poisoned)

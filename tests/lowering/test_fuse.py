@@ -75,6 +75,7 @@ def test_a_chain_is_one_loop_over_one_row(check):
     assert [st.stored for st in loop.statements] == [False, False, True]
 
 
+@pytest.mark.smoke
 def test_a_softmax_is_one_loop_of_three_phases(check):
     def record(k, z, p, column):
         k(k.raw.max, z, axis=-1, out=column, keepdims=True)

@@ -13,6 +13,7 @@ def built(net, loss="mean_squared_error", **settings):
     return xn.Model(net, loss=loss, dtype="float64", input_shape=4, **settings).build()
 
 
+@pytest.mark.smoke
 def test_dense_is_an_affine_map():
     model = built(xn.Dense(3, bias_init=xn.init.normal(1.0)))
     w, b = model.parameters["weight"], model.parameters["bias"]

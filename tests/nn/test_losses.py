@@ -41,6 +41,7 @@ def test_values_and_one_step_like_torch(loss, y, reference):
     )
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize(
     "y",
     [LABELS, LABELS.astype("int8"), LABELS.astype("uint64"), LABELS.tolist(), ONE_HOT,

@@ -54,6 +54,7 @@ def test_a_float_type_by_name_or_itself(dtype):
     assert_array_equal(y, [[0, 0, 1], [1, 0, 0]])
 
 
+@pytest.mark.smoke
 def test_rows_that_are_looked_up_twice_add_their_gradients():
     ids = np.array([[1, 3], [1, 1]])
     value, gradient = value_and_grad(lambda w: ops.sum(ops.embedding(w, ids)))(TABLE)

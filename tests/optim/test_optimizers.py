@@ -207,6 +207,7 @@ def test_gradients_are_clipped_as_torch_does(torch, kind, limit, way):
     compare(torch, ours, torch.optim.Adam(groups, lr=0.1), parts, clip)
 
 
+@pytest.mark.smoke
 @ways
 def test_values_are_clipped_before_the_norm(way):
     ours = way(SGD(1.0, clip_value=1.0, clip_global_norm=1.0), np.zeros(SIZE))

@@ -27,6 +27,7 @@ def test_constant():
     assert schedule(0.25) == Constant(0.25)
 
 
+@pytest.mark.smoke
 def test_step_decay():
     rates = [StepDecay(0.8, factor=0.5, every=3)(epoch) for epoch in range(8)]
     assert rates == [0.8, 0.8, 0.8, 0.4, 0.4, 0.4, 0.2, 0.2]

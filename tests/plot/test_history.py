@@ -31,6 +31,7 @@ def test_each_measure_has_a_panel_with_both_curves(saved):
     assert saved(figure).startswith(b"\x89PNG")
 
 
+@pytest.mark.smoke
 def test_what_fit_returns_is_drawn():
     X = np.random.default_rng(0).normal(size=(40, 3))
     model = xn.MLP([3, 4, 2])

@@ -39,6 +39,7 @@ def test_every_part(entry, dtype, path):
         same(again.parameters[name], array)
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("state", [False, True])
 def test_training_goes_on(model, data, path, state):
     model.save(path, optimizer_state=state)

@@ -16,13 +16,17 @@ from xpnet.lowering.loop import Loop, Place
 from xpnet.lowering.memory import EVERYTHING, Intervals
 
 # Sums are in another order, and the emulated functions are not NumPy's to the last bit.
-_NEAR = {"float32": {"rtol": 2e-5, "atol": 2e-6}, "float64": {"rtol": 1e-12, "atol": 1e-14}}
+_NEAR: dict[str, Any] = {
+    "float32": {"rtol": 2e-5, "atol": 2e-6},
+    "float64": {"rtol": 1e-12, "atol": 1e-14},
+}
 
 
 def parallel_backend() -> NumpyBackend:
     """NumPy whose plans record what they record for a GPU."""
     backend = NumpyBackend()
-    backend.families, backend.block = ("loops", "out"), None
+    backend.families = ("loops", "out")
+    vars(backend)["block"] = None  # in one piece, as on a GPU
     return backend
 
 
@@ -47,7 +51,7 @@ def memory(loop: Loop, place: Place) -> Any:
     """The bytes of a place, from its first to its last."""
     last = (loop.rows - 1) * place.row + (loop.columns - 1) * place.column
     size = (last + 1) * np.dtype(place.dtype).itemsize
-    return np.frombuffer((ctypes.c_uint8 * size).from_address(place.address), "uint8")
+    return np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(place.address))
 
 
 @dataclass(eq=False)
@@ -63,7 +67,8 @@ class Case:
         """Launch the kernel on the same numbers, and compare."""
         loop, places = self.loop, self.loop.places
         self._fill()
-        workspace = Workspace(NumpyBackend(), [(self.source, loop)])
+        host: Any = NumpyBackend()
+        workspace = Workspace(host, [(self.source, loop)])
         workspace.parts[...] = np.nan
         addresses = [place.address for place in places]
         shared = [workspace.parts.ctypes.data, workspace.counters.ctypes.data]

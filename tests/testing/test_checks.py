@@ -30,7 +30,6 @@ def square_vjp(xp, gy, x):
     return gy * x * 2
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize("example", [*op_examples()], ids=lambda example: example[0].name)
 def test_every_op_of_the_library_passes(example):
     op, inputs, settings = example
@@ -61,6 +60,7 @@ def not_standard(xp, x):
     return xp.square(x) + 0 * xp.nan_to_num(x)
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize(
     ("forward", "vjp", "on", "words"),
     [
@@ -104,6 +104,7 @@ def test_every_vjp_that_is_asked_for_must_exist():
 # --- kernels ---------------------------------------------------------------------------------
 
 
+@pytest.mark.smoke
 def test_the_librarys_kernels_pass():
     testing.check_kernel(find(xn.ops.affine, ("out",)), xn.ops.affine, X, X.T, X[:, 0])
     vjp = xn.ops.relu.vjp_of(0)

@@ -45,6 +45,7 @@ def test_the_example_of_the_requirement():
     assert sum(a.size for a in model.state_dict().values()) == 9610  # fmt: skip
 
 
+@pytest.mark.smoke
 def test_history_has_a_row_an_epoch():
     history = make().fit(X, LABELS, epochs=3, validation_data=(X, LABELS))
     assert history.columns == (

@@ -56,6 +56,7 @@ class Batches:
     def begin(self, order: Array = None, first: int = 0) -> None:
         """Let the batches be of the rows in this order, and the next one the one of this number."""
         self._order = order
+        self.end()  # of an epoch that was broken off
         if order is not None and not self._gathers:
             bound = {id(p): p.gathers(self.data.arrays) for p in self.programs}
             self._gathers = [bound[id(p)] for p in self.programs]

@@ -6,7 +6,7 @@ from typing import Any
 from xpnet.kernels.derive import emit, emit_in_blocks, results_of
 from xpnet.kernels.loops import AS_LOOPS
 from xpnet.kernels.recorder import KERNELS, Kernel, Recorder
-from xpnet.kernels.terms import Underivable
+from xpnet.kernels.terms import Given, Term, Underivable
 from xpnet.ops.record import Op, Update, Vjp
 
 __all__ = ["derived", "find"]
@@ -43,15 +43,15 @@ def derived(record: Record, in_blocks: bool = False) -> Kernel:
     In blocks, an update makes its calls on one piece of the vectors after the other. Loops do
     without: what an element needs stays in registers.
     """
-    return _Derived(record, emit_in_blocks if in_blocks else emit)
+    return _Derived(record, in_blocks)
 
 
 class _Derived(Kernel):
     """See `derived`."""
 
-    def __init__(self, record: Record, record_calls: Callable[..., None]) -> None:
+    def __init__(self, record: Record, in_blocks: bool) -> None:
         super().__init__("derived", self._bind, _inplace(record))
-        self._of, self._record_calls = record, record_calls
+        self._of, self._in_blocks = record, in_blocks
 
     def _bind(self, k: Recorder, *arrays: Any, **static: Any) -> None:
         places, inputs = _split(self._of, arrays)
@@ -62,7 +62,10 @@ class _Derived(Kernel):
             _definition(self._of)(k, *arrays, **static)
         else:
             self.family = "derived"
-            self._record_calls(k, results, places)
+            if self._in_blocks:
+                emit_in_blocks(k, results, places, _spent(self._of, results))
+            else:
+                emit(k, results, places)
 
 
 def _inplace(record: Record) -> tuple[int, ...]:
@@ -70,6 +73,12 @@ def _inplace(record: Record) -> tuple[int, ...]:
     if isinstance(record, Update) or "matmul" in record.fn.__code__.co_names:
         return ()
     return tuple(range(len(record.inputs) if isinstance(record, Op) else 1 + len(record.reads)))
+
+
+def _spent(record: Record, results: list[Term]) -> list[Given]:
+    """The gradient of an update after which nobody reads it."""
+    last = isinstance(record, Update) and record.last
+    return [t for t in results[1:2] if last and isinstance(t, Given)]
 
 
 def _split(record: Record, arrays: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:

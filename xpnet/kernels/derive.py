@@ -52,8 +52,16 @@ class _Spare:
         self._free[like.shape, str(like.dtype)].append(array)
 
 
-def emit(k: Recorder | Blocks, results: Sequence[Term], places: Sequence[Any]) -> None:
-    """Record the calls that leave each result in its place."""
+def emit(
+    k: Recorder | Blocks,
+    results: Sequence[Term],
+    places: Sequence[Any],
+    spent: Sequence[Given] = (),
+) -> None:
+    """Record the calls that leave each result in its place.
+
+    What is `spent` may be written over when it has been read for the last time.
+    """
     claims: dict[Step, Any] = {}
     for result, place in zip(results, places, strict=True):
         if isinstance(result, Given) and result.array is place:
@@ -62,17 +70,19 @@ def emit(k: Recorder | Blocks, results: Sequence[Term], places: Sequence[Any]) -
             result = result.xp.copied(result, tuple(place.shape), place.dtype)
         claims[result] = place
     if claims:
-        _Emission(k, _in_order([*claims]), claims).record()
+        _Emission(k, _in_order([*claims]), claims, spent).record()
 
 
-def emit_in_blocks(k: Recorder, results: Sequence[Term], places: Sequence[Any]) -> None:
+def emit_in_blocks(
+    k: Recorder, results: Sequence[Term], places: Sequence[Any], spent: Sequence[Given] = ()
+) -> None:
     """The same for vectors, in pieces that stay in cache where the steps allow it."""
     length, size = places[0].size, k.backend.block
     if size is None or length <= size or not can_be_cut(results[0].xp.steps, length):
-        emit(k, results, places)
+        emit(k, results, places, spent)
         return
     blocks = Blocks(k, length, size)
-    emit(blocks, results, places)
+    emit(blocks, results, places, spent)
     blocks.repeat()
 
 
@@ -97,13 +107,20 @@ def _in_order(results: list[Step]) -> list[Step]:
 class _Emission:
     """Steps on their way into a recorder: which memory holds what, and until when."""
 
-    def __init__(self, k: Recorder | Blocks, steps: list[Step], claims: dict[Step, Any]) -> None:
+    def __init__(
+        self,
+        k: Recorder | Blocks,
+        steps: list[Step],
+        claims: dict[Step, Any],
+        spent: Sequence[Given],
+    ) -> None:
         self._k, self._claims, self._spare = k, claims, _Spare(k)
         self._at = {step: i for i, step in enumerate(steps)}
         self._last: dict[Term, float] = {t: i for step, i in self._at.items() for t in step.roots}
         self._inputs = [t for t in self._last if isinstance(t, Given)]
         self._last |= dict.fromkeys(claims, math.inf)
-        self._held: dict[Term, Any] = {}  # the memory of each step that is still needed
+        # The memory of each term that is still needed, and free for others afterwards.
+        self._held: dict[Term, Any] = {t: t.array for t in spent if t in self._last}
 
     def record(self) -> None:
         """Record every step, then the copies of results that could not wait for their place."""

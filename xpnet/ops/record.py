@@ -191,7 +191,8 @@ class Update:
     ``fn(xp, p, g, *slots, *coefficients, **static)`` returns the new ``(p, g, *slots)``.
     Coefficients are 0-d arrays, computed on the host for each step. Slots are vectors as long as
     the parameters; they start as zeros. A rule that is not an optimizer's changes the vectors
-    that `changes` names, not p and g.
+    that `changes` names, not p and g. After a rule that is `last`, nobody
+    reads the gradient, so its kernel may overwrite it.
     """
 
     name: str
@@ -199,6 +200,7 @@ class Update:
     slots: tuple[str, ...] = ()
     coefficients: tuple[str, ...] = ()
     changes: tuple[str, ...] = ("params", "gradient")
+    last: bool = False
 
     @property
     def vectors(self) -> tuple[str, ...]:

@@ -209,30 +209,35 @@ DECAY = Update("decay", decay)
 RMS = Update("rms", rms, slots=("square_sum",))
 CENTERED_RMS = Update("centered_rms", centered_rms, slots=("gradient_sum", "square_sum"))
 DECOUPLED_DECAY = Update("decoupled_decay", decoupled_decay, coefficients=("decay",))
-SGD = Update("sgd", sgd, coefficients=("lr",))
-MOMENTUM = Update("momentum", momentum, slots=("velocity",), coefficients=("lr",))
-ADAGRAD = Update("adagrad", adagrad, slots=("square_sum",), coefficients=("lr",))
+SGD = Update("sgd", sgd, coefficients=("lr",), last=True)
+MOMENTUM = Update("momentum", momentum, slots=("velocity",), coefficients=("lr",), last=True)
+ADAGRAD = Update("adagrad", adagrad, slots=("square_sum",), coefficients=("lr",), last=True)
 ADADELTA = Update(
-    "adadelta", adadelta, slots=("square_sum", "step_square_sum"), coefficients=("lr",)
+    "adadelta", adadelta, slots=("square_sum", "step_square_sum"), coefficients=("lr",), last=True
 )
-ADAM = Update("adam", adam, slots=("gradient_sum", "square_sum"), coefficients=("step_size", "eps"))
+ADAM = Update(
+    "adam", adam, slots=("gradient_sum", "square_sum"), coefficients=("step_size", "eps"), last=True
+)
 AMSGRAD = Update(
     "amsgrad",
     amsgrad,
     slots=("gradient_sum", "square_sum", "largest_square_sum"),
     coefficients=("step_size", "eps"),
+    last=True,
 )
 NADAM = Update(
     "nadam",
     nadam,
     slots=("gradient_sum", "square_sum"),
     coefficients=("now", "step_size", "eps"),
+    last=True,
 )
 RADAM = Update(
     "radam",
     radam,
     slots=("gradient_sum", "square_sum"),
     coefficients=("flat", "step_size", "eps"),
+    last=True,
 )
-LION = Update("lion", lion, slots=("gradient_sum",), coefficients=("lr",))
+LION = Update("lion", lion, slots=("gradient_sum",), coefficients=("lr",), last=True)
 AVERAGE = Update("average", average, slots=("average",))

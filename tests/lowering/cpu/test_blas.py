@@ -93,7 +93,7 @@ def test_a_function_that_computes_something_else_is_refused(
 ) -> None:
     nothing = ctypes.CFUNCTYPE(None)(lambda: None)
     wrong = dataclasses.replace(
-        gemm, address=ctypes.cast(nothing, ctypes.c_void_p).value, library="wrong"
+        gemm, address=ctypes.cast(nothing, ctypes.c_void_p).value or 0, library="wrong"
     )
     monkeypatch.setattr(blas, "find", lambda library, dtype: wrong)
     with caplog.at_level(logging.INFO, "xpnet"):

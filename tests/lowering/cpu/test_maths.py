@@ -83,6 +83,7 @@ def test_infinite_and_undefined_where_it_should_be(name, dtype):
     assert np.isfinite(got[~special]).all()
 
 
+@pytest.mark.smoke
 @dtypes
 @pytest.mark.parametrize("name", ["tanh", "expm1", "log1p"])
 def test_odd_near_zero(name, dtype):

@@ -18,6 +18,7 @@ class Recorded:
         self.pool = pool.Pool(lambda: self.given[-1], self.given.append)
 
 
+@pytest.mark.smoke
 def test_what_there_was_comes_back() -> None:
     library = Recorded(8)
     with library.pool.limited(2):

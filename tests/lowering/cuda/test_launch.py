@@ -83,6 +83,7 @@ class Calls:
         np.testing.assert_array_equal(self.total.get(), wanted.sum())
 
 
+@pytest.mark.smoke
 def test_a_kernel_is_given_sizes_addresses_and_memory(backend: Any, kernels: Any) -> None:
     recorded = Calls(backend)
     runs = recorded.compiled(backend)

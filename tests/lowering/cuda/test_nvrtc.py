@@ -14,6 +14,7 @@ from xpnet.lowering.cuda import philox_cuda, precision
 from xpnet.lowering.cuda.functions import PRELUDE
 from xpnet.lowering.cuda.launch import OPTIONS
 
+pytestmark = pytest.mark.xdist_group("the loops of the zoo")
 ARCHITECTURES = ["sm_75", "sm_80", "sm_90", "sm_100"]
 # What CuPy 14 adds to the options of a kernel.
 ADDED = ("-ftz=true", "--device-as-default-execution-space")

@@ -19,6 +19,7 @@ from xpnet.lowering.reading import Reader
 from xpnet.ops.record import Update
 from xpnet.ops.registry import REGISTRY, UPDATES
 
+pytestmark = pytest.mark.xdist_group("the loops of the zoo")
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 1e-30, 88.0, -104.0, np.inf, -np.inf, np.nan]
 
 

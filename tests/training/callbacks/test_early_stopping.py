@@ -127,6 +127,7 @@ def test_infinite_values_and_nan_are_no_improvement():
 # --- in a fit --------------------------------------------------------------------------------
 
 
+@pytest.mark.smoke
 def test_a_fit_stops_and_ends_with_its_best_epoch():
     script, stop = Script(), Scripted([5, 3, 4, 3, 9], patience=3)
     model = make()
