@@ -327,7 +327,7 @@ def test_what_a_later_phase_reads(check, spare):
     (loop,) = check(two_phases, x, s, column, y, spare=[s, column] if spare else [])
     (product,) = [st for st in loop.statements if st.name == "multiply"]
     assert product.stored
-    assert loop.buffers == ({product.place} if spare else set())
+    assert loop.buffers == ({product.ref} if spare else set())
 
 
 def test_no_buffer_of_what_was_there_before(check):

@@ -1,7 +1,7 @@
-"""A namespace that computes nothing: run with it, a definition writes down its own steps.
+"""A namespace that computes nothing: a definition that runs with it lists its own steps.
 
 It has the part of the Array API standard in which every step is one call with ``out=``, a view,
-or a constant. Where a definition leaves it, `Underivable` is raised.
+or a constant. It raises `Underivable` for anything else.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from xpnet.typing import Shape, size_of
 
 __all__ = ["Listing"]
 
-# Elementwise functions by the kinds of types that they take: floats, integers, booleans.
+# Elementwise functions by the types that they accept: floats, integers, booleans.
 _KINDS = {
     "f": """acos acosh asin asinh atan atan2 atanh ceil cos cosh divide exp expm1 floor hypot log
         log10 log1p log2 logaddexp pow sign sin sinh sqrt tan tanh trunc""",
@@ -35,7 +35,7 @@ _NUMBERS = (bool, int, float)
 
 
 def _or_underivable(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A call in a form that the function does not have, though the library's own may."""
+    """A call in a form that this function does not support, though the library's may."""
 
     @wraps(function)
     def call(*args: Any, **settings: Any) -> Any:
@@ -48,7 +48,7 @@ def _or_underivable(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Listing:
-    """The namespace, for one run of a definition on arrays of a backend."""
+    """The namespace for one run of a definition on a backend's arrays."""
 
     def __init__(self, backend: PlannedBackend) -> None:
         self.backend = backend
@@ -67,16 +67,16 @@ class Listing:
         """The library's function with ``out=``."""
         return getattr(self.backend.raw, name, None) or getattr(self.backend.xp, name)
 
-    # What terms are made of
+    # Creating terms
 
     def _step(self, name: str, args: Sequence[Any], shape: Shape, dtype: Any, **how: Any) -> Step:
         self.steps.append(Step(self, name, args, shape, dtype, **how))
         return self.steps[-1]
 
     def _term(self, x: Any) -> Any:
-        """A term for a single number of the library's; terms and numbers stay what they are.
+        """A term for a scalar of the library; terms and numbers are unchanged.
 
-        A whole array may have been drawn at random for this run, and another one for the next.
+        A whole array is refused: it may be random, and so differ in the next run.
         """
         if isinstance(x, Term) or type(x) in _NUMBERS:
             return x
@@ -85,10 +85,10 @@ class Listing:
         raise Underivable(f"an argument of type {type(x).__name__}")
 
     def _array(self, x: Any) -> Term:
-        """A term with memory of its own."""
+        """A term with its own memory."""
         x = self._term(x)
         if not isinstance(x, Term):
-            raise Underivable("a number in place of an array")
+            raise Underivable("a number instead of an array")
         return self.copied(x, x.shape, x.dtype) if isinstance(x, Filled | Cast) else x
 
     def copied(self, x: Term, shape: Shape, dtype: Any, **settings: Any) -> Step:
@@ -126,7 +126,7 @@ class Listing:
             raise Underivable(f"xp.{name}, which has no out=")
         xs = [self._term(x) for x in args]
         dtype, shape = self._promoted(xs, _ELEMENTWISE[name]), self._broadcast(xs)
-        # A number, or booleans, will do beside an array that settles the type and the shape.
+        # Numbers and booleans are enough if an array determines the type and the shape.
         arrays = [x for x in xs if isinstance(x, Term) and not isinstance(x, Filled | Cast)]
         settled = any(x.dtype == dtype for x in arrays)
         spread = [x for x in xs if not isinstance(x, Filled)]
@@ -137,17 +137,17 @@ class Listing:
         return self._step(name, [_handed_on(x) for x in xs], shape, dtype)
 
     def _own(self, function: Any) -> bool:
-        """Whether it is the library's own, with ``out=``, and not a wrapper around it."""
+        """Whether it is the library's own function, with ``out=``, not a wrapper."""
         return isinstance(function, type(self.backend.raw.add))
 
     def sign(self, x: Any) -> Step:
-        """-1, 0 or 1; NaN of NaN, of which CuPy's own function makes 0."""
+        """-1, 0 or 1, and NaN for NaN, for which CuPy's function gives 0."""
         if self._own(self.backend.xp.sign):
             return self._elementwise("sign", x)
         return self.where(x > 0, 1.0, self.where(x < 0, -1.0, x))
 
     def pow(self, a: Any, b: Any) -> Step:
-        """A ** b; a square is a product, as NumPy's operator has it."""
+        """A ** b; a square is a product, as in NumPy's operator."""
         if type(b) in _NUMBERS and b == 2:
             return self._elementwise("multiply", a, a)
         return self._elementwise("pow", a, b)
@@ -169,7 +169,7 @@ class Listing:
         return self._step("where", [mask, _handed_on(a), _handed_on(b)], shape, dtype)
 
     def astype(self, x: Any, dtype: Any, *, copy: bool = True, device: Any = None) -> Term:
-        """X in another type. Nothing is copied: no definition writes into an array."""
+        """X in another type. It is not copied, because no definition writes into an array."""
         dtype, x = self.backend.raw.dtype(dtype), self._term(x)
         if x.dtype == dtype:
             return x  # type: ignore[no-any-return]
@@ -181,7 +181,7 @@ class Listing:
         return self.copied(x, x.shape, dtype, **unsafe)
 
     def asarray(self, x: Any, *, dtype: Any = None, copy: Any = None, device: Any = None) -> Term:
-        """X as it is, or in another type."""
+        """X unchanged, or in another type."""
         if type(x) in _NUMBERS:
             return self._made("asarray", x, dtype=dtype, device=device)
         x = self._term(x)
@@ -229,7 +229,7 @@ class Listing:
         return self._elementwise("divide", self.sum(x, axis=axis, keepdims=keepdims), count)
 
     def argmax(self, x: Any, *, axis: int) -> Step:
-        """Where along the axis the first of the largest elements stands."""
+        """The index along the axis of the first largest element."""
         x, dtype = self._array(x), self.backend.raw.dtype("int64")
         shape = reduced_shape([x.shape], axis=axis)
         return self._step("argmax", [x], shape, dtype, elementwise=False, axis=axis)
@@ -270,7 +270,7 @@ class Listing:
                 shape.append(len(range(*k.indices(length))))
             elif k is None:
                 shape.append(1)
-        # With an ellipsis even a single element is a view, not a number.
+        # An ellipsis makes even a single element a view, not a number.
         return self._view(x, tuple(shape), lambda array: array[(*keys, ...)], dense)
 
     def expand_dims(self, x: Term, *, axis: int = 0) -> Term:
@@ -292,7 +292,7 @@ class Listing:
         return self._view(x, shape, lambda array: array.reshape(shape), dense=True)
 
     def broadcast_to(self, x: Term, shape: Shape) -> Term:
-        """Repeated along axes until it has this shape."""
+        """X repeated along axes to this shape."""
         broadcast = self.backend.xp.broadcast_to
         return self._view(x, tuple(shape), lambda array: broadcast(array, tuple(shape)))
 
@@ -315,7 +315,7 @@ for _name, _function in [*vars(Listing).items()]:
 
 
 def _handed_on(x: Any) -> Any:
-    """What a call is given for a term."""
+    """What a call receives for a term."""
     if isinstance(x, Filled):
         return x.number
     return x.mask if isinstance(x, Cast) else x

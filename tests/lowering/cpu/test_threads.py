@@ -18,7 +18,7 @@ def numbers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_advice(numbers: list[int]) -> None:
     assert threads.advice(2 * 64 * 784 * 128) == 1
     assert threads.advice(2 * 128 * 784 * 512) is None
-    with threads.limited(1):
+    with threads.at_most(1):
         assert threads.advice(2 * 64 * 784 * 128) == 1  # of those that there are, not that are left
         assert threads.advice(2 * 128 * 784 * 512) is None
 
@@ -30,10 +30,10 @@ def test_no_advice_where_there_is_one_thread(numbers: list[int]) -> None:
 
 @pytest.mark.parametrize(("limit", "inside"), [(1, 1), (None, 2)])
 def test_limits(numbers: list[int], limit: int | None, inside: int) -> None:
-    with threads.limited(limit):
+    with threads.at_most(limit):
         assert numbers[-1] == inside
     assert numbers[-1] == 2
-    with pytest.raises(ZeroDivisionError), threads.limited(limit):
+    with pytest.raises(ZeroDivisionError), threads.at_most(limit):
         raise ZeroDivisionError
     assert numbers[-1] == 2
 
@@ -41,7 +41,7 @@ def test_limits(numbers: list[int], limit: int | None, inside: int) -> None:
 def test_turns(numbers: list[int]) -> None:
     with threads.turn(1.0):
         assert numbers[-1] == 1
-    with threads.limited(1), threads.turn(1e9):
+    with threads.at_most(1), threads.turn(1e9):
         assert numbers[-1] == 2
     numbers[:] = [1]
     with threads.turn(1e9):

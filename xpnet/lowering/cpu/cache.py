@@ -1,10 +1,10 @@
-r"""Machine code on disk, so that a processor compiles each loop once.
+r"""Machine code on disk, so that each loop is compiled once per processor.
 
-One file a function, in ``$XPNET_CACHE/llvm`` or, where that is not set, in the user's cache folder
-(``$XDG_CACHE_HOME/xpnet/llvm``, ``~/.cache/xpnet/llvm``, ``%LOCALAPPDATA%\xpnet\llvm``). A file's
-name is a hash of the code, of LLVM's version and of the processor, and its content begins with a
-hash of the rest: what was cut off or changed is compiled again. A folder that others own, or may
-write to, is not read. All of it may be deleted at any time.
+There is one file per function, in ``$XPNET_CACHE/llvm`` or, if that is not set, in the user's cache
+folder (``$XDG_CACHE_HOME/xpnet/llvm``, ``~/.cache/xpnet/llvm``, ``%LOCALAPPDATA%\xpnet\llvm``). A
+file's name is a hash of the code, LLVM's version and the processor. Its content begins with a hash
+of the rest: truncated or changed code is compiled again. A folder that others own or can write to
+is not read. You may delete the cache at any time.
 """
 
 import os
@@ -18,7 +18,7 @@ __all__ = ["folder", "key", "load", "save"]
 
 
 def folder() -> Path | None:
-    """Where machine code is kept; None where there is no home."""
+    """The folder for machine code; None if there is no home folder."""
     chosen = os.environ.get("XPNET_CACHE")
     if chosen:
         return Path(chosen) / "llvm"
@@ -30,7 +30,7 @@ def folder() -> Path | None:
 
 
 def key(*parts: str) -> str:
-    """The name under which code is kept."""
+    """The file name for code."""
     return sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -48,7 +48,7 @@ def load(name: str) -> bytes | None:
 
 
 def _own(place: Path) -> bool:
-    """Whether nobody else can have put a file there: it will be executed."""
+    """Whether nobody else can have written a file there; its code will run."""
     if not hasattr(os, "geteuid"):
         return True
     status = place.stat()
@@ -56,7 +56,7 @@ def _own(place: Path) -> bool:
 
 
 def save(name: str, code: bytes) -> None:
-    """Keep machine code; where the folder cannot be written, it is compiled again next time."""
+    """Store machine code. If the folder is not writable, it is compiled again next time."""
     place = folder()
     if place is None:
         return

@@ -1,7 +1,7 @@
-"""The threads of a BLAS: how many it uses, a limit for a while, and turns with so many.
+"""The threads of a BLAS: their number, temporary limits, and turns with a fixed number.
 
-A BLAS has one number of threads for the whole process, and what a product rounds to depends on it.
-So programs that are to run with different numbers take turns; those with the same run together.
+A BLAS has one number of threads for the whole process, and rounding depends on it. So programs that
+need different numbers take turns; programs that need the same number run together.
 """
 
 import os
@@ -16,14 +16,14 @@ __all__ = ["Pool", "numpys"]
 
 
 class Pool:
-    """The threads that a library computes with, in the whole process.
+    """The threads of a library, in the whole process.
 
     Parameters
     ----------
     ask : callable
         Returns the number of threads.
     give : callable
-        Sets it.
+        Sets the number of threads.
     """
 
     def __init__(self, ask: Callable[[], int], give: Callable[[int], object]) -> None:
@@ -31,39 +31,39 @@ class Pool:
         self.reset()
 
     def reset(self) -> None:
-        """Nothing is limited and nothing runs, as in a new process."""
+        """Return to the state of a new process: no limits, no turns."""
         self._lock = Lock()
         self._free = Condition(self._lock)
         self.limits: list[int] = []
-        self._running: set[int] = set()  # the Python threads that have a turn
+        self._running: set[int] = set()  # the Python threads in a turn
         self._waiting = self._round = 0
-        # Threads that there are without limits, between turns, and now.
+        # The number of threads without limits, between turns, and now.
         self._before = self._between = self._now = 1
 
     @property
     def count(self) -> int:
-        """How many threads there are when nothing is limited."""
-        with self._lock:  # while a limit comes or goes, there are as many as it says
+        """The number of threads without limits."""
+        with self._lock:  # a changing limit also changes the library's answer
             self._look()
             return self._before
 
     def limited(self, count: int) -> AbstractContextManager[None]:
-        """No more than so many threads between turns; what there was comes back afterwards.
+        """At most `count` threads between turns; the earlier number is restored afterwards.
 
-        Several Python threads may hold limits at once. The lowest counts, and the first number
-        comes back after the last of them.
+        Several Python threads may hold limits at once. The lowest applies, and the original
+        number is restored after the last.
         """
         return _Limit(self, count)
 
     def turn(self, count: int | None) -> AbstractContextManager[None]:
-        """Exactly so many threads, or all; waits while others run with another number.
+        """Exactly `count` threads, or all for None. Waits while others run with another number.
 
-        What runs in a turn must not wait for another Python thread.
+        Code in a turn must not wait for another Python thread.
         """
         return _Turn(self, count)
 
     def change(self, change: Callable[[int], None], count: int) -> None:
-        """Take up a limit, or let it go."""
+        """Add or remove a limit."""
         with self._lock:
             self._look()
             change(count)
@@ -74,9 +74,9 @@ class Pool:
     def enter(self, count: int | None) -> None:
         """Begin a turn of this Python thread."""
         with self._lock:
-            # Quick where a limit has set the number already: every step of a fit comes here.
+            # Fast if a limit has already set the number: every step of a fit enters here.
             if self._now != count or self._waiting or not self.limits:
-                self._admit(count)
+                self._wait_and_set(count)
             self._running.add(get_ident())
 
     def leave(self) -> None:
@@ -90,9 +90,9 @@ class Pool:
                 if self._waiting:
                     self._free.notify_all()
 
-    def _admit(self, count: int | None) -> None:
-        """Wait until there may be so many threads, and set them."""
-        self._running.discard(get_ident())  # left by a turn that Ctrl-C broke off
+    def _wait_and_set(self, count: int | None) -> None:
+        """Wait until this number of threads is possible, and set it."""
+        self._running.discard(get_ident())  # left by a turn that Ctrl-C interrupted
         self._look()
         wanted = self._before if count is None else min(count, self._before)
         if self._running and (self._waiting or self._now != wanted):
@@ -101,12 +101,12 @@ class Pool:
             self._set(wanted)
 
     def _look(self) -> None:
-        """Ask for the number of threads, which others may change while nothing is limited here."""
+        """Ask for the number of threads, which others may change while there are no limits here."""
         if not self._running and not self.limits:
             self._before = self._between = self._now = self._ask()
 
     def _wait(self, wanted: int) -> None:
-        """Wait until no turn with another number runs. Who came first goes first."""
+        """Wait until no turn with another number runs; first come, first served."""
         came, self._waiting = self._round, self._waiting + 1
         try:
             self._free.wait_for(
@@ -122,7 +122,7 @@ class Pool:
 
 
 class _Limit(AbstractContextManager[None]):
-    """Written out, since a generator would take three times as long."""
+    """A limit. A class, because a generator would take three times as long."""
 
     def __init__(self, pool: Pool, count: int) -> None:
         self._pool, self._count = pool, count
@@ -135,7 +135,7 @@ class _Limit(AbstractContextManager[None]):
 
 
 class _Turn(AbstractContextManager[None]):
-    """It may be entered as often as it is needed, by several Python threads at once."""
+    """A turn. Several Python threads may enter it repeatedly and at once."""
 
     def __init__(self, pool: Pool, count: int | None) -> None:
         self._pool, self._count = pool, count
@@ -153,15 +153,15 @@ class _Turn(AbstractContextManager[None]):
 
 @cache
 def numpys() -> Pool:
-    """The threads of NumPy's BLAS; where they cannot be set there is one, and stays."""
+    """The threads of NumPy's BLAS; one if their number cannot be set."""
     pool = Pool(*_controls())
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=pool.reset)  # the threads that had turns are not there
+        os.register_at_fork(after_in_child=pool.reset)  # the child has no other threads
     return pool
 
 
 def _controls() -> tuple[Callable[[], int], Callable[[int], object]]:
-    """Functions that ask NumPy's BLAS for its number of threads, and set it."""
+    """Functions that get and set the number of threads of NumPy's BLAS."""
     for library in blas.libraries():
         ask, give = (blas.openblas(library, f"{do}_num_threads") for do in ("get", "set"))
         if ask and give:

@@ -1,23 +1,23 @@
 """A loop as a CUDA kernel.
 
-There are three kinds of kernels, since a GPU's threads work on rows and columns at the same time:
+There are three kinds of kernels, because a GPU's threads process rows and columns at the same time:
 
 ``elements``
-    every element is a thread's own;
+    each thread has its own elements;
 ``rows``
-    a team of threads walks along a row, phase by phase, and its numbers are put together;
+    a team of threads processes a row, phase by phase, and combines its numbers;
 ``tiles``
-    sums over rows: a block has a few columns and some rows of them, and puts its rows together.
+    sums over rows: a block has a few columns and some of their rows, and combines its rows.
 
-What is put together over the whole grid (sums over rows, totals) is put together by each block
-first; the last block to be done adds the blocks' numbers up, in their order. So results do not
-depend on which thread was faster. What is computed once (``pre`` and ``post``) is written by that
-block too, when nobody reads any more what was there before.
+For sums over the whole grid (sums over rows, totals), each block first combines its own numbers.
+The last block to finish adds the blocks' numbers in order. So results do not depend on which thread
+was faster. That block also writes what is computed once (``pre`` and ``post``), when nobody reads
+the old content any more.
 
-Every element is read and written by one thread alone, so phases need not wait for each other. Rows
-have memory of their own: a loop's buffers are not shared, as they are on a CPU.
+Only one thread reads and writes each element, so phases need not wait for each other. Each row has
+its own memory: a loop's buffers are not shared, unlike on a CPU.
 
-Sizes are arguments, so that batches of any size share a kernel; strides are part of the code.
+Sizes are arguments, so that batches of any size share a kernel. Strides are part of the code.
 """
 
 from collections.abc import Iterator
@@ -31,17 +31,17 @@ from xpnet.lowering.loop import Load, Loop, Statement
 
 __all__ = ["BLOCK", "Source", "printed"]
 
-BLOCK = 256  # threads of a block
-_MANY = 1 << 20  # elements from which a thread has several at a time
-_REGISTERS = 8  # columns of a thread that are in registers together, at most
+BLOCK = 256  # threads in a block
+_MANY = 1 << 20  # from this many elements, a thread has several at a time
+_REGISTERS = 8  # most columns of a thread in registers at a time
 
 
 @dataclass(frozen=True)
 class Source:
     """A loop's kernel.
 
-    Its arguments are: rows, columns, the address of each place of `Loop.places`, `numbers`, then
-    memory for the blocks' numbers (float64), and for counters that are 0 before and behind.
+    Its arguments are: rows, columns, the address of each reference in `Loop.refs`, `numbers`, then
+    memory for the blocks' numbers (float64) and for counters, which are 0 before and after.
 
     Attributes
     ----------
@@ -49,13 +49,13 @@ class Source:
         The function, without the device functions that it calls.
     kind : {"elements", "rows", "tiles"}
     team : int
-        Threads that share a row (``rows``), or columns of a block (``tiles``).
+        Threads that share a row (``rows``), or columns in a block (``tiles``).
     each : int
-        Elements that a thread has at a time; 0 where their number is not known.
+        Elements that a thread has at a time; 0 if their number is unknown.
     numbers : tuple of int
-        Whole numbers of the statements, such as a mean's divisor.
+        Whole numbers in the statements, such as a mean's divisor.
     sums : int
-        How many numbers a block has for the others, in ``tiles`` for each column.
+        How many numbers a block passes to the others; in ``tiles``, for each column.
     """
 
     name: str
@@ -77,7 +77,7 @@ def printed(loop: Loop) -> Source:
 
 
 class _Kernel:
-    """What the three kinds have in common: how a kernel begins and ends."""
+    """Base class of the three kinds: the start and end of a kernel."""
 
     kind = ""
 
@@ -114,7 +114,7 @@ class _Kernel:
         )
 
     def _head(self, name: str) -> str:
-        written = {s.place for s in self._statements if s.stored}
+        written = {s.ref for s in self._statements if s.stored}
         arguments = [
             "long long all_rows",
             "long long all_columns",
@@ -142,11 +142,11 @@ class _Kernel:
             body.put(f"double {body.variable('t', s)} = {beginning(s, 'float64')};")
 
     def _index_type(self) -> str:
-        """32 bits are enough for most arrays, and are divided several times as fast."""
+        """32 bits are enough for most arrays, and their division is several times as fast."""
         rows, columns = self._loop.rows, self._loop.columns
         steps = ((abs(p.row), abs(p.column)) for p in self._body.pointers)
         reach = max([rows * columns, *(rows * down + columns * along for down, along in steps)])
-        return "int" if reach < 1 << 30 else "long long"  # with room for a grid's last step
+        return "int" if reach < 1 << 30 else "long long"  # with room for the grid's last step
 
     def _end(self) -> None:
         """Totals of all blocks, and what is computed or written once."""
@@ -171,7 +171,7 @@ class _Kernel:
             body.store(s)
 
     def _put_together(self, k: int, s: Statement) -> None:
-        """The k-th total, of what the blocks have of it."""
+        """The k-th total, from the blocks' parts."""
         total, op = self._body.variable("t", s), combined(s)
         self._body.put(
             f"{total} = {beginning(s, 'float64')};",
@@ -201,17 +201,17 @@ class _Elements(_Kernel):
         self._end()
 
     def _several(self, inner: list[Statement]) -> None:
-        """A thread's elements: all are read before the first is written."""
+        """A thread's elements; it reads all before it writes the first."""
         body, outer = self._body, dict(self._body.names)
         cells = body.cells(inner)
-        read = dict.fromkeys(v.place for s in inner for v in s.args if isinstance(v, Load))
-        fresh = {place: f"m{body.pointers[place][1:]}" for place in read if place not in outer}
-        for place, name in fresh.items():
-            body.put(f"{TYPES[place.dtype]} {name}[EACH];")
+        read = dict.fromkeys(v.ref for s in inner for v in s.args if isinstance(v, Load))
+        fresh = {ref: f"m{body.pointers[ref][1:]}" for ref in read if ref not in outer}
+        for ref, name in fresh.items():
+            body.put(f"{TYPES[ref.dtype]} {name}[EACH];")
         with self._each_element():
-            for place, name in fresh.items():
-                body.put(f"{name}[j] = {body.at(place)};")
-                body.names[place] = f"{name}[j]"
+            for ref, name in fresh.items():
+                body.put(f"{name}[j] = {body.at(ref)};")
+                body.names[ref] = f"{name}[j]"
         with self._each_element():
             body.execute(inner)
         body.add_to_totals(cells)
@@ -242,7 +242,7 @@ class _Rows(_Kernel):
         return team, each if each <= _REGISTERS else 0
 
     def _kept(self) -> set[Statement]:
-        """Elements that a later phase needs, if there are registers for them."""
+        """Elements that a later phase needs, if there are enough registers."""
         pairs = ((a, s) for s in self._statements for a in s.args if isinstance(a, Statement))
         return {a for a, s in pairs if self._each and a.level == "full" and a.phase < s.phase}
 
@@ -261,7 +261,7 @@ class _Rows(_Kernel):
             body.read(p for p in body.pointers if p in body.loads and not p.column)
             for s in self._statements:
                 if s in body.kept:
-                    body.put(f"{TYPES[s.place.dtype]} {body.variable('v', s)}[EACH];")
+                    body.put(f"{TYPES[s.ref.dtype]} {body.variable('v', s)}[EACH];")
             for phase in self._loop.phases:
                 body.execute(self._loop.at("row", phase))
                 self._phase([*self._loop.at("full", phase)])
@@ -269,7 +269,7 @@ class _Rows(_Kernel):
         self._end()
 
     def _phase(self, inner: list[Statement]) -> None:
-        """An inner loop, and behind it the results of its reductions."""
+        """An inner loop, then the results of its reductions."""
         if not inner:
             return
         body, row = self._body, dict(self._body.names)
@@ -329,15 +329,15 @@ class _Tiles(_Kernel):
                 "for (unsigned int b = depth; inside && b < gridDim.y; b += DEEP)",
                 f"    {cell} += {_part(k, 'b')};",
                 f"{cell} = sum_down<WIDE>({cell});",
-                f"if (inside && depth == 0) {body.at(s.place)} = {cell};",
+                f"if (inside && depth == 0) {body.at(s.ref)} = {cell};",
             )
 
 
 def _part(k: int, block: str) -> str:
-    """What a block has of the k-th sum of a column."""
+    """A block's part of the k-th sum of a column."""
     return f"parts[({k} * gridDim.y + {block}) * all_columns + column]"
 
 
 def _team(columns: int) -> int:
-    """Threads of a warp for so many columns."""
+    """Threads of a warp for this many columns."""
     return min(32, 1 << (columns - 1).bit_length())
