@@ -156,9 +156,9 @@ class CupyBackend(PlannedBackend):
     def _no_memory(self, error: Any) -> DeviceMemoryError:
         free, total = self._memory()
         return DeviceMemoryError(
-            f"{self.name} is out of memory: {error} Of its {total:,} bytes {free:,} are free. Use a "
-            "smaller batch_size, smaller layers or float32; pass large data as NumPy arrays, which "
-            "stay in host memory if they do not fit; or end other programs that use the GPU "
+            f"{self.name} is out of memory: {error} Of its {total:,} bytes {free:,} are free. Use "
+            "a smaller batch_size, smaller layers or float32; pass large data as NumPy arrays, "
+            "which stay in host memory if they do not fit; or end other programs that use the GPU "
             "(nvidia-smi lists them).",
             getattr(error, "_size", None),
             free,
