@@ -1,4 +1,4 @@
-"""Gathering into given memory: where the rows of a large table stand."""
+"""Gathering into given memory: the offsets of a large table's rows."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from xpnet.kernels.out.gather import flat_offsets
 
 @pytest.mark.parametrize("dtype", ["int32", "int64"])
 def test_places_beyond_the_numbers_of_32_bits(dtype):
-    """Of the elements of 70,000 rows of 65,536: too many for the type of the rows' numbers."""
+    """Of 70,000 rows of 65,536 elements: too many for the indices' type."""
     ids, recorder = np.array([[0], [69_999]], dtype), Recorder(NumpyBackend())
     offsets = flat_offsets(recorder, ids, 65_536)
     for call in recorder.calls:

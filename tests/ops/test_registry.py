@@ -40,7 +40,7 @@ def test_forward_against_its_reference(xp, cases, case, dtype):
 
 
 def test_ops_compute_on_arrays_at_once(xp, cases, case):
-    """Outside of a trace an op is a function of arrays, and gives its output alone."""
+    """Outside a trace, an op is a function of arrays and returns only its output."""
     arrays = [xp.asarray(a) for a in case.arrays(3)]
     got = REGISTRY[case.op](*arrays, **case.static(3))
     assert xp.backend.owns(got)
@@ -103,7 +103,7 @@ def test_update_rules_keep_float32_with_python_settings(cases, rule):
 
 @pytest.mark.parametrize("name", ["PASS", "REGISTRY", "UPDATES", "Update", "Vjp"])
 def test_internals_have_left_the_public_names(name):
-    """For one version more they are found there, with a warning that names their module."""
+    """For one more version they are available there, with a warning that names their module."""
     assert name not in ops.__all__
     with pytest.warns(DeprecationWarning, match=rf"xpnet\.ops\.{name} is now xpnet\.ops\.re"):
         found = getattr(ops, name)

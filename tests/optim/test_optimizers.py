@@ -67,7 +67,7 @@ class ByDefinition:
 
 
 class ByKernel(ByDefinition):
-    """The same with the kernels, in blocks of 8."""
+    """The same with kernels, in blocks of 8."""
 
     def apply(self, link, vectors, numbers):
         backend = type(get("numpy"))()
@@ -180,7 +180,7 @@ def compare(torch, ours, theirs, parts, clip=lambda parts: None):
 @pytest.mark.parametrize("decay", [None, 0.3])
 @pytest.mark.parametrize(("optimizer", "name", "settings"), PAIRS.values(), ids=list(PAIRS))
 def test_fifty_steps_as_torch_makes_them(torch, optimizer, name, settings, decay, way):
-    """Torch decays a group of parameters; here the weights are one and the biases another."""
+    """Torch decays groups of parameters; here weights and biases are separate groups."""
     if decay is not None:
         optimizer, settings = rebuilt(optimizer, weight_decay=decay), {**settings}
         settings["weight_decay"] = decay
@@ -261,7 +261,7 @@ EVERYTHING = {"weight_decay": 0.1, "clip_value": 5.0, "clip_norm": 9.0, "average
     ids=lambda o: type(o).__name__,
 )
 def test_kernels_follow_the_definitions(optimizer, options):
-    """Needs no torch."""
+    """This test does not need torch."""
     optimizer = rebuilt(optimizer, **options)
     both = [ByDefinition(optimizer, start()), ByKernel(optimizer, start())]
     for step in range(1, STEPS + 1):
@@ -280,7 +280,7 @@ def test_first_step_of_adam_is_the_learning_rate():
 
 
 def test_steps_of_nadam_in_any_order():
-    """Its product of momenta belongs to the step, not to the calls: models may share it."""
+    """Its product of momenta depends on the step, not on the calls: models may share it."""
     one, other = Nadam(momentum_decay=0.1), Nadam(momentum_decay=0.1)
     wanted = [one.coefficients(0.1, step) for step in range(1, 2000)]
     assert [other.coefficients(0.1, step) for step in range(1999, 0, -1)] == wanted[::-1]

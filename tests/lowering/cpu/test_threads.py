@@ -8,7 +8,7 @@ from xpnet.lowering.cpu.pool import Pool
 
 @pytest.fixture
 def numbers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The numbers of threads that NumPy's BLAS was given, one after the other."""
+    """The numbers of threads that NumPy's BLAS was set to, in order."""
     given = [2]
     pool = Pool(lambda: given[-1], given.append)
     monkeypatch.setattr(threads, "numpys", lambda: pool)
@@ -19,7 +19,7 @@ def test_advice(numbers: list[int]) -> None:
     assert threads.advice(2 * 64 * 784 * 128) == 1
     assert threads.advice(2 * 128 * 784 * 512) is None
     with threads.at_most(1):
-        assert threads.advice(2 * 64 * 784 * 128) == 1  # of those that there are, not that are left
+        assert threads.advice(2 * 64 * 784 * 128) == 1  # of all threads, not of those that are left
         assert threads.advice(2 * 128 * 784 * 512) is None
 
 
