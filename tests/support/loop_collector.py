@@ -40,7 +40,7 @@ def live_memory(reader: Reader, spare: Iterable[Any], kept: Iterable[Any] = ()) 
 
 
 def view(loop: Loop, ref: MemoryRef) -> Any:
-    """All elements of a ref; every row has its own, unlike `Loop.buffers` on a CPU."""
+    """All elements of a reference; each row has its own memory, unlike `Loop.buffers` on a CPU."""
     size = np.dtype(ref.dtype).itemsize
     shape = (loop.rows if ref.row else 1, loop.columns if ref.column else 1)
     strides = (ref.row * size, ref.column * size)
@@ -48,7 +48,7 @@ def view(loop: Loop, ref: MemoryRef) -> Any:
 
 
 def memory(loop: Loop, ref: MemoryRef) -> Any:
-    """The bytes of a ref, from its first to its last."""
+    """The bytes of a reference, from the first to the last."""
     last = (loop.rows - 1) * ref.row + (loop.columns - 1) * ref.column
     size = (last + 1) * np.dtype(ref.dtype).itemsize
     return np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(ref.address))
@@ -56,7 +56,7 @@ def memory(loop: Loop, ref: MemoryRef) -> Any:
 
 @dataclass(eq=False)
 class Case:
-    """A loop, and what is in its refs before and behind its calls."""
+    """A loop, and the content of its memory before and after its calls."""
 
     loop: Loop
     source: Source
@@ -78,7 +78,7 @@ class Case:
         self._compare()
 
     def check_on_gpu(self, backend: Any) -> None:
-        """The same by a GPU, twice: sums must be the same to the last bit."""
+        """The same on a GPU, twice: sums must be equal to the last bit."""
         cupy, loop, source = backend.cupy, self.loop, self.source
         kernel = compiled(cupy, backend.index, source.name, source.code)
         workspace = Workspace(backend, [(source, loop)])
@@ -115,7 +115,7 @@ class Case:
 
 
 class _First:
-    """A loop's calls, which take notes when they are run for the first time."""
+    """A loop's calls, which record the arrays of their first run."""
 
     def __init__(self, loop: Loop, cases: dict[Any, Case]) -> None:
         self._loop, self._cases = loop, cases

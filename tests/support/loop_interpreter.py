@@ -19,7 +19,7 @@ FUNCTIONS = {
 
 
 def interpret(loop):
-    """Execute a loop in the memory of its refs."""
+    """Execute a loop on the memory of its references."""
     with np.errstate(all="ignore"):
         _Run(loop).rows()
 
@@ -32,7 +32,7 @@ class _Run:
         self.cells = {}
 
     def view(self, ref):
-        """The elements of a ref, as rows and columns."""
+        """The elements of a reference, as rows and columns."""
         loop, size = self.loop, np.dtype(ref.dtype).itemsize
         down = 0 if ref in loop.buffers else ref.row
         last = (loop.rows - 1) * down + (loop.columns - 1) * ref.column + 1
@@ -116,7 +116,7 @@ class _Run:
             self.cells[s] = x if self.cells[s] is None else largest(self.cells[s], x)
 
     def number(self, x, row, column):
-        """A number, what is in a register, or what is in memory."""
+        """A number, the content of a register, or the content of memory."""
         if not isinstance(x, Load | Statement):
             return x
         key = x if isinstance(x, Statement) else x.ref
@@ -126,7 +126,7 @@ class _Run:
         return self.memory[x.ref][row, column]
 
     def give(self, s, value, row=0, column=0):
-        """Keep what a statement computed, and write it where it is needed."""
+        """Keep what a statement computed, and write it to memory if needed."""
         self.registers[s] = np.asarray(value).astype(s.ref.dtype)[()]
         if s.stored:
             self.memory[s.ref][row, column] = self.registers[s]

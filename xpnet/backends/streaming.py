@@ -71,11 +71,11 @@ class Streaming:
         self._stream.record(slot.copied)
         self._waiting.append(slot)
 
-    def take(self, places: Sequence[Any]) -> None:
+    def take(self, targets: Sequence[Any]) -> None:
         """Move the batch that was staged first to its memory on the device."""
         slot, stream = self._waiting.popleft(), self._cupy.cuda.get_current_stream()
         stream.wait_event(slot.copied)
-        for place, device in zip(places, slot.device, strict=True):
-            place[...] = device[: slot.rows]
+        for target, device in zip(targets, slot.device, strict=True):
+            target[...] = device[: slot.rows]
         stream.record(slot.taken)
         self._free.append(slot)

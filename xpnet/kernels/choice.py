@@ -54,7 +54,7 @@ class _Derived(Kernel):
         self._of, self._in_blocks = record, in_blocks
 
     def _bind(self, k: Recorder, *arrays: Any, **static: Any) -> None:
-        places, inputs = _split(self._of, arrays)
+        outs, inputs = _split(self._of, arrays)
         try:
             results = results_of(k, self._of.fn, inputs, static)
         except Underivable:
@@ -63,9 +63,9 @@ class _Derived(Kernel):
         else:
             self.family = "derived"
             if self._in_blocks:
-                emit_in_blocks(k, results, places, _spent(self._of, results))
+                emit_in_blocks(k, results, outs, _spent(self._of, results))
             else:
-                emit(k, results, places)
+                emit(k, results, outs)
 
 
 def _inplace(record: Record) -> tuple[int, ...]:
@@ -93,7 +93,7 @@ def _definition(record: Record) -> Callable[..., None]:
     """A kernel that runs the definition and copies the results."""
 
     def function(k: Recorder, *arrays: Any, **static: Any) -> None:
-        places, inputs = _split(record, arrays)
+        outs, inputs = _split(record, arrays)
 
         def compute() -> None:
             results = record.fn(k.backend.xp, *inputs, **static)
@@ -101,8 +101,8 @@ def _definition(record: Record) -> Callable[..., None]:
                 results = (results,)
             # Copy first: writing one result may overwrite another, or a part of it.
             kept = [k.backend.copy(result) for result in results[1:]]
-            for place, result in zip(places, [results[0], *kept], strict=True):
-                k.raw.copyto(place, result)
+            for out, result in zip(outs, [results[0], *kept], strict=True):
+                k.raw.copyto(out, result)
 
         k(compute)
 

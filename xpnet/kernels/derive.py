@@ -54,7 +54,7 @@ class _Spare:
 def emit(
     k: Recorder | Blocks,
     results: Sequence[Term],
-    places: Sequence[Any],
+    outs: Sequence[Any],
     spent: Sequence[Given] = (),
 ) -> None:
     """Record the calls that write each result to its memory.
@@ -62,26 +62,26 @@ def emit(
     Terms that are `spent` may be overwritten after their last read.
     """
     claims: dict[Step, Any] = {}
-    for result, place in zip(results, places, strict=True):
-        if isinstance(result, Given) and result.array is place:
+    for result, out in zip(results, outs, strict=True):
+        if isinstance(result, Given) and result.array is out:
             continue
-        if not isinstance(result, Step) or result in claims or not _alike(result, place):
-            result = result.xp.copied(result, tuple(place.shape), place.dtype)
-        claims[result] = place
+        if not isinstance(result, Step) or result in claims or not _alike(result, out):
+            result = result.xp.copied(result, tuple(out.shape), out.dtype)
+        claims[result] = out
     if claims:
         _Emission(k, _in_order([*claims]), claims, spent).record()
 
 
 def emit_in_blocks(
-    k: Recorder, results: Sequence[Term], places: Sequence[Any], spent: Sequence[Given] = ()
+    k: Recorder, results: Sequence[Term], outs: Sequence[Any], spent: Sequence[Given] = ()
 ) -> None:
     """The same for vectors, in pieces that stay in cache if the steps allow it."""
-    length, size = places[0].size, k.backend.block
+    length, size = outs[0].size, k.backend.block
     if size is None or length <= size or not can_be_cut(results[0].xp.steps, length):
-        emit(k, results, places, spent)
+        emit(k, results, outs, spent)
         return
     blocks = Blocks(k, length, size)
-    emit(blocks, results, places, spent)
+    emit(blocks, results, outs, spent)
     blocks.repeat()
 
 
@@ -131,9 +131,9 @@ class _Emission:
             self._call(step, arrays, target)
             self._release([t for t in dying if t not in step.overwritable])
             self._held[step] = target
-        for step, place in self._claims.items():
-            if self._held[step] is not place:
-                self._k(self._k.raw.copyto, place, self._held[step])
+        for step, out in self._claims.items():
+            if self._held[step] is not out:
+                self._k(self._k.raw.copyto, out, self._held[step])
 
     def _array(self, x: Any) -> Any:
         """The array of a term; numbers are unchanged."""
@@ -146,17 +146,17 @@ class _Emission:
     def _release(self, terms: list[Term]) -> None:
         for term in terms:
             memory = self._held.pop(term)
-            if not any(memory is place for place in self._claims.values()):
+            if not any(memory is out for out in self._claims.values()):
                 self._spare.give(term, memory)
 
     def _target(self, step: Step) -> Any:
         """Memory for a step's output: its own result's, another result's, or scratch."""
         if step in self._claims:
-            place = self._claims[step]
-            return place if self._free(place, step) else self._spare.take(step)
-        for writer, place in self._claims.items():
-            if _alike(step, place) and self._gone(step, writer) and self._free(place, step):
-                return place
+            out = self._claims[step]
+            return out if self._free(out, step) else self._spare.take(step)
+        for writer, out in self._claims.items():
+            if _alike(step, out) and self._gone(step, writer) and self._free(out, step):
+                return out
         return self._spare.take(step)
 
     def _gone(self, term: Term, step: Step) -> bool:
@@ -164,14 +164,14 @@ class _Emission:
         last, now = self._last[term], self._at[step]
         return last < now or (last == now and term in step.overwritable)
 
-    def _free(self, place: Any, step: Step) -> bool:
+    def _free(self, out: Any, step: Step) -> bool:
         """Whether a step may write into a result's memory: nobody needs its content.
 
         Memory that is not dense gets a copy at the end, because a step may be reshaped.
         """
-        if not is_dense(place) or any(memory is place for memory in self._held.values()):
+        if not is_dense(out) or any(memory is out for memory in self._held.values()):
             return False
-        return all(self._gone(t, step) for t in self._inputs if t.array is place)
+        return all(self._gone(t, step) for t in self._inputs if t.array is out)
 
     def _call(self, step: Step, arrays: list[Any], target: Any) -> None:
         """Record the calls of one step."""

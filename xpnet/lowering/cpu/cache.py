@@ -36,36 +36,36 @@ def key(*parts: str) -> str:
 
 def load(name: str) -> bytes | None:
     """The machine code of this name; None if there is none, or it is damaged."""
-    place = folder()
+    path = folder()
     try:
-        if place is None or not _own(place):
+        if path is None or not _own(path):
             return None
-        found = (place / name).read_bytes()
+        found = (path / name).read_bytes()
     except OSError:
         return None
     digest, code = found[:32], found[32:]
     return code if sha256(code).digest() == digest else None
 
 
-def _own(place: Path) -> bool:
+def _own(path: Path) -> bool:
     """Whether nobody else can have written a file there; its code will run."""
     if not hasattr(os, "geteuid"):
         return True
-    status = place.stat()
+    status = path.stat()
     return status.st_uid == os.geteuid() and not status.st_mode & 0o022
 
 
 def save(name: str, code: bytes) -> None:
     """Store machine code. If the folder is not writable, it is compiled again next time."""
-    place = folder()
-    if place is None:
+    path = folder()
+    if path is None:
         return
     with suppress(OSError):
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, temporary = mkstemp(dir=place)
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, temporary = mkstemp(dir=path)
         try:
             with open(handle, "wb") as file:
                 file.write(sha256(code).digest() + code)
-            os.replace(temporary, place / name)
+            os.replace(temporary, path / name)
         except OSError:
             os.unlink(temporary)

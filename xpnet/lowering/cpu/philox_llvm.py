@@ -24,8 +24,8 @@ def draw_task(reader: Reader, call: Call) -> Task | None:
     if str(out.dtype) != "uint32" or not out.flags.c_contiguous or out.size % 4:
         return None
     keys = [word for pair in round_keys(*key) for word in pair]
-    places = [reader.operand(x).address for x in (step, out)]
-    return Task.of(compiled(_code(), "draw"), [out.size // 4, *keys], places, [step, out])
+    addresses = [reader.operand(x).address for x in (step, out)]
+    return Task.of(compiled(_code(), "draw"), [out.size // 4, *keys], addresses, [step, out])
 
 
 @cache
