@@ -1,4 +1,4 @@
-"""Several GPUs: chosen by number, everything of a model on its own."""
+"""Several GPUs: chosen by number, with everything of a model on its own device."""
 
 import pickle
 from typing import Any

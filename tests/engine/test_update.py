@@ -205,7 +205,7 @@ def test_constraints_come_behind_the_rules_and_before_the_average(backend, kerne
     assert_allclose(average, wanted, rtol=1e-12)
 
 
-# --- an optimizer of one's own --------------------------------------------------------------------
+# --- a user's own optimizer -----------------------------------------------------------------------
 
 
 class TwoNumbers(Optimizer):
