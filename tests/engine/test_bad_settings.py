@@ -254,7 +254,7 @@ def test_dense_takes_the_outputs_alone():
 
 @pytest.mark.parametrize("owner", [xn.Sequential, xn.Residual, xn.Concat, xn.Add])
 def test_layers_are_given_one_by_one(owner):
-    with pytest.raises(ArgumentError, match=r"one by one, without a list: \w+\(a, b\)"):
+    with pytest.raises(ArgumentError, match=r"one by one, not as a list: \w+\(a, b\)"):
         owner([xn.Dense(3), xn.Dense(2)])
 
 
