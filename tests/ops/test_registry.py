@@ -107,7 +107,7 @@ def test_internals_have_left_the_public_names(name):
     assert name not in ops.__all__
     with pytest.warns(DeprecationWarning, match=rf"xpnet\.ops\.{name} is now xpnet\.ops\.re"):
         found = getattr(ops, name)
-    home = "registry" if name in ("REGISTRY", "UPDATES") else "record"
+    home = "op_registry" if name in ("REGISTRY", "UPDATES") else "record"
     assert found is getattr(import_module(f"xpnet.ops.{home}"), name)
 
 
