@@ -105,9 +105,9 @@ def test_update_rules_keep_float32_with_python_settings(cases, rule):
 def test_internals_have_left_the_public_names(name):
     """For one more version they are available there, with a warning that names their module."""
     assert name not in ops.__all__
-    with pytest.warns(DeprecationWarning, match=rf"xpnet\.ops\.{name} is now xpnet\.ops\.re"):
+    home = "op_registry" if name in ("REGISTRY", "UPDATES") else "record"
+    with pytest.warns(DeprecationWarning, match=rf"xpnet\.ops\.{name} is now xpnet\.ops\.{home}"):
         found = getattr(ops, name)
-    home = "registry" if name in ("REGISTRY", "UPDATES") else "record"
     assert found is getattr(import_module(f"xpnet.ops.{home}"), name)
 
 
