@@ -366,7 +366,8 @@ class TestRefusals:
             found = _fit(_model())
         assert caplog.text.count("without CUDA graphs") == 1
         assert "NotImplementedError: calling cuBLAS API during stream capture" in caplog.text
-        assert not get("cupy").capturing.is_capturing()
+        backend: Any = get("cupy")
+        assert not backend.capturing.is_capturing()
         gpu.SETTINGS["products"] = True
         assert found == _fit(_model())
         gpu.SETTINGS["products"] = False
