@@ -12,13 +12,14 @@ from xpnet.optim import Adam
 from xpnet.testing.examples import op_examples
 from xpnet.testing.op_checks import VALUES, append_vjp, differentiable, trace_op
 from xpnet.testing.variants import Variant
+from xpnet.typing import Namespace
 
 __all__ = ["check_backend"]
 
 _FIT: dict[str, float] = {"float32": 1e-4, "float64": 1e-9}  # rounding, grown by a few steps
 
 
-def check_backend(namespace: Any, *, dtypes: Iterable[str] = ("float32", "float64")) -> None:
+def check_backend(namespace: Namespace, *, dtypes: Iterable[str] = ("float32", "float64")) -> None:
     """Check that an array library computes what NumPy does, to rounding.
 
     Arrays go there and come back unchanged; every op of the registry and each of its gradients
