@@ -22,7 +22,7 @@ from xpnet.lowering.cpu.pool import numpys
 from xpnet.lowering.cpu.threads import advice
 from xpnet.mlp import MLP
 from xpnet.nn import activation
-from xpnet.optim import LBFGS, get_optimizer
+from xpnet.optim import get_optimizer
 from xpnet.saving.tensor_file import check_place
 
 __all__ = ["bench", "products"]
@@ -71,7 +71,7 @@ def _check(arguments: argparse.Namespace) -> None:
             "--layers needs at least the numbers of inputs and outputs, with hidden units "
             f"between them, such as 784 128 10; got {' '.join(map(str, arguments.layers))}."
         )
-    if isinstance(get_optimizer(arguments.optimizer), LBFGS):
+    if get_optimizer(arguments.optimizer).whole_batch:
         raise ArgumentError("lbfgs uses all samples in each step: no step of a batch can be timed.")
     check_float(arguments.dtype)
     activation(arguments.activation)
