@@ -61,7 +61,7 @@ class Backend(ABC):
         Elements that an update processes at a time, so that its operands stay in cache.
     planned : bool
         Whether the library writes results into given memory (``out=``), so that a step is planned
-        once and then allocates nothing; see `PlannedBackend`.
+        once and then does not allocate; see `PlannedBackend`.
     lowering : {"none", "cpu", "cuda"}
         What the calls of a plan become: they stay what they are, they are compiled by LLVM, or
         products are cuBLASLt's and the rest is compiled by NVRTC; see `xpnet.lowering`.

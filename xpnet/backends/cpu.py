@@ -16,7 +16,7 @@ __all__ = ["NumpyBackend"]
 _LINE = 64  # bytes of a cache line and of the widest vector; memory is aligned to it
 
 
-# The ufuncs' own reduce saves a microsecond a call over np.sum and np.max.
+# A ufunc's reduce saves a microsecond per call over np.sum and np.max.
 RAW = SimpleNamespace(
     **{
         name: getattr(np, name)

@@ -12,18 +12,18 @@ __all__ = ["Node", "Part"]
 
 @dataclass(frozen=True)
 class Part:
-    """Elements of a flat vector, and perhaps the shape that they are given."""
+    """A part of a flat vector, and optionally its shape."""
 
     where: slice
     shape: Shape | None = None
 
     def of(self, xp: Namespace, vector: Array) -> Array:
-        """The part of a vector, as a view where the library has views."""
+        """The part of a vector, as a view if the library has views."""
         found = vector[self.where]
         return found if self.shape is None else xp.reshape(found, self.shape)
 
     def replaced(self, xp: Namespace, vector: Array, values: Array) -> Array:
-        """The vector with other values in this part."""
+        """The vector with these values in this part."""
         values = xp.reshape(values, (-1,))
         if values.shape == vector.shape:
             return values
@@ -42,10 +42,10 @@ class Node:
     static : dict
         Settings.
     outputs : tuple of Value
-        One for an op or a vjp, with a second if the op saves a tensor for its backward; for a
-        rule one for each vector, in the vector's own memory.
+        An op or a vjp has one, and an op that saves a tensor for its backward has a second. A rule
+        has one for each vector, in the vector's own memory.
     part : Part or None
-        The part of each vector that a rule is applied to; the rest stays.
+        The part of each vector that a rule changes; None for the whole.
     """
 
     record: Op | Vjp | Update
@@ -66,7 +66,7 @@ class Node:
 
     @property
     def changed(self) -> list[tuple[Value, Value]]:
-        """Each vector that a rule changes, after and before."""
+        """Each vector that a rule changes: its new and its old value."""
         if not isinstance(self.record, Update):
             return []
         return [*zip(self.outputs, self.inputs, strict=False)]

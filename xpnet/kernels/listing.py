@@ -96,7 +96,7 @@ class Listing:
             raise Underivable(f"xp.{name}, which has no out=")
         xs = [self._term(x) for x in args]
         dtype, shape = promoted(xs, ELEMENTWISE[name]), broadcast(xs)
-        # A number, or booleans, will do beside an array that settles the type and the shape.
+        # Numbers and booleans are enough if an array determines the type and the shape.
         arrays = [x for x in xs if isinstance(x, Term) and not isinstance(x, Filled | Cast)]
         settled = any(x.dtype == dtype for x in arrays)
         spread = [x for x in xs if not isinstance(x, Filled)]
@@ -117,7 +117,7 @@ class Listing:
         return self.where(x > 0, 1.0, self.where(x < 0, -1.0, x))
 
     def pow(self, a: Any, b: Any) -> Step:
-        """A ** b; a square is a product, as NumPy's operator has it."""
+        """A ** b; a square is a product, as in NumPy's operator."""
         if type(b) in NUMBERS and b == 2:
             return self._elementwise("multiply", a, a)
         return self._elementwise("pow", a, b)
@@ -151,7 +151,7 @@ class Listing:
         return self.copied(x, x.shape, dtype, **unsafe)
 
     def asarray(self, x: Any, *, dtype: Any = None, copy: Any = None, device: Any = None) -> Term:
-        """X as it is, or in another type."""
+        """X unchanged, or in another type."""
         if type(x) in NUMBERS:
             return self._made("asarray", x, dtype=dtype, device=device)
         x = self._term(x)
@@ -273,7 +273,7 @@ class Listing:
         return self._view(x, shape, lambda array: permute(array, axes))
 
     def matrix_transpose(self, x: Term) -> Term:
-        """The last two axes exchanged."""
+        """The matrix transpose: the last two axes exchanged."""
         swap = self.backend.raw.swapaxes
         shape = (*x.shape[:-2], x.shape[-1], x.shape[-2])
         return self._view(x, shape, lambda array: swap(array, -1, -2))

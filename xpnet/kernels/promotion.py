@@ -11,7 +11,7 @@ __all__ = ["ELEMENTWISE", "NUMBERS", "TESTS", "broadcast", "promoted"]
 
 NUMBERS = (bool, int, float)
 
-# Elementwise functions by the kinds of types that they take: floats, integers, booleans.
+# Elementwise functions by the types that they accept: floats, integers, booleans.
 _KINDS = {
     "f": """acos acosh asin asinh atan atan2 atanh ceil cos cosh divide exp expm1 floor hypot log
         log10 log1p log2 logaddexp pow sign sin sinh sqrt tan tanh trunc""",

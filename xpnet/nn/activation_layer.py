@@ -50,8 +50,8 @@ class Linear(Activation):
 class Step(Activation):
     """y = 1 where x >= threshold, 0 elsewhere: the unit of the first perceptrons.
 
-    Its gradient is 0 everywhere, so that nothing in front of it learns. It is meant for decisions
-    and for networks whose weights are set by hand or trained by other means. Source: Rosenblatt,
+    Its gradient is 0 everywhere, so no layer before it learns. Use it for decisions, and for
+    networks whose weights are set by hand or trained by other means. Source: Rosenblatt,
     "The perceptron", Psychological Review 65 (1958).
 
     Parameters

@@ -52,7 +52,7 @@ def activation(spec: str | LayerLike) -> LayerLike:
     Raises
     ------
     UnknownNameError
-        For a name that is not an activation's.
+        If no activation has this name.
     """
     if isinstance(spec, str):
         if spec not in _BY_NAME:

@@ -58,8 +58,8 @@ class HardTanh(Activation):
 class Softmax(Activation):
     """y_k = e**x_k / sum_j e**x_j over the last axis.
 
-    Train on logits with ``loss="softmax_cross_entropy"`` and put this layer behind the network
-    only to read probabilities.
+    Train on logits with ``loss="softmax_cross_entropy"``. Add this layer after the network only to
+    read probabilities.
     """
 
     op = ops.softmax

@@ -82,12 +82,12 @@ class Pool:
     def enter(self, count: int | None) -> None:
         """Begin a turn of this Python thread."""
         with self._lock:
-            self._admit(count)
+            self._wait_and_set(count)
             self._running.add(get_ident())
 
-    def _admit(self, count: int | None) -> None:
-        """Wait until there may be so many threads, and set them."""
-        self._running.discard(get_ident())  # left by a turn that Ctrl-C broke off
+    def _wait_and_set(self, count: int | None) -> None:
+        """Wait until this number of threads is possible, and set it."""
+        self._running.discard(get_ident())  # left by a turn that Ctrl-C interrupted
         self._look()
         wanted = self._before if count is None else min(count, self._before)
         if self._running and (self._waiting or self._now != wanted):
@@ -161,7 +161,7 @@ class _Turn(AbstractContextManager[None]):
 
 @cache
 def numpys() -> Pool:
-    """The threads of NumPy's BLAS; where they cannot be set there is one, and stays."""
+    """The threads of NumPy's BLAS; one if their number cannot be set."""
     pool = Pool(*_numpys_controls())
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=pool.reset)  # the child has no other threads

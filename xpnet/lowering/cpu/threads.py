@@ -39,7 +39,7 @@ def at_most(threads: int | None) -> AbstractContextManager[None]:
 
 
 def turn(flops: float) -> AbstractContextManager[None] | None:
-    """Compute with as many threads as the largest product is worth, whatever runs beside it.
+    """Compute with as many threads as the largest product is worth, whatever else runs.
 
     None where there is one thread only.
 

@@ -23,8 +23,8 @@ from xpnet.lowering.ir import Load, Loop, Statement
 
 __all__ = ["printed"]
 
-_MANY = 1 << 20  # elements from which a thread has several at a time
-_REGISTERS = 8  # columns of a thread that are in registers together, at most
+_MANY = 1 << 20  # from this many elements, a thread has several at a time
+_REGISTERS = 8  # most columns of a thread in registers at a time
 
 
 def printed(loop: Loop) -> Source:

@@ -25,7 +25,7 @@ class Source:
     """A loop's kernel.
 
     Its arguments are: rows, columns, the address of each reference of `Loop.refs`, `numbers`, then
-    memory for the blocks' numbers (float64), and for counters that are 0 before and behind.
+    memory for the blocks' numbers (float64) and for counters, which are 0 before and after.
 
     Attributes
     ----------
@@ -33,13 +33,13 @@ class Source:
         The function, without the device functions that it calls.
     kind : {"elements", "rows", "tiles"}
     team : int
-        Threads that share a row (``rows``), or columns of a block (``tiles``).
+        Threads that share a row (``rows``), or columns in a block (``tiles``).
     each : int
-        Elements that a thread has at a time; 0 where their number is not known.
+        Elements that a thread has at a time; 0 if their number is unknown.
     numbers : tuple of int
-        Whole numbers of the statements, such as a mean's divisor.
+        Whole numbers in the statements, such as a mean's divisor.
     sums : int
-        How many numbers a block has for the others, in ``tiles`` for each column.
+        How many numbers a block passes to the others; in ``tiles``, for each column.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Source:
 
 
 class Kernel:
-    """What the three kinds have in common: how a kernel begins and ends."""
+    """Base class of the three kinds: the start and end of a kernel."""
 
     kind = ""
 
@@ -117,11 +117,11 @@ class Kernel:
             body.put(f"double {body.variable('t', s)} = {beginning(s, 'float64')};")
 
     def _index_type(self) -> str:
-        """32 bits are enough for most arrays, and are divided several times as fast."""
+        """32 bits are enough for most arrays, and their division is several times as fast."""
         rows, columns = self._loop.rows, self._loop.columns
         steps = ((abs(p.row), abs(p.column)) for p in self._body.pointers)
         reach = max([rows * columns, *(rows * down + columns * along for down, along in steps)])
-        return "int" if reach < 1 << 30 else "long long"  # with room for a grid's last step
+        return "int" if reach < 1 << 30 else "long long"  # with room for the grid's last step
 
     def _end(self) -> None:
         """Totals of all blocks, and what is computed or written once."""
@@ -146,7 +146,7 @@ class Kernel:
             body.store(s)
 
     def _put_together(self, k: int, s: Statement) -> None:
-        """The k-th total, of what the blocks have of it."""
+        """The k-th total, from the blocks' parts."""
         total, op = self._body.variable("t", s), combined(s)
         self._body.put(
             f"{total} = {beginning(s, 'float64')};",

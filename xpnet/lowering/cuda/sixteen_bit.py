@@ -4,7 +4,7 @@
 
 ============  ==================================================================================
 ``float32``   not at all: true float32, never TF32
-``tf32``      by the tensor cores, to 10 bits behind the point, as they read float32 memory
+``tf32``      by the tensor cores, to 10 bits after the point, as they read float32 memory
 ``bfloat16``  to 7 bits, with float32's range
 ``float16``   to 10 bits, with a range from 6e-8 to 65504
 ============  ==================================================================================
