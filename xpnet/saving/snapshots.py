@@ -8,10 +8,11 @@ from warnings import warn
 
 from xpnet.errors import ArgumentError, FormatError
 from xpnet.saving.tensor_file import read_file, write_file
+from xpnet.typing import Array
 
 __all__ = ["Snapshot", "checkpoints", "read_snapshot", "step_of", "write_snapshot"]
 
-_FORMAT = {"format": "xpnet checkpoint", "version": 1}
+_FORMAT = {"format": "xpnet checkpoint", "version": 2}
 _PATTERN = "checkpoint-*.safetensors"
 KEYS = frozenset(
     "fit parameters updates epoch step batch begin seconds stopping rate schedule history "
@@ -26,13 +27,13 @@ class Snapshot:
     Attributes
     ----------
     arrays : dict of str to NumPy array
-        Parameters and the optimiser's vectors, each flat; the results of the present epoch's
+        Parameters and the optimizer's vectors, each flat; the results of the present epoch's
         batches; arrays of callbacks.
     state : dict
-        Everything else, ready for JSON.
+        Everything else, as data that JSON can hold.
     """
 
-    arrays: dict[str, Any]
+    arrays: dict[str, Array]
     state: dict[str, Any]
 
 
@@ -91,12 +92,36 @@ def _read(path: Path) -> Snapshot:
     arrays, data = read_file(path)
     if data.get("format") != _FORMAT["format"]:
         raise FormatError(f"{path} is no checkpoint but {data.get('format')!r}.")
-    if data.get("version") != _FORMAT["version"]:
+    if data.get("version") not in (1, _FORMAT["version"]):
         raise FormatError(
             f"{path} has version {data.get('version')!r} of the checkpoint format, this xpnet "
-            f"reads {_FORMAT['version']}."
+            f"reads versions 1 and {_FORMAT['version']}."
         )
     state = data.get("state")
     if not isinstance(state, dict) or not state.keys() >= KEYS or "params" not in arrays:
-        raise FormatError(f"{path} is no whole checkpoint: parts of its state are missing.")
-    return Snapshot(arrays, state)
+        raise FormatError(f"{path} is not a whole checkpoint: parts of its state are missing.")
+    return Snapshot(arrays, _upgraded(state) if data["version"] == 1 else state)
+
+
+def _upgraded(state: dict[str, Any]) -> dict[str, Any]:
+    """A state of version 1 in the words of the codec."""
+    return {
+        **state,
+        "fit": {name: _coded(value) for name, value in state["fit"].items()},
+        "history": _coded(state["history"]),
+        "callbacks": [{**entry, "state": _coded(entry["state"])} for entry in state["callbacks"]],
+    }
+
+
+def _coded(value: Any) -> Any:
+    """A value of version 1, which wrote dicts as they are and had its own words for the rest."""
+    match value:
+        case list():
+            return [_coded(item) for item in value]
+        case {"$array": name}:
+            return {"array": name}
+        case {"$float": text}:
+            return {"float": text}
+        case dict():
+            return {"map": {name: _coded(item) for name, item in value.items()}}
+    return value
