@@ -62,9 +62,7 @@ def test_a_checkpoint_resumes(file):
     assert [row["step"] for row in resumed[3].rows] == [row["step"] for row in whole[3].rows]
     for name in ("layers.0.weight", "layers.0.bias"):
         for column in ("ratio", "inactive"):  # of a bias they are NaN
-            np.testing.assert_allclose(
-                resumed[3][name][column], whole[3][name][column], rtol=1e-3
-            )
+            np.testing.assert_allclose(resumed[3][name][column], whole[3][name][column], rtol=1e-3)
 
 
 @pytest.mark.parametrize("file", CHECKPOINTS, ids=lambda file: file.stem)
