@@ -27,10 +27,10 @@ Made by `docs/make_ops.py` from the docstrings in `xpnet/ops`: change those, the
 
 Each op has one forward function and a backward function (the *vjp*) for each differentiable input.
 `gy` is the gradient of the loss with respect to the output `y`; `gx` is the gradient with respect
-to the input `x`. The *residual* is what the forward function saves for the backward function,
+to the input `x`. The *saved* tensor is what the forward function keeps for the backward function,
 besides inputs and output. `[condition]` is 1 where the condition holds and 0 elsewhere. Shapes are
 written as for NumPy's generalized ufuncs: `...` stands for any leading dimensions, and the
-residual's shape follows a semicolon. Arguments after `*` are settings.
+saved tensor's shape follows a semicolon. Arguments after `*` are settings.
 """
 
 UPDATES_TOP = """## Update rules

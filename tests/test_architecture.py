@@ -56,6 +56,7 @@ OWNERS = {
         "xpnet.backends.select",  # its version
         "xpnet.lowering.cpu",
         "xpnet.training.lbfgs",  # vectors as SciPy has them
+        "xpnet.training.epoch_record",  # what an epoch reports
         "xpnet.training.order",  # a user's order of the samples
         "xpnet.training.evaluation",  # what an epoch reports
         "xpnet.saving.tensor_file",  # a file's bytes as arrays

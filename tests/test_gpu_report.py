@@ -140,7 +140,7 @@ class TestTimes:
         times = {"xpnet": [1.0, 2.0, 4.0], "peer": [3.0, 6.0, 12.0]}
         assert _ratio(times, "peer") == {"ratio": 3, "ratio_low": 3, "ratio_high": 3}
 
-    def test_the_crossing_lies_between_its_neighbours(self) -> None:
+    def test_the_crossing_lies_between_its_neighbors(self) -> None:
         assert crossing([(8, 0.5), (32, 2.0)]) == 16
         assert crossing([(8, 1.2), (16, 0.9), (32, 1.1)]) == pytest.approx(22.0, abs=1)
         assert "from the smallest width, 8" in str(crossing([(8, 1.0), (16, 2.0)]))

@@ -1,9 +1,9 @@
-"""Philox4x32-10: the rounds, written once for everything that can multiply and xor.
+"""Philox4x32-10: the rounds, written once for every library and compiler.
 
 Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011. A round
-takes the counter's four 32-bit words as two pairs, (c0, c2) and (c1, c3): the first is multiplied,
-the second is mixed into what comes out. Each array library, compiler and language that draws
-random words says what its products and its xor are, and gets the ten rounds from here.
+takes the counter's four 32-bit words as two pairs, (c0, c2) and (c1, c3). It multiplies the first
+and mixes the second into the product. Each array library, compiler and language that draws random
+words supplies its product and its xor, and gets the ten rounds from here.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -17,7 +17,7 @@ _ROUNDS = 10
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 
-Pair = Any  # two of anything, the second before the first as pair[::-1]
+Pair = Any  # two of anything; pair[::-1] exchanges them
 
 
 def round_keys(seed: int, stream: int) -> list[tuple[int, int]]:
@@ -50,7 +50,7 @@ def block(
     multiply: Callable[[Any, int], tuple[Any, Any]],
     xor: Callable[[Any, Any], Any],
 ) -> tuple[Any, Any, Any, Any]:
-    """The four words of a block, where one word is multiplied at a time.
+    """The four words of a block, for code that multiplies one word at a time.
 
     ``multiply(word, constant)`` gives the high and the low half of the product.
     """

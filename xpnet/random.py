@@ -2,7 +2,7 @@
 
 The generator is Philox4x32-10, see `xpnet.philox`. A number depends only on its key
 ``(seed, stream)`` and on its counter ``(index, step)``: there is no hidden state, any part can be
-drawn again, and a run on a laptop and on a GPU draws the same bits.
+drawn again, and a laptop and a GPU draw the same bits.
 """
 
 from math import pi
@@ -26,10 +26,10 @@ class Key:
     seed : int
         The user's seed, in [0, 2**32).
     stream : int
-        What the numbers are for (initial weights, shuffles, ...), in [0, 2**32).
+        The purpose of the numbers (initial weights, shuffles, ...), in [0, 2**32).
     step : int or int64 array
-        Which draw of that stream, in [0, 2**64): the parameter's index, the epoch, ... A step
-        of a network that draws numbers is known on the device alone: an array of shape ().
+        Which draw of that stream, in [0, 2**64): the parameter's index, the epoch, ... An array
+        of shape () for a training step, whose number only the device knows.
     """
 
     __slots__ = ("seed", "step", "stream")
@@ -52,8 +52,8 @@ def _is_counter(step: Any) -> bool:
 def _multiply(a: Any, constant: int) -> tuple[Any, Any]:
     """High and low 32 bits of the product of two unsigned 32-bit numbers held in int64.
 
-    The constant is split in 16-bit halves, so that no partial product leaves int64: libraries
-    differ in what they do on overflow, and several have no unsigned 64-bit type.
+    The constant is split into 16-bit halves, so that no partial product overflows int64.
+    Libraries treat overflow differently, and several have no unsigned 64-bit type.
     """
     low = a * (constant & 0xFFFF)
     middle = a * (constant >> 16) + (low >> 16)
@@ -94,11 +94,11 @@ def normal(xp: Namespace, key: Key, shape: Shape, device: Any = None) -> Any:
 def permutation(xp: Namespace, key: Key, n: int, device: Any = None) -> Any:
     """A random order of ``0 .. n-1``, int64, for n below 2**31.
 
-    Each number is put behind 31 random bits and the pairs are sorted; no two are equal, so
-    that every library sorts them alike.
+    Each number is appended to 31 random bits, and the results are sorted. No two are equal, so
+    every library sorts them alike.
     """
     if n >= 2**31:
-        raise ArgumentError(f"cannot shuffle {n} rows: at most 2**31 - 1 are supported.")
+        raise ArgumentError(f"cannot shuffle {n} rows: the limit is 2**31 - 1.")
     rows = xp.arange(n, dtype=xp.int64, device=device)
     pairs = ((words(xp, key, (n,), device) >> 1) << 32) | rows
     return xp.sort(pairs) & MASK

@@ -1,6 +1,6 @@
-"""Names of types: what an array is, what is taken for one, and the settings that have few values.
+"""Type aliases: arrays, what is accepted as one, and settings with few values.
 
-A type checker and an editor read them; at run time they say nothing and check nothing.
+They serve type checkers and editors; nothing is checked at run time.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ Namespace: TypeAlias = Any
 """A module that follows the Python Array API standard (numpy, cupy, torch's wrapper, ...)."""
 
 Array: TypeAlias = Any
-"""An array of some library: the one that was given, so no single type has all its methods."""
+"""An array of any library, so no single type has all its methods."""
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -40,7 +40,7 @@ Precision: TypeAlias = Literal["float32", "tf32", "bfloat16", "float16"]
 """How the operands of matrix products are rounded on a GPU."""
 
 BackendName: TypeAlias = Literal["numpy", "cupy", "auto"]
-"""The backends that have a name; ``"cupy:1"`` is the second GPU."""
+"""The names of backends; ``"cupy:1"``, the second GPU, is accepted too."""
 
 
 class DType(Protocol):
@@ -70,13 +70,13 @@ class TypedArray(Protocol):
 
 
 class SupportsArray(Protocol):
-    """What NumPy can read, such as a table of pandas."""
+    """What NumPy can convert, such as a pandas table."""
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any: ...
 
 
 ArrayLike: TypeAlias = TypedArray | SupportsArray | Sequence[Any] | float
-"""An array of any library, or what one is made of: lists, tables, numbers."""
+"""An array of any library, or what converts to one: lists, tables, numbers."""
 
 
 def size_of(shape: Sequence[int]) -> int:

@@ -1,4 +1,4 @@
-"""Every test here begins with nothing probed, nothing warned of and nothing set."""
+"""Every test here starts without probes, warnings and settings."""
 
 from support.standins import cupy, fresh, standin_modules
 

@@ -1,4 +1,4 @@
-"""The estimators as CuPy would run them, on the stand-in: CuPy in, CuPy out, few transfers."""
+"""The estimators as on CuPy, with the stand-in: CuPy in, CuPy out, few transfers."""
 
 import pickle
 import sys

@@ -1,4 +1,4 @@
-"""The whole of training as CuPy would run it, on the stand-in: the same numbers, few transfers."""
+"""All of training as on CuPy, with the stand-in: the same numbers, few transfers."""
 
 import inspect
 from typing import Any
@@ -20,7 +20,7 @@ def _data(rows: int, seed: int = 0) -> tuple[Any, Any]:
 
 
 def _targets(kind: str, y: Any) -> Any:
-    """Targets of each kind of loss, made of labels."""
+    """Targets for each kind of loss, made from labels."""
     one_hot = np.eye(CLASSES, dtype="float32")[y]
     return {
         "labels": y,
@@ -181,7 +181,7 @@ class TestResults:
 
 
 def _cost(cupy: Any, epochs: int, rows: int, **settings: Any) -> dict[str, int]:
-    """What one call of fit counts, with batches of 8 samples and the network built before."""
+    """The counts of one call of fit, with batches of 8 samples and a built network."""
     X, y = _data(rows)
     model = xn.MLP([FEATURES, 8, CLASSES], backend="cupy")
     model.fit(X[:8], y[:8], epochs=1, batch_size=8)
@@ -214,7 +214,7 @@ class TestNoHiddenTransfers:
         assert _cost(cupy, 7, 80)["uploads"] == _cost(cupy, 2, 80)["uploads"]
 
     def test_the_door_reads_only_to_check(self, cupy: Any) -> None:
-        # One read says that X is finite, two give the lowest and the highest label.
+        # One read checks that X is finite; two give the lowest and the highest label.
         assert _cost(cupy, 1, 80)["reads"] <= 3 + 4  # and whether the parameters are finite
 
     def test_a_step_allocates_nothing(self, cupy: Any) -> None:
@@ -253,7 +253,7 @@ class TestNoHiddenTransfers:
 
 
 class TestTheStandIn:
-    """It is worth no more than its likeness to CuPy."""
+    """The stand-in must behave like CuPy."""
 
     def test_refuses_to_become_a_numpy_array(self, cupy: Any) -> None:
         with pytest.raises(TypeError, match="Implicit conversion"):

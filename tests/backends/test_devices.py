@@ -1,4 +1,4 @@
-"""Several GPUs: chosen by number, everything of a model on its own."""
+"""Several GPUs: chosen by number, with everything of a model on its own device."""
 
 import pickle
 from typing import Any
@@ -72,7 +72,7 @@ class TestNames:
     def test_status_lists_them(self, two: Any) -> None:
         assert [(s.name, s.usable, s.reason) for s in status()[1:]] == [
             ("cupy", True, "works"),
-            ("cupy:1", True, "not tried yet"),
+            ("cupy:1", True, "not probed yet"),
         ]
 
     def test_the_command_line(self, two: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Each layer, activation, loss, metric and optimiser, on every way of running: the same numbers."""
+"""Each layer, activation, loss, metric and optimizer, in every way of running: the same numbers."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def test_by_torch(entry: Any) -> None:
 
 
 def test_in_float32(entry: Any) -> None:
-    """It trains in its own type, near to what float64 gives."""
+    """It trains in its own type, close to the results of float64."""
     (exact, _), (found, state) = _trained(entry, "numpy"), _trained(entry, "numpy", dtype="float32")
     assert {str(array.dtype) for array in state.values()} == {"float32"}
     np.testing.assert_allclose(found["loss"], exact["loss"], rtol=1e-3, atol=1e-4)
@@ -60,7 +60,7 @@ def test_the_zoo_has_every_part(zoo: Any) -> None:
         model.fit(*entry.data(), epochs=1)
         used |= {call.kind for call in model.network.graph.scope.calls}
         used.add(type(model.optimizer).__name__)
-    assert _classes(xn, nn.Layer) - used == {"Step"}  # it has no gradient to train by
+    assert _classes(xn, nn.Layer) - used == {"Step"}  # it has no gradient
     assert _classes(xn, optim.Optimizer) <= used
     losses = {entry.loss for entry in zoo.ZOO}
     assert {xn.losses.get(name).name for name in xn.losses.names()} <= losses

@@ -1,4 +1,4 @@
-"""A model's file knows no backend: written on one, read on the other."""
+"""A model's file does not depend on the backend: written on one, read on the other."""
 
 from typing import Any
 

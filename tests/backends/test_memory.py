@@ -83,7 +83,7 @@ def test_the_message(cupy: Any) -> None:
     with pytest.raises(DeviceMemoryError) as caught:
         CALLS["fit"](model)
     text = str(caught.value)
-    assert text.startswith("cupy has no room: Out of memory allocating ")
+    assert text.startswith("cupy is out of memory: Out of memory allocating ")
     assert "Of its 16,000,000,000 bytes 3,000,000,000 are free." in text
     for advice in ("smaller batch_size", "smaller layers", "float32", "NumPy arrays"):
         assert advice in text
@@ -122,7 +122,7 @@ def test_a_limit_that_cupy_was_given_counts(cupy: Any, monkeypatch: pytest.Monke
 
 
 def test_memory_of_the_host_is_the_hosts(cupy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where NumPy has no room, its own error comes through."""
+    """If NumPy runs out of memory, its own error is raised."""
     model = xn.MLP([5, 3], backend="numpy")
     monkeypatch.setattr(
         "xpnet.model.accept", lambda *a, **k: (_ for _ in ()).throw(MemoryError("host"))

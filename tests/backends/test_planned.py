@@ -1,4 +1,4 @@
-"""Backends that write into given memory: NumPy, and CuPy by its stand-in."""
+"""Backends that write into given memory: NumPy, and CuPy's stand-in."""
 
 from typing import Any
 

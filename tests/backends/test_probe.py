@@ -21,7 +21,7 @@ _DRIVER = (
 
 
 class _Matrix:
-    """An array whose sum and product are as the test wants them."""
+    """An array with the sum and the product that the test needs."""
 
     def __init__(self, fake: "_Fake") -> None:
         self._fake = fake

@@ -1,4 +1,4 @@
-"""Data that do not fit on the device: batches come from the host, two at a time."""
+"""Data that do not fit on the device: batches come from the host through two slots."""
 
 import logging
 from typing import Any
@@ -34,7 +34,7 @@ def _fit(x: Any = X, y: Any = Y, **settings: Any) -> Any:
 
 @pytest.fixture
 def full(cupy: Any) -> Any:
-    """A device that soon has hardly any memory left."""
+    """A device with hardly any memory left."""
 
     def fill() -> None:
         cupy.SETTINGS["free"] = 1000
@@ -45,7 +45,7 @@ def full(cupy: Any) -> Any:
 FITS: dict[str, dict[str, Any]] = {
     "shuffled": {},
     "as they come": {"shuffle": False},
-    "in an order of one's own": {"shuffle": lambda n: np.arange(n)[::-1]},
+    "in the user's order": {"shuffle": lambda n: np.arange(n)[::-1]},
     "weighted": {"sample_weight": np.arange(75) % 4},
     "by class": {"class_weight": "balanced"},
     "validated": {"validation_data": (X[:60], Y[:60])},
@@ -145,7 +145,7 @@ def test_why_steps_are_not_captured(
 
 
 class TestTheOrder:
-    """The stand-in does everything as late as it may, so what does not wait is found out."""
+    """The stand-in does everything as late as allowed, which reveals any missing wait."""
 
     def test_the_host_waits_before_it_fills_pinned_memory_again(
         self, cupy: Any, full: Any, monkeypatch: pytest.MonkeyPatch
@@ -177,7 +177,7 @@ class TestTheOrder:
             return True
 
     def test_memory_that_is_still_worked_with_is_not_copied_to(self, cupy: Any) -> None:
-        """A slot's memory may be such that the work stream still reads: it is waited for."""
+        """The work stream may still read a slot's memory; the copy waits for it."""
         backend, done = get("cupy"), cupy.zeros(1)
         with backend.work():
             cupy.add(done, 1, out=done)

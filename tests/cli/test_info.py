@@ -187,7 +187,7 @@ def test_steps_that_cannot_be_compiled(compiled, monkeypatch):
     without_llvmlite(monkeypatch)
     assert "  no, llvmlite is missing (pip install 'xpnet[fast]' compiles them);" in compiled()
     monkeypatch.setenv("XPNET_FAST", "1")
-    assert "no, XPNET_FAST=1 asks for compiled steps, which need 'llvmlite'." in compiled()
+    assert "no, XPNET_FAST=1 requires compiled steps, which need 'llvmlite'." in compiled()
     monkeypatch.setenv("XPNET_FAST", "yes")
     assert "no, unknown XPNET_FAST 'yes'. Valid names: 0, 1; products by: " in compiled()
 

@@ -1,4 +1,4 @@
-"""Rows for the test, and standardisation."""
+"""Rows for the test, and standardization."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def test_a_seed_out_of_range_is_refused():
         split(10, None, seed=-1)
 
 
-def test_standardised_columns():
+def test_standardized_columns():
     x = np.random.default_rng(0).normal(3, 7, (500, 2)).astype(np.float32)
     scaled = Scale.of(x).apply(x)
     np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-12)

@@ -155,7 +155,7 @@ def test_an_archive_without_test_rows_is_split(run_json, tmp_path, table):
     assert found["test_r2"] > 0.9
 
 
-def test_standardised_by_the_training_rows_alone(tmp_path):
+def test_standardized_by_the_training_rows_alone(tmp_path):
     path = tmp_path / "shifted.npz"
     np.savez(path, X=[[1.0], [3.0]], y=[0.5, 1.5], X_test=[[102.0]], y_test=[101.0])
     source = load(str(path), None, seed=0)
@@ -166,7 +166,7 @@ def test_standardised_by_the_training_rows_alone(tmp_path):
     assert source.unit == 0.5
 
 
-def test_standardisation_and_split_are_told(run, values_csv):
+def test_standardization_and_split_are_told(run, values_csv):
     out = run("train", values_csv, "--epochs", 1, "--seed", 7).out
     assert "standardized with the mean and standard deviation of the training rows" in out
     assert "test rows: a fifth, chosen by seed 7" in out
@@ -212,7 +212,7 @@ def test_the_seed_chooses_the_test_rows_of_a_file(values_csv):
     assert first.tolist() != other.tolist()
 
 
-def test_images_are_not_standardised():
+def test_images_are_not_standardized():
     source = load("digits", None, seed=5)
     assert source.X.min() == 0
     assert source.X.max() == 1

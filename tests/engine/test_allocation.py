@@ -81,7 +81,7 @@ OPTIMIZERS = {
         kind.__name__: kind
         for kind in (xn.Adagrad, xn.Adadelta, xn.RMSprop, xn.Nadam, xn.RAdam, xn.Lion)
     },
-    "centred": lambda: xn.RMSprop(centered=True, momentum=0.9),
+    "centered": lambda: xn.RMSprop(centered=True, momentum=0.9),
     "amsgrad": lambda: xn.Adam(amsgrad=True),
 }
 ACTIVATIONS = """elu gelu gelu_tanh hard_sigmoid hard_tanh leaky_relu linear log_sigmoid mish prelu

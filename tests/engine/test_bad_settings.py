@@ -33,8 +33,8 @@ def frozen(model):
         (lambda: xn.Model(xn.Dense(3), metrics=["accurracy"]), "metric", "accuracy", []),
         (lambda: xn.Dense(3, "sigmod"), "activation", "sigmoid", ["relu", "tanh"]),
         (lambda: xn.MLP([4, 3], activation="tanhh"), "activation", "tanh", ["relu"]),
-        (lambda: xn.Dense(3, bias_init="zero"), "initialiser", "zeros", ["ones", "he_normal"]),
-        (lambda: xn.MLP([4, 3], kernel_init="glorot"), "initialiser", "glorot_", ["zeros"]),
+        (lambda: xn.Dense(3, bias_init="zero"), "initializer", "zeros", ["ones", "he_normal"]),
+        (lambda: xn.MLP([4, 3], kernel_init="glorot"), "initializer", "glorot_", ["zeros"]),
     ],
 )  # fmt: skip
 def test_an_unknown_name_gives_the_nearest_and_all(call, kind, near, others):
@@ -254,7 +254,7 @@ def test_dense_takes_the_outputs_alone():
 
 @pytest.mark.parametrize("owner", [xn.Sequential, xn.Residual, xn.Concat, xn.Add])
 def test_layers_are_given_one_by_one(owner):
-    with pytest.raises(ArgumentError, match=r"one by one, without a list: \w+\(a, b\)"):
+    with pytest.raises(ArgumentError, match=r"one by one, not as a list: \w+\(a, b\)"):
         owner([xn.Dense(3), xn.Dense(2)])
 
 

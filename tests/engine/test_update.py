@@ -1,4 +1,4 @@
-"""Optimisers at work on a network: planned and interpreted, in part, within constraints."""
+"""Optimizers at work on a network: planned and interpreted, in part, within constraints."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -25,7 +25,7 @@ OPTIMIZERS = {
     "adagrad": xn.Adagrad(0.1),
     "adadelta": xn.Adadelta(5.0),
     "rmsprop": xn.RMSprop(0.01),
-    "rmsprop centred": xn.RMSprop(0.002, momentum=0.5, centered=True),
+    "rmsprop centered": xn.RMSprop(0.002, momentum=0.5, centered=True),
     "adam": xn.Adam(0.01),
     "amsgrad": xn.Adam(0.01, amsgrad=True),
     "adamw": xn.AdamW(0.01),
@@ -205,7 +205,7 @@ def test_constraints_come_behind_the_rules_and_before_the_average(backend, kerne
     assert_allclose(average, wanted, rtol=1e-12)
 
 
-# --- an optimiser of one's own --------------------------------------------------------------------
+# --- a user's own optimizer -----------------------------------------------------------------------
 
 
 class TwoNumbers(Optimizer):

@@ -123,7 +123,7 @@ def test_refused(message: str, tmp_path: Path) -> None:
         xn.exchange.from_onnx(path)
 
 
-def test_normalising_a_batch_of_sequences_is_refused(tmp_path: Path) -> None:
+def test_normalizing_a_batch_of_sequences_is_refused(tmp_path: Path) -> None:
     parts = dict.fromkeys(("s", "b", "m", "v"), np.ones(4, "float32"))
     path = write(tmp_path, [node("BatchNormalization", "x s b m v")], ("n", 4, 2), **parts)
     with pytest.raises(ArgumentError, match="only for values of shape \\(rows, features\\)"):

@@ -94,7 +94,7 @@ def test_ops_in_a_function(name: str, dtype: str, run: Any, equal: Any) -> None:
         equal(found, model.predict(part))
 
 
-def test_parameters_keep_their_names_and_normalisations_are_one_operator(tmp_path: Path) -> None:
+def test_parameters_keep_their_names_and_normalizations_are_one_operator(tmp_path: Path) -> None:
     net = xn.Sequential(xn.Dense(5), xn.BatchNorm(), xn.ReLU(), xn.LayerNorm(), xn.Dense(2))
     model = xn.Model(net, input_shape=3)
     xn.exchange.to_onnx(model, path := tmp_path / "m.onnx")

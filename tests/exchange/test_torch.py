@@ -129,7 +129,7 @@ def test_what_is_made_shares_no_memory() -> None:
 
 
 class Skip(nn.Module):
-    """A module of one's own, with names of its own."""
+    """A user's module, with its own names."""
 
     def __init__(self) -> None:
         super().__init__()

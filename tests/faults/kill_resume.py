@@ -4,7 +4,7 @@
 
 A child process trains with a checkpoint every few steps and resumes from the newest. The parent
 kills it by SIGKILL after a random time, again and again, until a child ends by itself; then the
-final parameters, the optimiser's vectors and the history are compared with those of a run that
+final parameters, the optimizer's vectors and the history are compared with those of a run that
 nobody disturbed. Then it begins anew, until so many children were killed.
 """
 

@@ -1,4 +1,4 @@
-"""Parts of symbolic values: slices as NumPy cuts them, and their gradients."""
+"""Parts of symbolic values: slices as in NumPy, and their gradients."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ KEYS = [
 
 
 def part(key, array):
-    """The part of a symbolic value with this array's shape and type, as a graph gives it."""
+    """The part of a symbolic value with this array's shape and type, computed by a graph."""
     graph = Graph()
     x = graph.input("x", array.shape, str(array.dtype))
     return graph, x, x[key]

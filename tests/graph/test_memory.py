@@ -1,4 +1,4 @@
-"""The memory planner, by simulation: no value is overwritten while somebody may still read it."""
+"""The memory planner, by simulation: no value is overwritten while it may still be read."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -17,7 +17,7 @@ def value(kind, name, shape, dtype="float64"):
 
 @st.composite
 def programs(draw):
-    """Nodes, held values, values that live elsewhere, and the positions allowed in place."""
+    """Nodes, held values, values with other memory, and the inputs that may be overwritten."""
     shape, dtype = st.sampled_from(SHAPES), st.sampled_from(["float32", "float64", "int64"])
     values = [value("input", f"x{i}", draw(shape)) for i in range(draw(st.integers(1, 3)))]
     inputs = list(values)
@@ -31,11 +31,11 @@ def programs(draw):
         if not draw(st.booleans()):
             like = value("node", "", draw(shape), draw(dtype))
         output = value("node", f"v{i}", like.shape, like.dtype)
-        residual = value("node", f"r{i}", draw(shape)) if draw(st.booleans()) else None
-        node = Node(None, reads, {}, tuple(v for v in (output, residual) if v is not None))
+        saved = value("node", f"r{i}", draw(shape)) if draw(st.booleans()) else None
+        node = Node(None, reads, {}, tuple(v for v in (output, saved) if v is not None))
         nodes.append(node)
         inplace[id(node)] = tuple(draw(st.sets(st.integers(0, len(reads) - 1))))
-        values += [v for v in (output, residual) if v is not None]
+        values += [v for v in (output, saved) if v is not None]
     computed = [v for v in values if v.kind == "node"]
     outputs = [v for v in computed if draw(st.integers(0, 4)) == 0]
     elsewhere = {v for v in values if v.kind == "parameter"}
@@ -109,7 +109,7 @@ def chain(length, inplace):
 
 
 def test_memory_is_reused():
-    """A long chain needs no more than a short one: two places by turns, or one in place."""
+    """A long chain needs no more than a short one: two alternating buffers, or one in place."""
     assert chain(20, ()).size == chain(5, ()).size
     assert chain(20, (0,)).size < chain(20, ()).size
     assert len(chain(20, (0,)).shared) == 18

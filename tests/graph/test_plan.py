@@ -1,4 +1,4 @@
-"""What a plan promises beside its results: no allocation, folded constants, a readable print."""
+"""What a plan promises besides its results: no allocation, folded constants, a readable print."""
 
 import tracemalloc
 
@@ -35,7 +35,7 @@ def training_step(dtype="float32", rows=ROWS):
 
 
 def test_a_run_allocates_no_array():
-    """Only NumPy's fixed buffers for conversions (64 kB an operand) come and go."""
+    """Only NumPy's fixed buffers for conversions (64 kB per operand) are temporary."""
     plan, _, _ = training_step()
     plan.run()
     tracemalloc.start()
@@ -77,7 +77,7 @@ def test_print_lists_every_node():
     assert header.split() == ["op", "output", "shape", "memory", "kernel"]
     for name in ("affine", "relu", "tanh", "add", "softmax_cross_entropy", "mean"):
         assert any(row.startswith(f"{name}(") for row in rows)
-        if name not in ("add", "mean"):  # gradients handed on as they are, and folded
+        if name not in ("add", "mean"):  # gradients passed on unchanged, and folded
             assert any(row.startswith(f"{name}.vjp_") for row in rows)
     assert any("over v" in row for row in rows), "nothing was computed in place"
     assert any(" given " in row for row in rows)
@@ -87,7 +87,7 @@ def test_print_lists_every_node():
 
 
 def test_constants_are_folded():
-    """What depends on constants alone is computed once, and is no node of the plan."""
+    """What depends only on constants is computed once and is not a node of the plan."""
     graph = Graph()
     x = graph.input("x", (2,), "float64")
     c = ops.exp(graph.constant(np.array([0.0, 1.0]), "float64"))
@@ -122,7 +122,7 @@ def test_nodes_that_no_output_needs_are_left_out():
 
 
 def test_inputs_and_constants_are_never_overwritten():
-    """In-place kernels take only what the plan computed itself."""
+    """In-place kernels overwrite only what the plan computed itself."""
     graph = Graph()
     x = graph.input("x", (3,), "float64")
     data = np.array([1.0, 2.0, 3.0])
@@ -137,7 +137,7 @@ def test_inputs_and_constants_are_never_overwritten():
 
 
 def test_plans_share_an_arena():
-    """A larger plan makes the arena grow; the smaller one still runs in what it was bound to."""
+    """A larger plan makes the arena grow; the smaller one keeps the memory that it was bound to."""
     arena, plans = Arena(get("numpy")), []
     for rows in (2, 500, 3):
         graph = Graph()

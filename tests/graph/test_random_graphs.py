@@ -11,7 +11,7 @@ from xpnet.errors import ShapeError
 from xpnet.graph import Arena, Graph, Plan, distinct, gradients, interpret
 from xpnet.ops.op_registry import REGISTRY
 
-# Smooth ops, whose values stay of the order of one: a difference quotient has many right digits.
+# Smooth ops with values near one: their difference quotients have many correct digits.
 UNARY = [
     ops.tanh,
     ops.sigmoid,
@@ -46,7 +46,7 @@ UNARY = [
     lambda x: ops.standardize_batch(x, epsilon=0.5),
     lambda x: ops.dropout(x, np.array(3), rate=0.4, seed=1, stream=17),
     lambda x: ops.gaussian_noise(x, np.array(3), std=0.1, seed=1, stream=17),
-    # A scalar has no rows, which the op itself has to say.
+    # A scalar has no rows; the op itself must report that.
     lambda x: ops.embedding(x, np.array([[0, 1], [1, 1]]) % (*x.shape, 1)[0]),
 ]
 BINARY = [

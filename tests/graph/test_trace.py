@@ -24,7 +24,7 @@ def run(graph, x, array, y):
     ids=lambda n: n if isinstance(n, str) else type(n).__name__,
 )
 def test_operators_both_ways_round(name, other):
-    """`array @ x` must come here, not to NumPy's loop over objects."""
+    """`array @ x` must reach xpnet, not NumPy's loop over objects."""
     function, data = getattr(operator, name), np.array([[0.5, 1.5], [2.5, 1.0]])
     for apply in (lambda v: function(v, other), lambda v: function(other, v)):
         graph = Graph()
@@ -177,7 +177,7 @@ def names(layer, shape=(2, 3)):
 
 
 class Scale(Layer):
-    """A layer of one's own, with a layer inside."""
+    """A user's layer with a layer inside."""
 
     def __init__(self):
         self.dense = Dense(3)
@@ -236,12 +236,12 @@ def test_weights_come_first_in_the_flat_vector():
     views = table.views(np, flat)
     assert all(np.shares_memory(v, flat) for v in views.values())
     np.testing.assert_array_equal(table.flatten(np, views), flat)
-    with pytest.raises(ShapeError, match=r"missing \['layers.0.bias'\], not known \['b'\]"):
+    with pytest.raises(ShapeError, match=r"missing \['layers.0.bias'\], unknown \['b'\]"):
         table.check(["b", *list(views)[::2], "layers.1.bias"], {})
 
 
 def test_a_function_can_be_traced_again_and_again():
-    """A trace leaves nothing behind in the layers."""
+    """A trace does not change the layers."""
     layer = Sequential(Dense(2), Dense(1))
     vg = value_and_grad(lambda x: ops.sum(layer(x)), wrt="parameters")
     x = np.ones((1, 2))

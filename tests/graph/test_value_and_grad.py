@@ -1,4 +1,4 @@
-"""`value_and_grad`: the general algorithm, in the library of the arrays that it is given."""
+"""`value_and_grad`: the general algorithm, in the library of its arrays."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from xpnet.errors import ArgumentError, DataError, DTypeError, GraphError, Shape
 
 @pytest.fixture
 def lib(xp):
-    """A library of arrays; the variants that differ in the plan alone add nothing here."""
+    """An array library; variants that differ only in the plan add nothing here."""
     if xp.name == "numpy-poisoned":
         pytest.skip("value_and_grad has no plan")
     return xp
@@ -92,7 +92,7 @@ def test_init_depends_on_the_seed_and_the_parameter_only():
 
 
 def test_numbers_and_closures(lib):
-    """Arrays of the library itself may be captured by the function."""
+    """The function may capture arrays of the library."""
     captured = lib.asarray(np.array([1.0, 2.0]))
     value, gradient = value_and_grad(lambda x: ops.sum(x * 2 + x * captured))(
         lib.asarray(np.ones(2))
@@ -119,7 +119,7 @@ def test_backend_by_name():
 
 
 def test_gradients_are_the_callers_own():
-    """Each is an array of its own, to be changed at will."""
+    """Each is a separate array that the caller may change."""
     x, y = np.ones(3), np.ones(3)
     value, (gx, gy) = value_and_grad(lambda a, b: ops.sum(a + b), wrt=(0, 1))(x, y)
     gx *= 0
@@ -139,9 +139,7 @@ def test_bad_wrt(wrt):
 
 
 def test_wrt_out_of_range():
-    with pytest.raises(
-        ArgumentError, match="wrt=2 names an argument that was not given: there are 2"
-    ):
+    with pytest.raises(ArgumentError, match="wrt=2 names a missing argument: 2 were given"):
         value_and_grad(product, wrt=2)(A, B)
 
 

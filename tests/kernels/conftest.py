@@ -1,4 +1,4 @@
-"""Applications of ops and vjps to arrays, and all that a kernel may be wanted for."""
+"""Applications of ops and vjps to arrays, and all records that may need a kernel."""
 
 import pytest
 from support.fixtures import applications
@@ -12,7 +12,7 @@ __all__ = ["applications"]
 
 @pytest.fixture
 def every_record():
-    """Everything that a plan or an optimizer may have to find a kernel for."""
+    """Everything that a plan or an optimizer may need a kernel for."""
     vjps = [v for op in REGISTRY.values() for v in op.vjps if v not in (None, PASS)]
     modules = vector_rules, loss_scale
     rules = [r for module in modules for r in vars(module).values() if isinstance(r, Update)]

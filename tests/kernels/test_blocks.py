@@ -1,4 +1,4 @@
-"""Derived kernels of updates on long vectors: piece by piece where that is the same."""
+"""Derived kernels of updates on long vectors: in pieces if the result is the same."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def longest(recorder):
 
 
 def test_updates_see_one_block_at_a_time(cases, poisoned, rule):
-    """But for the one that needs the norm of the whole gradient."""
+    """All but the one that needs the norm of the whole gradient."""
     vectors = cases.vectors(rule, SIZE, "float32")
     numbers = [np.array(c, "float32") for c in rule.coefficients]
     kernel = find(UPDATES[rule.name], ("out",))
@@ -73,10 +73,10 @@ def test_a_new_gradient_is_kept_after_the_last_rule_too(poisoned):
 
 
 def test_an_array_is_cut_once(poisoned):
-    """Libraries take another view of `out` for a danger, and copy."""
+    """Libraries make a copy if an argument is another view of `out`."""
     p, g = np.ones(SIZE), np.ones(SIZE)
     kernel = find(UPDATES["decay"], ("out",))
-    multiply, add, *_ = bound(poisoned, kernel, [p, g], [], {"rate": 0.1}).calls
+    multiply, add, *_ = bound(poisoned, kernel, [p, g], [], {"weight_decay": 0.1}).calls
     assert add.args[1] is multiply.kwargs["out"] or add.args[0] is multiply.kwargs["out"]
     assert any(a is add.kwargs["out"] for a in add.args)
 

@@ -17,12 +17,12 @@ from xpnet.ops.record import Op, Update
 
 
 class Counting(Recorder):
-    """Counts the arrays of scratch memory that are lent."""
+    """Counts the arrays of scratch memory that it hands out."""
 
-    lent = 0
+    taken = 0
 
     def scratch(self, *args, **kwargs):
-        self.lent += 1
+        self.taken += 1
         return super().scratch(*args, **kwargs)
 
 
@@ -39,7 +39,7 @@ def bind(fn, places, inputs, signature="(...),(...)->(...)", **static):
 
 
 def run(fn, *inputs, over=None):
-    """What the kernel derived from `fn` gives, and its recorder.
+    """The results of the kernel derived from `fn`, and its recorder.
 
     The data come after the binding, as in a plan: nothing may be computed before.
     """
@@ -60,7 +60,7 @@ def run(fn, *inputs, over=None):
 def check(fn, *inputs):
     """A derived kernel computes what its definition does, bit for bit.
 
-    Also with its output over any one of the inputs of its shape and type.
+    Also if its output overwrites any input of its shape and type.
     """
     wanted = np.asarray(fn(np, *inputs))
     same = [i for i, x in enumerate(inputs) if (x.shape, x.dtype) == (wanted.shape, wanted.dtype)]
@@ -73,13 +73,13 @@ def check(fn, *inputs):
 
 
 def check_shapes(call):
-    """CuPy's elementwise functions want an output of just the shape that their inputs have."""
+    """CuPy's elementwise functions require an output of exactly their inputs' shape."""
     if isinstance(getattr(call, "func", None), np.ufunc) and call.func is not np.matmul:
         shapes = [np.shape(x) for x in call.args]
         assert np.broadcast_shapes(*shapes) == call.keywords["out"].shape
 
 
-# The one-liners of definitions, and what may go wrong when memory is shared.
+# The short definitions, and what may go wrong when memory is shared.
 DEFINITIONS = {
     "operators": lambda xp, x, y: -(2 * x - y / 3 + 1) * (x**2) + 4 / (y * y),
     "powers": lambda xp, x, y: xp.abs(x) ** 3 + xp.abs(y) ** 0.5 + 2**x,
@@ -151,7 +151,7 @@ def test_integers_stay_integers():
 )
 def test_as_few_calls_and_arrays_as_by_hand(op, calls, scratch):
     _, recorder = run(REGISTRY[op].fn, X)
-    assert (len(recorder.calls), recorder.lent) == (calls, scratch)
+    assert (len(recorder.calls), recorder.taken) == (calls, scratch)
 
 
 def test_where_goes_on_from_what_is_there():
@@ -162,10 +162,10 @@ def test_where_goes_on_from_what_is_there():
 
 
 def test_an_output_in_place_waits_for_the_residual():
-    """Else it would be computed elsewhere, and copied."""
+    """Otherwise it would be computed elsewhere and copied."""
     x = X.copy()
     recorder = bind(lambda xp, x: (x * 2, x + 1), [x, X * 0], [x], "(...)->(...);(...)")
-    assert (len(recorder.calls), recorder.lent) == (2, 0)
+    assert (len(recorder.calls), recorder.taken) == (2, 0)
 
 
 def test_a_long_chain_takes_the_output_alone():
@@ -175,7 +175,7 @@ def test_a_long_chain_takes_the_output_alone():
         return x
 
     _, recorder = run(chain, X)
-    assert (len(recorder.calls), recorder.lent) == (40, 0)
+    assert (len(recorder.calls), recorder.taken) == (40, 0)
 
 
 def test_scratch_is_lent_again():
@@ -185,7 +185,7 @@ def test_scratch_is_lent_again():
         return x
 
     _, recorder = run(sums, X)
-    assert recorder.lent <= 3
+    assert recorder.taken <= 3
 
 
 @pytest.mark.parametrize(
@@ -200,8 +200,8 @@ def test_scratch_is_lent_again():
     ],
 )
 @pytest.mark.parametrize("over", [False, True])
-def test_a_residual_is_written_too(fn, over):
-    """Whatever depends on what, and if the output stands where the input stood."""
+def test_a_saved_tensor_is_written_too(fn, over):
+    """For all dependences, and also if the output overwrites the input."""
     x = X.copy()
     wanted = fn(np, X)
     places = [x if over else np.empty_like(X), np.empty_like(X)]
@@ -212,7 +212,7 @@ def test_a_residual_is_written_too(fn, over):
 
 
 def test_an_update_in_place(cases, poisoned, rule):
-    """All that it changes is written over what it reads, some of it to the end."""
+    """All its outputs overwrite its inputs, some of which it reads until the end."""
     record = UPDATES[rule.name]
     vectors = cases.vectors(rule, 7, "float64")
     numbers = [np.array(c) for c in rule.coefficients]
@@ -226,7 +226,7 @@ def test_an_update_in_place(cases, poisoned, rule):
 
 
 def test_a_definition_that_draws_numbers_is_run_every_time():
-    """An array that it makes without the namespace may be another one the next time."""
+    """An array that it creates without the namespace may differ the next time."""
     rng = np.random.default_rng(0)
     out = np.empty_like(X)
     (call,) = bind(lambda xp, x: x * rng.random(x.shape), [out], [X.copy()], "(...)->(...)").calls
@@ -256,7 +256,7 @@ def test_two_places_change_their_arrays(swap, families):
 
 
 def written(x, y):
-    """A definition may write into what it made; its steps cannot."""
+    """A definition may write into an array that it created; its steps cannot."""
     x[0] = y[0]
     return x
 
@@ -334,7 +334,7 @@ RESHAPING = {
 @pytest.mark.parametrize("name", RESHAPING)
 @pytest.mark.parametrize("orders", ["FC", "CF", "FF"])
 def test_arrays_in_column_major_order_are_read_and_written_in_each_run(name, orders):
-    """Reshaping them copies: in the step, not once and for all when it is bound."""
+    """A reshape copies them in every step, not once when the kernel is bound."""
     fn = RESHAPING[name]
     x, out = np.zeros((3, 3), order=orders[0]), np.zeros(fn(np, X).shape, order=orders[1])
     calls = bind(fn, [out], [x], "(...)->(...)").calls
@@ -353,7 +353,7 @@ def test_a_product_is_not_planned_over_what_it_reads():
 
 
 def test_an_update_may_be_any_callable(poisoned):
-    """Such as one whose code cannot be looked into."""
+    """Such as one whose code is not accessible."""
     record = Update("own", partial(lambda rate, xp, p, g: (p - rate * g, g), 0.5))
     p, g = np.ones(3), np.ones(3)
     recorder = Recorder(poisoned)

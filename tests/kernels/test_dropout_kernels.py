@@ -1,4 +1,4 @@
-"""The kernels that draw random numbers: the very bits of the definition, piece by piece."""
+"""The kernels that draw random numbers: the definition's exact bits, in pieces."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ SHAPES = [(0,), (), (1,), (3, 5), (4, 16), (129,), (7, 11, 3)]
 
 @pytest.fixture(params=[1, 8, 16384, None])
 def backend(request, monkeypatch):
-    """NumPy with pieces so small that there are many, and with none at all."""
+    """NumPy with many small pieces, and without pieces."""
     monkeypatch.setattr(NumpyBackend, "block", request.param)
     return NumpyBackend()
 
@@ -22,7 +22,7 @@ def backend(request, monkeypatch):
 def bound(backend, op, x, step, **settings):
     """Run the kernel: its outputs and the definition's."""
     wanted = op.fn(np, x, np.array(step), **settings, **KEY)
-    wanted = [np.asarray(w) for w in (wanted if op.residual else [wanted])]
+    wanted = [np.asarray(w) for w in (wanted if op.saves else [wanted])]
     places, at = [np.full_like(w, np.nan) for w in wanted], np.array(0)
     recorder = Recorder(backend)
     recorder.bind(find(op, ("out",)).function, *places, x, at, **settings, **KEY)

@@ -1,4 +1,4 @@
-"""Every kernel, by hand or derived, against the definition of the op that it replaces."""
+"""Every kernel, handwritten or derived, against the definition that it replaces."""
 
 import math
 
@@ -14,7 +14,7 @@ from xpnet.kernels.terms import Underivable
 TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
 dtypes = pytest.mark.parametrize("dtype", list(TOLERANCE))
 
-# Kernels by hand that see an input in another shape, which takes row-major memory; a plan's is.
+# Handwritten kernels that reshape an input, which needs row-major memory, as a plan's is.
 ROW_MAJOR = {"softmax_cross_entropy.vjp_z", "embedding.vjp_w", "sum_squares"}
 
 
@@ -24,8 +24,8 @@ def check(got, application, dtype):
         assert_allclose(array, wanted, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
 
 
-# Definitions of which no kernel can be derived: each has one by hand, so that none is run as it
-# stands, which would allocate in every step.
+# Definitions from which no kernel can be derived. Each has a handwritten one, because a definition
+# would allocate in every step.
 UNDERIVABLE = {
     "concat",
     "slice.vjp_x",
@@ -36,7 +36,7 @@ UNDERIVABLE = {
 
 
 def kernels(record):
-    """The kernel that a plan takes, and the derived one where that is another."""
+    """The kernel that a plan uses, and the derived one if it differs."""
     chosen = find(record, ("out",))
     return [chosen] if chosen.family == "derived" else [chosen, derived(record)]
 
@@ -61,7 +61,7 @@ def test_every_kernel_belongs_to_a_record(every_record):
 
 @dtypes
 def test_kernel_gives_what_the_definition_gives(applications, poisoned, case, dtype):
-    """Output (and residual) start as NaN between guard bands; two runs give the same bits."""
+    """Output (and saved tensor) start as NaN between guard bands; two runs give the same bits."""
     for n in case.rows:
         for application in applications(case, n, dtype):
             for kernel in kernels(application.record):
@@ -82,13 +82,13 @@ def test_every_declared_inplace_position(applications, poisoned, case, dtype):
 
 
 def test_every_declared_inplace_position_is_reached(cases, applications):
-    """The test above tries each position that a kernel by hand declares, in some case."""
+    """The test above covers each position that a handwritten kernel declares."""
     tried, declared = set(), set()
     for case in cases.CASES:
         for application in applications(case, 3, "float64"):
             kernel, name = find(application.record, ("out",)), application.record.name
             if kernel.family == "derived":
-                continue  # it may write over any input, of which some never have the right type
+                continue  # it may overwrite any input, but some never have the right type
             count = len(application.inputs)
             declared |= {(name, i) for i in kernel.inplace[:count]}
             tried |= {(name, i) for i in application.aliases(kernel)}
@@ -102,7 +102,7 @@ def test_inputs_in_column_major_order(applications, poisoned, case):
                 check(application.bind(kernel, poisoned, order="F")(), application, "float64")
 
 
-# Values are of one sign where huge, so that no sum cancels: orders of summation may differ.
+# Huge values have one sign, so that no sum cancels: orders of summation may differ.
 SPECIAL = {
     "nan": [1.0, math.nan, -2.0, 0.5],
     "inf": [math.inf, 1.0, -0.5, 2.0, 0.25],
@@ -132,7 +132,7 @@ def test_special_values_as_by_the_definition(applications, poisoned, case, value
 
 
 def test_fallback_is_the_definition(applications, poisoned, case):
-    """Without a kernel the plain definition is computed and copied into place."""
+    """Without a kernel, the plain definition runs and its results are copied."""
     for application in applications(case, 3, "float64"):
         kernel = find(application.record, ())
         assert (kernel.family, kernel.inplace) == ("definition", ())

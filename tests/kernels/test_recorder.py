@@ -11,11 +11,11 @@ from xpnet.kernels import Recorder, Scratch, find, kernel
 from xpnet.ops.op_registry import UPDATES
 
 ROWS = 65536  # an array of one element a row takes 512 kB
-SMALL = 256 * 1024  # NumPy's own buffers for conversions and broadcasts: 64 kB an operand
+SMALL = 256 * 1024  # NumPy's own buffers for conversions and broadcasts: 64 kB per operand
 
 
 def peak_of(calls):
-    """Bytes that a run takes above what is there already, transient ones included."""
+    """Additional bytes that a run needs, including temporary ones."""
     for call in calls:
         call()
     tracemalloc.start()
@@ -32,7 +32,7 @@ def peak_of(calls):
 
 
 def test_allocations_are_seen():
-    """The measure itself: an array made and dropped within a call counts."""
+    """The measure itself: an array that a call creates and drops counts."""
     a = np.zeros(ROWS)
     assert peak_of([lambda: a + 1]) > a.nbytes
     assert peak_of([lambda: np.add(a, 1.0, out=a)]) < SMALL

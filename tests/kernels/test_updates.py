@@ -1,4 +1,4 @@
-"""The optimisers' update kernels against their definitions: in place, in blocks."""
+"""The optimizers' update kernels against their definitions: in place, in blocks."""
 
 import math
 
@@ -14,7 +14,7 @@ GUARD = 16
 
 
 def guarded(array):
-    """A copy of a vector inside a longer one, whose ends must stay as they are."""
+    """A copy of a vector inside a longer one, whose ends must not change."""
     memory = np.full(array.size + 2 * GUARD, 77.0, array.dtype)
     memory[GUARD:-GUARD] = array
     return memory, memory[GUARD : array.size + GUARD]
@@ -27,13 +27,13 @@ def test_update_in_place(cases, poisoned, rule, size, dtype):
 
 
 def test_fallback_is_the_definition(cases, poisoned, rule):
-    """Without a kernel the plain definition is computed and copied into place."""
+    """Without a kernel, the plain definition runs and its results are copied."""
     check(cases, poisoned, rule, 7, "float64", ())
 
 
 def check(cases, poisoned, rule, size, dtype, families):
     """Parameters and slots change as by the definition; the gradient may be overwritten."""
-    poisoned.block = 64  # several blocks and a rest, in small vectors
+    poisoned.block = 64  # several blocks and a remainder, in small vectors
     record = UPDATES[rule.name]
     start = cases.vectors(rule, size, dtype)
     numbers = [np.array(c, dtype) for c in rule.coefficients]
@@ -55,12 +55,12 @@ def check(cases, poisoned, rule, size, dtype, families):
         assert (memory[-GUARD:] == 77).all()
 
 
-GRADIENTS = ["decay", "clip_value", "clip_norm", "rms", "centred_rms"]
+GRADIENTS = ["decay", "clip_value", "clip_norm", "rms", "centered_rms"]
 
 
 @pytest.mark.parametrize("size", [0, 7, 129])
 def test_gradients_that_are_handed_on(cases, poisoned, rule, size):
-    """What the next rule reads: the gradient is the definition's, the parameters are as they were.
+    """What the next rule reads: the gradient is the definition's, the parameters are unchanged.
 
     The other rules change the parameters and are the last of a chain.
     """
@@ -84,7 +84,7 @@ def test_gradients_that_are_handed_on(cases, poisoned, rule, size):
 
 @pytest.mark.parametrize("name", ["decoupled_decay", "average"])
 def test_rules_that_leave_the_gradient_alone(cases, poisoned, name):
-    """They stand in front of and behind rules that read it."""
+    """They come before and after rules that read it."""
     rule = next(rule for rule in cases.RULES if rule.name == name)
     vectors = cases.vectors(rule, 7, "float64")
     gradient = vectors[1].copy()
@@ -98,7 +98,7 @@ def test_rules_that_leave_the_gradient_alone(cases, poisoned, name):
 
 @pytest.mark.parametrize("families", [("out",), ()], ids=["kernel", "definition"])
 class TestSpecialGradients:
-    """Zeros, hardly any variance, and what no gradient should be."""
+    """Zeros, almost no variance, and invalid gradients."""
 
     def after(self, poisoned, families, name, vectors, numbers=(), **static):
         recorder = Recorder(poisoned)
@@ -125,7 +125,7 @@ class TestSpecialGradients:
         for _ in range(200):
             vectors[1][...] = gradient
             static = {"rho": 0.5, "epsilon": 1e-3}
-            self.after(poisoned, families, "centred_rms", vectors, **static)
+            self.after(poisoned, families, "centered_rms", vectors, **static)
             assert np.isfinite(vectors[1]).all()
         assert (vectors[3] - 0.5 * vectors[2] ** 2).min() < 0
 
@@ -165,7 +165,7 @@ def test_special_gradients_as_by_the_definition(cases, poisoned, rule, dtype):
 
 @pytest.mark.parametrize("dtype", list(TOLERANCE))
 def test_the_sign_of_any_gradient(poisoned, dtype):
-    """Lion's step is its sign: 0 and NaN stay, all others are a whole step, however small."""
+    """Lion's step is its sign: 0 and NaN stay; all others are a full step, however small."""
     p, g, m = np.zeros((3, len(SPECIAL)), dtype)
     recorder = Recorder(poisoned)
     function = find(UPDATES["lion"], ("out",)).function

@@ -12,7 +12,7 @@ __all__ = ["applications"]
 
 @pytest.fixture(scope="session")
 def recorded():
-    """The module of lists of calls on one piece of memory."""
+    """The module that creates lists of calls on one piece of memory."""
     return recorded_calls
 
 

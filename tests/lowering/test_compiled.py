@@ -1,4 +1,4 @@
-"""Every op, vjp and update: its calls compiled give what they give one by one."""
+"""Every op, vjp and update: compiled calls give the results of single calls."""
 
 import math
 import tracemalloc
@@ -15,7 +15,7 @@ pytest.importorskip("llvmlite", reason="the extra 'fast' is not installed")
 DTYPES = ["float32", "float64"]
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
 
-# Calls whose numbers are rounded in another way, or added in another order.
+# Calls that round or add differently when compiled.
 ROUNDED = {"exp", "expm1", "log", "log1p", "tanh", "pow", "sum", "matmul"}
 ULPS = 4
 
@@ -33,7 +33,7 @@ GUARD = 16
 
 
 class Bound:
-    """A record's calls on arrays between guard bands, as they are and compiled.
+    """A record's calls on arrays between guard bands, unchanged and compiled.
 
     `arrays` are those that are written, then those that are read.
     """
@@ -62,7 +62,7 @@ class Bound:
         return memory, memory[GUARD : GUARD + like.size].reshape(like.shape)
 
     def run(self, steps):
-        """What is written when the steps have run; nothing else may have changed."""
+        """What the steps wrote; nothing else may have changed."""
         for array, start in zip(self.arrays, self.starts, strict=True):
             array[...] = start
         self.backend.poison()
@@ -99,7 +99,7 @@ def same(got, wanted, exact):
 
 
 def bound(backend, application, alias=None):
-    # What is written begins as NaN (or whatever 0xFF bytes are).
+    # Outputs start as NaN (or whatever 0xFF bytes are).
     written = [
         np.full(a.nbytes, 0xFF, "uint8").view(a.dtype).reshape(a.shape) for a in application.outputs
     ]
@@ -128,7 +128,7 @@ def test_over_an_input(applications, compiling, case, dtype):
 def test_special_values(applications, compiling, case, values, dtype):
     def special(array):
         found = np.resize(np.asarray(values).astype(array.dtype), array.shape)
-        # Its definition is for c >= 0, and NumPy's (-inf)**0.5 is not that of C.
+        # Its definition is for c >= 0, and NumPy's (-inf)**0.5 differs from C's.
         return np.abs(found) if case.op == "focal" else found
 
     for application in applications(case, 3, dtype, special):
@@ -159,7 +159,7 @@ def test_updates_of_special_gradients(cases, compiling, rule, dtype):
 
 
 def test_a_new_coefficient_takes_effect(compiling):
-    """Without compiling again: it is read in every run."""
+    """Without a new compilation: every run reads it."""
     p, g, rate = np.zeros(3), np.ones(3), np.array(1.0)
     recorder = Recorder(compiling)
     recorder.bind(find(UPDATES["sgd"], compiling.families).function, p, g, rate)
@@ -171,7 +171,7 @@ def test_a_new_coefficient_takes_effect(compiling):
 
 
 def peak_of(steps):
-    """Bytes that a run takes above what is there already, transient ones included."""
+    """Additional bytes that a run needs, including temporary ones."""
     for _ in range(2):
         for step in steps:
             step()
@@ -191,9 +191,9 @@ def peak_of(steps):
 def test_nothing_is_allocated_in_a_run(applications, compiling, case):
     for application in applications(case, 4096, "float64"):
         binding = bound(compiling, application)
-        binding.run(binding.compiled)  # so that indices are those of rows that there are
+        binding.run(binding.compiled)  # so that indices are valid rows
         compiled_only = all(not hasattr(step, "func") for step in binding.compiled)
-        # NumPy's own calls take buffers for conversions.
+        # NumPy's own calls need buffers for conversions.
         assert peak_of(binding.compiled) < (2048 if compiled_only else 256 * 1024)
 
 
@@ -206,7 +206,7 @@ def test_nothing_is_allocated_in_an_update(cases, compiling, rule):
 
 @pytest.mark.parametrize("name", sorted(UPDATES))
 def test_an_update_is_one_call(cases, compiling, name):
-    """Nothing of an optimiser's rule is left to NumPy."""
+    """Nothing of an optimizer's rule is left to NumPy."""
     rule = next(r for r in cases.RULES if r.name == name)
     vectors = cases.vectors(rule, 100, "float32")
     numbers = [np.array(c, "float32") for c in rule.coefficients]

@@ -18,7 +18,7 @@ def array(*shape, dtype="float32"):
 
 
 def fused(record, arrays, spare=()):
-    """What becomes of the calls that ``record(k, *arrays)`` records."""
+    """The loops and calls made from the calls that ``record(k, *arrays)`` records."""
     k = Recorder(BACKEND)
     record(k, *arrays)
     reader, live = Reader(BACKEND), Intervals([EVERYTHING])
@@ -28,7 +28,7 @@ def fused(record, arrays, spare=()):
 
 
 def names(items):
-    """The statements of each loop; for a call that stays, its name."""
+    """The statements of each loop, and the name of each remaining call."""
     return [
         [s.name for s in item.statements] if isinstance(item, Loop) else item.fn.__name__
         for item in items
@@ -37,7 +37,7 @@ def names(items):
 
 @pytest.fixture
 def check(interpret):
-    """``check(record, *arrays, spare=...)``: the same in what is needed; returns what it became."""
+    """``check(record, *arrays, spare=...)``: needed memory is equal; returns the loops."""
 
     def same(record, *arrays, spare=()):
         calls, items = fused(record, arrays, spare)
@@ -60,7 +60,7 @@ def check(interpret):
     return same
 
 
-# --- what is one loop ---------------------------------------------------------------------------
+# --- calls in one loop --------------------------------------------------------------------------
 
 
 def test_a_chain_is_one_loop_over_one_row(check):
@@ -101,7 +101,7 @@ def test_a_bias_and_its_gradient(check, bias):
 
 
 def test_a_mean_over_all(check):
-    """The number is there when the last row is done, and what is made of it comes behind."""
+    """The number is complete after the last row; statements that read it come after."""
 
     def record(k, x, square, total, mean):
         k(k.raw.multiply, x, x, out=square)
@@ -132,7 +132,7 @@ def test_leading_dimensions_are_rows(check):
     assert (loop.rows, loop.columns) == (6, 4)
 
 
-# --- what is not ---------------------------------------------------------------------------------
+# --- calls in separate loops ----------------------------------------------------------------------
 
 
 def test_other_rows_and_columns_begin_another_loop(check):
@@ -144,7 +144,7 @@ def test_other_rows_and_columns_begin_another_loop(check):
 
 
 def test_an_unknown_call_is_a_barrier(check):
-    """What stands in front of it is written, since it may read everything."""
+    """Results before it are written, because it may read everything."""
 
     def record(k, x, s, y):
         k(k.raw.multiply, x, 2, out=s)
@@ -170,7 +170,7 @@ def test_a_product_reads_what_is_in_front_of_it(check):
 
 @pytest.mark.parametrize("shift", [1, 4, 5])
 def test_memory_that_overlaps_otherwise(check, shift):
-    """Part of another array, element by element beside its own place."""
+    """Part of another array, shifted by one element."""
     memory = array(40)
     x, y, z = memory[:12], memory[shift : shift + 12], array(12)
 
@@ -196,7 +196,7 @@ def test_a_transposed_array_over_itself(check):
 
 
 def test_as_many_rows_as_columns(check):
-    """One number a row and one a column have the same shape here."""
+    """One number per row and one per column have the same shape here."""
 
     def record(k, x, r, c):
         k(k.raw.sum, x, axis=1, out=r)
@@ -288,7 +288,7 @@ def test_what_is_kept_within_memory_that_is_not(compiled_backend):
 
 
 def test_a_masked_write_needs_what_was_there(check):
-    """A store in front of a masked one is not dead."""
+    """A store before a masked one is not dead."""
 
     def record(k, x, mask, y):
         k(k.raw.multiply, x, 2, out=y)
@@ -300,7 +300,7 @@ def test_a_masked_write_needs_what_was_there(check):
 
 @pytest.mark.parametrize("barrier", [False, True])
 def test_a_call_with_a_mask_of_its_own(check, barrier):
-    """``add(..., where=mask)`` leaves numbers as they were: the store in front is needed."""
+    """``add(..., where=mask)`` leaves some numbers unchanged: the store before is needed."""
 
     def record(k, x, mask, y):
         k(k.raw.multiply, x, 2, out=y)
@@ -322,12 +322,12 @@ def two_phases(k, x, s, column, y):
 
 @pytest.mark.parametrize("spare", [False, True])
 def test_what_a_later_phase_reads(check, spare):
-    """It is written; if nobody else needs it, one row of it over and over."""
+    """It is written; if nobody else needs it, all rows share one row of memory."""
     x, s, column, y = array(4, 5), array(4, 5), array(4), array(4, 5)
     (loop,) = check(two_phases, x, s, column, y, spare=[s, column] if spare else [])
     (product,) = [st for st in loop.statements if st.name == "multiply"]
     assert product.stored
-    assert loop.buffers == ({product.place} if spare else set())
+    assert loop.buffers == ({product.ref} if spare else set())
 
 
 def test_no_buffer_of_what_was_there_before(check):
@@ -368,7 +368,7 @@ def test_gaps_are_left_alone(check):
 
 
 def test_a_sum_over_the_rows_of_one_column(check):
-    """The sum is one number, which what follows can read."""
+    """The sum is one number that later statements can read."""
 
     def record(k, x, total, root):
         k(k.raw.sum, x, axis=0, out=total)
@@ -407,7 +407,7 @@ def test_reductions_of_one_row_or_column(check, shape, axis, keepdims):
 
 
 def test_the_sum_of_one_row_over_itself(check):
-    """It is summed up in its place, so it must not begin with zeros where its terms are."""
+    """The sum accumulates in this memory, so it must not be zeroed while its terms are there."""
 
     def record(k, x):
         k(k.raw.sum, x, axis=0, out=x[0])

@@ -1,4 +1,4 @@
-"""Sets of bytes against sets of numbers, and the bytes that arrays look at."""
+"""Sets of bytes against sets of numbers, and the bytes of arrays."""
 
 import numpy as np
 import pytest
@@ -87,7 +87,7 @@ ARRAYS = {
 
 
 def bytes_of(array):
-    """Every byte that an array looks at, by its elements."""
+    """Every byte of an array, by its elements."""
     start = array.__array_interface__["data"][0]
     found = set()
     for index in np.ndindex(array.shape):
@@ -98,7 +98,7 @@ def bytes_of(array):
 
 @pytest.mark.parametrize("array", ARRAYS.values(), ids=list(ARRAYS))
 def test_the_bytes_of_an_array(array):
-    """From the first to the last; and if it is called dense, no other byte is between them."""
+    """From the first to the last; a dense array has no other byte in between."""
     address = array.__array_interface__["data"][0]
     looks = (address, array.shape, array.strides, array.itemsize)
     low, high = spanned(*looks)

@@ -1,4 +1,4 @@
-"""Whole models: compiled steps train as NumPy's calls, one by one, do."""
+"""Whole models: compiled steps train like single calls of NumPy."""
 
 import numpy as np
 import pytest
@@ -9,8 +9,8 @@ pytest.importorskip("llvmlite", reason="the extra 'fast' is not installed")
 
 # Of the first six steps; rounding errors grow with every step.
 TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
-# The gradient of a bias in front of a batch norm is nothing but rounding errors, of which Adam
-# makes steps as long as any; the running means follow.
+# The gradient of a bias before a batch norm is only rounding errors, but Adam makes full steps of
+# them; the running means follow.
 # So is that of a last bias under the hinge where it is a sum of thirds that cancel: two of the six
 # steps are then of any length up to the learning rate, 1e-3.
 ROUGH = {("layer batch norm", "float32"): 1e-2, ("loss multiclass_hinge", "float32"): 2e-3}
@@ -18,7 +18,7 @@ ROUGH = {("layer batch norm", "float32"): 1e-2, ("loss multiclass_hinge", "float
 
 @pytest.fixture
 def trained(monkeypatch):
-    """``trained(entry, dtype, fast)``: losses and metrics, and what the model has learnt."""
+    """``trained(entry, dtype, fast)``: losses and metrics, and what the model has learned."""
 
     def train(entry, dtype, fast):
         monkeypatch.setenv("XPNET_FAST", fast)

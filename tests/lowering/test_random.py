@@ -1,4 +1,4 @@
-"""Random lists of calls: as loops, and compiled, they do what they do one by one."""
+"""Random lists of calls: as loops, and compiled, they do the same as one by one."""
 
 import sys
 
@@ -16,7 +16,7 @@ some = settings(
 
 
 def needed(program, spare, kept):
-    """For each byte whether it must be as the calls leave it, and the same as intervals."""
+    """For each byte, whether it is needed after the calls, and the same as intervals."""
     live, reader = Intervals([EVERYTHING]), Reader(program.backend)
     mask = np.ones(program.memory.size, bool)
     for part in spare:
@@ -31,7 +31,7 @@ def needed(program, spare, kept):
 @settings(some, max_examples=400)
 @given(st.data(), st.booleans())
 def test_random_calls_as_loops(recorded, interpret, data, parallel):
-    """Whatever is read, written and repeated, where memory is shared as in no plan."""
+    """For any reads, writes and repeats, with memory shared as in no plan."""
     program, spare, kept = data.draw(recorded.programs())
     mask, live = needed(program, spare, kept)
     with pytest.MonkeyPatch.context() as patch:
@@ -63,7 +63,7 @@ def test_random_calls_compiled(recorded, compiled_backend, data):
 
 
 def check_order(items):
-    """Statements stand behind what they read, and phases never go back."""
+    """Statements come after what they read, and phases never decrease."""
     for loop in (item for item in items if isinstance(item, Loop)):
         seen = set()
         for s in loop.statements:
@@ -74,7 +74,7 @@ def check_order(items):
 
 
 def test_random_calls_are_fused_at_all(recorded):
-    """The tests above try what they are meant to try."""
+    """The tests above cover what they should."""
     found = {"calls": 0, "items": 0, "phases": 0, "buffers": 0}
 
     @settings(some, max_examples=300, database=None, derandomize=True)

@@ -1,4 +1,4 @@
-"""Compiled calls on every type: what no kernel of today records, but a loop could be asked for."""
+"""Compiled calls on every type, including calls that no kernel records today."""
 
 import math
 
@@ -14,7 +14,7 @@ dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 
 def agrees(backend, record, *arrays):
-    """The calls of ``record(k, *arrays)`` give the same compiled, in all of the arrays."""
+    """The calls of ``record(k, *arrays)`` give the same arrays when compiled."""
     recorder = Recorder(backend)
     record(recorder, *arrays)
     starts, results = [a.copy() for a in arrays], []
@@ -109,7 +109,7 @@ def test_a_sum_into_a_narrower_type(compiling, axis):
 
 
 def test_whole_numbers_beside_real_ones(compiling):
-    """2**24 + 1 is no float32: NumPy compares in float64."""
+    """2**24 + 1 is not a float32: NumPy compares in float64."""
     x, y = np.array([2**24 + 1, 3]), np.array([2**24, 3], "float32")
     agrees(compiling, into("equal"), x, y, np.zeros(2, bool))
 

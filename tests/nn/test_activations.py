@@ -1,4 +1,4 @@
-"""Activation layers: torch's values and gradients, learned slopes, names and refusals."""
+"""Activation layers: torch's values and gradients, learned slopes, names and errors."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ import xpnet as xn
 from xpnet.nn import activation
 
 rng = np.random.default_rng(3)
-# Plain numbers, far ones, and every kink.
+# Ordinary numbers, large ones, and every kink.
 X = np.concatenate([rng.normal(scale=3, size=40), [-60, -9, 9, 60, -3, -1, -0.5, 0, 0.5, 1, 3]])
 GY = rng.normal(size=X.size)
 
@@ -83,7 +83,7 @@ def test_erf_is_torchs(torch):
 
 
 def predict(layer, x):
-    """What a layer makes of data, behind a dense layer that changes nothing; and the model."""
+    """The output of a layer after a dense layer that changes nothing, and the model."""
     unchanged = xn.Dense(x.shape[1], kernel_init=lambda xp, key, shape: xp.eye(*shape))
     net = xn.Sequential(unchanged, layer)
     model = xn.Model(

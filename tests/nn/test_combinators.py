@@ -1,4 +1,4 @@
-"""Residual, Concat, Add, Multiply: values against NumPy, and the errors of ill-made nets."""
+"""Residual, Concat, Add, Multiply: values against NumPy, and the errors of malformed nets."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Dropout and Gaussian noise: only in training, drawn anew in each step, alike everywhere."""
+"""Dropout and Gaussian noise: only in training, new in each step, the same on every backend."""
 
 import array_api_strict
 import numpy as np
@@ -12,7 +12,7 @@ ONES = np.ones((500, 40))
 
 
 def outputs(layer, x=ONES, step=0, seed=0, **settings):
-    """What the layer makes of x in a training step: the gradient of sum(w f(x)) by w = 1."""
+    """The layer's output f(x) in a training step: the gradient of sum(w f(x)) with respect to w."""
     vg = xn.value_and_grad(lambda w, v: xn.ops.sum(w * layer(v)), seed=seed, **settings)
     return vg(np.ones_like(x), x, step=step)[1]
 
@@ -90,7 +90,7 @@ def test_training_in_two_parts_draws_as_in_one():
 
 
 def test_steps_of_one_batch_differ():
-    """The same batch again has other numbers dropped, so another loss, even without learning."""
+    """Repeating a batch drops other numbers, so the loss differs even without learning."""
     net = xn.Sequential(xn.Dense(8), xn.Dropout(0.5), xn.Dense(2))
     model = xn.Model(net, "mse", xn.SGD(1e-12))
     losses = {float(model.train_on_batch(X, Y)) for _ in range(4)}

@@ -1,4 +1,4 @@
-"""Embedding, Flatten and Maxout: what they compute, their gradients, and wrong numbers."""
+"""Embedding, Flatten and Maxout: what they compute, their gradients, and invalid indices."""
 
 import array_api_strict
 import numpy as np
@@ -92,7 +92,7 @@ def test_maxout_is_the_largest_of_its_pieces():
 
 
 def test_maxout_learns_the_absolute_value():
-    """Two pieces make it exactly, which no single linear unit can."""
+    """Two pieces compute it exactly, which no single linear unit can."""
     x = np.linspace(-1, 1, 64)[:, None]
     model = model_of(xn.Maxout(1), loss="mse", optimizer=xn.Adam(0.02), seed=1)
     model.fit(x, np.abs(x), epochs=400, batch_size=64)

@@ -25,7 +25,7 @@ def make(net, loss="mean_squared_error", **settings):
 
 
 def by_step(model, y, w=None):
-    """The gradient that a step of training uses, and the model put back."""
+    """The gradient that a training step uses; the model is restored."""
     before = model.state_dict()
     model.train_on_batch(X, y, w)
     gradient = {n: before[n] - np.asarray(a) for n, a in model.parameters.items()}
@@ -56,7 +56,7 @@ def check(model, y, w=None):
 
 
 def _tied(n):
-    """A layer in several places at once."""
+    """A layer that is used several times."""
     f = xn.Dense(n, "tanh")
     return xn.Sequential(f, xn.Residual(f), xn.Add(f, xn.Sequential(f, f)), xn.Dense(3))
 

@@ -1,4 +1,4 @@
-"""Initialisers: their distributions, their names, and what they refuse."""
+"""Initializers: their distributions, their names, and what they refuse."""
 
 import copy
 import pickle
@@ -41,12 +41,12 @@ FOR_MATRICES = [
 ]
 
 
-def draw(initialiser, shape=SHAPE, seed=0):
-    return initialiser(np, Key(seed, 1), shape)
+def draw(initializer, shape=SHAPE, seed=0):
+    return initializer(np, Key(seed, 1), shape)
 
 
 @pytest.mark.parametrize(
-    ("initialiser", "mean", "std"),
+    ("initializer", "mean", "std"),
     [
         (xn.init.zeros(), 0, 0),
         (xn.init.ones(), 1, 0),
@@ -68,15 +68,15 @@ def draw(initialiser, shape=SHAPE, seed=0):
     ],
     ids=repr,
 )
-def test_mean_and_standard_deviation(initialiser, mean, std):
-    w = draw(initialiser)
+def test_mean_and_standard_deviation(initializer, mean, std):
+    w = draw(initializer)
     assert w.shape == SHAPE
     assert np.mean(w) == pytest.approx(mean, abs=4 * std / sqrt(w.size) + 1e-15)
     assert np.std(w) == pytest.approx(std, rel=0.02)
 
 
 @pytest.mark.parametrize(
-    ("initialiser", "low", "high"),
+    ("initializer", "low", "high"),
     [
         (xn.init.uniform(-1.0, 3.0), -1, 3),
         (xn.init.glorot_uniform(), -sqrt(6 / 500), sqrt(6 / 500)),
@@ -85,8 +85,8 @@ def test_mean_and_standard_deviation(initialiser, mean, std):
     ],
     ids=repr,
 )
-def test_uniform_ones_fill_their_range_and_stay_in_it(initialiser, low, high):
-    w = draw(initialiser)
+def test_uniform_ones_fill_their_range_and_stay_in_it(initializer, low, high):
+    w = draw(initializer)
     assert low < w.min() < low + 0.01 * (high - low)
     assert high - 0.01 * (high - low) < w.max() < high
 
@@ -152,7 +152,7 @@ def test_an_unknown_name_lists_the_names_and_the_nearest():
     with pytest.raises(xn.errors.UnknownNameError) as caught:
         xn.Dense(3, kernel_init="he_normale")
     text = str(caught.value)
-    assert "initialiser 'he_normale'" in text
+    assert "initializer 'he_normale'" in text
     assert "Did you mean 'he_normal'?" in text
     for name in FOR_VECTORS + FOR_MATRICES:
         assert name in text
@@ -164,13 +164,13 @@ def test_an_unknown_name_lists_the_names_and_the_nearest():
     ids=["number", "None", "normal", "zeros"],
 )
 @pytest.mark.parametrize("which", ["kernel_init", "bias_init"])
-def test_what_is_no_initialiser_is_refused(spec, which):
+def test_what_is_no_initializer_is_refused(spec, which):
     with pytest.raises(xn.errors.ArgumentError, match=r"xpnet\.init\.normal\(0\.01\)"):
         xn.Dense(3, **{which: spec})
 
 
 @pytest.mark.parametrize("name", FOR_MATRICES)
-def test_initialisers_with_fans_refuse_vectors(name):
+def test_initializers_with_fans_refuse_vectors(name):
     model = xn.Model(xn.Dense(3, bias_init=name), input_shape=4)
     with pytest.raises(xn.errors.ShapeError, match=rf"{name} needs .*\(in, out\), got \(3,\)"):
         model.build()
@@ -194,20 +194,20 @@ def test_odd_shapes(name, shape):
     assert w.dtype == np.float64
 
 
-@pytest.mark.parametrize("initialiser", EACH, ids=repr)
-def test_copies_through_pickle_draw_the_same_numbers(initialiser):
-    for twin in (pickle.loads(pickle.dumps(initialiser)), copy.deepcopy(initialiser)):
-        assert twin == initialiser
-        assert hash(twin) == hash(initialiser)
-        np.testing.assert_array_equal(draw(twin), draw(initialiser))
+@pytest.mark.parametrize("initializer", EACH, ids=repr)
+def test_copies_through_pickle_draw_the_same_numbers(initializer):
+    for twin in (pickle.loads(pickle.dumps(initializer)), copy.deepcopy(initializer)):
+        assert twin == initializer
+        assert hash(twin) == hash(initializer)
+        np.testing.assert_array_equal(draw(twin), draw(initializer))
 
 
-@pytest.mark.parametrize("initialiser", EACH, ids=repr)
-def test_what_is_shown_is_the_call_that_makes_it(initialiser):
-    assert eval(repr(initialiser), vars(xn.init).copy()) == initialiser
+@pytest.mark.parametrize("initializer", EACH, ids=repr)
+def test_what_is_shown_is_the_call_that_makes_it(initializer):
+    assert eval(repr(initializer), vars(xn.init).copy()) == initializer
 
 
-def test_different_settings_are_different_initialisers():
+def test_different_settings_are_different_initializers():
     assert len(set(EACH)) == len(EACH)
     assert xn.init.normal(0.1) != xn.init.normal(0.2)
 
@@ -286,7 +286,7 @@ def test_orthogonal_weights_prefer_no_direction():
 
 
 @pytest.mark.parametrize(
-    ("initialiser", "name", "settings"),
+    ("initializer", "name", "settings"),
     [
         (xn.init.normal(0.3), "normal_", {"std": 0.3}),
         (xn.init.uniform(-0.2, 0.4), "uniform_", {"a": -0.2, "b": 0.4}),
@@ -301,17 +301,17 @@ def test_orthogonal_weights_prefer_no_direction():
     ],
     ids=repr,
 )
-def test_spread_agrees_with_torch(initialiser, name, settings):
+def test_spread_agrees_with_torch(initializer, name, settings):
     torch = pytest.importorskip("torch")
     generator = torch.Generator().manual_seed(0)
     weight = torch.empty(FAN_OUT, FAN_IN, dtype=torch.float64)  # torch stores (out, in)
     theirs = getattr(torch.nn.init, name)(weight, **settings, generator=generator).numpy()
-    w = draw(initialiser)
+    w = draw(initializer)
     assert np.var(w) == pytest.approx(np.var(theirs), rel=0.03)
     assert np.mean(w) == pytest.approx(np.mean(theirs), abs=8 * np.std(w) / sqrt(w.size))
 
 
-def test_initialisers_start_the_layer_as_asked():
+def test_initializers_start_the_layer_as_asked():
     layer = xn.Dense(3, kernel_init=xn.init.constant(2.0), bias_init="ones")
     model = xn.Model(layer, input_shape=4).build()
     np.testing.assert_array_equal(model.parameters["weight"], np.full((4, 3), 2, "float32"))
@@ -324,7 +324,7 @@ def test_two_layers_do_not_start_alike():
     assert not np.any(first == second)
 
 
-def test_a_users_own_initialiser():
+def test_a_users_own_initializer():
     def eye(xp, key, shape):
         return xp.eye(*shape)
 
@@ -332,7 +332,7 @@ def test_a_users_own_initialiser():
     np.testing.assert_array_equal(model.parameters["weight"], np.eye(4, 3, dtype="float32"))
 
 
-def test_a_users_initialiser_of_the_wrong_shape_is_named():
+def test_a_users_initializer_of_the_wrong_shape_is_named():
     model = xn.Model(xn.Dense(3, kernel_init=lambda xp, key, shape: xp.zeros(2)), input_shape=4)
     with pytest.raises(xn.errors.GraphError, match=r"'weight'.*\(4, 3\).*\(2,\)"):
         model.build()

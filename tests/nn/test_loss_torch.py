@@ -131,7 +131,7 @@ def test_probabilities_of_0_and_1_are_safe(dtype):
 
 @pytest.mark.parametrize("name", xn.losses.names())
 def test_huge_logits_give_no_nan(name):
-    """Nor probabilities of 0 and 1: e**160 is a number, and what is larger is so for all."""
+    """Nor do probabilities of 0 and 1: e**160 is finite, and larger losses are so for all."""
     loss = xn.losses.get(name)
     z = np.array([[80.0, -80.0, 0.0, -80.0]] * 4) * 2
     if name in ("cross_entropy", "binary_cross_entropy", "bce"):

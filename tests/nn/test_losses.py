@@ -214,7 +214,7 @@ def test_poisson_finds_the_logarithm_of_the_rate():
 
 
 def test_saturated_probabilities_still_train():
-    """The network is sure and wrong: p is exactly 0 and 1, the loss 100, nothing is NaN."""
+    """The network is certain and wrong: p is exactly 0 and 1, the loss is 100, nothing is NaN."""
     model = xn.Model(xn.Sequential(xn.Dense(2), xn.Softmax()), "cross_entropy", input_shape=2)
     model.build().parameters["layers.0.weight"][...] = [[500, -500], [-500, 500]]
     x = np.eye(2)

@@ -1,4 +1,4 @@
-"""What is reported: the metrics by name, and how those of the batches are put together."""
+"""Metrics by name, and how those of the batches are combined."""
 
 import warnings
 
@@ -26,7 +26,7 @@ def built(loss="mse", metrics=None, units=K, net=None, **settings):
 
 
 def measured(model, y, w=None, batch_size=5):
-    """What training reports of data in batches, the last a smaller one."""
+    """What training reports for data in batches, of which the last is smaller."""
     return model.fit(X, y, sample_weight=w, batch_size=batch_size, epochs=1, shuffle=False)[0]
 
 
@@ -56,7 +56,7 @@ def test_r2_of_one_column(shape):
 
 
 def test_r2_far_from_0_in_single_precision():
-    """The variance is that of deviations: a difference of squares of 1e4 would have no digits."""
+    """The variance comes from deviations: a difference of squares of 1e4 would have no digits."""
     model = xn.Model(xn.Dense(1), "mse", metrics=["r2"], optimizer=xn.SGD(1e-30), input_shape=4)
     model.build()
     model.parameters["bias"][...] = 1e4
@@ -194,7 +194,7 @@ def test_the_loss_itself_is_a_metric_by_its_name():
 
 
 def test_a_metric_of_ones_own():
-    """The smallest output: of the batches' smallest by column, not their mean."""
+    """The smallest output: the minimum over the batches, not their mean."""
 
     def parts(output, target, samples, weights):
         return [xn.ops.max(output), xn.ops.max(-output, axis=0)]
@@ -219,8 +219,8 @@ def test_the_mean_of_batches_is_by_their_shares():
     [
         ("softmax_cross_entropy", "r2", "r2 needs a regression loss, not 'softmax_cross_entropy'"),
         ("hinge", "r2", "r2 needs a regression loss"),
-        ("mse", "top_5_accuracy", "top_5_accuracy needs a loss of classes"),
-        ("hinge", "top_2_accuracy", "top_2_accuracy needs a loss of classes"),
+        ("mse", "top_5_accuracy", "top_5_accuracy needs a class loss"),
+        ("hinge", "top_2_accuracy", "top_2_accuracy needs a class loss"),
         ("huber", "accuracy", "accuracy needs a classification loss"),
         ("huber", "top_0_accuracy", "unknown metric 'top_0_accuracy'"),
         ("huber", "poisson", "unknown metric 'poisson'"),
@@ -236,12 +236,12 @@ def test_metrics_that_do_not_go_with_the_loss(loss, metric, words):
 
 def test_r2_of_several_quantiles_is_refused():
     model = built(xn.losses.quantile([0.1, 0.5, 0.9]), ["r2"])
-    with pytest.raises(xn.errors.ShapeError, match=r"r2 compares .* \(23, 3\) and \(23, 1\)"):
+    with pytest.raises(xn.errors.ShapeError, match=r"r2 expects .* \(23, 3\) and \(23, 1\)"):
         model.evaluate(X, REAL[:, :1])
 
 
 def test_sklearn_has_the_same_r2_of_constants():
-    """What the tests above take for granted."""
+    """What the tests above assume."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert scores.r2_score([2.0, 2.0], [2.0, 2.0]) == 1.0

@@ -18,7 +18,7 @@ def model_of(backend="numpy", optimizer=None, **dense):
 
 
 def gradient(model):
-    """What one step of rate 1 takes off the parameters, and the loss before."""
+    """What one step with learning rate 1 subtracts from the parameters, and the loss before it."""
     before = {k: np.asarray(v) for k, v in model.state_dict().items()}
     loss = float(model.train_on_batch(X, Y))
     return loss, {k: v - np.asarray(model.parameters[k]) for k, v in before.items()}

@@ -28,7 +28,7 @@ SIZES = {"float32": [1e-45, 1e-40, 1e-25, 1.0, 2e19, 1e38], "float64": [5e-324, 
 
 @pytest.mark.parametrize("dtype", list(SIZES))
 def test_columns_of_any_size(xp, dtype):
-    """The squares of most of them leave the range of the type."""
+    """The squares of most of them exceed the range of the type."""
     sizes = np.array(SIZES[dtype], dtype)
     w = xp.asarray(np.array([[1], [-1], [1], [0], [1]], dtype) * sizes)
     unit = np.array([[0.5], [-0.5], [0.5], [0], [0.5]]) * np.ones_like(sizes)

@@ -40,7 +40,7 @@ def test_forward_against_its_reference(xp, cases, case, dtype):
 
 
 def test_ops_compute_on_arrays_at_once(xp, cases, case):
-    """Outside of a trace an op is a function of arrays, and gives its output alone."""
+    """Outside a trace, an op is a function of arrays and returns only its output."""
     arrays = [xp.asarray(a) for a in case.arrays(3)]
     got = REGISTRY[case.op](*arrays, **case.static(3))
     assert xp.backend.owns(got)
@@ -103,12 +103,19 @@ def test_update_rules_keep_float32_with_python_settings(cases, rule):
 
 @pytest.mark.parametrize("name", ["PASS", "REGISTRY", "UPDATES", "Update", "Vjp"])
 def test_internals_have_left_the_public_names(name):
-    """For one version more they are found there, with a warning that names their module."""
+    """For one more version they are available there, with a warning that names their module."""
     assert name not in ops.__all__
-    with pytest.warns(DeprecationWarning, match=rf"xpnet\.ops\.{name} is now xpnet\.ops\.re"):
+    home = "op_registry" if name in ("REGISTRY", "UPDATES") else "record"
+    with pytest.warns(DeprecationWarning, match=rf"xpnet\.ops\.{name} is now xpnet\.ops\.{home}"):
         found = getattr(ops, name)
-    home = "registry" if name in ("REGISTRY", "UPDATES") else "record"
     assert found is getattr(import_module(f"xpnet.ops.{home}"), name)
+
+
+def test_residual_is_the_old_name_of_saves():
+    for op in (ops.dropout, ops.relu):
+        with pytest.warns(DeprecationWarning, match=r"Op\.residual is now Op\.saves"):
+            assert op.residual == op.saves
+    assert (ops.dropout.saves, ops.relu.saves) == (True, False)
 
 
 def test_every_op_is_public_and_nothing_else():

@@ -1,4 +1,4 @@
-"""Extreme inputs: finite and right wherever the mathematics is, by values worked out by hand.
+"""Extreme inputs: finite and right wherever the mathematics is, by values computed by hand.
 
 Each entry gives inputs, the op's output and, for ``gy = 1``, the gradient of the first input.
 `B` stands for a huge number of the type at hand.
@@ -270,7 +270,7 @@ def test_softmax_gradient_of_one_hot_rows_is_zero(xp):
 
 @pytest.mark.parametrize("index", [0, 1])
 def test_no_columns_have_no_gradient(xp, index):
-    """The mean over nothing is NaN; its gradient is as empty as what it is of."""
+    """The mean of an empty array is NaN; its gradient is empty."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's of a mean over nothing
         got = compute(xp, "mean_squared_error", "float32", [np.ones((2, 0))] * 2, index=index)
@@ -279,7 +279,7 @@ def test_no_columns_have_no_gradient(xp, index):
 
 @pytest.mark.parametrize("op", ["softmax_cross_entropy", "soft_cross_entropy"])
 def test_small_losses_keep_their_digits(xp, op):
-    """ln(1 + e**-20) is 2e-9: the sure class must not be rounded to a loss of 0 in float64."""
+    """ln(1 + e**-20) is 2e-9: the loss of the certain class must not round to 0 in float64."""
     target = [0] if op == "softmax_cross_entropy" else [[1.0, 0.0]]
     got = compute(xp, op, "float64", [[[20.0, 0.0]], target])
     assert_allclose(got.y, math.log1p(math.exp(-20)), rtol=1e-6)
@@ -305,7 +305,7 @@ FAR_BELOW = {
 @pytest.mark.parametrize("dtype", list(HUGE))
 @pytest.mark.parametrize("op", FAR_BELOW)
 def test_vanishing_values_and_gradients_keep_their_digits(xp, op, dtype):
-    """Where a function flattens out, what is left is small, but it is not rounding error."""
+    """Where a function is nearly flat, the rest is small, but not a rounding error."""
     x, y, gx = FAR_BELOW[op]
     got = compute(xp, op, dtype, [[x]])
     tolerance = {"float32": 1e-5, "float64": 1e-10}[dtype]
@@ -359,7 +359,7 @@ def test_residuals_of_any_size_keep_their_digits(xp, dtype):
 
 @pytest.mark.parametrize("dtype", list(HUGE))
 def test_the_gradients_of_sigmoid_and_tanh_end_where_y_rounds_to_1(xp, dtype):
-    """They are computed from y: what the documentation says of them, no more and no less."""
+    """They are computed from y; the documentation states exactly how."""
     for op, x in (("sigmoid", 17.0), ("tanh", 10.0)):
         gx = compute(xp, op, dtype, [[x, -x, 8.0]]).gx
         assert (gx[0] == 0) == (dtype == "float32")
@@ -385,7 +385,7 @@ def test_the_gradients_of_sigmoid_and_tanh_end_where_y_rounds_to_1(xp, dtype):
     ],
 )
 def test_two_best_of_three(xp, z, label, right):
-    """A NaN may be anywhere: it takes a place before the others, and is never right itself."""
+    """A NaN counts as ranked above all other logits, and is never right itself."""
     labels = xp.asarray(np.array([label]))
     found = ops.top_k_accuracy(xp.asarray(np.array([z])), labels, top=2)
     assert xp.to_numpy(found).tolist() == [right]

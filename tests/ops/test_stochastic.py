@@ -1,4 +1,4 @@
-"""Dropout and Gaussian noise: what falls where, and that only the key decides it."""
+"""Dropout and Gaussian noise: which numbers change; only the key decides."""
 
 import math
 
@@ -35,7 +35,7 @@ def test_each_part_of_the_key_and_the_step_counts():
         assert abs(share - 2 * 0.3 * 0.7) < 0.02
 
 
-def test_neighbours_fall_independently():
+def test_neighbors_fall_independently():
     keep = (dropped(np.ones(SHAPE), rate=0.5) > 0) - 0.5
     for shifted in (keep[1:] * keep[:-1], keep[:, 1:] * keep[:, :-1]):
         assert abs(shifted.mean() * 4) < 4 / math.sqrt(shifted.size)
@@ -70,7 +70,7 @@ def test_noise_has_its_mean_and_deviation():
 
 
 def test_a_number_for_the_step():
-    """A Python integer will do for an input of whole numbers; a fraction is refused."""
+    """An integer input accepts a Python integer; a fraction is refused."""
     graph = Graph()
     x = graph.input("x", (3,), "float32")
     ops.dropout(x, 5, rate=0.5, **KEY)

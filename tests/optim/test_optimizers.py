@@ -1,4 +1,4 @@
-"""Optimisers against torch.optim, by the rules' definitions and by their kernels."""
+"""Optimizers against torch.optim, by the rules' definitions and by their kernels."""
 
 from itertools import pairwise
 
@@ -38,7 +38,7 @@ def gradient(p, step):
 
 
 class ByDefinition:
-    """Applies an optimiser's chain with the rules' plain functions."""
+    """Applies an optimizer's chain with the rules' plain functions."""
 
     def __init__(self, optimizer, p):
         self.optimizer, self.p = optimizer, p.copy()
@@ -67,7 +67,7 @@ class ByDefinition:
 
 
 class ByKernel(ByDefinition):
-    """The same with the kernels, in blocks of 8."""
+    """The same with kernels, in blocks of 8."""
 
     def apply(self, link, vectors, numbers):
         backend = type(get("numpy"))()
@@ -104,8 +104,8 @@ PAIRS = {
         {"lr": 0.1, "alpha": 0.7, "eps": 1e-3},
     ),
     "rmsprop momentum": (RMSprop(momentum=0.9), "RMSprop", {"momentum": 0.9}),
-    "rmsprop centred": (RMSprop(centered=True), "RMSprop", {"centered": True}),
-    "rmsprop centred momentum": (
+    "rmsprop centered": (RMSprop(centered=True), "RMSprop", {"centered": True}),
+    "rmsprop centered momentum": (
         RMSprop(0.001, rho=0.9, momentum=0.8, centered=True, epsilon=1e-4),
         "RMSprop",
         {"lr": 0.001, "alpha": 0.9, "momentum": 0.8, "centered": True, "eps": 1e-4},
@@ -158,7 +158,7 @@ def torch():
 
 
 def rebuilt(optimizer, **changes):
-    """The same optimiser with other options."""
+    """The same optimizer with other options."""
     settings = {k: v for k, v in vars(optimizer).items() if not k.startswith("_")}
     return type(optimizer)(optimizer.learning_rate, **{**settings, **changes})
 
@@ -180,7 +180,7 @@ def compare(torch, ours, theirs, parts, clip=lambda parts: None):
 @pytest.mark.parametrize("decay", [None, 0.3])
 @pytest.mark.parametrize(("optimizer", "name", "settings"), PAIRS.values(), ids=list(PAIRS))
 def test_fifty_steps_as_torch_makes_them(torch, optimizer, name, settings, decay, way):
-    """Torch decays a group of parameters; here the weights are one and the biases another."""
+    """Torch decays groups of parameters; here weights and biases are separate groups."""
     if decay is not None:
         optimizer, settings = rebuilt(optimizer, weight_decay=decay), {**settings}
         settings["weight_decay"] = decay
@@ -194,7 +194,7 @@ def test_fifty_steps_as_torch_makes_them(torch, optimizer, name, settings, decay
 @pytest.mark.parametrize("limit", [0.5, 8.0, 1e6])
 @pytest.mark.parametrize("kind", ["clip_value", "clip_norm", "clip_global_norm"])
 def test_gradients_are_clipped_as_torch_does(torch, kind, limit, way):
-    """The raw gradients are clipped; decay and the optimiser come behind."""
+    """The raw gradients are clipped; decay and the optimizer come afterwards."""
     norm, value = torch.nn.utils.clip_grad_norm_, torch.nn.utils.clip_grad_value_
     clip = {
         "clip_value": lambda parts: value(parts, limit),
@@ -261,7 +261,7 @@ EVERYTHING = {"weight_decay": 0.1, "clip_value": 5.0, "clip_norm": 9.0, "average
     ids=lambda o: type(o).__name__,
 )
 def test_kernels_follow_the_definitions(optimizer, options):
-    """Needs no torch."""
+    """This test does not need torch."""
     optimizer = rebuilt(optimizer, **options)
     both = [ByDefinition(optimizer, start()), ByKernel(optimizer, start())]
     for step in range(1, STEPS + 1):
@@ -280,11 +280,11 @@ def test_first_step_of_adam_is_the_learning_rate():
 
 
 def test_steps_of_nadam_in_any_order():
-    """Its product of momenta belongs to the step, not to the calls: models may share it."""
+    """Its product of momenta depends on the step, not on the calls: models may share it."""
     one, other = Nadam(momentum_decay=0.1), Nadam(momentum_decay=0.1)
     wanted = [one.coefficients(0.1, step) for step in range(1, 2000)]
     assert [other.coefficients(0.1, step) for step in range(1999, 0, -1)] == wanted[::-1]
-    assert all(a["rate"] != b["rate"] for a, b in pairwise(wanted[:300]))
+    assert all(a["step_size"] != b["step_size"] for a, b in pairwise(wanted[:300]))
 
 
 @pytest.mark.parametrize("optimizer", [SGD, AdamW, Lion])

@@ -182,7 +182,7 @@ def test_warm_up_meets_what_comes_behind():
 
 
 def test_which_rates_change_within_an_epoch():
-    """Functions of one's own are asked once an epoch."""
+    """Your own functions are called once an epoch."""
     for rates in (0.1, StepDecay(0.1), lambda epoch: 0.1, Scaled(StepDecay(0.1), 2)):
         assert SGD(rates).varies is False
     for rates in (CosineDecay(0.1, 3), Warmup(0.1, 3), Scaled(OneCycle(0.1, 3), 2)):

@@ -34,7 +34,7 @@ def test_counts_stand_in_the_cells(saved):
     saved(ax)
 
 
-def test_colours_and_normalised_cells_are_shares_of_the_row():
+def test_colors_and_normalized_cells_are_shares_of_the_row():
     ax = xn.plot.confusion_matrix(TRUE, GUESSED, normalize=True)
     assert cells(ax) == [[".67", ".33", "0"], ["0", "1", "0"], ["1", "0", "0"]]
     (image,) = ax.images

@@ -46,7 +46,7 @@ def test_the_users_axes_are_drawn_into():
     assert xn.plot.weights(W, shape=(3, 4), ax=ax) is ax
 
 
-def test_pictures_have_titles_and_one_grey_scale(saved):
+def test_pictures_have_titles_and_one_gray_scale(saved):
     pictures = np.arange(12.0).reshape(3, 2, 2)
     figure = xn.plot.images(pictures, ["7 for 2", "1 for 7", 3])
     assert [ax.get_title() for ax in figure.axes] == ["7 for 2", "1 for 7", "3"]
@@ -66,14 +66,14 @@ def test_rows_become_pictures_in_a_grid(saved):
 
 
 @pytest.mark.parametrize("kind", ["uint8", "float64"])
-def test_colours(kind, saved):
+def test_colors(kind, saved):
     pictures = np.array([[[[255, 0, 51]]]]).astype(kind) / (1 if kind == "uint8" else 255)
     figure = xn.plot.images(pictures)
     np.testing.assert_allclose(figure.axes[0].images[0].get_array(), [[[1, 0, 0.2]]])
     saved(figure)
 
 
-def test_titles_do_not_touch_their_neighbours(renderer):
+def test_titles_do_not_touch_their_neighbors(renderer):
     figure = xn.plot.images(np.zeros((3, 4, 4)), ["a title of some length"] * 3)
     drawn = renderer(figure)
     boxes = [ax.title.get_window_extent(drawn) for ax in figure.axes]

@@ -1,4 +1,4 @@
-"""Layers, losses and functions of one's own, registered once for all tests of files."""
+"""A user's layers, losses and functions, registered once for all tests of files."""
 
 import json
 import struct

@@ -177,7 +177,7 @@ def test_a_huge_layer_is_not_made(taken_apart):
 def test_missing_and_further_tensors(taken_apart):
     taken_apart.header["layers.9.weight"] = taken_apart.header.pop("layers.0.weight")
     taken_apart.write()
-    loading(taken_apart.path, r"missing \['layers.0.weight'\], not known \['layers.9.weight'\]")
+    loading(taken_apart.path, r"missing \['layers.0.weight'\], unknown \['layers.9.weight'\]")
 
 
 def test_a_wrong_shape(taken_apart):

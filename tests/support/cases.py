@@ -619,7 +619,7 @@ def _rms(p: float, g: float, v: float) -> Any:
     return p, g / (math.sqrt(v) + 1e-2), v
 
 
-def _centred_rms(p: float, g: float, a: float, v: float) -> Any:
+def _centered_rms(p: float, g: float, a: float, v: float) -> Any:
     a, v = 0.9 * a + g, 0.9 * v + g**2
     return p, g / (math.sqrt(max(v - 0.1 * a**2, 0)) + 1e-2), a, v
 
@@ -631,7 +631,7 @@ def _lion(p: float, g: float, m: float, lr: float) -> Any:
 _BETAS = {"beta1": 0.8, "beta2": 0.95}
 
 RULES = [
-    Rule("decay", {"rate": 0.1}, (), lambda p, g: (p, g + 0.1 * p)),
+    Rule("decay", {"weight_decay": 0.1}, (), lambda p, g: (p, g + 0.1 * p)),
     Rule("sgd", {}, (0.5,), lambda p, g, lr: (p - lr * g, g)),
     *(
         Rule(
@@ -649,7 +649,7 @@ RULES = [
     Rule("adagrad", {"epsilon": 1e-2}, (0.5,), _adagrad),
     Rule("adadelta", {"rho": 0.9, "epsilon": 1e-2}, (0.5,), _adadelta),
     Rule("rms", {"rho": 0.9, "epsilon": 1e-2}, (), _rms),
-    Rule("centred_rms", {"rho": 0.9, "epsilon": 1e-2}, (), _centred_rms),
+    Rule("centered_rms", {"rho": 0.9, "epsilon": 1e-2}, (), _centered_rms),
     Rule("lion", {"beta2": 0.95, "share": 0.5}, (0.5,), _lion),
     Rule("decoupled_decay", {}, (0.1,), lambda p, g, decay: (p - decay * p, g)),
     Rule("clip_value", {"limit": 0.7}, (), lambda p, g: (p, max(-0.7, min(g, 0.7)))),

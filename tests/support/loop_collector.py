@@ -1,4 +1,4 @@
-"""Loops as plans and optimisers make them for a GPU, with what their calls compute on NumPy."""
+"""Loops as plans and optimizers make them for a GPU, with what their calls compute on NumPy."""
 
 import ctypes
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ from xpnet.lowering.cuda.kernel_kinds import printed
 from xpnet.lowering.cuda.kernel_source import Source
 from xpnet.lowering.cuda.launch import BLOCK, Workspace, compiled, geometry
 from xpnet.lowering.intervals import EVERYTHING, Intervals
-from xpnet.lowering.ir import Loop, Place
+from xpnet.lowering.ir import Loop, MemoryRef
 
 # Sums are in another order, and the emulated functions are not NumPy's to the last bit.
 _NEAR: dict[str, Any] = {
@@ -40,24 +40,24 @@ def live_memory(reader: Reader, spare: Iterable[Any], kept: Iterable[Any] = ()) 
     return live
 
 
-def view(loop: Loop, place: Place) -> Any:
-    """All elements of a place; every row has its own, unlike `Loop.buffers` on a CPU."""
-    size = np.dtype(place.dtype).itemsize
-    shape = (loop.rows if place.row else 1, loop.columns if place.column else 1)
-    strides = (place.row * size, place.column * size)
-    return np.ndarray(shape, place.dtype, memory(loop, place), strides=strides)
+def view(loop: Loop, ref: MemoryRef) -> Any:
+    """All elements of a reference; each row has its own memory, unlike `Loop.buffers` on a CPU."""
+    size = np.dtype(ref.dtype).itemsize
+    shape = (loop.rows if ref.row else 1, loop.columns if ref.column else 1)
+    strides = (ref.row * size, ref.column * size)
+    return np.ndarray(shape, ref.dtype, memory(loop, ref), strides=strides)
 
 
-def memory(loop: Loop, place: Place) -> Any:
-    """The bytes of a place, from its first to its last."""
-    last = (loop.rows - 1) * place.row + (loop.columns - 1) * place.column
-    size = (last + 1) * np.dtype(place.dtype).itemsize
-    return np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(place.address))
+def memory(loop: Loop, ref: MemoryRef) -> Any:
+    """The bytes of a reference, from the first to the last."""
+    last = (loop.rows - 1) * ref.row + (loop.columns - 1) * ref.column
+    size = (last + 1) * np.dtype(ref.dtype).itemsize
+    return np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(ref.address))
 
 
 @dataclass(eq=False)
 class Case:
-    """A loop, and what is in its places before and behind its calls."""
+    """A loop, and the content of its memory before and after its calls."""
 
     loop: Loop
     source: Source
@@ -66,12 +66,12 @@ class Case:
 
     def check(self, launch: Callable[..., None], backwards: bool = False) -> None:
         """Launch the kernel on the same numbers, and compare."""
-        loop, places = self.loop, self.loop.places
+        loop, refs = self.loop, self.loop.refs
         self._fill()
         host: Any = NumpyBackend()
         workspace = Workspace(host, [(self.source, loop)])
         workspace.parts[...] = np.nan
-        addresses = [place.address for place in places]
+        addresses = [ref.address for ref in refs]
         shared = [workspace.parts.ctypes.data, workspace.counters.ctypes.data]
         numbers = [loop.rows, loop.columns, *addresses, *self.source.numbers, *shared]
         launch(self.source.name, geometry(self.source, loop), BLOCK, numbers, backwards)
@@ -79,7 +79,7 @@ class Case:
         self._compare()
 
     def check_on_gpu(self, backend: Any) -> None:
-        """The same by a GPU, twice: sums must be the same to the last bit."""
+        """The same on a GPU, twice: sums must be equal to the last bit."""
         cupy, loop, source = backend.cupy, self.loop, self.source
         kernel = compiled(cupy, backend.index, source.name, source.code)
         workspace = Workspace(backend, [(source, loop)])
@@ -87,36 +87,36 @@ class Case:
         results = []
         for _ in range(2):
             self._fill()
-            places = [cupy.asarray(memory(loop, place)) for place in loop.places]
-            numbers = [loop.rows, loop.columns, *(p.data.ptr for p in places), *source.numbers]
+            refs = [cupy.asarray(memory(loop, ref)) for ref in loop.refs]
+            numbers = [loop.rows, loop.columns, *(p.data.ptr for p in refs), *source.numbers]
             kernel(geometry(source, loop), (BLOCK,), (*map(cupy.int64, numbers), *shared))
-            results.append([p.get() for p in places])
+            results.append([p.get() for p in refs])
         assert not workspace.counters.get().any(), "a counter is not 0 again"
-        for place, once, again in zip(loop.places, *results, strict=True):
+        for ref, once, again in zip(loop.refs, *results, strict=True):
             assert_array_equal(once, again)
-            memory(loop, place)[...] = once
+            memory(loop, ref)[...] = once
         self._compare()
 
     def _fill(self) -> None:
-        for place, values in zip(self.loop.places, self.before, strict=True):
-            view(self.loop, place)[...] = values
+        for ref, values in zip(self.loop.refs, self.before, strict=True):
+            view(self.loop, ref)[...] = values
 
     def _compare(self) -> None:
-        written = {s.place for s in self.loop.statements if s.stored}
-        for i, place in enumerate(self.loop.places):
-            found = view(self.loop, place)
-            if place not in written:
+        written = {s.ref for s in self.loop.statements if s.stored}
+        for i, ref in enumerate(self.loop.refs):
+            found = view(self.loop, ref)
+            if ref not in written:
                 assert_array_equal(found, self.before[i], "an input was changed")
-            elif place in self.loop.buffers:
+            elif ref in self.loop.buffers:
                 continue
-            elif place.dtype in _NEAR:
-                assert_allclose(found, self.after[i], **_NEAR[place.dtype], err_msg=str(self.loop))
+            elif ref.dtype in _NEAR:
+                assert_allclose(found, self.after[i], **_NEAR[ref.dtype], err_msg=str(self.loop))
             else:
                 assert_array_equal(found, self.after[i], str(self.loop))
 
 
 class _First:
-    """A loop's calls, which take notes when they are run for the first time."""
+    """A loop's calls, which record the arrays of their first run."""
 
     def __init__(self, loop: Loop, cases: dict[Any, Case]) -> None:
         self._loop, self._cases = loop, cases
@@ -132,7 +132,7 @@ class _First:
             self._cases[self._key] = Case(self._loop, self._source, before, self._values())
 
     def _values(self) -> list[Any]:
-        return [view(self._loop, place).copy() for place in self._loop.places]
+        return [view(self._loop, ref).copy() for ref in self._loop.refs]
 
 
 def lowering(cases: dict[Any, Case]) -> Callable[..., list[Any]]:

@@ -19,7 +19,7 @@ FUNCTIONS = {
 
 
 def interpret(loop):
-    """Execute a loop in the memory of its places."""
+    """Execute a loop on the memory of its references."""
     with np.errstate(all="ignore"):
         _Run(loop).rows()
 
@@ -27,18 +27,18 @@ def interpret(loop):
 class _Run:
     def __init__(self, loop):
         self.loop = loop
-        self.memory = {place: self.view(place) for place in loop.places}
+        self.memory = {ref: self.view(ref) for ref in loop.refs}
         self.registers = {}
         self.cells = {}
 
-    def view(self, place):
-        """The elements of a place, as rows and columns."""
-        loop, size = self.loop, np.dtype(place.dtype).itemsize
-        down = 0 if place in loop.buffers else place.row
-        last = (loop.rows - 1) * down + (loop.columns - 1) * place.column + 1
-        raw = (ctypes.c_char * (last * size)).from_address(place.address)
-        shape, strides = (loop.rows, loop.columns), (down * size, place.column * size)
-        return np.ndarray(shape, place.dtype, raw, strides=strides)
+    def view(self, ref):
+        """The elements of a reference, as rows and columns."""
+        loop, size = self.loop, np.dtype(ref.dtype).itemsize
+        down = 0 if ref in loop.buffers else ref.row
+        last = (loop.rows - 1) * down + (loop.columns - 1) * ref.column + 1
+        raw = (ctypes.c_char * (last * size)).from_address(ref.address)
+        shape, strides = (loop.rows, loop.columns), (down * size, ref.column * size)
+        return np.ndarray(shape, ref.dtype, raw, strides=strides)
 
     # --- the walk -----------------------------------------------------------------------------
 
@@ -48,7 +48,7 @@ class _Run:
         self.cells = {s: _start(s) for s in self.loop.statements if s.level == "total"}
         for s in self.loop.statements:
             if s.level == "column":
-                self.memory[s.place][0] = 0
+                self.memory[s.ref][0] = 0
         for row in range(self.loop.rows):
             self.row(row)
         for s, found in self.cells.items():
@@ -83,9 +83,9 @@ class _Run:
 
     def preload(self, level, row):
         """Before a row, or before all, what is there is read: statements may then write over it."""
-        for place, memory in self.memory.items():
-            if place.level == level:
-                self.registers[place] = memory[row, 0]
+        for ref, memory in self.memory.items():
+            if ref.level == level:
+                self.registers[ref] = memory[row, 0]
 
     # --- one statement ------------------------------------------------------------------------
 
@@ -105,7 +105,7 @@ class _Run:
     def reduce(self, s, args, row, column):
         x, *others = self.typed(s, args)
         if s.level == "column":
-            self.memory[s.place][0, column] += x
+            self.memory[s.ref][0, column] += x
         elif s.name == "first_equal":
             found = x == others[0] or x != x
             self.cells[s] = min(self.cells[s], column) if found else self.cells[s]
@@ -116,20 +116,20 @@ class _Run:
             self.cells[s] = x if self.cells[s] is None else largest(self.cells[s], x)
 
     def number(self, x, row, column):
-        """A number, what is in a register, or what is in memory."""
+        """A number, the content of a register, or the content of memory."""
         if not isinstance(x, Load | Statement):
             return x
-        key = x if isinstance(x, Statement) else x.place
+        key = x if isinstance(x, Statement) else x.ref
         if key in self.registers:
             return self.registers[key]
         assert isinstance(x, Load) or x.stored or x.level == "column", "it was never stored"
-        return self.memory[x.place][row, column]
+        return self.memory[x.ref][row, column]
 
     def give(self, s, value, row=0, column=0):
-        """Keep what a statement computed, and write it where it is needed."""
-        self.registers[s] = np.asarray(value).astype(s.place.dtype)[()]
+        """Keep what a statement computed, and write it to memory if needed."""
+        self.registers[s] = np.asarray(value).astype(s.ref.dtype)[()]
         if s.stored:
-            self.memory[s.place][row, column] = self.registers[s]
+            self.memory[s.ref][row, column] = self.registers[s]
 
 
 def _start(s):

@@ -1,4 +1,4 @@
-"""Random lists of calls on one piece of memory: all that a plan could record, and worse.
+"""Random lists of calls on one piece of memory: whatever a plan could record, and worse.
 
 The arrays lie where they like: on, beside and partly over one another, transposed, with gaps,
 backwards, repeated. Numbers are whole and small, so that results are exact in any order.
@@ -88,11 +88,11 @@ class Program:
         self.text.append(_described(self, fn, args, kwargs))
 
     def begin(self):
-        """Put everything as it was before the calls."""
+        """Restore the memory from before the calls."""
         self.memory[...] = self.before
 
     def check(self, live):
-        """What is needed must be as the calls left it."""
+        """Check that needed memory is as the calls left it."""
         for dtype in DTYPES:
             size = np.dtype(dtype).itemsize
             told = (self.owner == _code(np.dtype(dtype))).reshape(-1, size).all(axis=1)
@@ -212,7 +212,7 @@ def _fill(program, rng):
 
 
 def _add_call(program, rng):
-    """Try until a call is legal, but not for ever."""
+    """Try until a call is legal, but not forever."""
     before = len(program.calls)
     for _ in range(20):
         _pick(rng, KINDS)(program, rng)
@@ -309,7 +309,7 @@ def _reduction(program, rng):
         program.record(out, program.function(name), x, out=out, **how)
 
 
-def _centred(program, rng):
+def _centered(program, rng):
     """Something of each row, which is then computed with: where loops have phases."""
     full = [v for v in program.writable() if v.ndim > 1 and v.dtype.kind == "f"]
     x = _pick(rng, full) if full else None
@@ -356,7 +356,7 @@ KINDS = [
     *[_copy] * 2,
     *[_masked_copy] * 3,
     *[_reduction] * 5,
-    *[_centred] * 3,
+    *[_centered] * 3,
     _product,
     _unknown,
 ]

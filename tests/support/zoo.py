@@ -1,4 +1,4 @@
-"""Small models that between them have every layer, activation, loss, optimiser and metric.
+"""Small models that between them have every layer, activation, loss, optimizer and metric.
 
 A test with an argument `entry` runs once for each. ``entry.model(backend)`` is a new model,
 ``entry.data()`` its data; the same on every backend.
@@ -32,7 +32,7 @@ LAYERS: dict[str, Callable[[], Any]] = {
 OPTIMIZERS: dict[str, Callable[[], Any]] = {
     "sgd": lambda: xn.SGD(0.05),
     "nesterov": lambda: xn.SGD(0.02, momentum=0.9, nesterov=True, weight_decay=0.01),
-    "centred rmsprop": lambda: xn.RMSprop(centered=True, momentum=0.9),
+    "centered rmsprop": lambda: xn.RMSprop(centered=True, momentum=0.9),
     "amsgrad": lambda: xn.Adam(amsgrad=True, weight_decay=0.01),
     "clipped": lambda: xn.AdamW(
         xn.Warmup(xn.CosineDecay(0.01, 4), 1), clip_value=0.1, clip_norm=0.1, average_decay=0.9

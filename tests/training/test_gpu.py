@@ -91,7 +91,7 @@ def test_the_other_losses_agree(loss):
 
 
 def test_every_part_trains_as_on_numpy(entry):
-    """Each layer, activation, loss, metric and optimiser, in float64."""
+    """Each layer, activation, loss, metric and optimizer, in float64."""
     X, y = entry.data()
     models = [entry.model(name) for name in ("numpy", "cupy")]
     rows = [m.fit(X, y, epochs=3, batch_size=16, validation_data=(X, y)) for m in models]

@@ -40,7 +40,7 @@ def test_a_loss_with_weights():
     a, b = make(), make(squared)
     expected = a.fit(X, REAL, sample_weight=w, epochs=2)["loss"]
     np.testing.assert_allclose(b.fit(X, REAL, sample_weight=w, epochs=2)["loss"], expected)
-    with pytest.raises(xn.errors.ShapeError, match="squared_mean must return one value a sample"):
+    with pytest.raises(xn.errors.ShapeError, match="squared_mean must return one value per sample"):
         make(squared_mean).fit(X, REAL, sample_weight=w)
 
 
@@ -69,7 +69,7 @@ def test_a_loss_may_take_labels():
 @pytest.mark.parametrize(
     ("loss", "kind", "words"),
     [
-        (lambda z, t: z - t, xn.errors.ShapeError, r"one value a sample, shape \(11,\)"),
+        (lambda z, t: z - t, xn.errors.ShapeError, r"one value per sample, shape \(11,\)"),
         (lambda z, t: None, xn.errors.GraphError, "one symbolic value.*NoneType"),
         (lambda z, t: 0.0, xn.errors.GraphError, "one symbolic value.*float"),
         (lambda z, t: xn.ops.mean(t, axis=-1), xn.errors.GraphError, "no path"),

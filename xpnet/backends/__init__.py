@@ -1,4 +1,4 @@
-"""Where arrays live: NumPy, CuPy or any Array API namespace, chosen for each object.
+"""Backends: NumPy, CuPy or any Array API namespace, chosen for each object.
 
 >>> import xpnet
 >>> [s.name for s in xpnet.backends.status()]

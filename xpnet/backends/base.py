@@ -1,4 +1,4 @@
-"""What a backend offers: a library of arrays, and where its arrays live."""
+"""What a backend offers: an array library and the device of its arrays."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -33,8 +33,8 @@ def dtype_name(dtype: DType | type | str) -> str:
 
 @cache
 def _name(library: str, dtype: DType | type | str) -> str:
-    # The library goes first, so that types of two libraries are never compared: some warn of it.
-    # NumPy's types have a name that leaves out the byte order.
+    # Key by library first: some libraries warn if their types are compared with another's.
+    # NumPy's types have a name without the byte order.
     return str(getattr(dtype, "name", dtype)).rpartition(".")[2]
 
 
@@ -51,14 +51,14 @@ class Backend(ABC):
     name : str
         ``"numpy"``, ``"cupy"`` or the name of the namespace.
     xp : namespace
-        The library by the Array API standard; the ops' definitions run on it.
+        The library as an Array API namespace; the ops' definitions run on it.
     raw : object or None
-        The library's own functions with ``out=``, which the planner binds; None for a library
-        without them, whose networks are run by the interpreter.
+        The library's own functions with ``out=``, which the planner binds. None if there are
+        none; then the interpreter runs the networks.
     families : tuple of str
-        Which kernels the planner may choose, best first.
+        Kernel families that the planner may use, best first.
     block : int or None
-        Elements that an update handles at a time, so that its operands stay in cache.
+        Elements that an update processes at a time, so that its operands stay in cache.
     planned : bool
         Whether the library writes results into given memory (``out=``), so that a step is planned
         once and then allocates nothing; see `PlannedBackend`.
@@ -68,11 +68,11 @@ class Backend(ABC):
     compiles : bool
         Whether runs of elementwise calls are fused into loops and compiled.
     denormals_cost : bool
-        Whether arithmetic on numbers below the smallest normal one is slow.
+        Whether arithmetic on denormal numbers is slow.
     synchronous : bool
-        Whether reading one number costs nothing because results are ready when a call returns.
+        Whether results are ready when a call returns, so that reading a number costs nothing.
     index : int or None
-        Which of several devices it is; None where there is none to choose.
+        The device's number; None if there is only one.
     precision : str
         How the operands of matrix products are rounded, see `xpnet.backends.precision`.
     """
@@ -96,12 +96,12 @@ class Backend(ABC):
         """Whether `x` is an array of this library."""
 
     def plain(self, x: object) -> bool:
-        """Whether `x` is an array of this library and nothing else besides."""
+        """Whether `x` is exactly an array of this library, not of a subclass."""
         return self.owns(x)
 
     @abstractmethod
     def asarray(self, x: ArrayLike, dtype: str | None = None) -> Array:
-        """An array of this library with the values of `x`; a copy only where needed."""
+        """An array of this library with the values of `x`; copied only if needed."""
 
     @abstractmethod
     def to_numpy(self, x: Array) -> Array:
@@ -112,37 +112,37 @@ class Backend(ABC):
         return getattr(self.xp, name)
 
     def finite(self, x: Array) -> bool:
-        """Whether every number of a floating array is finite; this waits for a GPU."""
+        """Whether all numbers of a floating array are finite; this waits for a GPU."""
         xp = self.xp
         flat = xp.reshape(x, (-1,))
         with self.quiet():
-            # One product tells, at the speed of memory, unless it overflows: then look at each.
+            # One product decides, at the speed of memory, unless it overflows; then check each.
             return isfinite(float(flat @ flat)) or bool(xp.all(xp.isfinite(x)))
 
     def synchronize(self) -> None:
-        """Wait until everything asked of the device is done; here it always is."""
+        """Wait until the device has finished all work; here it always has."""
         return
 
     def work(self) -> AbstractContextManager[Any]:
-        """Run what follows on the backend's device.
+        """Run the body on the backend's device.
 
         Raises
         ------
         DeviceMemoryError
-            If the device has no room for it.
+            If the device runs out of memory.
         """
         return nullcontext()
 
     def release(self) -> None:
-        """Give back the memory that nothing uses; here the library does so by itself."""
+        """Free unused memory; here the library does so by itself."""
         return
 
     def fits(self, nbytes: int) -> bool:
-        """Whether so many bytes can be kept where the backend computes."""
+        """Whether this many bytes fit on the backend's device."""
         return True
 
     def quiet(self) -> AbstractContextManager[Any]:
-        """Run what follows without warnings of overflow and NaN: results are checked instead."""
+        """Run the body without warnings of overflow and NaN; results are checked instead."""
         return nullcontext()
 
     def copy(self, x: Array) -> Array:
@@ -154,11 +154,11 @@ class Backend(ABC):
         return self.xp.zeros(shape, dtype=self.dtype(dtype), device=self.device)
 
     def take(self, source: Array, index: Array) -> Array:
-        """The rows of `source` that `index` names."""
+        """The rows of `source` at `index`."""
         return self.xp.take(source, index, axis=0)
 
     def assign(self, target: Array, values: Array) -> Array:
-        """An array with these values: `target` itself where it can be written to, else a copy."""
+        """An array with these values: `target` itself if it is writable, else a copy."""
         return self.copy(values)
 
     def __repr__(self) -> str:
@@ -166,7 +166,7 @@ class Backend(ABC):
 
 
 BackendLike: TypeAlias = BackendName | str | ModuleType | Backend
-"""A backend by its name, by an Array API namespace, or itself."""
+"""A backend's name, an Array API namespace, or a backend."""
 
 
 class PlannedBackend(Backend):
@@ -187,14 +187,14 @@ class PlannedBackend(Backend):
 
     @abstractmethod
     def gather(self, source: Array, out: Array) -> Callable[[Array], Any]:
-        """A function of an index that writes the rows of `source` that it names into `out`."""
+        """A function of an index that writes the rows of `source` at the index into `out`."""
 
     @abstractmethod
     def address(self, x: Array) -> int:
-        """Where the first element of one of this library's arrays is in its memory."""
+        """The address of an array's first element."""
 
     def number(self, value: float, dtype: DType) -> Any:
-        """A number in the form in which the library's functions take it fastest."""
+        """A number in the form that is fastest for the library's functions."""
         return value
 
     def write(self, out: Array, values: ArrayLike) -> None:
@@ -207,8 +207,8 @@ class PlannedBackend(Backend):
 
 
 def check_float(name: object) -> str:
-    """The name of a floating data type that networks can be trained in."""
-    text = str(getattr(name, "__name__", name)).rpartition(".")[2]  # may be anything at all
+    """The name of a floating type for training."""
+    text = str(getattr(name, "__name__", name)).rpartition(".")[2]  # may be any object
     if text not in FLOATS:
         raise DTypeError(
             f"dtype must be one of {', '.join(map(repr, FLOATS))}, got {name!r}: parameters and "

@@ -1,4 +1,4 @@
-"""NumPy: arrays in the computer's own memory."""
+"""NumPy: arrays in host memory."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +13,7 @@ from xpnet.typing import Shape, size_of
 
 __all__ = ["NumpyBackend"]
 
-_LINE = 64  # bytes of a cache line and of the widest vector; memory begins at a multiple of it
+_LINE = 64  # bytes of a cache line and of the widest vector; memory is aligned to it
 
 
 # The ufuncs' own reduce saves a microsecond a call over np.sum and np.max.
@@ -59,7 +59,7 @@ class NumpyBackend(PlannedBackend):
         return isinstance(x, np.ndarray | np.generic)
 
     def plain(self, x: Any) -> bool:
-        return type(x) is np.ndarray  # no matrix, no masked array
+        return type(x) is np.ndarray  # not a matrix or a masked array
 
     def arena(self, nbytes: int) -> Any:
         memory = np.empty(nbytes + _LINE, dtype="uint8")
@@ -72,7 +72,7 @@ class NumpyBackend(PlannedBackend):
         return memory.view(dtype).reshape(shape)
 
     def asarray(self, x: Any, dtype: str | None = None) -> Any:
-        return np.asarray(x, dtype=dtype, order="C")  # rows of other orders gather slowly
+        return np.asarray(x, dtype=dtype, order="C")  # gathering rows of other layouts is slow
 
     def to_numpy(self, x: Any) -> Any:
         return np.asarray(x)

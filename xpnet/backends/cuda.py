@@ -1,4 +1,4 @@
-"""CuPy: arrays on an NVIDIA GPU. The only module that imports cupy, and only when asked."""
+"""CuPy: arrays on an NVIDIA GPU. Only this module imports cupy, and only on request."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ __all__ = ["CupyBackend", "count_devices", "load", "probe"]
 _NAMES = """abs add arange argmax copyto divide dtype empty equal exp expand_dims
     greater greater_equal log log1p max maximum minimum multiply negative  ones power sqrt
     subtract sum swapaxes tanh zeros""".split()
-_SHARE = 0.8  # of the free memory that data may take: parameters and workspace need the rest
+_SHARE = 0.8  # share of free memory for data; parameters and workspace need the rest
 
 
 def load() -> Any:
@@ -28,18 +28,18 @@ def load() -> Any:
 
 
 def count_devices(cupy: Any) -> int:
-    """How many devices the driver reports; 0 where it cannot be asked."""
+    """The number of devices that the driver reports; 0 if it does not respond."""
     try:
         return int(cupy.cuda.runtime.getDeviceCount())
-    except Exception:  # no driver, or one that does not answer
+    except Exception:  # no driver, or one that does not respond
         return 0
 
 
 def probe(cupy: Any) -> None:
     """Prove that CuPy works: one elementwise kernel and one matrix product.
 
-    CuPy imports without a driver and counts devices without their libraries, so nothing less
-    tells. Raises whatever CuPy raises, with the stage that failed in front.
+    CuPy imports without a driver and counts devices without their libraries, so lesser tests
+    prove nothing. Raises a RuntimeError that names the failed stage and CuPy's own error.
     """
     stage = "finding a device"
     try:
@@ -60,8 +60,8 @@ def probe(cupy: Any) -> None:
 class CupyBackend(PlannedBackend):
     """CuPy 14 or newer, on one device.
 
-    Everything is asked of one stream of its own, which can be captured, and which waits for
-    what was asked of the user's stream before; the user's stream then waits for it.
+    All work runs on the backend's own stream, which can be captured. It first waits for the work
+    on the user's stream; afterwards the user's stream waits for it.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class CupyBackend(PlannedBackend):
     index : int
         Which device.
     compiles : bool
-        Whether recorded calls are fused into kernels, which NVRTC compiles; it comes with CuPy.
+        Whether recorded calls are fused into kernels. NVRTC, which comes with CuPy, compiles them.
     """
 
     name = "cupy"
@@ -95,7 +95,7 @@ class CupyBackend(PlannedBackend):
         self._streams: dict[str, Any] = {}
 
     def rounded(self, precision: str) -> "CupyBackend":
-        """The same with the operands of products rounded so."""
+        """The same backend with another rounding of products' operands."""
         twin = copy(self)
         twin.precision = precision
         twin.families = ("cuda", *self.families)
@@ -109,12 +109,12 @@ class CupyBackend(PlannedBackend):
 
     @property
     def stream(self) -> Any:
-        """The stream on which the backend works; made when it is first needed."""
+        """The stream on which the backend works, created on first use."""
         return self._made_stream("work")
 
     @property
     def capturing(self) -> Any:
-        """The stream on which graphs are captured, and nothing is computed."""
+        """The stream that captures graphs and never computes."""
         return self._made_stream("capture")
 
     def _made_stream(self, purpose: str) -> Any:
@@ -141,11 +141,11 @@ class CupyBackend(PlannedBackend):
                 raise self._no_memory(error) from error
 
     def _mark(self, stream: Any) -> Any:
-        """An event behind everything that was asked of a stream so far."""
+        """An event after all work on a stream so far."""
         return stream.record(self._cupy.cuda.Event(disable_timing=True))
 
     def _memory(self) -> tuple[int, int]:
-        """Bytes that nothing uses and that the device has, within a limit that CuPy was given."""
+        """Free and total bytes of the device, within CuPy's limit."""
         with self._cupy.cuda.Device(self.index) as device:
             pool = self._cupy.get_default_memory_pool()
             free, total = device.mem_info
@@ -158,10 +158,10 @@ class CupyBackend(PlannedBackend):
     def _no_memory(self, error: Any) -> DeviceMemoryError:
         free, total = self._memory()
         return DeviceMemoryError(
-            f"{self.name} has no room: {error} Of its {total:,} bytes {free:,} are free. Use a "
-            "smaller batch_size, smaller layers or float32; give large data as NumPy arrays, which "
-            "stay in the computer's own memory where they do not fit; end other programs that "
-            "use the GPU (nvidia-smi shows them).",
+            f"{self.name} is out of memory: {error} Of its {total:,} bytes {free:,} are free. Use "
+            "a smaller batch_size, smaller layers or float32; pass large data as NumPy arrays, "
+            "which stay in host memory if they do not fit; or end other programs that use the GPU "
+            "(nvidia-smi lists them).",
             getattr(error, "_size", None),
             free,
             total,
@@ -179,7 +179,7 @@ class CupyBackend(PlannedBackend):
         return isinstance(x, self._cupy.ndarray) and bool(x.device.id == self.index)
 
     def pinned(self, shape: Shape, dtype: str) -> Any:
-        """A NumPy array in host memory from which the device copies by itself."""
+        """A NumPy array in pinned host memory, from which the device copies by itself."""
         import cupyx
 
         return cupyx.empty_pinned(shape, dtype)
@@ -208,7 +208,7 @@ class CupyBackend(PlannedBackend):
 
 
 def _rows(cupy: Any) -> Callable[..., Any]:
-    """CuPy's ``take`` along the first axis, in the order of arguments that kernels use."""
+    """CuPy's ``take`` along the first axis, with the kernels' order of arguments."""
 
     def take(source: Any, index: Any, out: Any) -> None:
         cupy.take(source, index, axis=0, out=out)
@@ -217,7 +217,7 @@ def _rows(cupy: Any) -> Callable[..., Any]:
 
 
 def _true_matmul(cupy: Any) -> Callable[..., Any]:
-    """CuPy's product in true float32, also where ``CUPY_TF32=1`` has CuPy round to TF32."""
+    """CuPy's product in true float32, even if ``CUPY_TF32=1`` makes CuPy round to TF32."""
     if not int(os.environ.get("CUPY_TF32", "0")):
         return cast(Callable[..., Any], cupy.matmul)
     core = cupy._core
@@ -234,7 +234,7 @@ def _true_matmul(cupy: Any) -> Callable[..., Any]:
 
 
 def _concatenate(arrays: Any, axis: int, out: Any) -> None:
-    """Write arrays one behind the other; CuPy's own function uploads their addresses each time."""
+    """Concatenate arrays; CuPy's own function uploads their addresses each time."""
     start = 0
     for array in arrays:
         stop = start + array.shape[axis]

@@ -1,4 +1,4 @@
-"""Any other namespace that follows the Array API standard, run by the interpreter."""
+"""Any other Array API namespace, run by the interpreter."""
 
 from typing import Any
 
@@ -28,13 +28,13 @@ class GenericBackend(Backend):
         return False  # it may be on another device
 
     def quiet(self) -> Any:
-        import numpy as np  # under which many of these libraries compute
+        import numpy as np  # many of these libraries compute with NumPy
 
         return np.errstate(all="ignore")
 
     def asarray(self, x: Any, dtype: str | None = None) -> Any:
         if getattr(x, "requires_grad", False):
-            x = x.detach()  # torch's own gradients end at the door
+            x = x.detach()  # xpnet computes the gradients, not torch
         if dtype is None:
             return self.xp.asarray(x, device=self.device)
         if self.owns(x):

@@ -1,4 +1,4 @@
-"""How the operands of matrix products are rounded: a setting of a model, kept on its backend."""
+"""How products' operands are rounded: a setting of a model, stored on its backend."""
 
 import os
 import warnings
@@ -16,38 +16,38 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 def check_precision(name: Any, dtype: str) -> str:
-    """The name of a precision, for parameters of this type.
+    """Return the name of a precision, checked for parameters of this type.
 
     Raises
     ------
     UnknownNameError, ArgumentError
-        If there is none of this name, or it is not one for float64.
+        If there is no such precision, or it does not apply to float64.
     """
     if name not in PRECISIONS:
         raise UnknownNameError("precision", name, PRECISIONS)
     if dtype != "float32" and name != "float32":
         raise ArgumentError(
-            f"precision={name!r} rounds float32 numbers, but dtype is {dtype!r}: leave one of the "
-            "two out."
+            f"precision={name!r} rounds float32 numbers, but dtype is {dtype!r}: omit one of the "
+            "two."
         )
     return str(name)
 
 
 def in_precision(backend: Backend, precision: str, asked: Any = None) -> Backend:
-    """The backend with its products in this precision.
+    """The backend, with products in this precision.
 
     Parameters
     ----------
     backend : Backend
     precision : str
     asked : str, module or Backend, optional
-        What the backend was resolved from; by default ``XPNET_BACKEND``.
+        The setting that the backend was resolved from; by default ``XPNET_BACKEND``.
 
     Raises
     ------
     ArgumentError
-        If it is not CuPy and the precision is not float32. Where ``XPNET_FALLBACK`` put NumPy in
-        CuPy's place, a warning says so once, and products are float32.
+        If the backend is not CuPy and the precision is not float32. If ``XPNET_FALLBACK``
+        replaced CuPy by NumPy, there is one warning instead, and products are float32.
     """
     if precision == backend.precision:
         return backend
@@ -65,7 +65,7 @@ def in_precision(backend: Backend, precision: str, asked: Any = None) -> Backend
 
 
 def kept_precision(backend: Backend, precision: str) -> str:
-    """The precision of a model that was made elsewhere: float32 where there is no other."""
+    """The precision of a model from another machine; float32 if the backend has no other."""
     return precision if isinstance(backend, CupyBackend) else "float32"
 
 

@@ -1,9 +1,9 @@
-"""Which backend: by name, by namespace, or by the arrays given.
+"""Select a backend by name, by namespace, or by the arrays given.
 
 ``"cupy"`` is the first GPU, ``"cupy:1"`` the second. Nothing is decided at import.
-``XPNET_BACKEND`` names the backend for objects that are given none; ``XPNET_FALLBACK=numpy`` lets
-``backend="cupy"`` run on NumPy where CuPy cannot, with one warning, so that a test suite passes
-on a machine without a GPU.
+``XPNET_BACKEND`` names the backend of objects without one. ``XPNET_FALLBACK=numpy`` lets
+``backend="cupy"`` run on NumPy if CuPy cannot run, with one warning, so that a test suite passes on
+a machine without a GPU.
 """
 
 import os
@@ -51,7 +51,7 @@ def _numpy() -> Backend:
 
 
 def _fast() -> str:
-    """What the user says of compiling: "0" never, "1" surely, "" where it can be done."""
+    """The setting XPNET_FAST: "0" never compiles, "1" always, "" where possible."""
     wanted = os.environ.get("XPNET_FAST", "")
     if wanted not in ("", "0", "1"):
         raise UnknownNameError("XPNET_FAST", wanted, ["0", "1"])
@@ -59,12 +59,12 @@ def _fast() -> str:
 
 
 def _compiles() -> bool:
-    """Whether NumPy's calls are compiled: where the extra is installed, unless switched off."""
+    """Whether NumPy's calls are compiled: if the extra is installed and not switched off."""
     wanted = _fast()
     found = find_spec("llvmlite") is not None
     if wanted == "1" and not found:
         raise MissingDependencyError(
-            "XPNET_FAST=1 asks for compiled steps, which need 'llvmlite'. "
+            "XPNET_FAST=1 requires compiled steps, which need 'llvmlite'. "
             "Install it with: pip install 'xpnet[fast]'"
         )
     return found and wanted != "0"
@@ -76,7 +76,7 @@ def _device_name(index: int) -> str:
 
 @cache
 def _cupy(index: int) -> tuple[Backend | None, Status]:
-    """CuPy on a device if it really works, and what the probe found. Tried once a process."""
+    """CuPy on a device if it works, and what the probe found. Probed once per process."""
     name = _device_name(index)
     try:
         cupy = cuda.load()
@@ -95,8 +95,8 @@ def _cupy(index: int) -> tuple[Backend | None, Status]:
             cuda.probe(cupy)
         return cuda.CupyBackend(cupy, index, _fast() != "0"), Status(name, version, True, "works")
     except Exception as error:
-        mend = "check the NVIDIA driver with nvidia-smi and that CuPy's wheel matches its CUDA"
-        return None, Status(name, version, False, f"{error}: {mend}")
+        remedy = "check the NVIDIA driver with nvidia-smi and that CuPy's wheel matches its CUDA"
+        return None, Status(name, version, False, f"{error}: {remedy}")
 
 
 def _no_such_device(devices: int) -> str:
@@ -115,7 +115,7 @@ def _warn_fallback(name: str, reason: str) -> None:
 
 
 def _outside() -> int:
-    """How many calls up the first line outside of xpnet is, for a warning to point at."""
+    """How many calls up the first line outside xpnet is, for a warning's location."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == "xpnet":
         level, frame = level + 1, frame.f_back
@@ -134,7 +134,7 @@ def _get_cupy(index: int = 0) -> Backend:
         raise UnknownNameError("XPNET_FALLBACK", fallback, ["numpy"])
     raise BackendUnavailableError(
         f"backend {found.name!r} cannot run here: {found.reason}. "
-        "Use backend='auto' to take the GPU only where there is one."
+        "Use backend='auto' to use a GPU only if there is one."
     )
 
 
@@ -155,7 +155,7 @@ _BY_NAME: dict[str, Callable[[], Backend]] = {
 
 
 def _device_number(name: str) -> int | None:
-    """Which device ``"cupy:1"`` names; None for other names."""
+    """The device that ``"cupy:1"`` names; None for other names."""
     library, _, number = name.partition(":")
     return int(number) if library == "cupy" and number.isdecimal() else None
 
@@ -180,14 +180,14 @@ def get(spec: BackendLike) -> Backend:
     Parameters
     ----------
     spec : {"numpy", "cupy", "cupy:1", ..., "auto"}, module or Backend
-        ``"cupy:1"`` is the second GPU, ``"cupy"`` the first; ``"auto"`` is CuPy where it really
-        works, else NumPy, and is logged.
+        ``"cupy:1"`` is the second GPU, ``"cupy"`` the first; ``"auto"`` is CuPy if it works,
+        else NumPy; the choice is logged.
 
     Raises
     ------
     BackendUnavailableError
-        For ``"cupy"`` where it cannot run; the message gives the probe's finding. For a device
-        that there is not.
+        If ``"cupy"`` cannot run; the message says what the probe found. If there is no such
+        device.
     UnknownNameError
         For any other name.
     """
@@ -206,7 +206,7 @@ def get(spec: BackendLike) -> Backend:
 
 
 def backend_of(x: object) -> Backend | None:
-    """The backend whose library the array `x` belongs to; None for lists and numbers."""
+    """The backend of the library of the array `x`; None for lists and numbers."""
     if _numpy().owns(x):
         return _numpy()
     if type(x).__module__.partition(".")[0] == "cupy":
@@ -226,8 +226,8 @@ def backend_of(x: object) -> Backend | None:
 def resolve(spec: BackendLike | None, *arrays: object) -> Backend:
     """The backend for this setting and these arrays.
 
-    With ``spec=None`` the environment variable ``XPNET_BACKEND`` decides; where it is not set
-    the backend follows the arrays, and is NumPy for lists and where there are no arrays.
+    With ``spec=None``, the environment variable ``XPNET_BACKEND`` decides. If it is not set, the
+    backend follows the arrays. It is NumPy for lists, or without arrays.
 
     Raises
     ------
@@ -237,24 +237,24 @@ def resolve(spec: BackendLike | None, *arrays: object) -> Backend:
     found = {b.name: b for b in map(backend_of, arrays) if b is not None}
     if len(found) > 1:
         raise DataError(
-            f"arrays of different libraries or devices were given together "
-            f"({', '.join(sorted(found))}); convert them to one first."
+            f"the arrays are of different libraries or devices "
+            f"({', '.join(sorted(found))}): convert them to one first."
         )
     if spec is None:
         spec = os.environ.get("XPNET_BACKEND") or None
     if spec is not None:
         wanted = get(spec)
-        if wanted.index is None:  # a library's name says nothing of the device: that of the data
+        if wanted.index is None:  # a library's name does not name a device: use the data's
             return next((b for b in found.values() if b.xp is wanted.xp), wanted)
         return wanted
     return found.popitem()[1] if found else _numpy()
 
 
 def status() -> list[Status]:
-    """Each backend by name: its version, whether it can run here, and if not, exactly why.
+    """Each backend by name: its version, whether it can run here, and if not, why.
 
-    Of several GPUs the first is tried; the others have a line each and are tried when they are
-    used, since that takes memory on them.
+    Of several GPUs, only the first is probed. The others have a line each; they are probed on
+    first use, because a probe takes memory.
 
     Returns
     -------
@@ -267,5 +267,5 @@ def status() -> list[Status]:
     found = [Status("numpy", np.__version__, True, "works"), first]
     if first.usable:
         others = range(1, cuda.count_devices(cuda.load()))
-        found += [Status(_device_name(i), first.version, True, "not tried yet") for i in others]
+        found += [Status(_device_name(i), first.version, True, "not probed yet") for i in others]
     return found

@@ -1,10 +1,10 @@
-"""Rows of host arrays on their way to a GPU: one batch is copied while another is computed with.
+"""Stream rows of host arrays to a GPU: one batch is copied while another is in use.
 
-There are two slots, each with pinned memory on the host, from which a GPU copies by itself, and
-memory on the device. A slot's batch is gathered into the pinned memory, copied on a stream of
-its own, and then put into its place on the stream that computes. Events keep the order: nothing
-is gathered into pinned memory that is still to be copied, and nothing is copied to where the
-batch before is still to be taken from.
+There are two slots. Each has pinned memory on the host, from which a GPU copies by itself, and
+memory on the device. A batch is gathered into the pinned memory, copied to the slot on a separate
+stream, and then moved to its final memory on the computing stream. Events keep the order: pinned
+memory is not refilled before it is copied, and a slot is not overwritten before its last batch is
+taken.
 """
 
 from collections import deque
@@ -15,7 +15,7 @@ __all__ = ["Streaming"]
 
 
 class _Slot:
-    """Memory for one batch on both sides, and when it is free."""
+    """Memory for one batch on host and device, and events that tell when it is free."""
 
     def __init__(self, backend: Any, arrays: Sequence[Any], rows: int) -> None:
         cupy = backend.cupy
@@ -26,18 +26,18 @@ class _Slot:
         self.copied = cupy.cuda.Event(disable_timing=True)
         self.taken = cupy.cuda.Event(disable_timing=True)
         self.rows = 0
-        # The memory may be such as calls that were asked for before still work with.
+        # Earlier calls may still use this memory.
         cupy.cuda.get_current_stream().record(self.taken)
 
 
 class Streaming:
-    """Batches of some host arrays for a device; see the module.
+    """Batches of host arrays for a device; see the module.
 
     Parameters
     ----------
     backend : CupyBackend
     arrays : sequence of numpy array
-        With as many rows each; they may be memory-mapped files.
+        All with the same number of rows; they may be memory-mapped files.
     rows : int
         Rows of the largest batch.
     """
@@ -49,14 +49,14 @@ class Streaming:
         self._stream = backend.cupy.cuda.Stream(non_blocking=True)
 
     def clear(self) -> None:
-        """Drop the batches that were staged and not taken, once they are copied."""
+        """Drop the batches that were staged but not taken, after their copies."""
         if self._waiting:
             self._stream.synchronize()
         self._free.extend(self._waiting)
         self._waiting.clear()
 
     def stage(self, index: Any) -> None:
-        """Send the rows that `index` (a slice, or a host array of numbers) names on their way."""
+        """Start the copy of the rows at `index`, a slice or a host array of indices."""
         slot = self._free.popleft()
         slot.copied.synchronize()
         self._stream.wait_event(slot.taken)
@@ -71,11 +71,11 @@ class Streaming:
         self._stream.record(slot.copied)
         self._waiting.append(slot)
 
-    def take(self, places: Sequence[Any]) -> None:
-        """Put the batch that was staged first into its places on the device."""
+    def take(self, targets: Sequence[Any]) -> None:
+        """Move the batch that was staged first to its memory on the device."""
         slot, stream = self._waiting.popleft(), self._cupy.cuda.get_current_stream()
         stream.wait_event(slot.copied)
-        for place, device in zip(places, slot.device, strict=True):
-            place[...] = device[: slot.rows]
+        for target, device in zip(targets, slot.device, strict=True):
+            target[...] = device[: slot.rows]
         stream.record(slot.taken)
         self._free.append(slot)

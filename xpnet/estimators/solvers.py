@@ -20,8 +20,9 @@ class InnerAdam(Adam):
     the end of section 2 of Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015.
     """
 
-    def coefficients(self, rate: float, step: int) -> dict[str, float]:
-        return {**super().coefficients(rate, step), "eps": self.epsilon / sqrt(1 - self.beta2)}
+    def coefficients(self, learning_rate: float, step: int) -> dict[str, float]:
+        found = super().coefficients(learning_rate, step)
+        return {**found, "eps": self.epsilon / sqrt(1 - self.beta2)}
 
 
 def make_optimizer(estimator: Any) -> Optimizer:

@@ -81,5 +81,5 @@ def apply(op: Op, xp: OnnxWriter, inputs: list[Tensor], static: dict[str, Any]) 
     if rule is not None:
         return rule(xp, *inputs, **settings)
     result = op.fn(xp, *inputs, **settings)
-    output: Tensor = result[0] if op.residual else result
+    output: Tensor = result[0] if op.saves else result
     return output

@@ -1,4 +1,4 @@
-"""Trace a network once into a graph, differentiate it once, plan it once, then only run it."""
+"""Trace a network into a graph, differentiate it and plan it: each once. Then only run it."""
 
 from xpnet.graph.autodiff import gradients
 from xpnet.graph.graph import Graph, ParameterSpec, TraceSettings

@@ -1,9 +1,8 @@
 """General back-propagation: the backward graph of any forward graph.
 
 Walk the nodes in reverse. The gradient of a value with several consumers (a fork) is the sum
-of what each consumer hands back: the first gradient to reach a value is its accumulator's
-start, every later one is added. Skip connections, shared layers, tied weights and penalty
-terms are all that one case.
+of their gradients: the first to reach a value starts its accumulator, and each later one is added.
+Skip connections, shared layers, tied weights and penalties are all this one case.
 
 Source: Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors",
 Nature 323 (1986); Griewank and Walther, "Evaluating Derivatives" (2008), reverse mode.
@@ -24,7 +23,7 @@ __all__ = ["gradients"]
 def gradients(graph: Graph, loss: Value, wrt: Sequence[Value]) -> list[Value]:
     """Append the backward graph of a scalar loss; return the gradient of each value in `wrt`.
 
-    Only what lies on a path from `wrt` to the loss is differentiated.
+    Only paths from `wrt` to the loss are differentiated.
 
     Raises
     ------
@@ -33,7 +32,7 @@ def gradients(graph: Graph, loss: Value, wrt: Sequence[Value]) -> list[Value]:
     """
     if loss.shape != ():
         raise GraphError(
-            f"the loss must be one number (shape ()), got shape {loss.shape}: reduce it with "
+            f"the loss must be a scalar (shape ()), got shape {loss.shape}: reduce it with "
             "xpnet.ops.mean or xpnet.ops.sum."
         )
     active = _depending_on(graph, wrt)
@@ -45,7 +44,7 @@ def gradients(graph: Graph, loss: Value, wrt: Sequence[Value]) -> list[Value]:
         gy = accumulators.get(node.output)
         if gy is None:
             continue
-        # The last input first: a bias's gradient reads what was just computed, in one pass with it.
+        # Last input first: then a bias's gradient can share a pass with the gradient just computed.
         for index, value in reversed([*enumerate(node.inputs)]):
             if value in active:
                 part = _vjp(graph, node, index, gy)
@@ -84,5 +83,5 @@ def _check_paths(graph: Graph, loss: Value, wrt: Sequence[Value], active: set[Va
     if lost:
         raise GraphError(
             f"the loss does not depend on {', '.join(map(repr, lost))}: there is no path from the "
-            "loss back to it. Use it in the computation, or leave it out."
+            "loss back to it. Use it in the computation, or do not differentiate by it."
         )

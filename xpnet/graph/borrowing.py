@@ -1,4 +1,4 @@
-"""Inputs of a compiled plan that are read where they lie, without being copied first."""
+"""Inputs that a compiled plan reads where they are, without a copy."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,14 +9,14 @@ __all__ = ["Borrowing"]
 
 
 class Borrowing:
-    """Which addresses in a plan's calls point to which input; see `read`.
+    """The addresses in a plan's calls that point to each input; see `read`.
 
     Parameters
     ----------
     backend : PlannedBackend
     calls : sequence of callable
-        Those of a plan. Only compiled ones, which are bound to addresses and not to arrays, can
-        read elsewhere.
+        A plan's calls. Only compiled calls can be redirected: they are bound to addresses, not to
+        arrays.
     """
 
     def __init__(self, backend: PlannedBackend, calls: Sequence[Any]) -> None:
@@ -26,10 +26,10 @@ class Borrowing:
         self._read: dict[int, Any] = {}
 
     def read(self, own: Any, array: Any) -> bool:
-        """Let the calls read `array` in place of an input's own memory.
+        """Redirect the calls from an input's own memory to `array`.
 
-        False, and nothing is changed, where they cannot, or where the array is not of the same
-        type and layout.
+        Returns False and changes nothing if the calls cannot be redirected, or if the array has
+        another type or layout.
         """
         alike = (array.shape, array.dtype, array.strides) == (own.shape, own.dtype, own.strides)
         if not (self._movable and alike and array.flags.aligned):
@@ -41,5 +41,5 @@ class Borrowing:
         address = self._backend.address(array)
         for numbers, position, offset in self._pointers[start]:
             numbers[position] = address + offset
-        self._read[start] = array  # so that it lives as long as it is pointed to
+        self._read[start] = array  # keeps it alive while calls point to it
         return True

@@ -16,7 +16,7 @@ from xpnet.typing import Shape
 
 __all__ = ["Graph", "ParameterSpec", "TraceSettings"]
 
-_NOISE = 16  # streams of random numbers above this one are drawn from in each step
+_NOISE = 16  # each step draws random numbers from streams above this one
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,15 @@ class ParameterSpec:
     ----------
     shape : tuple of int
     init : callable
-        How it starts; see `xpnet.init`.
+        Its initial value; see `xpnet.init`.
     decay : bool
         Whether weight decay applies.
     trainable : bool
-        Whether it has a gradient. What has none is state, such as a running mean.
+        Whether it has a gradient. Without one it is state, such as a running mean.
     penalty : callable or None
-        ``penalty(value)`` is a number that training adds to the loss.
+        ``penalty(value)`` is a scalar that training adds to the loss.
     constraint : object or None
-        Its ``op`` with the settings ``static`` is applied after every update.
+        Its ``op``, with the settings ``static``, is applied after every update.
     """
 
     shape: Shape
@@ -53,11 +53,11 @@ class TraceSettings:
     Attributes
     ----------
     dtype : str
-        Floating type of the parameters of layers whose input has none.
+        Floating type of the parameters of layers whose input is not floating point.
     training : bool
-        Whether the graph is of a training step: only then is noise drawn, and does state change.
+        Whether this is a training step. Only then is noise drawn and does state change.
     seed : int
-        Of the random numbers that are drawn in each step.
+        Seed of the random numbers in each step.
     frozen : tuple of str
         Dotted names of parameters, or of layers, that are not trained.
     """
@@ -70,19 +70,19 @@ class TraceSettings:
 
 @dataclass(eq=False)
 class Graph:
-    """Values and nodes in an order in which they can be computed.
+    """Values, and nodes in an order in which they can be computed.
 
     Attributes
     ----------
     parameters, specs : dict
-        Dotted names to parameter values, and to what was asked for.
+        Parameter values, and what layers asked for, by dotted name.
     vectors : dict
-        Names to the vectors that rules change, as they are before.
+        The vectors that rules change, before the step, by name.
     assignments : dict
-        Names of vectors, and of parameters that are not trained, to their values after the step.
+        The values after the step of vectors and of parameters that are not trained, by name.
     settings : TraceSettings
     step : Value or None
-        The number of the step, where random numbers are drawn.
+        The step number, if random numbers are drawn.
     """
 
     inputs: list[Value] = field(default_factory=list)
@@ -98,13 +98,13 @@ class Graph:
 
     @property
     def ids(self) -> list[tuple[Value, int]]:
-        """Values that name the rows of a table, and how many rows it has."""
+        """Values that index a table's rows, and the number of rows."""
         tables = [node.inputs for node in self.nodes if node.record is ops.embedding]
         floats = {n.output: n.inputs[0] for n in self.nodes if n.record is ops.as_index}
         return [(floats.get(ids, ids), table.shape[0]) for table, ids in tables]
 
     def needed(self, outputs: Iterable[Value]) -> list[Node]:
-        """The rules, and the nodes on which they and the outputs depend, in order."""
+        """In order: all rules, and the nodes that they and the outputs depend on."""
         wanted, nodes = {*outputs}, []
         for node in reversed(self.nodes):
             if node.changed or not wanted.isdisjoint(node.outputs):
@@ -119,7 +119,7 @@ class Graph:
         return value
 
     def parameter(self, name: str, spec: ParameterSpec, dtype: str) -> Value:
-        """Declare a parameter of the layer being called, or find it again if it is shared."""
+        """Declare a parameter of the layer being called, or return it if it is shared."""
         path = self.scope.declare(name)
         dtype = dtype if is_float(dtype) else self.settings.dtype
         value = self.assignments.get(path, self.parameters.get(path))
@@ -129,39 +129,39 @@ class Graph:
             self.parameters[path], self.specs[path] = value, replace(spec, trainable=free)
         elif value.shape != spec.shape:
             raise GraphError(
-                f"parameter {path!r} has shape {value.shape} where the layer was first called and "
-                f"would need {spec.shape} here: a shared layer needs inputs of the same shape."
+                f"parameter {path!r} has shape {value.shape} from the first call, but needs "
+                f"{spec.shape} here: a shared layer needs inputs of the same shape."
             )
         return value
 
     def is_frozen(self, path: str) -> bool:
-        """Whether this parameter, or a layer around it, is not to be trained."""
+        """Whether this parameter, or a layer around it, is frozen."""
         return any(under(name, path) for name in self.settings.frozen)
 
     def assign(self, state: Value, value: Value) -> None:
-        """Let a parameter that is not trained have this value after the step.
+        """Set the value after the step of a parameter that is not trained.
 
-        It may have been assigned to before: a shared layer goes on from there. What is frozen
-        stays as it is.
+        A shared layer may assign again and continues from the last value. A frozen parameter does
+        not change.
         """
         known = [*self.parameters.items(), *self.assignments.items()]
         names = [name for name, value in known if value is state]
         if not names or self.specs[names[0]].trainable:
             raise GraphError(
-                f"{state!r} is not state: only what the layer declared by self.state(...) can be "
-                "assigned to."
+                f"{state!r} is not state: a layer can assign only to what it declared with "
+                "self.state(...)."
             )
         if value.shape != state.shape:
             raise GraphError(
-                f"state {names[0]!r} has shape {state.shape}, it was assigned shape {value.shape}."
+                f"state {names[0]!r} has shape {state.shape}, but was assigned shape {value.shape}."
             )
         if not self.is_frozen(names[0]):
             self.assignments[names[0]] = value
 
     def noise(self) -> tuple[Value, dict[str, int]]:
-        """The number of the step, and settings that name a stream of random numbers of its own.
+        """The step number, and settings that name a new stream of random numbers.
 
-        The same layers draw the same numbers in each trace of a network.
+        The same layers draw the same numbers in every trace of a network.
         """
         if self.step is None:
             self.step = Value(self, "step", "step", (), "int64")
@@ -169,7 +169,7 @@ class Graph:
         return self.step, {"seed": self.settings.seed, "stream": _NOISE + 1 + drawn}
 
     def constant(self, data: Any, dtype: str) -> Value:
-        """A number, or an array, that does not change."""
+        """A constant number or array."""
         shape = tuple(getattr(data, "shape", ()))
         value = Value(self, "constant", f"c{len(self.constants)}", shape, dtype, data)
         self.constants.append(value)
@@ -181,7 +181,7 @@ class Graph:
         if unknown:
             raise GraphError(f"{op.name} has no setting {', '.join(sorted(unknown))}.")
         if op.inputs and len(args) != len(op.inputs):
-            settings = f" (settings go by name: {', '.join(op.static)})" if op.static else ""
+            settings = f" (pass settings by name: {', '.join(op.static)})" if op.static else ""
             raise GraphError(
                 f"{op.name} takes {len(op.inputs)} inputs, {', '.join(op.inputs)}, got "
                 f"{len(args)}{settings}."
@@ -190,8 +190,8 @@ class Graph:
         shapes = [v.shape for v in inputs]
         dtype = op.output_dtype([v.dtype for v in inputs], static)
         outputs: tuple[Value, ...] = (self._result(op.output_shape(shapes, static), dtype),)
-        if op.residual:
-            saved = op.shapes.residual_shape(shapes)
+        if op.saves:
+            saved = op.shapes.saved_shape(shapes)
             outputs += (self._result(saved, inputs[0].dtype, "r"),)
         self.nodes.append(Node(op, inputs, static, outputs))
         return outputs[0]
@@ -230,7 +230,7 @@ class Graph:
         static: dict[str, Any] | None = None,
         part: Part | None = None,
     ) -> None:
-        """Apply a rule to these vectors, or to one part of each; it changes them in place."""
+        """Apply a rule to these vectors, or to a part of each; it changes them in place."""
         old = [self.assignments.get(name, self.vectors[name]) for name in names]
         new = tuple(self._result(v.shape, v.dtype) for v in old)
         self.nodes.append(Node(rule, (*old, *coefficients), static or {}, new, part))

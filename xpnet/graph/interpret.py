@@ -21,7 +21,7 @@ def constant(xp: Namespace, value: Value, device: Any = None) -> Any:
 
 
 def evaluate(xp: Namespace, node: Node, arrays: dict[Value, Any]) -> None:
-    """Compute one node from the arrays of its inputs, and add what it gives."""
+    """Compute one node from the arrays of its inputs, and add its outputs."""
     inputs = [arrays[v] for v in node.inputs]
     if isinstance(node.record, Update):
         results = _updated(xp, node, inputs)
@@ -32,7 +32,7 @@ def evaluate(xp: Namespace, node: Node, arrays: dict[Value, Any]) -> None:
 
 
 def _updated(xp: Namespace, node: Node, inputs: list[Any]) -> list[Any]:
-    """The vectors of a rule after it was applied to their part."""
+    """The vectors of a rule, after it has changed their part."""
     part, count = node.part, len(node.outputs)
     if part is None:
         return [*node.record.fn(xp, *inputs, **node.static)]
@@ -53,7 +53,7 @@ def interpret(
     Parameters
     ----------
     graph : Graph
-        Its nodes are computed in order, as far as the outputs depend on them.
+        Its nodes are computed in order, if the outputs depend on them.
     xp : namespace
         An Array API namespace.
     feeds : mapping of Value to array

@@ -1,4 +1,4 @@
-"""Where each value of a graph lives: offsets into one piece of memory, reused when free."""
+"""The memory of each value of a graph: offsets into one arena, reused when free."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,10 @@ def nbytes(value: Value) -> int:
 
 @dataclass
 class Layout:
-    """Offsets of values in an arena of `size` bytes; `shared` names values that overwrite one."""
+    """Offsets of values in an arena of `size` bytes.
+
+    `shared` maps a value to the one whose memory it overwrites.
+    """
 
     offsets: dict[Value, int] = field(default_factory=dict)
     shared: dict[Value, Value] = field(default_factory=dict)
@@ -41,16 +44,16 @@ class Layout:
         self.offsets[value] = start
 
     def release(self, value: Value) -> None:
-        """Free a value's memory for those that come later."""
+        """Free a value's memory for later values."""
         self._insert(self.offsets[value], nbytes(value))
 
     def overwrite(self, value: Value, old: Value) -> None:
-        """Put a value into the memory of another, which it replaces."""
+        """Put a value into the memory of an old value."""
         self.offsets[value] = self.offsets[old]
         self.shared[value] = old
 
     def _insert(self, start: int, size: int) -> None:
-        """Return a hole, merged with its neighbours."""
+        """Add a hole, merged with its neighbors."""
         if not size:
             return
         merged: list[tuple[int, int]] = []
@@ -68,18 +71,18 @@ def lay_out(
     elsewhere: set[Value],
     inplace: Callable[[Node], tuple[int, ...]],
 ) -> Layout:
-    """Place every value that the nodes compute.
+    """Assign memory to every value that the nodes compute.
 
     Parameters
     ----------
     nodes : sequence of Node
-        In the order in which they run.
+        In execution order.
     held : sequence of Value
         Values that must keep their memory for the whole run: inputs, results.
     elsewhere : set of Value
-        Values that have memory of their own (parameters, gradients, vectors, constants).
+        Values with their own memory (parameters, gradients, vectors, constants).
     inplace : callable
-        Positions of a node's inputs over which its kernel may write its output.
+        Positions of a node's inputs that its kernel may overwrite with its output.
     """
     layout = Layout()
     last = {v: i for i, node in enumerate(nodes) for v in node.inputs}
@@ -106,7 +109,7 @@ def lay_out(
 
 
 def _overwritable(node: Node, dying: set[Value], positions: tuple[int, ...]) -> Value | None:
-    """An input that dies here, whose memory the output fits exactly and may take."""
+    """An input that dies here and whose memory fits the output exactly."""
     for position in (p for p in positions if p < len(node.inputs)):
         value = node.inputs[position]
         same = value.shape == node.output.shape and value.dtype == node.output.dtype

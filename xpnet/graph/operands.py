@@ -18,13 +18,13 @@ def values_of(constant: Constant, graph: object, op: Op, args: Sequence[Any]) ->
     values = [a for a in args if isinstance(a, Value)]
     if any(v.graph is not graph for v in values):
         raise GraphError(
-            f"{op.name} was given values of two different traces: a symbolic value must not "
-            "be kept and used in another call."
+            f"{op.name} got values of two different traces: do not keep a symbolic value "
+            "and use it in another call."
         )
     floats = {v.dtype for v in values if is_float(v.dtype)}
     if len(floats) > 1:
         raise DTypeError(f"{op.name} mixes {' and '.join(sorted(floats))}: convert one first.")
-    # Without a symbolic one, such as for a fixed table and symbolic ids, an array's own type.
+    # Without symbolic floats, as for a fixed table and symbolic ids, use an array's own type.
     kinds = [dtype_name(a.dtype) for a in args if hasattr(a, "dtype")]
     dtype = floats.pop() if floats else next(filter(is_float, kinds), values[0].dtype)
     names = op.inputs or ("inputs",) * len(args)
@@ -34,7 +34,7 @@ def values_of(constant: Constant, graph: object, op: Op, args: Sequence[Any]) ->
 
 
 def _typed(constant: Constant, op: Op, name: str, data: Any, dtype: str) -> Value:
-    """One argument as a value of the type that the op takes there."""
+    """One argument as a value of the type that the op expects."""
     if isinstance(data, bool | int | float):
         if name not in (op.integers or ()):
             return constant(float(data), dtype)
@@ -51,7 +51,7 @@ def _typed(constant: Constant, op: Op, name: str, data: Any, dtype: str) -> Valu
 
 
 def _kind(op: Op, name: str, kind: str, dtype: str, symbolic: bool) -> str:
-    """The type that an input is to have; an array of numbers is converted, a value is not."""
+    """The type that an input must have. Arrays and numbers are converted to it, values are not."""
     integers = op.integers or ()
     if name in integers and is_float(kind):
         raise DTypeError(

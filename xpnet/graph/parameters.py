@@ -1,7 +1,7 @@
-"""All parameters as one flat vector; names are views of it.
+"""All parameters as one flat vector. Named parameters are views of it.
 
-Weights come first, then biases, so that weight decay applies to one slice; behind them what
-is not trained, so that gradients and the optimiser's vectors cover one slice too.
+Weights come first, then biases, so that weight decay applies to one slice. Parameters that are not
+trained come last, so that gradients and the optimizer's vectors also cover one slice.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,17 +17,17 @@ __all__ = ["ParameterTable"]
 
 @dataclass(frozen=True)
 class ParameterTable:
-    """Where each named parameter stands in the flat vector.
+    """The position of each named parameter in the flat vector.
 
     Attributes
     ----------
     specs : dict of str to ParameterSpec
-        In the order in which the layers declared them.
+        In order of declaration.
     offsets : dict of str to int
-        First element of each parameter.
+        Index of each parameter's first element.
     size, trainable, decayed : int
-        Length of the vector, of its leading part that is trained, and of the part of that to
-        which weight decay applies.
+        Length of the vector, of its trained leading part, and of the part of that to which weight
+        decay applies.
     """
 
     specs: dict[str, ParameterSpec]
@@ -52,7 +52,7 @@ class ParameterTable:
 
     @property
     def trained(self) -> list[str]:
-        """Names of the parameters that are trained, in the order of their declaration."""
+        """Names of the trained parameters, in order of declaration."""
         return [name for name, spec in self.specs.items() if spec.trainable]
 
     @property
@@ -61,7 +61,7 @@ class ParameterTable:
         return {name: spec.shape for name, spec in self.specs.items()}
 
     def part(self, name: str) -> slice:
-        """Where a parameter stands in the flat vector."""
+        """A parameter's position in the flat vector."""
         start = self.offsets[name]
         return slice(start, start + size_of(self.specs[name].shape))
 
@@ -74,7 +74,7 @@ class ParameterTable:
         return {name: self.view(xp, flat, name) for name in self.specs}
 
     def flatten(self, xp: Namespace, arrays: Mapping[str, Any]) -> Any:
-        """One new flat vector of these arrays: of all parameters, or of those that are trained."""
+        """These arrays as a new flat vector: all parameters, or only the trained ones."""
         ordered = sorted(arrays, key=self.offsets.__getitem__)
         return xp.concat([xp.reshape(arrays[name], (-1,)) for name in ordered])
 
@@ -83,7 +83,7 @@ class ParameterTable:
         missing, extra = sorted(set(self.specs) - set(names)), sorted(set(names) - set(self.specs))
         if missing or extra:
             raise ShapeError(
-                f"the parameters' names do not fit this network: missing {missing}, not known "
+                f"the parameter names do not fit this network: missing {missing}, unknown "
                 f"{extra}. Its parameters are {', '.join(self.specs)}."
             )
         for name, spec in self.specs.items():

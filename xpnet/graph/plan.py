@@ -1,14 +1,14 @@
 """The plan: a graph bound to memory and kernels, run as a flat list of calls.
 
-The interpreter says what a graph means; the plan computes the same without allocating. Made
-once for a graph, it
+The interpreter defines what a graph means; the plan computes the same without allocating. It is
+made once per graph. It
 
 1. computes what depends on constants alone,
-2. gives every value a place in one piece of memory, which is reused when a value is dead and
+2. assigns every value an offset in one arena; memory is reused when its value is dead, and
    overwritten in place where a kernel allows it,
 3. chooses the best kernel for every node and records its calls.
 
-``print(plan)`` lists the nodes with shape, place and kernel.
+``print(plan)`` lists the nodes with shape, memory and kernel.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,9 +30,9 @@ __all__ = ["Arena", "Plan", "distinct"]
 
 
 def distinct(values: Sequence[Value]) -> list[Value]:
-    """The same values, with a copy where one is repeated or is not computed by a node.
+    """The same values, with a copy of each that is repeated or not computed by a node.
 
-    Each can then be given memory of its own to be computed into.
+    Each can then be computed into its own memory.
     """
     result: list[Value] = []
     for value in values:
@@ -42,7 +42,7 @@ def distinct(values: Sequence[Value]) -> list[Value]:
 
 
 class Arena:
-    """Memory that the plans of one model share; it grows to what the largest needs."""
+    """Memory that the plans of one model share; it grows with the largest."""
 
     def __init__(self, backend: PlannedBackend) -> None:
         self._backend = backend
@@ -50,37 +50,37 @@ class Arena:
         self.scratch = Scratch(backend)
 
     def reserve(self, nbytes: int) -> Any:
-        """Memory of at least this size. Plans bound to what it replaces keep theirs."""
+        """Memory of at least this size. Plans bound to older memory keep it."""
         if self.memory.shape[0] < nbytes:
             self.memory = self._backend.arena(nbytes)
         return self.memory
 
 
 class Plan:
-    """A graph, ready to run.
+    """A graph bound to memory and kernels.
 
     Parameters
     ----------
     graph : Graph
         What to compute.
     backend : PlannedBackend
-        Whose arrays and kernels to use.
+        Provides the arrays and kernels.
     given : mapping of Value to array
-        Arrays that exist outside: those of the parameters and of vectors, which rules change, and
-        those of results (such as the views of the gradient vector), which are written.
+        Arrays outside the plan: parameters and vectors, which rules change, and results (such as
+        the views of the gradient vector), which the plan writes.
     outputs : sequence of Value
-        Values to keep until the run's end; read them with `array`.
+        Values to keep until the end of a run; read them with `array`.
     arena : Arena, optional
         Shared memory; by default the plan has its own.
     spare : sequence of array
-        Memory among `given` whose content nobody needs when the plan has run.
+        Memory among `given` whose content nobody needs after a run.
 
     Attributes
     ----------
     calls : list of callable
-        What is run: `run` calls each.
+        The calls of a run, in order.
     flops : int
-        Floating-point operations of its largest matrix product.
+        Floating-point operations of the largest matrix product.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Plan:
         self._arrays: dict[Value, Any] = dict(given)
         self._nodes = graph.needed([*outputs, *given])
         self._fold_constants(graph, given)
-        for node in self._nodes:  # a rule changes a vector where it is
+        for node in self._nodes:  # a rule changes a vector in place
             self._arrays.update({new: self._arrays[old] for new, old in node.changed})
         self._kernels = {node: find(node.record, backend.families) for node in self._nodes}
         self._layout = lay_out(
@@ -118,7 +118,7 @@ class Plan:
         self.run = in_turn(self.calls)
 
     def _fold_constants(self, graph: Graph, given: Mapping[Value, Any]) -> None:
-        """Compute the constants, and every node that reads nothing else, once and for all."""
+        """Compute every node that reads only constants, once."""
         xp = self._backend.xp
         folded = {v: constant(xp, v, self._backend.device) for v in graph.constants}
         rest = []
@@ -131,9 +131,9 @@ class Plan:
         self._arrays.update(folded)
 
     def _place(self, memory: Any) -> None:
-        """Give every value that was laid out its array in the arena's memory."""
+        """Create the arrays of all values with memory in the arena."""
         for value, offset in self._layout.offsets.items():
-            # The very same array, since CuPy takes a second view of `out` for a danger and copies.
+            # The same object: CuPy copies if `out` is another view of an argument.
             over = self._layout.shared.get(value)
             self._arrays[value] = (
                 self._backend.view(memory, offset, value.shape, value.dtype)
@@ -155,16 +155,16 @@ class Plan:
 
     @property
     def definitions(self) -> list[str]:
-        """Names of the ops that are computed by their definitions: no kernel could be made."""
+        """Names of the ops computed by their definitions because no kernel could be made."""
         found = [n.record.name for n, k in self._kernels.items() if k.family == "definition"]
         return sorted(set(found))
 
     def array(self, value: Value) -> Any:
-        """The array into which an input is to be put, or in which an output is found."""
+        """The array to write an input to, or to read an output from."""
         return self._arrays[value]
 
     def read_from(self, value: Value, array: Any) -> bool:
-        """Let an input be read from this array, where it lies; see `Borrowing`."""
+        """Read an input from this array, without a copy; see `Borrowing`."""
         return self._borrowing.read(self._arrays[value], array)
 
     def __str__(self) -> str:
@@ -172,7 +172,7 @@ class Plan:
 
 
 def in_turn(calls: Sequence[Callable[[], Any]]) -> Callable[[], None]:
-    """One function that makes all calls, with no other Python call in between."""
+    """One function that makes all calls, without any other Python call in between."""
     runs = [getattr(call, "run", call) for call in calls]
 
     def run() -> None:

@@ -12,7 +12,7 @@ __all__ = ["LayerCall", "Scope", "under"]
 
 @dataclass(eq=False)
 class LayerCall:
-    """A layer's turn in a trace, for summaries: its path, its kind and what it gave."""
+    """A layer's call in a trace, for summaries: its path, its kind and its output."""
 
     path: str
     kind: str
@@ -21,15 +21,15 @@ class LayerCall:
 
 
 class Scope:
-    """Where a trace is: the path of the layer being called, and of all layers before it."""
+    """The state of a trace: the path of the layer being called, and the paths of earlier layers."""
 
     def __init__(self) -> None:
         self.calls: list[LayerCall] = []
         self._path, self._depth = "", 0
-        self._declared: set[str] = set()  # in the present call
+        self._declared: set[str] = set()  # in the current call
         self._paths: dict[
             int, tuple[Any, str]
-        ] = {}  # holds the layer, so that its id stays its own
+        ] = {}  # keeps the layer alive, so that its id stays unique
 
     def path(self, name: str = "") -> str:
         """The dotted path of the layer being called, or of its parameter of this name."""
@@ -46,8 +46,7 @@ class Scope:
     def call(self, layer: Callable[..., Any], *xs: Any, name: str | None = None) -> Any:
         """Call a layer, or a plain function, inside its own name scope.
 
-        A layer keeps the path under which it was first called, so that a shared layer's
-        parameters are the same ones.
+        A layer keeps the path of its first call, so that all calls share its parameters.
         """
         forward = getattr(layer, "forward", None)
         if forward is None and name is None:
@@ -64,7 +63,7 @@ class Scope:
             self._path, self._declared = outer, declared
 
     def _record(self, layer: Any, forward: Callable[..., Any], xs: tuple[Any, ...]) -> Any:
-        """Run a layer, and note that it was its turn."""
+        """Run a layer and record its call."""
         entry = LayerCall(self._path, type(layer).__name__, self._depth)
         self.calls.append(entry)
         self._depth += 1
@@ -76,7 +75,7 @@ class Scope:
         return result
 
     def _path_of(self, layer: Any, name: str | None) -> str:
-        """The dotted path of a layer: where it was first called."""
+        """The dotted path of a layer, from its first call."""
         if id(layer) not in self._paths:
             taken = {path for _, path in self._paths.values()}
             path = candidate = _join(
@@ -90,7 +89,7 @@ class Scope:
 
 
 def under(name: str, path: str) -> bool:
-    """Whether a dotted path is this name, or lies below it."""
+    """Whether a dotted path is this name or below it."""
     return path == name or path.startswith(f"{name}.")
 
 

@@ -15,7 +15,7 @@ __all__ = ["checked", "trace"]
 def trace(
     function: Callable[..., Any], inputs: Sequence[tuple[str, Shape, str]], **settings: Any
 ) -> tuple[Graph, Value]:
-    """Call a function once with symbolic values; the graph that this makes, and its result.
+    """Call a function once with symbolic values; return the graph and the result.
 
     Parameters
     ----------

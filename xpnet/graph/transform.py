@@ -18,7 +18,7 @@ __all__ = ["ValueAndGrad", "initialize", "value_and_grad"]
 
 WithRespectTo: TypeAlias = int | tuple[int, ...] | Literal["parameters"]
 
-_WEIGHTS = 1  # the stream of random numbers from which initial weights are drawn
+_WEIGHTS = 1  # the stream of random numbers for initial weights
 
 
 def initialize(graph: Graph, backend: Backend, dtype: str, seed: int) -> dict[str, Array]:
@@ -30,15 +30,15 @@ def initialize(graph: Graph, backend: Backend, dtype: str, seed: int) -> dict[st
         drawn = host.asarray(spec.init(host.xp, key, spec.shape), "float64")
         if tuple(drawn.shape) != spec.shape or not bool(host.xp.all(host.xp.isfinite(drawn))):
             raise GraphError(
-                f"the initialiser of {name!r} must return finite numbers of shape {spec.shape}, "
-                f"it returned shape {tuple(drawn.shape)}."
+                f"the initializer of {name!r} must return finite numbers of shape {spec.shape}, "
+                f"but returned shape {tuple(drawn.shape)}."
             )
         arrays[name] = backend.asarray(host.xp.astype(drawn, host.dtype(dtype)), dtype)
     return arrays
 
 
 class ValueAndGrad:
-    """What `value_and_grad` returns: call it like the function itself."""
+    """The result of `value_and_grad`; call it like the function itself."""
 
     def __init__(
         self,
@@ -97,9 +97,9 @@ class ValueAndGrad:
         *args
             Arrays or numbers, one for each of the function's arguments.
         parameters : mapping of str to array, optional
-            Those of the layers inside, by dotted name.
+            Parameters of the layers inside, by dotted name.
         step : int, default 0
-            Which of the seed's random numbers `Dropout` and the like draw.
+            The step number, which selects the random numbers of `Dropout` and other noise.
 
         Returns
         -------
@@ -137,7 +137,7 @@ class ValueAndGrad:
         wrt = self._symbols(graph)
         wanted = [value, *gradients(graph, value, wrt)]
         found = interpret(graph, backend.xp, feeds, wanted, backend.device)
-        result, *grads = map(backend.copy, found)  # some are views, or the arguments themselves
+        result, *grads = map(backend.copy, found)  # some are views or the arguments themselves
         if self._wrt == "parameters":
             return result, {v.name: g for v, g in zip(wrt, grads, strict=True)}
         return result, grads[0] if isinstance(self._wrt, int) else tuple(grads)
@@ -148,8 +148,7 @@ class ValueAndGrad:
             return [v for n, v in graph.parameters.items() if graph.specs[n].trainable]
         if any(i >= len(graph.inputs) for i in self._positions):
             raise ArgumentError(
-                f"wrt={self._wrt!r} names an argument that was not given: there are "
-                f"{len(graph.inputs)}."
+                f"wrt={self._wrt!r} names a missing argument: {len(graph.inputs)} were given."
             )
         symbols = [graph.inputs[i] for i in self._positions]
         for symbol in symbols:
@@ -177,17 +176,17 @@ def value_and_grad(
     Parameters
     ----------
     function : callable
-        Made of Python operators, `xpnet.ops` and layers; returns one number (shape ``()``).
+        Made of Python operators, `xpnet.ops` and layers; returns a scalar (shape ``()``).
     wrt : int, tuple of int or "parameters", default 0
-        Positions of the arguments to differentiate by, or ``"parameters"`` for those of the
-        layers inside.
+        Positions of the arguments to differentiate by, or ``"parameters"`` for the
+        parameters of the layers inside.
     backend : optional
-        As everywhere; None follows the arrays.
+        A backend, or its name; None follows the arrays.
     training : bool, default True
-        Whether layers behave as in training: dropout drops, batches are normalised by their own
-        statistics. (The running statistics are not changed: a function changes nothing.)
+        Whether layers behave as in training: dropout is applied, and batches are normalized by
+        their own statistics. The running statistics do not change.
     seed : int, default 0
-        Of what dropout and noise draw.
+        Seed of dropout and noise.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""A symbolic array, which records what is done with it."""
+"""Symbolic arrays, which record the operations on them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Value:
     data: Any = None  # a constant's number or array
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-        """Let ``array * value`` come here; NumPy's other functions do not apply."""
+        """Handle ``array * value``; NumPy's other functions do not apply."""
         op = _REFLECTED.get(ufunc.__name__) if method == "__call__" and not kwargs else None
         return self.__array_function__(ufunc, (), args, kwargs) if op is None else op(*args)
 
@@ -75,7 +75,7 @@ class Value:
     __lt__ = __le__ = __gt__ = __ge__ = _compare
 
     def __getitem__(self, key: Any) -> Value:
-        """A part of it: ``x[:, 2:5]``, ``x[..., :3]``; a whole number removes its axis."""
+        """A part of the value: ``x[:, 2:5]``, ``x[..., :3]``. A whole number removes its axis."""
         value = self
         parts, removed = cuts(key, self.shape)
         for axis, part in parts:

@@ -1,4 +1,4 @@
-"""In-place and fused versions of ops, registered onto the records that they replace."""
+"""In-place and fused versions of ops, registered for the ops that they replace."""
 
 from xpnet.kernels import cuda, out
 from xpnet.kernels.choice import derived, find

@@ -1,6 +1,6 @@
-"""Long vectors, piece by piece: calls that are recorded once and repeated on every piece.
+"""Long vectors in pieces: calls are recorded once and repeated on every piece.
 
-Between two calls a piece stays in cache; a whole vector does not.
+Between two calls a piece stays in cache, but a whole vector does not.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ __all__ = ["Blocks", "can_be_cut"]
 
 
 def can_be_cut(steps: Sequence[Step], length: int) -> bool:
-    """Whether steps on vectors of this length do the same to every element, on its own."""
+    """Whether the steps treat every element of vectors of this length alike and separately."""
 
     def alike(term: Term) -> bool:
         return isinstance(term, Given | Step) and term.shape in ((), (length,))
@@ -25,9 +25,9 @@ def can_be_cut(steps: Sequence[Step], length: int) -> bool:
 
 
 class Blocks:
-    """What a kernel records with in a recorder's place: its vectors are cut into pieces.
+    """Stands in for a recorder and cuts a kernel's vectors into pieces.
 
-    `repeat` hands the recorder the calls, for every piece in turn. Scratch memory is as long as
+    `repeat` passes the calls to the recorder for each piece in turn. Scratch memory is as long as
     a piece, and all pieces share it.
     """
 
@@ -40,7 +40,7 @@ class Blocks:
         self._calls.append((fn, args, kwargs))
 
     def scratch(self, like: Any) -> Any:
-        """Memory of the type of `like`, for a piece of it."""
+        """Memory for a piece of `like`, of its type."""
         return self._k.scratch(like, (self._size,) if like.shape else ())
 
     def repeat(self) -> None:
@@ -49,7 +49,7 @@ class Blocks:
             self._record(start, min(start + self._size, self._length))
 
     def _record(self, start: int, stop: int) -> None:
-        # The same array is cut once: libraries take a second view of `out` for a danger.
+        # Cut each array once: libraries make copies if `out` is another view of an argument.
         pieces: dict[int, Any] = {}
 
         def cut(x: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Which kernel a record gets: a registered one, one derived from its definition, or neither."""
+"""Which kernel an op gets: a registered one, one derived from its definition, or neither."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,12 +15,12 @@ Record = Op | Vjp | Update
 
 
 def find(record: Record, families: tuple[str, ...]) -> Kernel:
-    """The best registered kernel of these families, or else one made of the definition.
+    """The best registered kernel of these families, else one made from the definition.
 
-    ``"loops"`` among the families says that runs of calls are made loops, see `AS_LOOPS`.
-    It is `derived` where the family ``"out"`` is allowed, that is, where the library's functions
-    take ``out=``. Otherwise its family is ``"definition"``: the definition is computed, which
-    allocates, and the results are copied into place.
+    ``"loops"`` among the families means that calls are fused into loops; see `AS_LOOPS`. The
+    kernel is `derived` if the family ``"out"`` is allowed, that is, if the library's functions
+    take ``out=``. Otherwise its family is ``"definition"``: it runs the definition, which
+    allocates, and copies the results.
     """
     looped = "loops" in families
     if looped and record.name in AS_LOOPS:
@@ -34,14 +34,14 @@ def find(record: Record, families: tuple[str, ...]) -> Kernel:
 
 
 def derived(record: Record, in_blocks: bool = False) -> Kernel:
-    """The steps of the definition as calls; the definition itself where it has no such steps.
+    """The steps of the definition as calls, or the definition itself if it has no such steps.
 
-    Which of the two depends on the arrays: until it is bound, the kernel calls itself derived.
-    Its output may be written over any input, since nothing is written that is still to be read;
-    a product would have to be copied there, and its output goes elsewhere.
+    Which of the two depends on the arrays. Until it is bound, the kernel's family is
+    ``"derived"``. The output may overwrite any input, because memory that is still to be read is
+    never written. A product's output goes elsewhere, since it would have to be copied.
 
-    In blocks, an update makes its calls on one piece of the vectors after the other. Loops do
-    without: what an element needs stays in registers.
+    In blocks, an update makes its calls on the vectors piece by piece. Loops need no blocks: an
+    element stays in registers.
     """
     return _Derived(record, in_blocks)
 
@@ -54,7 +54,7 @@ class _Derived(Kernel):
         self._of, self._in_blocks = record, in_blocks
 
     def _bind(self, k: Recorder, *arrays: Any, **static: Any) -> None:
-        places, inputs = _split(self._of, arrays)
+        outs, inputs = _split(self._of, arrays)
         try:
             results = results_of(k, self._of.fn, inputs, static)
         except Underivable:
@@ -63,46 +63,46 @@ class _Derived(Kernel):
         else:
             self.family = "derived"
             if self._in_blocks:
-                emit_in_blocks(k, results, places, _spent(self._of, results))
+                emit_in_blocks(k, results, outs, _spent(self._of, results))
             else:
-                emit(k, results, places)
+                emit(k, results, outs)
 
 
 def _inplace(record: Record) -> tuple[int, ...]:
-    """The inputs over which the output may be written: all, or none where there is a product."""
+    """The inputs that the output may overwrite: all, or none if there is a product."""
     if isinstance(record, Update) or "matmul" in record.fn.__code__.co_names:
         return ()
     return tuple(range(len(record.inputs) if isinstance(record, Op) else 1 + len(record.reads)))
 
 
 def _spent(record: Record, results: list[Term]) -> list[Given]:
-    """The gradient of an update after which nobody reads it."""
+    """The gradient, if nobody reads it after this update."""
     last = isinstance(record, Update) and record.last
     return [t for t in results[1:2] if last and isinstance(t, Given)]
 
 
 def _split(record: Record, arrays: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """A kernel's arrays: those to write and those to read, which in an update are the same."""
+    """A kernel's arrays to write and to read. An update reads what it writes."""
     if isinstance(record, Update):
         return arrays[: len(record.vectors)], arrays
-    count = 1 + (isinstance(record, Op) and record.residual)
+    count = 1 + (isinstance(record, Op) and record.saves)
     return arrays[:count], arrays[count:]
 
 
 def _definition(record: Record) -> Callable[..., None]:
-    """A kernel that computes by the definition and copies the results."""
+    """A kernel that runs the definition and copies the results."""
 
     def function(k: Recorder, *arrays: Any, **static: Any) -> None:
-        places, inputs = _split(record, arrays)
+        outs, inputs = _split(record, arrays)
 
         def compute() -> None:
             results = record.fn(k.backend.xp, *inputs, **static)
             if not isinstance(results, tuple):
                 results = (results,)
-            # Copied first, since a result may be, or be a part of, what another is written over.
+            # Copy first: writing one result may overwrite another, or a part of it.
             kept = [k.backend.copy(result) for result in results[1:]]
-            for place, result in zip(places, [results[0], *kept], strict=True):
-                k.raw.copyto(place, result)
+            for out, result in zip(outs, [results[0], *kept], strict=True):
+                k.raw.copyto(out, result)
 
         k(compute)
 

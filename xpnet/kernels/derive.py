@@ -1,13 +1,12 @@
-"""Kernels derived from definitions: a definition's steps, each given memory, as calls.
+"""Kernels derived from definitions: a definition's steps as calls on given memory.
 
-A definition is run once, with a `Listing` in place of the library and terms in place of its
-inputs. The steps that it writes down are recorded in order. What a step computes goes into the
-memory of a result where that is free, else into scratch memory, which is free again after the
-last step that reads it.
+A definition runs once, with a `Listing` instead of the library and terms instead of its inputs. Its
+steps are recorded in order. A step's output goes into a result's memory if that is free, else into
+scratch memory, which is free again after the last step that reads it.
 
-A result may share its memory with an input: an output over an input that dies, an update over
-what it changes. Such memory is free once that input has been read for the last time; where a
-result cannot wait for that, it is copied there at the end.
+A result may share its memory with an input: an output overwrites an input that dies, and an update
+overwrites what it changes. Such memory is free after the last read of that input. A result that
+cannot wait for that is copied there at the end.
 """
 
 import math
@@ -36,53 +35,53 @@ def results_of(
 
 
 class _Spare:
-    """Scratch memory of one kernel, lent again when it is free."""
+    """Scratch memory of one kernel, reused when it is free."""
 
     def __init__(self, k: Recorder | Blocks) -> None:
         self._k = k
         self._free: dict[tuple[Any, str], list[Any]] = defaultdict(list)
 
     def take(self, like: Any) -> Any:
-        """Memory of the shape and type of a term."""
+        """Memory with the shape and type of a term."""
         free = self._free[like.shape, str(like.dtype)]
         return free.pop() if free else self._k.scratch(like)
 
     def give(self, like: Any, array: Any) -> None:
-        """Take back the memory of a term."""
+        """Return the memory of a term."""
         self._free[like.shape, str(like.dtype)].append(array)
 
 
 def emit(
     k: Recorder | Blocks,
     results: Sequence[Term],
-    places: Sequence[Any],
+    outs: Sequence[Any],
     spent: Sequence[Given] = (),
 ) -> None:
-    """Record the calls that leave each result in its place.
+    """Record the calls that write each result to its memory.
 
-    What is `spent` may be written over when it has been read for the last time.
+    Terms that are `spent` may be overwritten after their last read.
     """
     claims: dict[Step, Any] = {}
-    for result, place in zip(results, places, strict=True):
-        if isinstance(result, Given) and result.array is place:
+    for result, out in zip(results, outs, strict=True):
+        if isinstance(result, Given) and result.array is out:
             continue
-        if not isinstance(result, Step) or result in claims or not _alike(result, place):
-            result = result.xp.copied(result, tuple(place.shape), place.dtype)
-        claims[result] = place
+        if not isinstance(result, Step) or result in claims or not _alike(result, out):
+            result = result.xp.copied(result, tuple(out.shape), out.dtype)
+        claims[result] = out
     if claims:
         _Emission(k, _in_order([*claims]), claims, spent).record()
 
 
 def emit_in_blocks(
-    k: Recorder, results: Sequence[Term], places: Sequence[Any], spent: Sequence[Given] = ()
+    k: Recorder, results: Sequence[Term], outs: Sequence[Any], spent: Sequence[Given] = ()
 ) -> None:
-    """The same for vectors, in pieces that stay in cache where the steps allow it."""
-    length, size = places[0].size, k.backend.block
+    """The same for vectors, in pieces that stay in cache if the steps allow it."""
+    length, size = outs[0].size, k.backend.block
     if size is None or length <= size or not can_be_cut(results[0].xp.steps, length):
-        emit(k, results, places, spent)
+        emit(k, results, outs, spent)
         return
     blocks = Blocks(k, length, size)
-    emit(blocks, results, places, spent)
+    emit(blocks, results, outs, spent)
     blocks.repeat()
 
 
@@ -91,7 +90,7 @@ def _alike(a: Any, b: Any) -> bool:
 
 
 def _in_order(results: list[Step]) -> list[Step]:
-    """The steps on which the results depend, the first result's last if none depends on it."""
+    """The steps that the results depend on; the first result's step is last if possible."""
     needed: set[Term] = set(results)
     found: list[Step] = []
     for step in reversed(results[0].xp.steps):
@@ -105,7 +104,7 @@ def _in_order(results: list[Step]) -> list[Step]:
 
 
 class _Emission:
-    """Steps on their way into a recorder: which memory holds what, and until when."""
+    """Records steps; tracks which memory holds what, and until when."""
 
     def __init__(
         self,
@@ -119,11 +118,11 @@ class _Emission:
         self._last: dict[Term, float] = {t: i for step, i in self._at.items() for t in step.roots}
         self._inputs = [t for t in self._last if isinstance(t, Given)]
         self._last |= dict.fromkeys(claims, math.inf)
-        # The memory of each term that is still needed, and free for others afterwards.
+        # The memory of each term that is still needed; others may use it afterwards.
         self._held: dict[Term, Any] = {t: t.array for t in spent if t in self._last}
 
     def record(self) -> None:
-        """Record every step, then the copies of results that could not wait for their place."""
+        """Record every step, then copy the results that could not wait for their memory."""
         for step, now in self._at.items():
             dying = [t for t in self._held if self._last[t] == now]
             arrays = [self._array(a) for a in step.args]
@@ -132,12 +131,12 @@ class _Emission:
             self._call(step, arrays, target)
             self._release([t for t in dying if t not in step.overwritable])
             self._held[step] = target
-        for step, place in self._claims.items():
-            if self._held[step] is not place:
-                self._k(self._k.raw.copyto, place, self._held[step])
+        for step, out in self._claims.items():
+            if self._held[step] is not out:
+                self._k(self._k.raw.copyto, out, self._held[step])
 
     def _array(self, x: Any) -> Any:
-        """The array of a term; numbers stay."""
+        """The array of a term; numbers are unchanged."""
         if isinstance(x, View):
             return x.look(self._array(x.base))
         if isinstance(x, Given):
@@ -147,32 +146,32 @@ class _Emission:
     def _release(self, terms: list[Term]) -> None:
         for term in terms:
             memory = self._held.pop(term)
-            if not any(memory is place for place in self._claims.values()):
+            if not any(memory is out for out in self._claims.values()):
                 self._spare.give(term, memory)
 
     def _target(self, step: Step) -> Any:
-        """Memory for what a step computes: its own place, another result's, or scratch."""
+        """Memory for a step's output: its own result's, another result's, or scratch."""
         if step in self._claims:
-            place = self._claims[step]
-            return place if self._free(place, step) else self._spare.take(step)
-        for writer, place in self._claims.items():
-            if _alike(step, place) and self._gone(step, writer) and self._free(place, step):
-                return place
+            out = self._claims[step]
+            return out if self._free(out, step) else self._spare.take(step)
+        for writer, out in self._claims.items():
+            if _alike(step, out) and self._gone(step, writer) and self._free(out, step):
+                return out
         return self._spare.take(step)
 
     def _gone(self, term: Term, step: Step) -> bool:
-        """Whether a step may write over a term."""
+        """Whether a step may overwrite a term."""
         last, now = self._last[term], self._at[step]
         return last < now or (last == now and term in step.overwritable)
 
-    def _free(self, place: Any, step: Step) -> bool:
-        """Whether a step may write into the place of a result: nobody needs what is there.
+    def _free(self, out: Any, step: Step) -> bool:
+        """Whether a step may write into a result's memory: nobody needs its content.
 
-        A place that is not dense takes a copy at the end, since a step may be reshaped.
+        Memory that is not dense gets a copy at the end, because a step may be reshaped.
         """
-        if not is_dense(place) or any(memory is place for memory in self._held.values()):
+        if not is_dense(out) or any(memory is out for memory in self._held.values()):
             return False
-        return all(self._gone(t, step) for t in self._inputs if t.array is place)
+        return all(self._gone(t, step) for t in self._inputs if t.array is out)
 
     def _call(self, step: Step, arrays: list[Any], target: Any) -> None:
         """Record the calls of one step."""

@@ -1,7 +1,7 @@
-"""A namespace that computes nothing: run with it, a definition writes down its own steps.
+"""A namespace that computes nothing: a definition that runs with it lists its own steps.
 
 It has the part of the Array API standard in which every step is one call with ``out=``, a view,
-or a constant. Where a definition leaves it, `Underivable` is raised.
+or a constant. It raises `Underivable` for anything else.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ _FACTS = """bool e finfo float32 float64 iinfo inf int32 int64 isdtype nan newax
 
 
 def _or_underivable(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A call in a form that the function does not have, though the library's own may."""
+    """A call in a form that this function does not support, though the library's may."""
 
     @wraps(function)
     def call(*args: Any, **settings: Any) -> Any:
@@ -37,7 +37,7 @@ def _or_underivable(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Listing:
-    """The namespace, for one run of a definition on arrays of a backend."""
+    """The namespace for one run of a definition on a backend's arrays."""
 
     def __init__(self, backend: PlannedBackend) -> None:
         self.backend = backend
@@ -56,16 +56,16 @@ class Listing:
         """The library's function with ``out=``."""
         return getattr(self.backend.raw, name, None) or getattr(self.backend.xp, name)
 
-    # What terms are made of
+    # Creating terms
 
     def _step(self, name: str, args: Sequence[Any], shape: Shape, dtype: Any, **how: Any) -> Step:
         self.steps.append(Step(self, name, args, shape, dtype, **how))
         return self.steps[-1]
 
     def _term(self, x: Any) -> Any:
-        """A term for a single number of the library's; terms and numbers stay what they are.
+        """A term for a scalar of the library; terms and numbers are unchanged.
 
-        A whole array may have been drawn at random for this run, and another one for the next.
+        A whole array is refused: it may be random, and so differ in the next run.
         """
         if isinstance(x, Term) or type(x) in NUMBERS:
             return x
@@ -74,10 +74,10 @@ class Listing:
         raise Underivable(f"an argument of type {type(x).__name__}")
 
     def _array(self, x: Any) -> Term:
-        """A term with memory of its own."""
+        """A term with its own memory."""
         x = self._term(x)
         if not isinstance(x, Term):
-            raise Underivable("a number in place of an array")
+            raise Underivable("a number instead of an array")
         return self.copied(x, x.shape, x.dtype) if isinstance(x, Filled | Cast) else x
 
     def copied(self, x: Term, shape: Shape, dtype: Any, **settings: Any) -> Step:
@@ -107,11 +107,11 @@ class Listing:
         return self._step(name, [_handed_on(x) for x in xs], shape, dtype)
 
     def _own(self, function: Any) -> bool:
-        """Whether it is the library's own, with ``out=``, and not a wrapper around it."""
+        """Whether it is the library's own function, with ``out=``, not a wrapper."""
         return isinstance(function, type(self.backend.raw.add))
 
     def sign(self, x: Any) -> Step:
-        """-1, 0 or 1; NaN of NaN, of which CuPy's own function makes 0."""
+        """-1, 0 or 1, and NaN for NaN, for which CuPy's function gives 0."""
         if self._own(self.backend.xp.sign):
             return self._elementwise("sign", x)
         return self.where(x > 0, 1.0, self.where(x < 0, -1.0, x))
@@ -139,7 +139,7 @@ class Listing:
         return self._step("where", [mask, _handed_on(a), _handed_on(b)], shape, dtype)
 
     def astype(self, x: Any, dtype: Any, *, copy: bool = True, device: Any = None) -> Term:
-        """X in another type. Nothing is copied: no definition writes into an array."""
+        """X in another type. It is not copied, because no definition writes into an array."""
         dtype, x = self.backend.raw.dtype(dtype), self._term(x)
         if x.dtype == dtype:
             return x  # type: ignore[no-any-return]
@@ -199,7 +199,7 @@ class Listing:
         return self._elementwise("divide", self.sum(x, axis=axis, keepdims=keepdims), count)
 
     def argmax(self, x: Any, *, axis: int) -> Step:
-        """Where along the axis the first of the largest elements stands."""
+        """The index along the axis of the first largest element."""
         x, dtype = self._array(x), self.backend.raw.dtype("int64")
         shape = reduced_shape([x.shape], axis=axis)
         return self._step("argmax", [x], shape, dtype, elementwise=False, axis=axis)
@@ -240,7 +240,7 @@ class Listing:
                 shape.append(len(range(*k.indices(length))))
             elif k is None:
                 shape.append(1)
-        # With an ellipsis even a single element is a view, not a number.
+        # An ellipsis makes even a single element a view, not a number.
         return self._view(x, tuple(shape), lambda array: array[(*keys, ...)], dense)
 
     def expand_dims(self, x: Term, *, axis: int = 0) -> Term:
@@ -262,7 +262,7 @@ class Listing:
         return self._view(x, shape, lambda array: array.reshape(shape), dense=True)
 
     def broadcast_to(self, x: Term, shape: Shape) -> Term:
-        """Repeated along axes until it has this shape."""
+        """X repeated along axes to this shape."""
         broadcast = self.backend.xp.broadcast_to
         return self._view(x, tuple(shape), lambda array: broadcast(array, tuple(shape)))
 
@@ -285,7 +285,7 @@ for _name, _function in [*vars(Listing).items()]:
 
 
 def _handed_on(x: Any) -> Any:
-    """What a call is given for a term."""
+    """What a call receives for a term."""
     if isinstance(x, Filled):
         return x.number
     return x.mask if isinstance(x, Cast) else x

@@ -1,9 +1,8 @@
 """Kernels: in-place or fused versions of ops, bound once and then only called.
 
-A kernel does not compute. It is run once, when a plan is made, with the arrays that the plan
-has placed, and *records* the calls that compute: ``k(xp.maximum, x, 0, out=out)``. A training
-step is then a walk down the recorded list. So views, transposes, axes and decisions cost
-nothing in a step, and no step allocates.
+A kernel does not compute. It runs once, when a plan is made, on the plan's arrays, and *records*
+the calls that compute: ``k(xp.maximum, x, 0, out=out)``. A training step then executes the recorded
+list. So views, transposes, axes and decisions cost nothing in a step, and no step allocates.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,7 +26,7 @@ class Call:
     fn, args, kwargs
         As they were recorded, with numbers as numbers, so that `xpnet.lowering` can read them.
     run : callable
-        The call itself, with its numbers in the form that the library takes fastest.
+        The call itself, with its numbers in the form that is fastest for the library.
     """
 
     def __init__(
@@ -46,20 +45,20 @@ class Call:
 
 
 class Scratch:
-    """Memory that a kernel may use while its own calls run; all kernels share it."""
+    """Memory that a kernel may use while its calls run. All kernels share it."""
 
     def __init__(self, backend: PlannedBackend) -> None:
         self._backend, self._arena, self._size, self._used = backend, backend.arena(0), 0, 0
 
     def reset(self) -> None:
-        """Begin the next kernel: what the last one held is free again."""
+        """Start the next kernel: all memory is free again."""
         self._used = 0
 
     def take(self, shape: Shape, dtype: str) -> Any:
-        """Uninitialised memory of this shape. It outlives the kernel's binding, not its turn."""
+        """Uninitialized memory of this shape, for the kernel's calls. Other kernels use it too."""
         size = -(-size_of(shape) * self._backend.raw.dtype(dtype).itemsize // 64) * 64
         if self._used + size > self._size:
-            # What was handed out stays alive in the calls bound to it.
+            # Calls bound to the old memory keep it alive.
             self._size, self._used = max(size, 2 * self._size), 0
             self._arena = self._backend.arena(self._size)
         array = self._backend.view(self._arena, self._used, shape, dtype)
@@ -71,13 +70,13 @@ class Recorder:
     """Collects the calls of the kernels that are bound with it.
 
     ``k(fn, *args, **kwargs)`` records a call, ``k.raw`` is the library's functions with
-    ``out=``, ``k.scratch`` lends memory.
+    ``out=``, ``k.scratch`` provides memory.
 
     Attributes
     ----------
     calls : list of Call
     borrowed : list of array
-        What `scratch` lent: memory whose content nobody needs when the calls have run.
+        Memory from `scratch`, whose content nobody needs after the calls.
     """
 
     def __init__(self, backend: PlannedBackend, scratch: Scratch | None = None) -> None:
@@ -101,7 +100,7 @@ class Recorder:
         return self.borrowed[-1]
 
     def blocks(self, *vectors: Any) -> Iterator[tuple[Any, ...]]:
-        """Cut vectors into pieces that stay in cache, each with a scratch piece at the end."""
+        """Cut vectors into pieces that stay in cache; yield them with a scratch piece last."""
         size = vectors[0].shape[0]
         step = min(self.backend.block or size, size)
         scratch = self.scratch(vectors[0], (step,))
@@ -121,11 +120,11 @@ class Kernel:
         ``"derived"`` or ``"definition"`` where none is registered, see `xpnet.kernels.find`:
         which of the two shows when the kernel is bound.
     function : callable
-        ``f(k, out, *inputs, **static)``; with a residual ``f(k, out, residual, *inputs)``; for
+        ``f(k, out, *inputs, **static)``; with a saved tensor ``f(k, out, saved, *inputs)``; for
         an update ``f(k, p, g, *slots, *coefficients)``, which changes ``p`` and the slots and
         may overwrite ``g``.
     inplace : tuple of int
-        Inputs whose memory `out` may be.
+        Inputs that `out` may overwrite.
     """
 
     family: str
@@ -148,7 +147,7 @@ def kernel(
     Parameters
     ----------
     vjp : int, optional
-        The input whose gradient the kernel computes; without it, it is the op itself.
+        The input whose gradient the kernel computes; None for the op itself.
     family, inplace
         See `Kernel`.
     """

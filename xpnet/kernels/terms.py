@@ -1,6 +1,6 @@
-"""Stand-ins for arrays: what a definition is given while its steps are written down.
+"""Stand-ins for arrays, the inputs of a definition whose steps are listed.
 
-A term knows its shape and type, and Python's operators; it holds no numbers.
+A term has a shape, a type and Python's operators, but no numbers.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ __all__ = ["Cast", "Filled", "Given", "Step", "Term", "Underivable", "View", "is
 
 
 class Underivable(Exception):
-    """A definition does what no recorded call can do, such as branching on an element."""
+    """A definition does something that no recorded call can, such as branch on an element."""
 
 
 def _operator(name: str, swapped: bool = False) -> Callable[..., Any]:
@@ -27,10 +27,9 @@ def _refuse(self: "Term", *_: Any) -> Never:
 
 
 class Term:
-    """An array yet to be computed. `xp` is the `Listing` that writes down its steps.
+    """An array that is not computed yet. `xp` is the `Listing` of its steps.
 
-    `dense` says whether its elements follow one another in memory, row by row, so that another
-    shape of it is a view.
+    `dense` says whether its elements are contiguous, row by row, so that a reshape is a view.
     """
 
     dense = True
@@ -40,7 +39,7 @@ class Term:
 
     @property
     def root(self) -> "Term":
-        """The term whose memory this one looks at."""
+        """The term whose memory this one views."""
         return self
 
     @property
@@ -55,19 +54,19 @@ class Term:
 
     @property
     def device(self) -> Any:
-        """Where the backend's arrays live."""
+        """The device of the backend's arrays."""
         return self.xp.backend.device
 
     @property
     def mT(self) -> Any:
-        """The last two axes exchanged."""
+        """The matrix transpose: the last two axes exchanged."""
         return self.xp.matrix_transpose(self)
 
     def __getitem__(self, key: Any) -> Any:
         return self.xp.index(self, key)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **settings: Any) -> Any:
-        """What a definition asks of NumPy itself, as the operators of NumPy's numbers do."""
+        """Handle NumPy's own functions, which the operators of NumPy scalars call."""
         own = getattr(self.xp.backend.raw, ufunc.__name__, None) is ufunc
         if not own or method != "__call__" or settings:
             raise Underivable(f"NumPy's {ufunc.__name__}")
@@ -99,7 +98,7 @@ class Term:
 
 
 def is_dense(array: Any) -> bool:
-    """Whether an array's elements follow one another, row by row."""
+    """Whether an array's elements are contiguous, row by row."""
     return bool(array.flags.c_contiguous)
 
 
@@ -112,7 +111,7 @@ class Given(Term):
 
 
 class Filled(Term):
-    """One number in every place; it is handed on as the number wherever that will do."""
+    """An array filled with one number; passed on as the number where that is enough."""
 
     def __init__(self, xp: Any, shape: Shape, dtype: Any, number: float) -> None:
         super().__init__(xp, shape, dtype)
@@ -120,7 +119,7 @@ class Filled(Term):
 
 
 class Cast(Term):
-    """Booleans as numbers 0 and 1; they are handed on as booleans wherever that will do."""
+    """Booleans as the numbers 0 and 1; passed on as booleans where that is enough."""
 
     def __init__(self, mask: Term, dtype: Any) -> None:
         super().__init__(mask.xp, mask.shape, dtype)
@@ -128,7 +127,7 @@ class Cast(Term):
 
 
 class View(Term):
-    """The memory of another term seen in another shape: ``look(array)`` gives the view."""
+    """A view of another term's memory; ``look(array)`` gives the view of an array."""
 
     def __init__(self, base: Term, shape: Shape, look: Callable[[Any], Any], dense: bool) -> None:
         super().__init__(base.xp, shape, base.dtype)
@@ -136,16 +135,16 @@ class View(Term):
 
     @property
     def root(self) -> Term:
-        """The term whose memory this one looks at."""
+        """The term whose memory this one views."""
         return self.base.root
 
 
 class Step(Term):
-    """What a call will compute.
+    """The output of a call.
 
-    ``copyto`` of one argument and ``where`` of three stand for calls that `derive` makes of
-    them; every other name is that of a function with ``out=``. An `elementwise` function may
-    write over its arguments.
+    `derive` turns ``copyto`` of one argument and ``where`` of three into other calls; every
+    other name is a function with ``out=``. An `elementwise` function may overwrite its
+    arguments.
     """
 
     def __init__(
@@ -169,12 +168,12 @@ class Step(Term):
 
     @property
     def overwritable(self) -> set[Term]:
-        """Arguments over which the result may be written while it is computed.
+        """Arguments that the result may overwrite while it is computed.
 
-        They are those that it sees as they are, not through a view. ``where`` begins with a copy
-        of its last argument, so that one alone may be there already.
+        They are read directly, not through a view. ``where`` begins with a copy of its last
+        argument, so only that one qualifies.
         """
-        if not self.elementwise or self.name == "sign":  # NumPy's takes many times as long in place
+        if not self.elementwise or self.name == "sign":  # NumPy's is many times slower in place
             return set()
         plain = {a for a in self.args if isinstance(a, Term) and a.root is a}
         others = [a for a in self.args if isinstance(a, Term) and a.root is not a]

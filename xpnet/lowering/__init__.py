@@ -1,9 +1,9 @@
-"""From recorded calls to what is run: fused and compiled where the backend can, else as they are.
+"""From recorded calls to what runs: fused and compiled if the backend can, else unchanged.
 
-Kernels say what is computed, one library function a call. Here a plan's whole list of calls is
-read again, together, and calls become loops (`fuse`), which are compiled: by LLVM on a CPU, to
-kernels on a GPU, where matrix products are cuBLASLt's.
-What cannot be read stays the call that it is, so nothing depends on being read.
+Kernels record what to compute, one library function per call. Lowering reads a plan's whole list of
+calls and turns them into loops (`fuse`). LLVM compiles loops on a CPU; on a GPU they become
+kernels, and cuBLASLt computes matrix products. A call that cannot be read runs unchanged, so
+correctness never depends on reading.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +19,7 @@ from xpnet.lowering.intervals import EVERYTHING, Intervals
 from xpnet.lowering.ir import Loop
 from xpnet.lowering.reading import Reader
 
-__all__ = ["Loop", "Reader", "fuse", "largest_product", "limited", "lower", "turn"]
+__all__ = ["Loop", "Reader", "fuse", "largest_product", "lower", "steady_threads", "turn"]
 
 
 def lower(
@@ -28,16 +28,16 @@ def lower(
     spare: Iterable[Any],
     kept: Iterable[Any] = (),
 ) -> list[Callable[[], Any]]:
-    """The calls, as what is to be run in their place.
+    """What to run in place of the calls.
 
     Parameters
     ----------
     backend : PlannedBackend
     calls : sequence of Call
     spare : iterable of array
-        Memory whose content nobody needs when all calls have run.
+        Memory whose content nobody needs after all calls.
     kept : iterable of array
-        Parts of it whose content is needed all the same.
+        Parts of it whose content is needed nevertheless.
     """
     if backend.lowering == "none":
         return [call.run for call in calls]
@@ -55,7 +55,7 @@ def lower(
     try:
         from xpnet.lowering.cpu.compile_tasks import compile_calls
     except (ImportError, OSError) as error:  # LLVM's own library cannot be loaded
-        _say_once(f"steps are not compiled, llvmlite cannot be imported: {error}")
+        _say_once(f"steps are not compiled because llvmlite cannot be imported: {error}")
         return [call.run for call in calls]
     return compile_calls(reader, fuse(reader, calls, live))
 
@@ -68,41 +68,41 @@ def _say_once(text: str) -> None:
 def largest_product(backend: PlannedBackend, calls: Iterable[Call]) -> int:
     """Floating-point operations of the largest matrix product among recorded calls."""
     reader = Reader(backend)
-    return max(map(reader.operations, calls), default=0)
+    return max(map(reader.flops, calls), default=0)
 
 
-def limited(backend: Backend, operations: int) -> AbstractContextManager[None]:
-    """Keep the threads that a program's turns need from one to the next.
+def steady_threads(backend: Backend, flops: int) -> AbstractContextManager[None]:
+    """Keep the number of threads that a program needs from one turn to the next.
 
-    Where many follow each other it is quicker than to change the number in each.
+    Over many turns this is faster than a change in each.
 
     Parameters
     ----------
     backend : Backend
-        Only NumPy's has threads that can be limited.
-    operations : int
+        Only NumPy's threads can be limited.
+    flops : int
         From `largest_product`.
     """
     if backend.name != "numpy":
         return nullcontext()
     from xpnet.lowering.cpu import threads
 
-    return threads.limited(threads.advice(operations))
+    return threads.at_most(threads.advice(flops))
 
 
-def turn(backend: Backend, operations: int) -> AbstractContextManager[None] | None:
+def turn(backend: Backend, flops: int) -> AbstractContextManager[None] | None:
     """Run programs with as many threads as their largest product is worth; None if any will do.
 
-    It may be entered again and again. Programs that need another number wait meanwhile, so enter
-    it for one run at a time, after `Network.lock`.
+    The context may be entered repeatedly. Programs that need another number wait meanwhile, so
+    enter it for one run at a time, after the engine's lock.
 
     Parameters
     ----------
-    backend, operations
-        As for `limited`.
+    backend, flops
+        As for `steady_threads`.
     """
     if backend.name != "numpy":
         return None
     from xpnet.lowering.cpu import threads
 
-    return threads.turn(operations)
+    return threads.turn(flops)

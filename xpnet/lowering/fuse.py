@@ -1,9 +1,9 @@
 """From recorded calls to loops: runs of calls over the same rows and columns become one loop.
 
-Calls are taken in their order, and none is moved past another that it could disturb. A call joins
-the loop that is being made if it fits its rows and columns, if what it reads is there at the time,
-and if its memory is either that of another array of the loop, element by element, or apart from
-all of them. What nobody reads when the loop is over is not written.
+Calls are taken in order, and no call moves past another that it could disturb. A call joins the
+current loop under three conditions: it fits the loop's rows and columns, what it reads is available
+in time, and its memory either equals that of another array of the loop, element by element, or
+overlaps with none. A result that nobody reads after the loop is not written.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,31 +12,31 @@ from typing import Any
 
 from xpnet.kernels import Call
 from xpnet.lowering.intervals import Intervals, Range
-from xpnet.lowering.ir import Load, Loop, Place, Statement, Value
+from xpnet.lowering.ir import Argument, Load, Loop, MemoryRef, Statement
 from xpnet.lowering.reading import Reader, Work
 from xpnet.lowering.rows_and_columns import Fitted, computed_in, fit, natural_shape
 from xpnet.typing import size_of
 
 __all__ = ["fuse"]
 
-_LATE = ("column", "total", "post")  # levels that are there when the last row is done
-_LONG = 4096  # columns that are too many for the threads of one row
+_LATE = ("column", "total", "post")  # levels that are complete after the last row
+_LONG = 4096  # more columns than the threads of one row should handle
 
 
 def fuse(
     reader: Reader, calls: Sequence[Call], live: Intervals, parallel: bool = False
 ) -> list[Loop | Call]:
-    """The same work with loops in place of the calls that loops can do.
+    """The same work, with loops for the calls that loops can do.
 
     Parameters
     ----------
     reader : Reader
     calls : sequence of Call
     live : Intervals
-        The bytes whose content is needed when all calls have run.
+        The bytes whose content is needed after all calls.
     parallel : bool
-        Whether rows are worked on at the same time, each by many threads. Sums over rows then
-        stand in loops without other reductions, and a long row is reduced as a matrix is.
+        Whether rows are processed at the same time, each by many threads. Then sums over rows are
+        in loops without other reductions, and a long row is reduced like a matrix.
     """
     needed = _needed_after(reader, calls, live)
     result: list[Loop | Call] = []
@@ -61,7 +61,7 @@ def _close(group: "_Group", result: list[Loop | Call], needed: Intervals) -> Non
 
 
 def _needed_after(reader: Reader, calls: Sequence[Call], live: Intervals) -> list[Intervals]:
-    """For each call, the bytes that are read behind it before they are overwritten."""
+    """For each call, the bytes that are read after it before they are overwritten."""
     now, result = Intervals(live), []
     for call in reversed(calls):
         result.append(Intervals(now))
@@ -75,23 +75,23 @@ def _needed_after(reader: Reader, calls: Sequence[Call], live: Intervals) -> lis
 
 @dataclass(eq=False)
 class _Group:
-    """A loop in the making."""
+    """A loop under construction."""
 
     parallel: bool = False
     shape: tuple[int, int] | None = None
     statements: list[Statement] = field(default_factory=list)
     phase: int = 0
     calls: list[Call] = field(default_factory=list)
-    _now: dict[Place, Statement] = field(default_factory=dict)  # who wrote a place last
-    _loads: dict[Place, Load] = field(default_factory=dict)
-    _ranges: dict[Place, Range] = field(default_factory=dict)
-    _arrays: dict[Place, Any] = field(default_factory=dict)
-    _holes: set[Place] = field(default_factory=set)  # with memory of others between elements
+    _now: dict[MemoryRef, Statement] = field(default_factory=dict)  # the last writer of each
+    _loads: dict[MemoryRef, Load] = field(default_factory=dict)
+    _ranges: dict[MemoryRef, Range] = field(default_factory=dict)
+    _arrays: dict[MemoryRef, Any] = field(default_factory=dict)
+    _holes: set[MemoryRef] = field(default_factory=set)  # with other memory between elements
 
-    # --- taking a call in ---------------------------------------------------------------------
+    # --- adding a call ------------------------------------------------------------------------
 
     def add(self, reader: Reader, call: Call) -> bool:
-        """Take a call in; False, and nothing changed, if it does not fit."""
+        """Add a call. If it does not fit, return False and change nothing."""
         work = reader.work(call)
         if work is None or not self._add(work):
             return False
@@ -119,18 +119,18 @@ class _Group:
         new = self._new_ranges(fitted)
         if new is None:
             return False
-        args = [a if not isinstance(a, Place) else self._value(a) for a in fitted.args]
+        args = [a if not isinstance(a, MemoryRef) else self._value(a) for a in fitted.args]
         made = self._statements(work.name, args, fitted)
         if made is None or (self.parallel and self._mixes(made)):
             return False
-        for place, found, holes in new:
-            self._ranges[place] = found
+        for ref, found, holes in new:
+            self._ranges[ref] = found
             if holes:
-                self._holes.add(place)
+                self._holes.add(ref)
         for load in (a for s in made for a in s.args if isinstance(a, Load)):
-            self._loads.setdefault(load.place, load)
-        for place, operand in fitted.places:
-            self._arrays.setdefault(place, operand.array)
+            self._loads.setdefault(load.ref, load)
+        for ref, operand in fitted.refs:
+            self._arrays.setdefault(ref, operand.array)
         for s in made:
             if s not in self.statements:
                 self.statements.append(s)
@@ -138,9 +138,9 @@ class _Group:
         self._now[fitted.out] = made[-1]
         return True
 
-    def _new_ranges(self, fitted: Fitted) -> list[tuple[Place, Range, bool]] | None:
-        """The bytes of each place; None where arrays overlap that are not the same."""
-        found = [(p, o.range, o.dense is None) for p, o in fitted.places]
+    def _new_ranges(self, fitted: Fitted) -> list[tuple[MemoryRef, Range, bool]] | None:
+        """The bytes of each array; None if different arrays overlap."""
+        found = [(p, o.range, o.dense is None) for p, o in fitted.refs]
         written = {*self._now, fitted.out}
         every = {**self._ranges, **{p: r for p, r, _ in found}}
         for p, r, _ in found:
@@ -151,23 +151,25 @@ class _Group:
         return found
 
     def _mixes(self, made: Iterable[Statement]) -> bool:
-        """Whether sums over rows would stand beside anything but what they sum up."""
+        """Whether sums over rows would share the loop with anything but their terms."""
         levels = {s.level for s in (*self.statements, *made)}
         return "column" in levels and not levels <= {"column", "full"}
 
-    def _value(self, place: Place) -> Value:
-        """What a place holds now."""
-        return self._now.get(place) or self._loads.get(place) or Load(place)
+    def _value(self, ref: MemoryRef) -> Argument:
+        """What the memory holds now."""
+        return self._now.get(ref) or self._loads.get(ref) or Load(ref)
 
     # --- the statements of a call -------------------------------------------------------------
 
-    def _statements(self, name: str, args: list[Value], fitted: Fitted) -> list[Statement] | None:
+    def _statements(
+        self, name: str, args: list[Argument], fitted: Fitted
+    ) -> list[Statement] | None:
         level = fitted.level
         if level == "pre":
             if any(isinstance(a, Statement) and a.level in _LATE for a in args):
                 level = "post"
             elif self._touched(fitted.out):
-                return None  # moved before the rows, it would disturb what they read
+                return None  # before the rows, it would disturb what they read
         elif any(isinstance(a, Statement) and a.level in _LATE for a in args):
             return None
         if (fitted.reduces or level) == "row" and any(
@@ -175,7 +177,7 @@ class _Group:
         ):
             return None
         if level == "column" and fitted.out in (*self._now, *self._loads, *fitted.args):
-            return None  # it is summed up in its place
+            return None  # the sum accumulates in this memory
         dtype = computed_in(name, args, fitted.out.dtype)
         if dtype is None:
             return None
@@ -186,32 +188,32 @@ class _Group:
             ]
         if level != "row":
             return None
-        # In two steps, each of which a processor does many elements at a time.
-        nowhere = Place(-1 - len(self.statements), dtype, 1, 0)
+        # In two steps, which can both be vectorized.
+        nowhere = MemoryRef(-1 - len(self.statements), dtype, 1, 0)
         top = self._same(Statement("max", args, dtype, nowhere, "row", phase, "full"))
-        two: list[Value] = [*args, top]
+        two: list[Argument] = [*args, top]
         phase = self._phase("full", two)
         return [top, Statement("first_equal", two, dtype, fitted.out, "row", phase, "full")]
 
     def _same(self, made: Statement) -> Statement:
-        """An earlier reduction of a row that is the same, else the statement itself."""
+        """An equal earlier reduction of a row, else the statement itself."""
         if made.reduces == "full" and made.level == "row" and not made.stored:
             for s in self.statements:
                 alike = (s.name, s.level, s.reduces) == (made.name, "row", "full")
-                if alike and s.args == made.args and made.place.address < 0:
+                if alike and s.args == made.args and made.ref.address < 0:
                     return s
         return made
 
-    def _touched(self, place: Place) -> bool:
-        """Whether statements in the loop read or write a place."""
-        if place in self._now:
-            return self._now[place].level not in ("pre", "post")
-        return place in self._loads and any(
-            self._loads[place] in s.args for s in self.statements if s.level != "pre"
+    def _touched(self, ref: MemoryRef) -> bool:
+        """Whether statements in the loop read or write this memory."""
+        if ref in self._now:
+            return self._now[ref].level not in ("pre", "post")
+        return ref in self._loads and any(
+            self._loads[ref] in s.args for s in self.statements if s.level != "pre"
         )
 
-    def _phase(self, level: str, args: Iterable[Value]) -> int:
-        """The first phase in which a statement can be executed, behind all before it."""
+    def _phase(self, level: str, args: Iterable[Argument]) -> int:
+        """The first phase in which a statement can run, after all earlier ones."""
         if level in ("pre", "post"):
             return 0
         return max([self.phase, *(a.ready for a in args if isinstance(a, Statement))])
@@ -219,10 +221,10 @@ class _Group:
     # --- closing ------------------------------------------------------------------------------
 
     def finish(self, needed: Intervals) -> Loop:
-        """The loop, with what is needed behind it, or by a later phase, marked as stored."""
+        """The loop, with everything needed after it or by a later phase marked as stored."""
         rows, columns = self.shape or (1, 1)
-        for place, s in self._now.items():
-            s.stored = place in self._holes or needed.meets(self._ranges[place])
+        for ref, s in self._now.items():
+            s.stored = ref in self._holes or needed.meets(self._ranges[ref])
         wanted = _used(self.statements)
         reloaded = {
             a
@@ -232,19 +234,19 @@ class _Group:
         }
         buffers = set()
         for s in reloaded:
-            # Nobody else reads it: one row is enough.
-            if not any(o.stored and o.place == s.place for o in wanted):
-                kept = s.place in self._loads
-                buffers |= set() if kept or not s.place.row else {s.place}
+            # Nobody else reads it, so one row is enough.
+            if not any(o.stored and o.ref == s.ref for o in wanted):
+                kept = s.ref in self._loads
+                buffers |= set() if kept or not s.ref.row else {s.ref}
         for s in reloaded:
             s.stored = True
         loop = Loop(rows, columns, wanted, buffers, calls=self.calls)
-        loop.arrays = [self._arrays[place] for place in loop.places]
+        loop.arrays = [self._arrays[ref] for ref in loop.refs]
         return _flat(loop) if _is_flat(loop) else loop
 
 
 def _used(statements: Sequence[Statement]) -> list[Statement]:
-    """Those that are stored, and those on which they depend."""
+    """The stored statements and those that they depend on."""
     wanted: set[Statement] = set()
     for s in reversed(statements):
         if s.stored or s in wanted:
@@ -254,16 +256,16 @@ def _used(statements: Sequence[Statement]) -> list[Statement]:
 
 
 def _is_flat(loop: Loop) -> bool:
-    """Whether rows follow one another in memory, so that there may as well be one."""
+    """Whether the rows are contiguous in memory, so that they can be one row."""
     return (
         loop.rows > 1
         and all(s.level == "full" and not s.reduces for s in loop.statements)
-        and all((p.row, p.column) in ((loop.columns, 1), (0, 0)) for p in loop.places)
+        and all((p.row, p.column) in ((loop.columns, 1), (0, 0)) for p in loop.refs)
     )
 
 
 def _flat(loop: Loop) -> Loop:
-    """The same as one row."""
+    """The same loop with a single row."""
     loop.columns *= loop.rows
     loop.rows = 1
     return loop

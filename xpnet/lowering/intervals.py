@@ -1,4 +1,4 @@
-"""Which bytes an array occupies, and which of them are still needed."""
+"""The bytes that arrays occupy, and sets of bytes that are still needed."""
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ EVERYTHING: Range = (0, 1 << 62)
 
 
 def spanned(address: int, shape: Shape, strides: Shape, itemsize: int) -> Range:
-    """From the first to behind the last byte that an array looks at."""
+    """From the first byte of an array to the end of its last."""
     if 0 in shape:
         return address, address
     reach = [(n - 1) * s for n, s in zip(shape, strides, strict=True)]
@@ -22,7 +22,7 @@ def spanned(address: int, shape: Shape, strides: Shape, itemsize: int) -> Range:
 
 
 def dense_range(address: int, shape: Shape, strides: Shape, itemsize: int) -> Range | None:
-    """The bytes of an array that has no holes; None for one that has."""
+    """The bytes of an array without holes; None for any other."""
     expected = itemsize
     for stride, n in sorted((abs(s), n) for n, s in zip(shape, strides, strict=True) if n != 1):
         if stride != expected:
@@ -32,7 +32,7 @@ def dense_range(address: int, shape: Shape, strides: Shape, itemsize: int) -> Ra
 
 
 class Intervals:
-    """A set of bytes, as intervals that neither touch nor overlap."""
+    """A set of bytes, as intervals that do not touch or overlap."""
 
     def __init__(self, ranges: Iterable[Range] = ()) -> None:
         self._all: list[Range] = []
@@ -43,7 +43,7 @@ class Intervals:
         return iter(self._all)
 
     def add(self, new: Range) -> None:
-        """Put these bytes into the set."""
+        """Add these bytes."""
         low, high = new
         if low >= high:
             return
@@ -53,7 +53,7 @@ class Intervals:
         insort(self._all, (low, high))
 
     def remove(self, gone: Range) -> None:
-        """Take these bytes out of the set."""
+        """Remove these bytes."""
         low, high = gone
         if low >= high:
             return
@@ -69,7 +69,7 @@ class Intervals:
         return low < high and any(a < high and low < b for a, b in self._touching(low, high))
 
     def _touching(self, low: int, high: int) -> list[Range]:
-        """The intervals that overlap this one or lie beside it."""
+        """The intervals that overlap or touch this one."""
         start = max(bisect_left(self._all, (low, low)) - 1, 0)
         found = []
         for r in self._all[start:]:

@@ -1,21 +1,21 @@
 """Loops: runs of recorded calls, as one pass over the rows and columns of their arrays.
 
-A loop computes what its statements say, for every element of a matrix of ``rows`` by
-``columns``. A statement stands on a *level*, that of what it computes:
+A loop executes its statements for every element of a matrix of ``rows`` by ``columns``. Each
+statement has a *level*, the level of its result:
 
 ``full``
-    one number an element, in the inner loop over columns;
+    one number per element, in the inner loop over columns;
 ``row``
-    one number a row, before the inner loop;
+    one number per row, before the inner loop;
 ``pre``, ``post``
-    one number in all, before the rows or behind them;
+    one number in all, before or after the rows;
 ``column``, ``total``
-    sums over rows, which are there when the last row is done.
+    sums over rows, which are complete after the last row.
 
-A reduction of a row (its maximum, its sum) must be finished before what reads it begins, so a
-row is walked in *phases*: each is an inner loop of its own. What an earlier phase computed is in
-a register no more; it is read from memory again. Such memory, where nobody needs it when the loop
-is over, is one row long and stays in cache.
+A reduction of a row (its maximum, its sum) must finish before another statement reads it. So a row
+is processed in *phases*, each with its own inner loop. The results of an earlier phase are no
+longer in registers; they are read from memory. If nobody needs that memory after the loop, it is
+one row long and stays in cache.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,19 +25,19 @@ from typing import Any
 from xpnet.kernels import Call
 from xpnet.lowering.intervals import Range
 
-__all__ = ["REDUCTIONS", "Load", "Loop", "Place", "Statement", "Value"]
+__all__ = ["REDUCTIONS", "Argument", "Load", "Loop", "MemoryRef", "Statement"]
 
 REDUCTIONS = {
     "sum": "the sum",
-    "max": "the largest number, NaN where there is one",
-    "min": "the smallest number, NaN where there is one",
+    "max": "the largest number, or NaN if there is one",
+    "min": "the smallest number, or NaN if there is one",
     "first_equal": "the first column in which the first argument equals the second, or is NaN",
 }
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a loop finds an array's elements: strides are in elements, 0 where it is repeated."""
+class MemoryRef:
+    """An array's elements in memory. Strides are in elements; 0 repeats an element."""
 
     address: int
     dtype: str
@@ -46,7 +46,7 @@ class Place:
 
     @property
     def level(self) -> str:
-        """How often it must be read: an element, a row or once."""
+        """How often it is read: for each element, for each row, or once."""
         return "full" if self.column else "row" if self.row else "pre"
 
 
@@ -54,12 +54,12 @@ class Place:
 class Load:
     """What was in memory before the loop."""
 
-    place: Place
+    ref: MemoryRef
 
     @property
     def dtype(self) -> str:
         """Type of its elements."""
-        return self.place.dtype
+        return self.ref.dtype
 
 
 @dataclass(eq=False)
@@ -71,24 +71,24 @@ class Statement:
     name : str
         A function of the Array API standard; ``copy``; ``where`` (condition, then, else); or one
         of `REDUCTIONS`.
-    args : sequence of Value
+    args : sequence of Argument
         Loads, other statements, or numbers.
     dtype : str
-        In which type it is computed: the arguments are converted to it.
-    place : Place
-        Where its array is. Elements are rounded to the type of `place`.
+        The type of the computation; arguments are converted to it.
+    ref : MemoryRef
+        The memory of its result. Elements are rounded to the type of `ref`.
     level : str
     phase : int
     reduces : str
         Level of the argument that a reduction runs over; empty for any other operation.
     stored : bool
-        Whether it is written to its place, because it is needed later.
+        Whether the result is written to memory, because it is needed later.
     """
 
     name: str
-    args: "Sequence[Value]"
+    args: "Sequence[Argument]"
     dtype: str
-    place: Place
+    ref: MemoryRef
     level: str
     phase: int
     reduces: str = ""
@@ -100,7 +100,7 @@ class Statement:
         return self.phase + (self.reduces == "full")
 
 
-Value = Load | Statement | int | float | bool
+Argument = Load | Statement | int | float | bool
 
 
 @dataclass(eq=False)
@@ -111,19 +111,19 @@ class Loop:
     ----------
     rows, columns : int
     statements : list of Statement
-        In an order in which each comes behind what it reads, by phases.
-    buffers : set of Place
-        Places that are needed in the loop alone: every row may use the first one's memory.
+        By phases, each after the statements that it reads.
+    buffers : set of MemoryRef
+        Memory that only the loop needs: every row may use the first row's.
     arrays : list
-        The arrays behind the places, which must not be freed before the loop is.
+        The arrays of `refs`, which must live as long as the loop.
     calls : list of Call
-        What it was made of, and what does the same.
+        The recorded calls that the loop replaces.
     """
 
     rows: int
     columns: int
     statements: list[Statement]
-    buffers: set[Place] = field(default_factory=set)
+    buffers: set[MemoryRef] = field(default_factory=set)
     arrays: list[Any] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
 
@@ -133,27 +133,27 @@ class Loop:
         return range(1 + max((s.phase for s in self.statements), default=0))
 
     def at(self, level: str, phase: int = 0) -> Iterator[Statement]:
-        """The statements on a level that are executed in a phase, reductions of it included."""
+        """The statements of a level and a phase, including reductions over that level."""
         for s in self.statements:
             if (s.reduces or s.level) == level and s.phase == phase:
                 yield s
 
     @property
-    def places(self) -> list[Place]:
-        """Every place that is read or written, in the order in which they first are."""
-        found: dict[Place, None] = {}
+    def refs(self) -> list[MemoryRef]:
+        """All memory that is read or written, in order of first use."""
+        found: dict[MemoryRef, None] = {}
         for s in self.statements:
-            found |= {v.place: None for v in s.args if isinstance(v, Load)}
+            found |= {v.ref: None for v in s.args if isinstance(v, Load)}
             reloads = (v for v in s.args if isinstance(v, Statement) and v.stored)
-            found |= {v.place: None for v in reloads}
+            found |= {v.ref: None for v in reloads}
             if s.stored:
-                found[s.place] = None
+                found[s.ref] = None
         return [*found]
 
-    def ranges(self, itemsizes: dict[str, int]) -> list[tuple[Place, Range]]:
-        """The bytes of every place."""
+    def ranges(self, itemsizes: dict[str, int]) -> list[tuple[MemoryRef, Range]]:
+        """The bytes of each memory reference."""
         found = []
-        for p in self.places:
+        for p in self.refs:
             rows = 1 if p in self.buffers else self.rows
             last = (rows - 1) * p.row + (self.columns - 1) * p.column + 1
             found.append((p, (p.address, p.address + last * itemsizes[p.dtype])))
@@ -162,11 +162,11 @@ class Loop:
     def __str__(self) -> str:
         names: dict[Any, str] = {}
 
-        def name(v: Value) -> str:
+        def name(v: Argument) -> str:
             if isinstance(v, int | float):
                 return repr(v)
             kind = "m" if isinstance(v, Load) else "v"
-            key: Any = v.place if isinstance(v, Load) else v
+            key: Any = v.ref if isinstance(v, Load) else v
             return names.setdefault(key, f"{kind}{len(names)}")
 
         lines = [f"loop over {self.rows} x {self.columns}"]

@@ -1,4 +1,4 @@
-"""What a recorded call does, as far as loops can do it too."""
+"""Read recorded calls: what each does, if a loop can do it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from xpnet.typing import Shape, size_of
 
 __all__ = ["Operand", "Reader", "Work"]
 
-# What the functions are called in a loop; a name here is one of the library's `raw` or `xp`.
+# Names of functions in a loop; each is in the library's `raw` or `xp`.
 _ELEMENTWISE = """abs add bitwise_and bitwise_invert bitwise_or bitwise_xor divide equal exp expm1
     greater greater_equal isfinite isinf isnan less less_equal log log1p logical_and logical_not
     logical_or logical_xor maximum minimum multiply negative not_equal pow sign sqrt subtract
@@ -36,18 +36,18 @@ class Operand:
 
     @property
     def range(self) -> Range:
-        """From its first to behind its last byte."""
+        """From its first byte to the end of its last."""
         return spanned(self.address, self.shape, self.strides, self.itemsize)
 
     @property
     def dense(self) -> Range | None:
-        """Its bytes, if it has no holes."""
+        """Its bytes if it has no holes, else None."""
         return dense_range(self.address, self.shape, self.strides, self.itemsize)
 
 
 @dataclass(eq=False)
 class Work:
-    """A call that a loop can do: ``out[...] = name(*args)``; `axes` are those of a reduction."""
+    """A call that a loop can do: ``out[...] = name(*args)``; a reduction has `axes`."""
 
     name: str
     args: list[Any]
@@ -68,7 +68,7 @@ class Reader:
                     self._names[function] = _SAME.get(name, name)
 
     def name(self, call: Call) -> str | None:
-        """The function that is called, if it is known."""
+        """The name of the called function, if it is known."""
         try:
             return self._names.get(call.fn)
         except TypeError:  # not hashable
@@ -96,7 +96,7 @@ class Reader:
             return None if kwargs else Work(name, args, self.operand(out))
         axis = kwargs.pop("axis", None)
         kwargs.pop("keepdims", None)
-        # NumPy's own default differs between its reductions, so the axis must be stated.
+        # NumPy's reductions have different defaults, so the axis must be explicit.
         if (
             "axis" not in call.kwargs
             or kwargs
@@ -114,10 +114,10 @@ class Reader:
         mask = call.kwargs.get("where")
         if not self._readable(source) or not (mask is None or self._backend.owns(mask)):
             return None
-        place = self.operand(out)
+        target = self.operand(out)
         if mask is None:
-            return Work("copy", [self._argument(source)], place)
-        return Work("where", [self.operand(mask), self._argument(source), place], place)
+            return Work("copy", [self._argument(source)], target)
+        return Work("where", [self.operand(mask), self._argument(source), target], target)
 
     def _readable(self, x: Any) -> bool:
         return isinstance(x, int | float) or self._backend.owns(x)
@@ -125,24 +125,24 @@ class Reader:
     def _argument(self, x: Any) -> Any:
         if isinstance(x, int | float):
             return x
-        # One of NumPy's own numbers has no memory that stays.
+        # A NumPy scalar has no lasting memory.
         return self.operand(x) if self._backend.plain(x) else x.item()
 
     def effects(self, call: Call) -> tuple[list[Range], Range | None]:
-        """The bytes that a call may read, and those that it surely overwrites as a whole."""
+        """The bytes that a call may read, and those that it certainly overwrites."""
         name = self.name(call)
         if name is None:
             return [EVERYTHING], None
         arrays = [*call.args, *(v for k, v in call.kwargs.items() if k != "out")]
         written = call.kwargs.get("out")
-        if "where" in call.kwargs:  # what it leaves as it was is still needed
+        if "where" in call.kwargs:  # elements that it does not write are still needed
             arrays, written = [*arrays, *([] if written is None else [written])], None
         elif name == "copyto":
             written, arrays = call.args[0], arrays[1:]
         found = [self.operand(a).range for a in self._flat(arrays)]
         return found, None if written is None else self.operand(written).dense
 
-    def operations(self, call: Call) -> int:
+    def flops(self, call: Call) -> int:
         """Floating-point operations of a matrix product; 0 for any other call."""
         if self.name(call) != "matmul":
             return 0

@@ -1,11 +1,11 @@
-"""The arrays of a call laid over the rows and columns of a loop."""
+"""Map the arrays of a call to the rows and columns of a loop."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from xpnet.lowering.ir import Place, Value
+from xpnet.lowering.ir import Argument, MemoryRef
 from xpnet.lowering.reading import Operand, Work
 from xpnet.typing import Shape, size_of
 
@@ -19,7 +19,7 @@ _BY_WIDTH = "bool uint8 int32 uint32 int64 uint64 float32 float64".split()
 
 
 def natural_shape(work: Work) -> tuple[int, int]:
-    """Rows and columns of a call that begins a loop."""
+    """Rows and columns of the call that starts a loop."""
     target = work.args[0].shape if work.axes is not None else work.out.shape
     return _matrix(target)
 
@@ -32,52 +32,52 @@ def _matrix(shape: Shape) -> tuple[int, int]:
 
 @dataclass(eq=False)
 class Fitted:
-    """A call with its arrays laid over the rows and columns of a loop."""
+    """A call with its arrays mapped to the rows and columns of a loop."""
 
     level: str
-    args: list[Any]  # places and numbers
-    out: Place
-    places: list[tuple[Place, Operand]]
+    args: list[Any]  # memory references and numbers
+    out: MemoryRef
+    refs: list[tuple[MemoryRef, Operand]]
     reduces: str = ""
 
 
 def fit(work: Work, shape: tuple[int, int]) -> Fitted | None:
-    """Lay the arrays of a call over rows and columns; None if they do not fit."""
+    """Map the arrays of a call to rows and columns; None if they do not fit."""
     reduced = work.axes is not None
     source = work.args[0].shape if reduced else work.out.shape
     level, kept = _level(source, shape)
     if level is None:
         return None
     operands = [a for a in work.args if isinstance(a, Operand)]
-    found = {id(a): _place(a, source, kept) for a in operands}
+    found = {id(a): _ref(a, source, kept) for a in operands}
     if any(p is None for p in found.values()):
         return None
     args = [found[id(a)] if isinstance(a, Operand) else a for a in work.args]
     if not reduced:
-        out, goal = _place(work.out, work.out.shape, kept), level
+        out, goal = _ref(work.out, work.out.shape, kept), level
         if out is None or (size_of(work.out.shape) > 1 and _repeats(out, level, shape)):
             return None
     else:
         found_level = _reduced_level(work, source, level, shape)
         if found_level is None:
             return None
-        out, goal = _reduced_place(work.out, found_level), found_level
+        out, goal = _reduced_ref(work.out, found_level), found_level
         if out is None:
             return None
-    places = [(p, o) for o in operands if (p := found[id(o)]) is not None]
-    return Fitted(goal, args, out, [*places, (out, work.out)], level if reduced else "")
+    refs = [(p, o) for o in operands if (p := found[id(o)]) is not None]
+    return Fitted(goal, args, out, [*refs, (out, work.out)], level if reduced else "")
 
 
-def _repeats(place: Place, level: str, shape: tuple[int, int]) -> bool:
-    """Whether several elements of an output are in one place."""
+def _repeats(ref: MemoryRef, level: str, shape: tuple[int, int]) -> bool:
+    """Whether several elements of an output share memory."""
     rows, columns = shape
     if level == "full":
-        return (rows > 1 and not place.row) or (columns > 1 and not place.column)
-    return level == "row" and rows > 1 and not place.row
+        return (rows > 1 and not ref.row) or (columns > 1 and not ref.column)
+    return level == "row" and rows > 1 and not ref.row
 
 
 def _level(source: Shape, shape: tuple[int, int]) -> tuple[str | None, int]:
-    """On which level arrays of a shape stand, and as how many dimensions they are seen."""
+    """The level of arrays of a shape, and how many of their dimensions to keep."""
     rows, columns = shape
     if shape == (1, 1):
         return ("pre", 0) if size_of(source) == 1 else (None, 0)
@@ -92,10 +92,10 @@ def _level(source: Shape, shape: tuple[int, int]) -> tuple[str | None, int]:
     return None, 0
 
 
-def _place(operand: Operand, target: Shape, kept: int) -> Place | None:
-    """Where an operand is, seen as a matrix (2), a row (1) or a column (0, -1)."""
+def _ref(operand: Operand, target: Shape, kept: int) -> MemoryRef | None:
+    """The memory of an operand, seen as a matrix (2), a row (1) or a column (0, -1)."""
     if size_of(operand.shape) == 1:
-        return Place(operand.address, operand.dtype, 0, 0)
+        return MemoryRef(operand.address, operand.dtype, 0, 0)
     if kept == 2:
         strides = _collapsed(operand, target, 2)
     elif kept == 1:
@@ -106,11 +106,11 @@ def _place(operand: Operand, target: Shape, kept: int) -> Place | None:
         strides = None if found is None else (found[0], 0)
     if strides is None or min(strides) < 0:
         return None
-    return Place(operand.address, operand.dtype, strides[0], strides[1])
+    return MemoryRef(operand.address, operand.dtype, strides[0], strides[1])
 
 
 def _reduced_level(work: Work, source: Shape, level: str, shape: tuple[int, int]) -> str | None:
-    """The level of what a reduction leaves."""
+    """The level of a reduction's result."""
     axes, ndim = work.axes or (), len(source)
     every, (rows, columns) = axes == tuple(range(ndim)), shape
     if level == "full" and (every if rows == 1 else ndim > 1 and axes == (ndim - 1,)):
@@ -123,22 +123,22 @@ def _reduced_level(work: Work, source: Shape, level: str, shape: tuple[int, int]
     return "column" if over_rows else None
 
 
-def _reduced_place(out: Operand, level: str) -> Place | None:
-    """Where the result of a reduction is written."""
+def _reduced_ref(out: Operand, level: str) -> MemoryRef | None:
+    """The memory of a reduction's result."""
     found = _collapsed(out, out.shape, 1) if out.shape else (0,)
     if found is None or found[0] < 0:
         return None
     step = found[0]
-    return Place(out.address, out.dtype, *((0, step) if level == "column" else (step, 0)))
+    return MemoryRef(out.address, out.dtype, *((0, step) if level == "column" else (step, 0)))
 
 
-def computed_in(name: str, args: Sequence[Value], out: str) -> str | None:
-    """The type in which a function computes, as the library promotes its arguments.
+def computed_in(name: str, args: Sequence[Argument], out: str) -> str | None:
+    """The type in which a function computes, by the library's promotion of its arguments.
 
-    None where loops do not know the function of such numbers.
+    None if loops do not support the function for this type.
     """
     arrays = args[1:] if name == "where" else args
-    kinds = [a.place.dtype for a in arrays if not isinstance(a, int | float)]
+    kinds = [a.ref.dtype for a in arrays if not isinstance(a, int | float)]
     if any(kind not in _BY_WIDTH for kind in (*kinds, out)):
         return None
     if name in ("copy", "where") or not kinds:
@@ -151,8 +151,8 @@ def computed_in(name: str, args: Sequence[Value], out: str) -> str | None:
     return top if _known(name, top, arrays) else None
 
 
-def _known(name: str, dtype: str, args: Sequence[Value]) -> bool:
-    """Whether loops compute a function of arguments of a type."""
+def _known(name: str, dtype: str, args: Sequence[Argument]) -> bool:
+    """Whether loops support a function for a type."""
     if dtype.startswith("float"):
         return name not in _LOGICAL
     if any(isinstance(a, float) for a in args):
@@ -163,9 +163,9 @@ def _known(name: str, dtype: str, args: Sequence[Value]) -> bool:
 
 
 def _collapsed(operand: Operand, target: Shape, kept: int) -> tuple[int, ...] | None:
-    """Strides in elements of an operand that is broadcast to a target, as `kept` dimensions.
+    """Strides, in elements, of an operand broadcast to a target, as `kept` dimensions.
 
-    Dimensions in front of the last ``kept - 1`` become one; None where they cannot.
+    Dimensions before the last ``kept - 1`` merge into one; None if they cannot.
     """
     missing = len(target) - len(operand.shape)
     if missing < 0:

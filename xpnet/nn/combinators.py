@@ -12,7 +12,7 @@ __all__ = ["Add", "Concat", "Multiply", "Residual", "Sequential"]
 
 def _callables(owner: str, layers: tuple[LayerLike, ...]) -> list[LayerLike]:
     if len(layers) == 1 and isinstance(layers[0], list | tuple):
-        raise ArgumentError(f"give the layers one by one, without a list: {owner}(a, b).")
+        raise ArgumentError(f"pass the layers one by one, not as a list: {owner}(a, b).")
     for position, layer in enumerate(layers):
         if isinstance(layer, type) or not callable(layer):
             what = f"the class {layer.__name__}" if isinstance(layer, type) else repr(layer)
@@ -23,7 +23,7 @@ def _callables(owner: str, layers: tuple[LayerLike, ...]) -> list[LayerLike]:
 
 
 class Sequential(Layer):
-    """One layer after the other; a layer may be any function of a symbolic value."""
+    """Layers in sequence; a layer may be any function of a symbolic value."""
 
     def __init__(self, *layers: LayerLike) -> None:
         self.layers = _callables("Sequential", layers)
@@ -39,7 +39,7 @@ class Sequential(Layer):
 
 
 class Residual(Layer):
-    """A skip connection: y = x + f(x), where f is the layers one after the other.
+    """A skip connection: y = x + f(x), where f is the layers in sequence.
 
     Raises
     ------
@@ -51,23 +51,23 @@ class Residual(Layer):
         self.inner = Sequential(*layers)
 
     def forward(self, x: Value) -> Any:
-        """Add the input to what the layers make of it."""
+        """Add the input to the layers' output."""
         y = call(self.inner, x, name="inner")
         if y.shape != x.shape:
             raise ShapeError(
-                f"Residual: the layers inside must keep the shape {x.shape}, they give {y.shape}."
+                f"Residual: the layers inside must keep the shape {x.shape}, but return {y.shape}."
             )
         return x + y
 
 
 class _Branches(Layer):
-    """Several layers on the same input, or none: then it joins its own inputs."""
+    """Several layers on the same input. Without layers, it joins its own inputs."""
 
     def __init__(self, *branches: LayerLike) -> None:
         self.branches = _callables(type(self).__name__, branches)
 
     def outputs(self, xs: tuple[Value, ...]) -> list[Value]:
-        """What is to be joined."""
+        """The values to join."""
         if not self.branches:
             return list(xs)
         return [call(f, *xs, name=f"branches.{i}") for i, f in enumerate(self.branches)]

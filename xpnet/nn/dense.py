@@ -24,7 +24,7 @@ __all__ = ["Dense", "Maxout"]
 
 
 class DenseSettings(TypedDict, total=False):
-    """What `Dense` takes besides the number of its outputs; `Dense` says what each does."""
+    """The keyword arguments of `Dense`, which documents them."""
 
     activation: str | LayerLike | None
     bias: bool
@@ -46,8 +46,9 @@ class Dense(Layer):
         Applied to the result, such as ``"relu"``; none by default.
     bias : bool, default True
         Whether there are biases b.
-    kernel_init, bias_init : str or initialiser
-        How the weights (in, out) and the biases (out,) start; Glorot uniform and zeros.
+    kernel_init, bias_init : str or initializer
+        Initial weights, of shape (in, out), and biases, of shape (out,); by default Glorot uniform
+        and zeros.
     kernel_penalty, bias_penalty : callable, optional
         ``penalty(w)``, a number made of ops, is added to the loss: `L1`, `L2` or a function.
     kernel_constraint : MaxNorm or UnitNorm, optional
@@ -56,9 +57,9 @@ class Dense(Layer):
     Raises
     ------
     ArgumentError
-        If `units` is not a whole number of at least 1, or a setting is not what it should be.
+        If `units` is not a whole number of at least 1, or another setting is invalid.
     ShapeError
-        If it is called on an input of fewer than two dimensions (samples, features).
+        If the input has fewer than two dimensions (samples, features).
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Dense(Layer):
         self.units, self.bias = count("Dense: units", units), bool(bias)
         if isinstance(activation, int):
             raise ArgumentError(
-                f"Dense takes the number of outputs only, and finds that of its inputs itself: "
+                f"Dense takes only the number of outputs; it finds the number of inputs itself: "
                 f"Dense({units}) or Dense({activation}), not Dense({units}, {activation})."
             )
         self.activation = None if activation is None else activation_layer(activation)

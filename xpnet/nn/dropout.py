@@ -1,4 +1,4 @@
-"""Layers that disturb their input while training, and only then."""
+"""Layers that disturb their input during training only."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ __all__ = ["Dropout", "GaussianNoise"]
 
 
 class Dropout(Layer):
-    """In training, each number becomes 0 with probability `rate` and is else divided by 1 - rate.
+    """In training, each number becomes 0 with probability `rate`, else is divided by 1 - rate.
 
-    So the mean stays, and outside of training the input passes unchanged. Which numbers fall is
-    drawn from the model's seed and the number of the step: the same on every backend.
+    So the mean is preserved. Outside training the input passes unchanged. The model's seed and
+    the step number decide which numbers become 0: the same ones on every backend.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Dropout(Layer):
         self.rate = number("Dropout: rate", rate, 0, 1)
 
     def forward(self, x: Value) -> Any:
-        """Drop, if this is training."""
+        """Apply dropout in training."""
         if not x.graph.settings.training or not self.rate:
             return x
         step, stream = x.graph.noise()
@@ -66,7 +66,7 @@ class GaussianNoise(Layer):
         self.std = number("GaussianNoise: std", std, 0)
 
     def forward(self, x: Value) -> Any:
-        """Add noise, if this is training."""
+        """Add noise in training."""
         if not x.graph.settings.training or not self.std:
             return x
         step, stream = x.graph.noise()

@@ -16,27 +16,26 @@ __all__ = ["Embedding"]
 
 
 class Embedding(Layer):
-    """y = the rows of a table that the input names: (n, ...) numbers give (n, ..., units).
+    """y = the table's rows at the input's indices: (n, ...) indices give (n, ..., units).
 
-    The backward pass adds each gradient to the row that it came from. Numbers may be given in any
-    type; they are 0 to `size` - 1, which is checked where they are the model's input, or columns
-    of it.
+    The backward pass adds each gradient to the row that it came from. Indices may have any type and
+    run from 0 to `size` - 1. The range is checked if they are the model's input, or columns of it.
 
     Parameters
     ----------
     size : int
-        How many rows the table has.
+        Number of rows in the table.
     units : int
-        Length of each row's vector.
-    table_init : str or initialiser, default normal with a standard deviation of 1
+        Length of each row.
+    table_init : str or initializer, default normal with a standard deviation of 1
     penalty, constraint : callable, optional
         See `Dense`; for a constraint on each row use ``MaxNorm(axis=-1)``.
 
     Raises
     ------
     ArgumentError
-        If `size` or `units` is not a whole number of at least 1, or the model's float32 cannot
-        count so many rows.
+        If `size` or `units` is not a whole number of at least 1, or if `size` is too large for the
+        model's float32 to represent every index.
 
     Notes
     -----
@@ -59,11 +58,11 @@ class Embedding(Layer):
         self.constraint = check_constraint("Embedding: constraint", constraint)
 
     def forward(self, x: Value) -> Any:
-        """Look the rows up."""
+        """Look up the rows."""
         if x.dtype == "float32" and self.size > 2**24:
             raise ArgumentError(
-                f"float32 tells only {2**24:,} whole numbers apart, this Embedding has "
-                f"{self.size:,} rows: make the model with dtype='float64'."
+                f"float32 represents only {2**24:,} indices exactly, but this Embedding has "
+                f"{self.size:,} rows: create the model with dtype='float64'."
             )
         table = self.parameter(
             x,

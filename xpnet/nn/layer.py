@@ -1,4 +1,4 @@
-"""What a layer is: it declares parameters and calls ops; it never touches an array."""
+"""The base class of layers. A layer declares parameters and calls ops; it never sees an array."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -25,7 +25,7 @@ Penalty: TypeAlias = Callable[[Value], Value]
 
 
 def call(layer: LayerLike, *xs: Any, name: str | None = None) -> Any:
-    """Call a layer, or any function of symbolic values, under a name of its own.
+    """Call a layer, or any function of symbolic values, in its own name scope.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def call(layer: LayerLike, *xs: Any, name: str | None = None) -> Any:
 
 
 def check_penalty(what: str, penalty: Penalty | None) -> Penalty | None:
-    """The penalty, if it is a function of a parameter, or None."""
+    """Return the penalty if it is a function of a parameter, or None."""
     if penalty is not None and (isinstance(penalty, type) or not callable(penalty)):
         raise ArgumentError(
             f"{what} must be a function of the parameter, such as xpnet.L2(1e-4), got {penalty!r}."
@@ -53,7 +53,7 @@ def check_penalty(what: str, penalty: Penalty | None) -> Penalty | None:
 
 
 def check_constraint(what: str, constraint: Constraint | None) -> Constraint | None:
-    """The constraint, if it is one that is known, or None."""
+    """Return the constraint if it is a known one, or None."""
     if constraint is not None and not isinstance(constraint, Constraint):
         raise ArgumentError(
             f"{what} must be xpnet.MaxNorm(...) or xpnet.UnitNorm(), got {constraint!r}."
@@ -62,15 +62,15 @@ def check_constraint(what: str, constraint: Constraint | None) -> Constraint | N
 
 
 def batch_shape(shape: tuple[int, ...]) -> str:
-    """A batch's shape as users think of it: n for the samples, however many were traced."""
+    """A batch's shape as the user sees it: n for the samples, however many were traced."""
     return str(shape).replace(str(shape[0]), "n", 1) if shape else "()"
 
 
 class Layer:
-    """Base class of layers. A subclass writes `forward`.
+    """Base class of layers. A subclass defines `forward`.
 
     The first call of a layer names its parameters after the path to it (``layers.0.weight``);
-    a layer that is called again, or at several places, shares them.
+    every later call of the same layer shares them.
 
     Examples
     --------
@@ -101,7 +101,7 @@ class Layer:
         penalty: Penalty | None = None,
         constraint: Constraint | None = None,
     ) -> Value:
-        """Declare a parameter, in the type of the value `like`.
+        """Declare a parameter with the dtype of the value `like`.
 
         Parameters
         ----------
@@ -110,14 +110,14 @@ class Layer:
         name : str
             Its name within the layer, such as ``"weight"``.
         shape : tuple of int
-        init : str or initialiser
+        init : str or initializer
             A name, or the result of a function of `xpnet.init`.
         decay : bool, default True
-            Whether weight decay applies; biases are left out.
+            Whether weight decay applies. Biases pass False.
         trainable : bool, default True
             Whether it has a gradient.
         penalty : callable, optional
-            ``penalty(value)``, a number made of ops, is added to the loss; see `L1` and `L2`.
+            ``penalty(value)``, a scalar built from ops, is added to the loss; see `L1` and `L2`.
         constraint : MaxNorm or UnitNorm, optional
             Applied after every update.
         """
@@ -136,12 +136,12 @@ class Layer:
     def state(self, like: Value, name: str, shape: tuple[int, ...], init: InitLike) -> Value:
         """Declare numbers that the network keeps but does not train, such as a running mean.
 
-        They are saved and restored with the parameters, and changed by `assign` alone.
+        They are saved and restored with the parameters. Only `assign` changes them.
         """
         return self.parameter(like, name, shape, init, decay=False, trainable=False)
 
     def assign(self, state: Value, value: Value) -> None:
-        """Let a state that this layer declared have this value after the training step."""
+        """Set the value that a state of this layer has after the training step."""
         state.graph.assign(state, value)
 
     def training(self, x: Value) -> bool:

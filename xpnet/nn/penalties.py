@@ -1,7 +1,7 @@
-"""Penalties on parameters: each is a number that is added to the loss, one more fork.
+"""Penalties on parameters: each adds a scalar to the loss.
 
-The loss that `fit` and `evaluate` report contains the penalties of the parameters that are
-trained; those of frozen ones are left out.
+The loss that `fit` and `evaluate` report includes the penalties of the trained parameters and
+leaves out those of frozen ones.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ __all__ = ["L1", "L2"]
 
 @dataclass(frozen=True)
 class L1:
-    """rate sum |w|, which draws small weights to 0 (the lasso; Tibshirani 1996).
+    """rate sum |w|, which pulls small weights to 0 (the lasso; Tibshirani 1996).
 
     Parameters
     ----------
@@ -42,16 +42,16 @@ class L1:
 class L2:
     """rate / 2 sum w**2, whose gradient is rate w (ridge regression, weight decay).
 
-    An optimiser's ``weight_decay=rate`` has the same effect on all weights without adding to the
-    loss that is reported.
+    An optimizer's ``weight_decay=rate`` has the same effect on all weights, but does not change the
+    reported loss.
 
     Parameters
     ----------
     rate : float, default 0.01
         At least 0.
     per_sample : bool, default False
-        Whether training divides it by the number of samples in the batch, or by the sum of their
-        weights, so that it counts as much as one sample: scikit-learn's ``alpha``.
+        Whether training divides the penalty by the number of samples in the batch, or by the sum of
+        their weights. It then counts as much as one sample, as scikit-learn's ``alpha`` does.
 
     Raises
     ------

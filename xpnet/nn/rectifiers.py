@@ -42,25 +42,25 @@ class LeakyReLU(Activation):
 
 
 class PReLU(Layer):
-    """y = x where x > 0, a x elsewhere, with a slope a that is learned.
+    """y = x where x > 0, a x elsewhere, with a learned slope a.
 
-    The parameter is ``"slope"``, of shape (units,), or (1,) if it is shared. Weight decay leaves
-    it out: it would pull the layer towards a ReLU. Source: He, Zhang, Ren and Sun, "Delving deep
+    The parameter is ``"slope"``, of shape (units,), or (1,) if it is shared. Weight decay does
+    not apply: it would pull the layer toward a ReLU. Source: He, Zhang, Ren and Sun, "Delving deep
     into rectifiers", ICCV 2015.
 
     Parameters
     ----------
     shared : bool, default False
-        One slope for all units, in place of one for each.
+        Whether all units share one slope.
     init : float, default 0.25
-        Where every slope starts.
+        The initial value of every slope.
 
     Raises
     ------
     ArgumentError
-        If `shared` is not a bool or `init` not a finite number.
+        If `shared` is not a bool, or `init` is not a finite number.
     ShapeError
-        If it is called on an input without dimensions.
+        If the input has no dimensions.
     """
 
     def __init__(self, shared: bool = False, init: float = 0.25) -> None:
@@ -70,7 +70,7 @@ class PReLU(Layer):
         self.init = finite("PReLU: init", init)
 
     def forward(self, x: Value) -> Any:
-        """Apply the op with the slopes of this layer."""
+        """Apply the op with this layer's slopes."""
         if not x.ndim:
             raise ShapeError(
                 "PReLU expects an input of shape (..., units), got (): reshape one number to (1,)."
@@ -120,13 +120,13 @@ class GELU(Layer):
     Parameters
     ----------
     approximate : {"none", "tanh"}, default "none"
-        ``"tanh"`` is y = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x**3))) / 2, which takes less time
+        ``"tanh"`` is y = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x**3))) / 2, which is faster
         and differs by less than 0.0005.
 
     Raises
     ------
     ArgumentError
-        If `approximate` is neither.
+        If `approximate` is any other value.
     """
 
     def __init__(self, approximate: str = "none") -> None:

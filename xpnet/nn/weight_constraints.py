@@ -12,7 +12,7 @@ __all__ = ["Constraint", "MaxNorm", "UnitNorm"]
 
 @dataclass(frozen=True)
 class MaxNorm:
-    """w_o = w_o min(1, limit / |w_o|): no unit's incoming weights are longer than `limit`.
+    """w_o = w_o min(1, limit / |w_o|): no unit's incoming weights have a norm above `limit`.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class MaxNorm:
 
 @dataclass(frozen=True)
 class UnitNorm:
-    """w_o = w_o / |w_o|: each unit's incoming weights have length 1, and 0 stays 0.
+    """w_o = w_o / |w_o|: each unit's incoming weights have norm 1; a zero vector stays 0.
 
     Parameters
     ----------

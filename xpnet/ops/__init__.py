@@ -1,7 +1,7 @@
 """The mathematics: every op once, written against the Python Array API.
 
 Each name here is an `Op`. Called on symbolic values it appends a node to their graph; called
-on arrays it computes. `Op` makes one of your own.
+on arrays it computes. Use `Op` to define your own.
 """
 
 from importlib import import_module
@@ -16,11 +16,11 @@ from xpnet.ops import (
     gather,
     losses,
     metrics,
-    normalise,
     reduce,
     residuals,
     shape,
     special,
+    standardize,
     stochastic,
 )
 from xpnet.ops.linear import AFFINE, MATMUL, TRANSPOSE
@@ -81,8 +81,8 @@ slice = shape.SLICE
 one_hot = gather.ONE_HOT
 as_index = gather.AS_INDEX
 embedding = gather.EMBEDDING
-standardize_features = normalise.STANDARDIZE_FEATURES
-standardize_batch = normalise.STANDARDIZE_BATCH
+standardize_features = standardize.STANDARDIZE_FEATURES
+standardize_batch = standardize.STANDARDIZE_BATCH
 dropout = stochastic.DROPOUT
 gaussian_noise = stochastic.GAUSSIAN_NOISE
 max_norm = constraints.MAX_NORM
@@ -115,7 +115,7 @@ if not TYPE_CHECKING:  # to a checker, a module with __getattr__ has every name
     }
 
     def __getattr__(name: str) -> Any:
-        """Names that stood here in version 0.1."""
+        """Names that were public here in version 0.1."""
         if name not in _MOVED:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         home = f"{__name__}.{_MOVED[name]}"

@@ -1,8 +1,8 @@
-"""Activation functions, stable over the whole float range, but for this: the gradients of sigmoid
-and tanh are computed from y, lose digits as |y| nears 1, and are 0 where it rounds to 1 (in float32
-from x = 17 and |x| = 10 on).
+"""Activation functions, stable over the whole float range, with one exception. The gradients of
+sigmoid and tanh are computed from y: they lose digits as |y| nears 1, and are 0 where |y| rounds
+to 1 (in float32 from x = 17 and |x| = 10).
 
-Those that are their input times a gate (silu, gelu, mish) are in `gates`.
+The module `gates` has those that multiply their input by a gate (silu, gelu, mish).
 """
 
 from typing import Any
@@ -55,7 +55,7 @@ def step(xp: Namespace, x: Any, *, threshold: float = 0.0) -> Any:
 
 
 def step_vjp(xp: Namespace, gy: Any) -> Any:
-    """gx = 0: a step is flat, so nothing in front of it learns through it."""
+    """gx = 0: a step is flat, so nothing before it learns through it."""
     return xp.zeros_like(gy)
 
 
@@ -97,7 +97,7 @@ def prelu_vjp_a(xp: Namespace, gy: Any, x: Any) -> Any:
 
 
 def _elu_slope(xp: Namespace, x: Any, alpha: float) -> Any:
-    """[x > 0] + alpha e**x [x <= 0]: from x and not from y + alpha, which cancels far below 0."""
+    """[x > 0] + alpha e**x [x <= 0]; not from y + alpha, which cancels far below 0."""
     positive = xp.astype(x > 0, x.dtype)
     return positive + alpha * (xp.exp(xp.minimum(x, 0.0)) - positive)
 

@@ -61,7 +61,7 @@ def multiply(xp: Namespace, a: Any, b: Any) -> Any:
 
 
 def multiply_vjp_a(xp: Namespace, gy: Any, b: Any) -> Any:
-    """ga = gy b: the multiply gate hands each input the other one."""
+    """ga = gy b: the multiply gate swaps its inputs."""
     return xp.multiply(gy, b)
 
 
@@ -229,6 +229,6 @@ EXPM1 = Op("expm1", _UNARY, expm1, [expm1_vjp])
 SIN = Op("sin", _UNARY, sin, [sin_vjp])
 COS = Op("cos", _UNARY, cos, [cos_vjp])
 MAXIMUM = Op("maximum", _BINARY, maximum, [maximum_vjp_a, maximum_vjp_b], broadcast=True)
-# The smaller one is the one that the other is above.
+# The smaller input is the one that the other exceeds.
 MINIMUM = Op("minimum", _BINARY, minimum, [maximum_vjp_b, maximum_vjp_a], broadcast=True)
 FLUSH_TO_ZERO = Op("flush_to_zero", _UNARY, flush_to_zero, [None])

@@ -1,4 +1,4 @@
-"""Projections of weights onto what is allowed, for after an update."""
+"""Projections of weights onto a constraint, applied after an update."""
 
 from typing import Any
 
@@ -10,18 +10,18 @@ __all__ = ["MAX_NORM", "UNIT_NORM"]
 
 
 def same_shape(shapes: list[Shape], *, axis: int = -2, **_: float) -> Shape:
-    """The same shape, which must have the axis."""
+    """The same shape; it must have the axis."""
     normal_axes(axis, len(shapes[0]))
     return shapes[0]
 
 
 def _scaled(xp: Namespace, x: Any, axis: int) -> tuple[Any, Any, Any]:
-    """u = x / s with s = max |x|, s, and |u|, the Euclidean norm over the axis, which is kept.
+    """u = x / s with s = max |x|, s, and |u|, the Euclidean norm over the axis (kept as 1).
 
     The squares of u neither overflow nor vanish, and |u| is at least 1. Where s is 0, infinite or
     NaN, u = x, and |u| is 1, infinite or NaN.
     """
-    largest = xp.max if x.shape[axis] else xp.sum  # nothing has no maximum; its sum is 0
+    largest = xp.max if x.shape[axis] else xp.sum  # an empty axis has no maximum, but a sum of 0
     s = largest(xp.abs(x), axis=axis, keepdims=True)
     s = xp.where((s > 0) & xp.isfinite(s), s, xp.ones_like(s))
     u = x / s
@@ -31,7 +31,7 @@ def _scaled(xp: Namespace, x: Any, axis: int) -> tuple[Any, Any, Any]:
 def max_norm(xp: Namespace, x: Any, *, limit: float, axis: int = -2) -> Any:
     """y = x min(1, limit / |x|)."""
     u, s, norm = _scaled(xp, x, axis)
-    most = limit / norm  # of s, since |x| = s |u|
+    most = limit / norm  # the limit of s, since |x| = s |u|
     return xp.where(s <= most, x, u * most)
 
 

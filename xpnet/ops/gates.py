@@ -1,7 +1,7 @@
-"""Activation functions that are their input times a gate: y = x g(x), g from 0 to 1.
+"""Activation functions that multiply their input by a gate: y = x g(x), with g from 0 to 1.
 
-At -inf the gate is 0 and wins: y = 0 with gradient 0. So the input is bounded where it is
-multiplied by a gate that is exactly 0 or 1.
+At -inf the gate is 0 and prevails: y = 0 with gradient 0. So the input is bounded before it is
+multiplied by a gate that may be exactly 0 or 1.
 """
 
 from math import pi, sqrt
@@ -24,7 +24,7 @@ def _bounded(xp: Namespace, x: Any) -> Any:
 
 
 def silu(xp: Namespace, x: Any) -> Any:
-    """y = x r; residual r = 1 / (1 + e**-x)."""
+    """y = x r; saved: r = 1 / (1 + e**-x)."""
     gate = sigmoid(xp, x)
     return xp.maximum(x, -_FAR) * gate, gate
 
@@ -35,7 +35,7 @@ def silu_vjp(xp: Namespace, gy: Any, y: Any, r: Any) -> Any:
 
 
 def gelu(xp: Namespace, x: Any) -> Any:
-    """y = x r; residual r = (1 + erf(x / sqrt 2)) / 2, the normal distribution's share below x."""
+    """y = x r; saved: r = (1 + erf(x / sqrt 2)) / 2, the normal distribution's share below x."""
     gate = 0.5 * erfc(xp, -sqrt(0.5) * x)
     return xp.maximum(x, -_FAR) * gate, gate
 
@@ -47,7 +47,7 @@ def gelu_vjp(xp: Namespace, gy: Any, x: Any, r: Any) -> Any:
 
 
 def gelu_tanh(xp: Namespace, x: Any) -> Any:
-    """y = x r; residual r = (1 + tanh u) / 2 with u = sqrt(2/pi) (x + 0.044715 x**3)."""
+    """y = x r; saved: r = (1 + tanh u) / 2 with u = sqrt(2/pi) (x + 0.044715 x**3)."""
     z = _bounded(xp, x)
     gate = sigmoid(xp, 2 * sqrt(2 / pi) * z * (1 + _CUBIC * z * z))
     return xp.maximum(x, -_FAR) * gate, gate
@@ -61,7 +61,7 @@ def gelu_tanh_vjp(xp: Namespace, gy: Any, x: Any, r: Any) -> Any:
 
 
 def mish(xp: Namespace, x: Any) -> Any:
-    """y = x r; residual r = tanh ln(1 + e**x)."""
+    """y = x r; saved: r = tanh ln(1 + e**x)."""
     gate = xp.tanh(softplus(xp, x))
     return xp.maximum(x, -_FAR) * gate, gate
 

@@ -1,4 +1,4 @@
-"""Looking rows up by number, and the encodings that go with it."""
+"""Table look-ups by index, and the encodings of indices."""
 
 from typing import Any
 
@@ -11,36 +11,36 @@ __all__ = ["AS_INDEX", "EMBEDDING", "ONE_HOT", "is_row"]
 
 
 def is_row(xp: Namespace, ids: Any, rows: int) -> Any:
-    """True where the number is the row's: shape (..., rows)."""
+    """True where the index is the row's: shape (..., rows)."""
     device = getattr(ids, "device", None)
     return xp.expand_dims(ids, axis=-1) == xp.arange(rows, dtype=ids.dtype, device=device)
 
 
 def one_hot_shape(shapes: list[Shape], *, classes: int, dtype: str = "float32") -> Shape:
-    """One more axis, as long as there are classes."""
+    """One more axis, with an element for each class."""
     check_float(dtype)
     return (*shapes[0], classes)
 
 
 def one_hot(xp: Namespace, labels: Any, *, classes: int, dtype: str = "float32") -> Any:
-    """y_k = [k = label]; all 0 for a label that is no class."""
+    """y_k = [k = label]; all 0 for a label that is not a class."""
     return xp.astype(is_row(xp, labels, classes), getattr(xp, check_float(dtype)))
 
 
 def index_shape(shapes: list[Shape], *, dtype: str = "int64") -> Shape:
-    """The same shape; the type must be one of integers."""
+    """The same shape; the dtype must be an integer type."""
     if dtype not in ("int32", "int64"):
         raise DTypeError(f"as_index: dtype must be 'int32' or 'int64', got {dtype!r}.")
     return shapes[0]
 
 
 def as_index(xp: Namespace, x: Any, *, dtype: str = "int64") -> Any:
-    """y = x as an integer: numbers of rows that came as floats."""
+    """y = x as an integer: indices that came as floats."""
     return xp.astype(x, getattr(xp, dtype))
 
 
 def looked_up_shape(shapes: list[Shape]) -> Shape:
-    """A row of the table for each number."""
+    """A row of the table for each index."""
     table, ids = shapes
     if len(table) != 2:
         raise ShapeError(f"embedding expects a table of shape (rows, units), got {table}.")
@@ -60,7 +60,7 @@ def embedding_vjp_w(xp: Namespace, gy: Any, ids: Any, *, w_shape: Shape) -> Any:
     picks = xp.matrix_transpose(xp.astype(is_row(xp, flat, w_shape[0]), g.dtype))
     zero, finite = xp.zeros_like(g), xp.isfinite(g)
     total = xp.matmul(picks, xp.where(finite, g, zero))
-    # What is not finite must not meet the zeros of other rows; a NaN is both rise and fall.
+    # Infinities must not meet the zeros of other rows. A NaN counts as both infinities.
     for falls, end in ((g < 0, xp.inf), (g > 0, -xp.inf)):
         ends = xp.matmul(picks, xp.astype(~finite & ~falls, g.dtype))
         total = total + xp.where(ends > 0, xp.full_like(ends, end), xp.zeros_like(ends))

@@ -1,4 +1,4 @@
-"""Losses of one value a sample: on logits, stable for any of them, and on probabilities."""
+"""Losses with one value per sample: on logits, stable for all of them, and on probabilities."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ __all__ = [
     "SOFT_CROSS_ENTROPY",
 ]
 
-_LEAST_LOG = -100.0  # of a probability: 0 gets a loss of 100, not an infinite one
+_LEAST_LOG = -100.0  # of a probability: 0 has a loss of 100, not an infinite one
 _LEAST = 1e-12  # what a gradient is divided by at least
 
 
@@ -29,7 +29,7 @@ def _shifted_softmax(xp: Namespace, z: Any) -> tuple[Any, Any, Any]:
 
 
 def softmax_cross_entropy(xp: Namespace, z: Any, labels: Any) -> tuple[Any, Any]:
-    """y = -ln softmax(z)[label] = ln sum_j e**s_j - s[label], for labels in [0, k); residual
+    """y = -ln softmax(z)[label] = ln sum_j e**s_j - s[label], for labels in [0, k); saved:
     p = softmax z.
     """
     s, p, log_total = _shifted_softmax(xp, z)
@@ -44,7 +44,7 @@ def softmax_cross_entropy_vjp(xp: Namespace, gy: Any, r: Any, labels: Any) -> An
 
 
 def soft_cross_entropy(xp: Namespace, z: Any, t: Any) -> tuple[Any, Any]:
-    """y = -sum_k t_k ln softmax(z)_k, where 0 ln 0 = 0; residual p = softmax z."""
+    """y = -sum_k t_k ln softmax(z)_k, where 0 ln 0 = 0; saved: p = softmax z."""
     s, p, log_total = _shifted_softmax(xp, z)
     terms = xp.where(t == 0, xp.zeros_like(s), t * (log_total - s))
     return xp.sum(terms, axis=-1), p
@@ -91,7 +91,7 @@ def cross_entropy_vjp(xp: Namespace, gy: Any, p: Any, t: Any) -> Any:
 
 
 def mean_squared_error(xp: Namespace, a: Any, b: Any) -> tuple[Any, Any]:
-    """y = mean_k (a_k - b_k)**2; residual d = a - b."""
+    """y = mean_k (a_k - b_k)**2; saved: d = a - b."""
     d = a - b
     return xp.mean(d * d, axis=-1), d
 

@@ -1,4 +1,4 @@
-"""What a user reads beside the loss: one value a sample, no gradient."""
+"""Metrics: one value per sample, without a gradient."""
 
 from typing import Any
 
@@ -31,12 +31,12 @@ def binary_accuracy(xp: Namespace, z: Any, t: Any, *, threshold: float = 0.0) ->
 
 
 def top_k_accuracy(xp: Namespace, z: Any, labels: Any, *, top: int) -> Any:
-    """y = 1 where fewer than `top` of the other logits are not below the label's, else 0; 0 for a
-    label that is no class.
+    """y = 1 where fewer than `top` other logits are not below the label's, else 0; 0 for a label
+    that is not a class.
     """
     own = is_row(xp, labels, z.shape[-1])
     mine = xp.sum(xp.where(own, z, xp.zeros_like(z)), axis=-1, keepdims=True)
-    # NaN is below nothing, and nothing is below it: then all classes count, and z != z.
+    # NaN is not below any number, and no number is below NaN: all classes count, and z != z.
     rivals = xp.sum(xp.astype(~(own | (z < mine)), z.dtype), axis=-1)
     known = xp.sum(xp.astype(own & (z == z), z.dtype), axis=-1)
     return xp.astype(rivals < top, z.dtype) * known

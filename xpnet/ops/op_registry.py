@@ -1,4 +1,4 @@
-"""Every op and every update rule by its name."""
+"""All ops and update rules by name."""
 
 from xpnet.ops import (
     activations,
@@ -9,11 +9,11 @@ from xpnet.ops import (
     linear,
     losses,
     metrics,
-    normalise,
     reduce,
     residuals,
     shape,
     special,
+    standardize,
     stochastic,
     updates,
 )
@@ -30,7 +30,7 @@ _MODULES = (
     reduce,
     shape,
     gather,
-    normalise,
+    standardize,
     stochastic,
     constraints,
     losses,

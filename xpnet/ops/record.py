@@ -1,23 +1,24 @@
-"""What an op is: a name, a shape signature, a forward function and one vjp an input.
+"""What an op is: a name, a shape signature, a forward function, and one vjp for each input.
 
-Everything is read off the functions themselves:
+The functions themselves say the rest:
 
-- a **forward** is ``f(xp, *inputs, *, **static)``: positional parameters are arrays and give
-  the inputs their names; keyword-only parameters are static settings such as ``axis``; one
-  called ``dtype`` names the type of the output, which else is that of the first input;
+- a **forward** is ``f(xp, *inputs, *, **static)``: positional parameters are arrays and name
+  the inputs; keyword-only parameters are static settings such as ``axis``; one called ``dtype``
+  names the type of the output, which otherwise is that of the first input;
 - a **vjp** (vector-Jacobian product) is ``f(xp, gy, *reads, *, **static)``: given the gradient
   of the loss with respect to the output, it returns the gradient with respect to one input.
   The parameters after ``gy`` say what the backward reads: an input by its name, the output as
-  ``y``, the residual as ``r``. Whatever no vjp reads may be overwritten. Its keyword-only
+  ``y``, the saved tensor as ``r``. What no vjp reads may be overwritten. Its keyword-only
   parameters are the op's settings, ``x_shape`` for the shape of an input ``x``, or ``index``
   and ``shapes``, the input's position and all the inputs' shapes.
 
-`PASS` stands for the vjp that hands ``gy`` on unchanged.
+`PASS` is the vjp that returns ``gy`` unchanged.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from warnings import warn
 
 from xpnet.errors import GraphError
 from xpnet.ops.signature import Signature
@@ -29,7 +30,7 @@ Function = Callable[..., Any]
 
 
 def _parameters(fn: Function) -> tuple[list[str], list[str]]:
-    """Names of the positional parameters behind `xp`, and of the keyword-only ones."""
+    """Names of the positional parameters after `xp`, and of the keyword-only ones."""
     code = fn.__code__
     names, count = code.co_varnames, code.co_argcount
     return list(names[1:count]), list(names[count : count + code.co_kwonlyargcount])
@@ -64,32 +65,32 @@ def _documentation(op: "Op", inputs: list[str], static: list[str], vjps: Sequenc
 
 @dataclass(frozen=True, eq=False)
 class Op:
-    """One operation of a graph: its mathematics and its shapes.
+    """An operation: its mathematics and its shapes.
 
-    Calling an op on symbolic values appends a node to their graph; calling it on arrays
-    computes at once, in the arrays' own library.
+    Called on symbolic values, an op appends a node to their graph. Called on arrays, it computes
+    at once, in the arrays' own library.
 
     Parameters
     ----------
     name : str
-        The op's name, one for the whole registry.
+        The op's name, unique in the registry.
     signature : str
-        Shapes of the inputs, the output and, after a semicolon, the residual, in NumPy's
-        generalised-ufunc notation: ``"(...,n,i),(...,i,o)->(...,n,o)"``. Leading dimensions
+        Shapes of the inputs, the output and, after a semicolon, the saved tensor, in NumPy's
+        generalized-ufunc notation: ``"(...,n,i),(...,i,o)->(...,n,o)"``. Leading dimensions
         (``...``) broadcast against one another, as the Array API says, if `broadcast` is true,
         and must be equal otherwise.
     fn : callable
-        The forward function. With a residual it returns ``(output, residual)``.
+        The forward function. If the op saves a tensor, it returns ``(output, saved)``.
     vjps : sequence of callable, Vjp or None
-        One an input; ``None`` for an input without a gradient, such as labels. A variadic op
-        has a single one.
+        One for each input; ``None`` for an input without a gradient, such as labels. A variadic
+        op has one vjp for all inputs.
     broadcast : bool
         See `signature`.
     integers : tuple of str or None
-        Inputs that must be integers, such as labels; all others must be floating. None for an
-        op that moves elements of any type.
+        Inputs that must be integers, such as labels; all others must be floating point. None for
+        an op that moves elements of any type.
     infer : callable, optional
-        ``infer(shapes, **static) -> shape`` for ops whose shapes follow from a setting.
+        ``infer(shapes, **static) -> shape`` for ops whose shapes depend on a setting.
     """
 
     name: str
@@ -132,9 +133,15 @@ class Op:
         return not self.inputs
 
     @property
+    def saves(self) -> bool:
+        """Whether the forward also returns a tensor for the backward."""
+        return self.shapes.saved is not None
+
+    @property
     def residual(self) -> bool:
-        """Whether the forward also returns an array for the backward."""
-        return self.shapes.residual is not None
+        """The name of `saves` in version 0.1."""
+        warn("Op.residual is now Op.saves.", DeprecationWarning, stacklevel=2)
+        return self.saves
 
     def vjp_of(self, index: int) -> Vjp | None:
         """The vjp of the input at this position."""
@@ -144,14 +151,14 @@ class Op:
         return vjp
 
     def output_shape(self, shapes: Sequence[Shape], static: Mapping[str, object]) -> Shape:
-        """Shape of the output; raises `ShapeError` for inputs that do not fit."""
+        """Shape of the output; raises `ShapeError` if the inputs do not fit."""
         if self.infer is not None:
             shape: Shape = self.infer(shapes, **static)
             return shape
         return self.shapes.output_shape(shapes)
 
     def output_dtype(self, dtypes: Sequence[str], static: Mapping[str, object]) -> str:
-        """Type of the output: that of the first input, or the setting `dtype` of an op with one."""
+        """Type of the output: that of the first input, or the op's setting `dtype`."""
         if "dtype" not in self.static:
             return dtypes[0]
         return str({**(self.fn.__kwdefaults__ or {}), **static}["dtype"])
@@ -169,23 +176,23 @@ class Op:
         except TypeError as error:
             kinds = ", ".join(type(a).__name__ for a in args) or "nothing"
             raise GraphError(
-                f"{self.name} expects an array or a symbolic value, of one library, got {kinds}: "
-                "make an array first, such as numpy.asarray(...)."
+                f"{self.name} expects arrays of one library, or symbolic values, got {kinds}: "
+                "convert them first, such as with numpy.asarray(...)."
             ) from error
         self.output_shape([tuple(getattr(a, "shape", ())) for a in args], static)
         result = self.fn(xp, *args, **static)
-        return result[0] if self.residual else result
+        return result[0] if self.saves else result
 
 
 @dataclass(frozen=True, eq=False)
 class Update:
-    """One rule that changes flat vectors: a link in an optimiser's chain.
+    """One rule that changes flat vectors: a link in an optimizer's chain.
 
     ``fn(xp, p, g, *slots, *coefficients, **static)`` returns the new ``(p, g, *slots)``.
-    Coefficients are 0-d arrays, computed on the host for each step; slots are vectors as long
-    as the parameters that start as zeros. A rule that is not an optimizer's changes the vectors
-    that `changes` names, in place of p and g. After a rule that is `last`, nobody reads the
-    gradient: its kernel may write over it.
+    Coefficients are 0-d arrays, computed on the host for each step. Slots are vectors as long as
+    the parameters; they start as zeros. A rule that is not an optimizer's changes the vectors
+    that `changes` names, not p and g. After a rule that is `last`, nobody
+    reads the gradient, so its kernel may overwrite it.
     """
 
     name: str
@@ -197,5 +204,5 @@ class Update:
 
     @property
     def vectors(self) -> tuple[str, ...]:
-        """Names of the vectors that are changed."""
+        """Names of the vectors that the rule changes."""
         return self.changes + self.slots

@@ -22,7 +22,7 @@ Axis = int | tuple[int, ...] | None
 
 
 def normal_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
-    """The axes as non-negative integers; all of them for None."""
+    """The axes as non-negative integers; None means all of them."""
     if axis is None:
         return tuple(range(ndim))
     axes = [index(a) for a in (axis if isinstance(axis, tuple | list) else (axis,))]
@@ -30,12 +30,12 @@ def normal_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
         raise ShapeError(f"axis {axis} does not exist in an array of {ndim} dimensions.")
     distinct = {a % ndim for a in axes}
     if len(distinct) < len(axes):
-        raise ShapeError(f"axis {axis} names a dimension twice.")
+        raise ShapeError(f"axis {axis} repeats a dimension.")
     return tuple(sorted(distinct))
 
 
 def reduced_shape(shapes: list[Shape], *, axis: Axis = None, keepdims: bool = False) -> Shape:
-    """Shape left over by a reduction."""
+    """Shape of a reduction's result."""
     axes = normal_axes(axis, len(shapes[0]))
     if keepdims:
         return tuple(1 if i in axes else n for i, n in enumerate(shapes[0]))
@@ -48,7 +48,7 @@ def sum_(xp: Namespace, x: Any, *, axis: Axis = None, keepdims: bool = False) ->
 
 
 def sum_vjp(xp: Namespace, gy: Any, *, axis: Axis, keepdims: bool, x_shape: Shape) -> Any:
-    """gx = gy, handed to every element that was summed."""
+    """gx = gy for every element that was summed."""
     kept = reduced_shape([x_shape], axis=axis, keepdims=True)
     return xp.broadcast_to(xp.reshape(gy, kept), x_shape)
 
@@ -94,7 +94,7 @@ def sum_to_axes(have: Shape, want: Shape) -> tuple[int, ...]:
 
 
 def sum_to_shape(shapes: list[Shape], *, shape: Shape) -> Shape:
-    """The shape asked for, which must be one that broadcasts to what there is."""
+    """The shape asked for; it must broadcast to the input's shape."""
     have = shapes[0]
     lead = len(have) - len(shape)
     if lead < 0 or any(n not in (1, m) for n, m in zip(shape, have[lead:], strict=True)):
@@ -109,7 +109,7 @@ def sum_to(xp: Namespace, x: Any, *, shape: Shape) -> Any:
 
 
 def sum_to_vjp(xp: Namespace, gy: Any, *, x_shape: Shape) -> Any:
-    """gx = gy, broadcast again."""
+    """gx = gy, broadcast to the shape of x."""
     return xp.broadcast_to(gy, x_shape)
 
 

@@ -1,4 +1,4 @@
-"""What a loss makes of a residual d, or of a cross-entropy c: element by element."""
+"""Elementwise losses of a residual d (output minus target) or of a cross-entropy c."""
 
 from typing import Any
 

@@ -18,7 +18,7 @@ def part(ndim: int, axis: int, start: int, stop: int) -> tuple[slice, ...]:
 
 
 def reshaped(shapes: list[Shape], *, shape: Shape) -> Shape:
-    """The new shape, with one -1 worked out from the number of elements."""
+    """The new shape, with one -1 computed from the number of elements."""
     size, known = size_of(shapes[0]), size_of([n for n in shape if n != -1])
     free, wrong = shape.count(-1), any(n < -1 for n in shape)
     if wrong or free > 1 or (free and not known) or (size % known if free else size != known):
@@ -37,7 +37,7 @@ def reshape_vjp(xp: Namespace, gy: Any, *, x_shape: Shape) -> Any:
 
 
 def concat_shape(shapes: list[Shape], *, axis: int = -1) -> Shape:
-    """All lengths equal but along the axis, where they add up."""
+    """The inputs' shape, with the sum of their lengths along the axis."""
     first = shapes[0]
     if not -len(first) <= axis < len(first):
         raise ShapeError(f"concat: axis {axis} does not exist in shape {first}.")
@@ -55,7 +55,7 @@ def concat_shape(shapes: list[Shape], *, axis: int = -1) -> Shape:
 
 
 def concat(xp: Namespace, *xs: Any, axis: int = -1) -> Any:
-    """y = the inputs one behind the other along the axis."""
+    """y = the inputs joined along the axis."""
     return xp.concat(xs, axis=axis)
 
 
@@ -67,7 +67,7 @@ def concat_vjp(xp: Namespace, gy: Any, *, axis: int, index: int, shapes: list[Sh
 
 
 def bounds(length: int, start: int | None, stop: int | None) -> tuple[int, int]:
-    """Start and stop as Python counts them (-1 is the last), within an axis of this length."""
+    """Start and stop by Python's rules (-1 is the last), within an axis of this length."""
     first, last, _ = slice(start, stop).indices(length)
     return first, max(first, last)
 
@@ -75,7 +75,7 @@ def bounds(length: int, start: int | None, stop: int | None) -> tuple[int, int]:
 def sliced_shape(
     shapes: list[Shape], *, axis: int, start: int | None = None, stop: int | None = None
 ) -> Shape:
-    """Shorter along the axis."""
+    """The input's shape, shorter along the axis."""
     (at,) = normal_axes(axis, len(shapes[0]))
     first, last = bounds(shapes[0][at], start, stop)
     return tuple(last - first if i == at else n for i, n in enumerate(shapes[0]))
@@ -91,7 +91,7 @@ def slice_(
 def slice_vjp(
     xp: Namespace, gy: Any, *, axis: int, start: int | None, stop: int | None, x_shape: Shape
 ) -> Any:
-    """gx = gy in its place, with zeros around it."""
+    """gx = gy at its position, with zeros around it."""
     first, last = bounds(x_shape[axis], start, stop)
     at, device = axis % len(x_shape), getattr(gy, "device", None)
 
@@ -103,7 +103,7 @@ def slice_vjp(
 
 
 def cuts(key: Any, shape: Shape) -> tuple[list[tuple[int, slice]], list[int]]:
-    """The axes that an index such as ``[:, 2:5]`` cuts, each with its slice; those it removes."""
+    """The axes that an index such as ``[:, 2:5]`` cuts, with their slices, and those it removes."""
     ndim = len(shape)
     keys = key if isinstance(key, tuple) else (key,)
     dots = [i for i, k in enumerate(keys) if k is ...]
@@ -128,7 +128,7 @@ def cuts(key: Any, shape: Shape) -> tuple[list[tuple[int, slice]], list[int]]:
 
 
 def _whole(key: Any) -> bool:
-    """Whether it is a whole number."""
+    """Whether an index is a whole number."""
     if isinstance(key, bool | slice):
         return False
     try:
@@ -139,7 +139,7 @@ def _whole(key: Any) -> bool:
 
 
 def _one(axis: int, key: Any, shape: Shape) -> slice:
-    """The slice of the one element at a whole number."""
+    """The slice that holds the element at a whole number."""
     at, length = index(key), shape[axis]
     if not -length <= at < length:
         raise ShapeError(f"index {at} is out of range for axis {axis} of shape {shape}.")
@@ -147,7 +147,7 @@ def _one(axis: int, key: Any, shape: Shape) -> slice:
 
 
 def _plain(key: slice) -> bool:
-    """Whether a slice's ends are whole numbers, or left out."""
+    """Whether a slice's ends are whole numbers or missing."""
     return all(end is None or hasattr(end, "__index__") for end in (key.start, key.stop))
 
 

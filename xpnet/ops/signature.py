@@ -12,7 +12,7 @@ Core = tuple[str, ...]
 
 
 def broadcast_shapes(shapes: Sequence[Shape]) -> Shape | None:
-    """The shape that all broadcast to, or None where there is none."""
+    """The shape that all broadcast to, or None if they do not broadcast."""
     result: list[int] = []
     for axis in range(1, max(map(len, shapes), default=0) + 1):
         lengths = {s[-axis] for s in shapes if len(s) >= axis} - {1}
@@ -25,19 +25,19 @@ def broadcast_shapes(shapes: Sequence[Shape]) -> Shape | None:
 class Signature:
     """A parsed signature such as ``"(...,k),(...)->(...);(...,k)"``.
 
-    Each operand has leading *loop* dimensions (``...``) and named *core* dimensions; a name
-    stands for the same length everywhere.
+    Each operand has leading *loop* dimensions (``...``) and named *core* dimensions. A name
+    means the same length everywhere.
     """
 
     def __init__(self, name: str, text: str, broadcast: bool) -> None:
         self.name, self.text, self.broadcast = name, text, broadcast
         left, _, right = text.partition("->")
-        output, _, residual = right.partition(";")
+        output, _, saved = right.partition(";")
         parts = re.findall(r"\(([^)]*)\)", left)
         self.inputs = [self._core(part) for part in parts]
         self._loops = [part.startswith("...") for part in parts]
         self.output = self._core(output)
-        self.residual = self._core(residual) if residual else None
+        self.saved = self._core(saved) if saved else None
 
     @staticmethod
     def _core(part: str) -> Core:
@@ -76,12 +76,12 @@ class Signature:
         loop, lengths = self.match(shapes)
         return loop + tuple(lengths[n] for n in self.output)
 
-    def residual_shape(self, shapes: Sequence[Shape]) -> Shape:
-        """Shape of the residual for inputs of these shapes."""
+    def saved_shape(self, shapes: Sequence[Shape]) -> Shape:
+        """Shape of the saved tensor for inputs of these shapes."""
         loop, lengths = self.match(shapes)
-        return loop + tuple(lengths[n] for n in self.residual or ())
+        return loop + tuple(lengths[n] for n in self.saved or ())
 
     def gradient_shape(self, shapes: Sequence[Shape], index: int) -> Shape:
-        """Shape of the vjp for one input, before it is summed over what was broadcast."""
+        """Shape of one input's vjp, before the sum over broadcast dimensions."""
         loop, lengths = self.match(shapes)
         return loop + tuple(lengths[n] for n in self.inputs[index])

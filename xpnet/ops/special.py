@@ -2,8 +2,8 @@
 
 Two of the three rational approximations of W. J. Cody, "Rational Chebyshev approximations for
 the error function", Mathematics of Computation 23 (1969), 631-637: one near 0, one for the rest.
-The second is used above 4 as well, where his third would be: there erfc x < 2e-8, and the relative
-error is under 1e-12 up to 6 and under 1e-7 up to 27, where erfc x leaves the range of float64.
+The second also replaces his third, above 4: there erfc x < 2e-8, and the relative error is below
+1e-12 up to 6 and below 1e-7 up to 27, where erfc x leaves the range of float64.
 """
 
 from math import pi, sqrt
@@ -75,13 +75,13 @@ def _far(xp: Namespace, a: Any) -> Any:
 
 
 def _both(xp: Namespace, a: Any) -> tuple[Any, Any, Any]:
-    """Where a >= 0 is near 0; erf a to be used there; erfc a to be used elsewhere."""
+    """Where a >= 0 is near 0; erf a for use there; erfc a for use elsewhere."""
     far = xp.minimum(xp.maximum(a, _NEAR), _FAR)
     return a < _NEAR, _near(xp.minimum(a, _NEAR)), _far(xp, far)
 
 
 def erfc(xp: Namespace, x: Any) -> Any:
-    """1 - erf x, without cancellation where x is large."""
+    """1 - erf x, without cancellation for large x."""
     near, erf_near, erfc_far = _both(xp, xp.abs(x))
     tail = xp.where(near, 1 - erf_near, erfc_far)
     return xp.where(x < 0, 2 - tail, tail)

@@ -1,4 +1,4 @@
-"""Noise for training. What falls in a step depends on (seed, stream, step) alone."""
+"""Noise for training. The random numbers depend only on (seed, stream, step)."""
 
 from math import ceil
 from typing import Any
@@ -11,14 +11,14 @@ __all__ = ["DROPOUT", "GAUSSIAN_NOISE", "least_kept"]
 
 
 def least_kept(rate: float) -> int:
-    """The least of the numbers 0 .. 2**32 - 1 that is kept: a share `rate` lies below it."""
+    """The smallest of the numbers 0 .. 2**32 - 1 that is kept; a share `rate` is below it."""
     return min(ceil(rate * 2**32), 2**32 - 1)
 
 
 def dropout(
     xp: Namespace, x: Any, step: Any, *, rate: float, seed: int, stream: int
 ) -> tuple[Any, Any]:
-    """y = x r, and 0 (even for an infinite x) where r is; residual r = keep / (1 - rate).
+    """y = x r, and 0 (even for an infinite x) where r = 0; saved: r = keep / (1 - rate).
 
     keep = 1 where the element's 32 random bits are at least rate 2**32, else 0.
     """
@@ -29,7 +29,7 @@ def dropout(
 
 
 def dropout_vjp(xp: Namespace, gy: Any, r: Any) -> Any:
-    """gx = gy r; where r = 0 an infinite gy gives NaN, so that it is not hidden."""
+    """gx = gy r; where r = 0, an infinite gy gives NaN and so is not hidden."""
     return xp.multiply(gy, r)
 
 

@@ -1,7 +1,7 @@
-"""The rules by which optimisers change the parameters, on flat vectors.
+"""The rules by which optimizers change the parameters, on flat vectors.
 
-Running moments are kept as sums, m' = beta m + g, not as means, m' = beta m + (1 - beta) g: the
-two differ by a number, which goes into the coefficients and saves a pass over the vector.
+Running moments are sums, m' = beta m + g, not means, m' = beta m + (1 - beta) g. The two differ by
+a factor, which goes into the coefficients. That saves a pass over the vector.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ __all__ = [
     "ADAM",
     "AMSGRAD",
     "AVERAGE",
-    "CENTRED_RMS",
+    "CENTERED_RMS",
     "CLIP_NORM",
     "CLIP_VALUE",
     "DECAY",
@@ -44,9 +44,9 @@ def clip_norm(xp: Namespace, p: Any, g: Any, *, limit: float) -> New:
     return p, g * xp.clip(share, None, 1)
 
 
-def decay(xp: Namespace, p: Any, g: Any, *, rate: float) -> New:
-    """g' = g + rate p: the gradient of rate/2 |p|**2."""
-    return p, g + rate * p
+def decay(xp: Namespace, p: Any, g: Any, *, weight_decay: float) -> New:
+    """g' = g + weight_decay p: the gradient of weight_decay/2 |p|**2."""
+    return p, g + weight_decay * p
 
 
 def rms(xp: Namespace, p: Any, g: Any, v: Any, *, rho: float, epsilon: float) -> New:
@@ -55,13 +55,13 @@ def rms(xp: Namespace, p: Any, g: Any, v: Any, *, rho: float, epsilon: float) ->
     return p, g / (xp.sqrt(v) + epsilon), v
 
 
-def centred_rms(
+def centered_rms(
     xp: Namespace, p: Any, g: Any, a: Any, v: Any, *, rho: float, epsilon: float
 ) -> New:
     """a' = rho a + g;  v' = rho v + g**2;  g' = g / (sqrt(v' - (1 - rho) a'**2) + epsilon).
 
     The root is that of the gradient's running variance, times 1 / (1 - rho). Rounding may make
-    it negative where the gradient hardly changes, and is then taken for 0.
+    the variance negative where the gradient hardly changes; it then counts as 0.
     """
     a = rho * a + g
     v = rho * v + g * g
@@ -113,21 +113,21 @@ def adam(
     g: Any,
     m: Any,
     v: Any,
-    rate: Any,
+    step_size: Any,
     eps: Any,
     *,
     beta1: float,
     beta2: float,
 ) -> New:
-    """m' = beta1 m + g;  v' = beta2 v + g**2;  p' = p - rate m' / (sqrt(v') + eps).
+    """m' = beta1 m + g;  v' = beta2 v + g**2;  p' = p - step_size m' / (sqrt(v') + eps).
 
     Divided by the sums of their weights, s1 = 1 + beta1 + ... + beta1**(t-1) and s2 likewise,
-    m and v are Adam's bias-corrected means; the division is in the coefficients
-    rate = lr sqrt(s2) / s1 and eps = epsilon sqrt(s2).
+    m and v are Adam's bias-corrected means. The coefficients contain the division:
+    step_size = lr sqrt(s2) / s1 and eps = epsilon sqrt(s2).
     """
     m = beta1 * m + g
     v = beta2 * v + g * g
-    return p - rate * m / (xp.sqrt(v) + eps), g, m, v
+    return p - step_size * m / (xp.sqrt(v) + eps), g, m, v
 
 
 def amsgrad(
@@ -137,17 +137,17 @@ def amsgrad(
     m: Any,
     v: Any,
     w: Any,
-    rate: Any,
+    step_size: Any,
     eps: Any,
     *,
     beta1: float,
     beta2: float,
 ) -> New:
-    """m', v' as in adam;  w' = max(w, v');  p' = p - rate m' / (sqrt(w') + eps)."""
+    """m', v' as in adam;  w' = max(w, v');  p' = p - step_size m' / (sqrt(w') + eps)."""
     m = beta1 * m + g
     v = beta2 * v + g * g
     w = xp.maximum(w, v)
-    return p - rate * m / (xp.sqrt(w) + eps), g, m, v, w
+    return p - step_size * m / (xp.sqrt(w) + eps), g, m, v, w
 
 
 def nadam(
@@ -157,16 +157,16 @@ def nadam(
     m: Any,
     v: Any,
     now: Any,
-    rate: Any,
+    step_size: Any,
     eps: Any,
     *,
     beta1: float,
     beta2: float,
 ) -> New:
-    """m', v' as in adam;  p' = p - (now g + rate m') / (sqrt(v') + eps)."""
+    """m', v' as in adam;  p' = p - (now g + step_size m') / (sqrt(v') + eps)."""
     m = beta1 * m + g
     v = beta2 * v + g * g
-    return p - (now * g + rate * m) / (xp.sqrt(v) + eps), g, m, v
+    return p - (now * g + step_size * m) / (xp.sqrt(v) + eps), g, m, v
 
 
 def radam(
@@ -176,16 +176,18 @@ def radam(
     m: Any,
     v: Any,
     flat: Any,
-    rate: Any,
+    step_size: Any,
     eps: Any,
     *,
     beta1: float,
     beta2: float,
 ) -> New:
-    """m', v' as in adam;  p' = p - (flat + rate / (sqrt(v') + eps)) m'; one of the two is 0."""
+    """m', v' as in adam;  p' = p - (flat + step_size / (sqrt(v') + eps)) m'. Either flat or
+    step_size is 0.
+    """
     m = beta1 * m + g
     v = beta2 * v + g * g
-    return p - (flat + rate / (xp.sqrt(v) + eps)) * m, g, m, v
+    return p - (flat + step_size / (xp.sqrt(v) + eps)) * m, g, m, v
 
 
 def lion(xp: Namespace, p: Any, g: Any, m: Any, lr: Any, *, beta2: float, share: float) -> New:
@@ -205,7 +207,7 @@ CLIP_VALUE = Update("clip_value", clip_value)
 CLIP_NORM = Update("clip_norm", clip_norm)
 DECAY = Update("decay", decay)
 RMS = Update("rms", rms, slots=("square_sum",))
-CENTRED_RMS = Update("centred_rms", centred_rms, slots=("gradient_sum", "square_sum"))
+CENTERED_RMS = Update("centered_rms", centered_rms, slots=("gradient_sum", "square_sum"))
 DECOUPLED_DECAY = Update("decoupled_decay", decoupled_decay, coefficients=("decay",))
 SGD = Update("sgd", sgd, coefficients=("lr",), last=True)
 MOMENTUM = Update("momentum", momentum, slots=("velocity",), coefficients=("lr",), last=True)
@@ -214,27 +216,27 @@ ADADELTA = Update(
     "adadelta", adadelta, slots=("square_sum", "step_square_sum"), coefficients=("lr",), last=True
 )
 ADAM = Update(
-    "adam", adam, slots=("gradient_sum", "square_sum"), coefficients=("rate", "eps"), last=True
+    "adam", adam, slots=("gradient_sum", "square_sum"), coefficients=("step_size", "eps"), last=True
 )
 AMSGRAD = Update(
     "amsgrad",
     amsgrad,
     slots=("gradient_sum", "square_sum", "largest_square_sum"),
-    coefficients=("rate", "eps"),
+    coefficients=("step_size", "eps"),
     last=True,
 )
 NADAM = Update(
     "nadam",
     nadam,
     slots=("gradient_sum", "square_sum"),
-    coefficients=("now", "rate", "eps"),
+    coefficients=("now", "step_size", "eps"),
     last=True,
 )
 RADAM = Update(
     "radam",
     radam,
     slots=("gradient_sum", "square_sum"),
-    coefficients=("flat", "rate", "eps"),
+    coefficients=("flat", "step_size", "eps"),
     last=True,
 )
 LION = Update("lion", lion, slots=("gradient_sum",), coefficients=("lr",), last=True)

@@ -1,4 +1,4 @@
-"""Rules on flat vectors that are not an optimizer's: flushing, and what is done at the cut."""
+"""Rules on flat vectors outside optimizers: flushing, and what happens at the cut."""
 
 from typing import Any
 

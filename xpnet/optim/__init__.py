@@ -1,4 +1,4 @@
-"""Optimisers and learning-rate schedules."""
+"""Optimizers and learning-rate schedules."""
 
 from xpnet.optim.adam import Adam, AdamW, Nadam, RAdam
 from xpnet.optim.adaptive import Adadelta, Adagrad, RMSprop

@@ -1,4 +1,4 @@
-"""Adam and its kin: steps scaled by running means of the gradient and of its square."""
+"""Adam and its variants: steps scaled by running means of the gradient and of its square."""
 
 from math import pow, sqrt
 from typing import Unpack
@@ -12,7 +12,7 @@ __all__ = ["Adam", "AdamW", "Nadam", "RAdam"]
 
 
 class _Moments(Optimizer):
-    """The settings of all optimisers with Adam's two moments, which are kept as sums."""
+    """Base class of optimizers with Adam's two moments, which are kept as sums."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class _Moments(Optimizer):
         return Link(UPDATES[name], {"beta1": self.beta1, "beta2": self.beta2})
 
     def sums(self, step: int) -> tuple[float, float]:
-        """The sums of the weights that the two moments give to the gradients so far."""
+        """The sums of the weights of all gradients so far in the two moments."""
         return (
             (1 - self.beta1**step) / (1 - self.beta1),
             (1 - self.beta2**step) / (1 - self.beta2),
@@ -90,7 +90,7 @@ class Adam(_Moments):
 
 
 class AdamW(DecoupledDecay, Adam):
-    """Adam with weight decay beside the gradient's step, not within its gradient.
+    """Adam with decoupled weight decay: it shrinks the weights and is not part of the gradient.
 
     w = w - learning_rate weight_decay w for the weights, then a step of `Adam`.
 
@@ -171,17 +171,17 @@ class Nadam(_Moments):
     ) -> None:
         super().__init__(learning_rate, beta1, beta2, epsilon, **options)
         self.momentum_decay = number("momentum_decay", momentum_decay, 0)
-        self._products = [1.0]  # M_0, M_1, ... as far as they were asked for
+        self._products = [1.0]  # M_0, M_1, ..., as far as they were needed
 
     def rules(self) -> list[Link]:
         return [self.link("nadam")]
 
-    def coefficients(self, rate: float, step: int) -> dict[str, float]:
+    def coefficients(self, learning_rate: float, step: int) -> dict[str, float]:
         root, beta1 = sqrt(self.sums(step)[1]), self.beta1
         ahead = self._momentum(step + 1) * (1 - beta1) / (1 - self._product(step + 1))
         return {
-            "now": rate * root * (1 - self._momentum(step)) / (1 - self._product(step)),
-            "rate": rate * root * ahead,
+            "now": learning_rate * root * (1 - self._momentum(step)) / (1 - self._product(step)),
+            "step_size": learning_rate * root * ahead,
             "eps": self.epsilon * root,
         }
 
@@ -190,7 +190,7 @@ class Nadam(_Moments):
         return self.beta1 * (1 - 0.5 * pow(0.96, step * self.momentum_decay))
 
     def _product(self, step: int) -> float:
-        """M_t, or the first product that is too small to change 1 - M_t."""
+        """M_t, or the first product too small to change 1 - M_t."""
         known = self._products
         while len(known) <= step and known[-1] > 1e-20:
             known.append(known[-1] * self._momentum(len(known)))
@@ -198,11 +198,11 @@ class Nadam(_Moments):
 
 
 class RAdam(_Moments):
-    """Adam whose first steps, when v is known from few gradients, are not divided by its root.
+    """Adam that does not divide the first steps by the root of v, while v is unreliable.
 
     With m and v as in `Adam`, R = 2 / (1 - beta2) - 1 and
     r = R - 2 t beta2**t / (1 - beta2**t): while r <= 5,
-    p = p - learning_rate m / (1 - beta1**t); then
+    p = p - learning_rate m / (1 - beta1**t); afterwards
     p = p - learning_rate c m / (1 - beta1**t) / (sqrt(v) + epsilon) with
     c = sqrt(1 - beta2**t) sqrt((r - 4) (r - 2) R / ((R - 4) (R - 2) r)).
 
@@ -240,12 +240,13 @@ class RAdam(_Moments):
     def rules(self) -> list[Link]:
         return [self.link("radam")]
 
-    def coefficients(self, rate: float, step: int) -> dict[str, float]:
+    def coefficients(self, learning_rate: float, step: int) -> dict[str, float]:
         sum1, sum2 = self.sums(step)
         eps = self.epsilon / sqrt(1 - self.beta2)
         limit = 2 / (1 - self.beta2) - 1
         length = limit - 2 * step * self.beta2**step / (1 - self.beta2**step)
         if length <= 5:
-            return {"flat": rate / sum1, "rate": 0.0, "eps": eps}
+            return {"flat": learning_rate / sum1, "step_size": 0.0, "eps": eps}
         ratio = (length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length)
-        return {"flat": 0.0, "rate": rate * sqrt(sum2 * ratio) / sum1, "eps": eps}
+        step_size = learning_rate * sqrt(sum2 * ratio) / sum1
+        return {"flat": 0.0, "step_size": step_size, "eps": eps}

@@ -1,4 +1,4 @@
-"""Optimisers that divide by the size that each element of the gradient has had."""
+"""Optimizers that divide each element of the gradient by the size it has had so far."""
 
 from math import sqrt
 from typing import Unpack
@@ -50,7 +50,7 @@ class Adagrad(Optimizer):
 
 
 class Adadelta(Optimizer):
-    """Adadelta: steps as large as recent ones were, so that no learning rate has to be found.
+    """Adadelta: steps as large as recent ones, so there is no learning rate to tune.
 
     v = rho v + (1 - rho) g**2; d = g sqrt(u + epsilon) / sqrt(v + epsilon);
     u = rho u + (1 - rho) d**2; p = p - learning_rate d.
@@ -87,7 +87,7 @@ class Adadelta(Optimizer):
         self.epsilon = positive("epsilon", epsilon)
 
     def rules(self) -> list[Link]:
-        # Both means are kept as sums, mean / (1 - rho), and epsilon stands beside them.
+        # Both means are kept as sums, mean / (1 - rho), so epsilon is scaled likewise.
         epsilon = self.epsilon / (1 - self.rho)
         return [Link(UPDATES["adadelta"], {"rho": self.rho, "epsilon": epsilon})]
 
@@ -96,8 +96,9 @@ class RMSprop(Optimizer):
     """RMSprop: gradients divided by the root of a running mean of their squares.
 
     v = rho v + (1 - rho) g**2; d = g / (sqrt(v) + epsilon); p = p - learning_rate d. With
-    `momentum`, b = momentum b + d and p = p - learning_rate b. Centred, the root is that of
-    v - a**2 with the running mean a = rho a + (1 - rho) g: of the gradient's variance.
+    `momentum`, b = momentum b + d and p = p - learning_rate b. With
+    `centered`, the root is that of the gradient's variance, v - a**2 with the running mean
+    a = rho a + (1 - rho) g.
 
     Parameters
     ----------
@@ -120,7 +121,7 @@ class RMSprop(Optimizer):
     Notes
     -----
     Sources: Tieleman and Hinton, "Neural networks for machine learning", lecture 6.5, 2012;
-    centred with momentum, Graves, "Generating sequences with recurrent neural networks",
+    centered with momentum, Graves, "Generating sequences with recurrent neural networks",
     arXiv:1308.0850, 2013, in the form that torch.optim.RMSprop uses.
     """
 
@@ -138,11 +139,11 @@ class RMSprop(Optimizer):
         self.centered, self.epsilon = bool(centered), positive("epsilon", epsilon)
 
     def rules(self) -> list[Link]:
-        # The means are kept as sums, mean / (1 - rho): what the division by their root leaves
-        # out is put into epsilon, and into the learning rate below.
+        # The means are kept as sums, mean / (1 - rho). The missing factor goes into epsilon here,
+        # and into the learning rate below.
         static = {"rho": self.rho, "epsilon": self.epsilon / sqrt(1 - self.rho)}
-        scaled = Link(UPDATES["centred_rms" if self.centered else "rms"], static)
+        scaled = Link(UPDATES["centered_rms" if self.centered else "rms"], static)
         return [scaled, descent(self.momentum)]
 
-    def coefficients(self, rate: float, step: int) -> dict[str, float]:
-        return {"lr": rate / sqrt(1 - self.rho)}
+    def coefficients(self, learning_rate: float, step: int) -> dict[str, float]:
+        return {"lr": learning_rate / sqrt(1 - self.rho)}

@@ -1,4 +1,4 @@
-"""Learning-rate schedules that go along a cosine."""
+"""Learning-rate schedules that follow a cosine."""
 
 from dataclasses import dataclass
 from math import cos, pi
@@ -11,7 +11,7 @@ __all__ = ["CosineDecay", "CosineRestarts", "OneCycle"]
 
 
 def _between(first: float, last: float, share: float) -> float:
-    """From `first` to `last` along half a cosine, of which this share is done."""
+    """The value between `first` and `last` after this share of half a cosine."""
     return last + (first - last) * (1 + cos(pi * min(share, 1.0))) / 2
 
 
@@ -22,11 +22,11 @@ class CosineDecay:
     Parameters
     ----------
     rate : float
-        First learning rate, greater than 0.
+        Initial learning rate, greater than 0.
     epochs : float
         Greater than 0.
     final : float, default 0
-        The rate after `epochs`, and from then on; at least 0.
+        The learning rate from `epochs` on; at least 0.
 
     Notes
     -----
@@ -51,7 +51,7 @@ class CosineDecay:
 
 @dataclass(frozen=True)
 class CosineRestarts:
-    """A `CosineDecay` that starts again when it is done, each time for `factor` times as long.
+    """A `CosineDecay` that restarts at its end; each cycle is `factor` times as long as the last.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class CosineRestarts:
     factor : float, default 2
         At least 1.
     final : float, default 0
-        The rate towards which each cycle goes, at least 0.
+        The learning rate that each cycle approaches, at least 0.
 
     Notes
     -----
@@ -94,10 +94,10 @@ class CosineRestarts:
 
 @dataclass(frozen=True)
 class OneCycle:
-    """Half a cosine up to the peak, and half a cosine down to almost nothing.
+    """Half a cosine up to the peak, then half a cosine down to almost 0.
 
-    From peak * start_factor to peak in the first warmup * epochs, and from there to
-    peak * start_factor * final_factor at `epochs`, where it stays.
+    The learning rate rises from peak * start_factor to peak in the first warmup * epochs. It then
+    falls to peak * start_factor * final_factor at `epochs`, and stays there.
 
     Parameters
     ----------
@@ -108,9 +108,9 @@ class OneCycle:
     start_factor : float, default 1/25
         Greater than 0.
     final_factor : float, default 1e-4
-        The last rate as a share of the first, greater than 0.
+        The last learning rate as a share of the first, greater than 0.
     warmup : float, default 0.3
-        Share of the cycle that goes up, between 0 and 1.
+        Share of the cycle that rises, between 0 and 1.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""What an optimiser is: a learning rate, and a chain of update rules on flat vectors."""
+"""What an optimizer is: a learning rate, and a chain of update rules on flat vectors."""
 
 from dataclasses import dataclass, field
 from inspect import signature
@@ -18,10 +18,10 @@ _SHOWN = {"_schedule": "learning_rate"}
 
 @dataclass(frozen=True)
 class Link:
-    """One rule of an optimiser's chain, with its settings.
+    """One rule of an optimizer's chain, with its settings.
 
-    ``weights_only`` applies it to the leading part of the vectors, without the biases;
-    ``per_parameter`` to each parameter's part of them alone.
+    ``weights_only`` applies it to the leading part of the vectors, without the biases.
+    ``per_parameter`` applies it to each parameter's part on its own.
     """
 
     update: Update
@@ -31,7 +31,7 @@ class Link:
 
 
 class Options(TypedDict, total=False):
-    """What every optimiser takes by keyword; `Optimizer` says what each does."""
+    """The keyword arguments of every optimizer; `Optimizer` documents them."""
 
     weight_decay: float
     clip_value: float | None
@@ -43,25 +43,25 @@ class Options(TypedDict, total=False):
 class Optimizer:
     """Base class: a learning-rate schedule, and a chain of update rules.
 
-    The gradient is clipped, then the weights' decay is added to it, then the optimiser's own
-    rules change the parameters by it.
+    First the gradient is clipped. Then weight decay is added to it. Then the optimizer's own
+    rules change the parameters.
 
     Parameters
     ----------
     learning_rate : float or callable
         A number greater than 0, or a function of the epoch, counted from 0. xpnet's schedules
-        are asked in every step, with the share of the epoch that is done; so is any other that
-        has an attribute ``varies`` that is true.
+        are called in every step, with the epoch as a fraction. So is any other function with a
+        true attribute ``varies``; all others are called once an epoch.
     weight_decay : float, default 0
         Adds ``weight_decay`` times the weights to their gradient, the gradient of an L2 penalty
-        of ``weight_decay / 2`` times the sum of squares; biases are left out.
+        of ``weight_decay / 2`` times the sum of squares; not applied to biases.
     clip_value : float, optional
-        Greater than 0. Each element of the gradient is moved into [-clip_value, clip_value].
+        Greater than 0. Each element of the gradient is clipped to [-clip_value, clip_value].
     clip_norm : float, optional
         Greater than 0. Each parameter's gradient g is multiplied by
         min(1, clip_norm / (|g| + 1e-6)).
     clip_global_norm : float, optional
-        The same for the gradient of all parameters as one vector; instead of `clip_norm`.
+        The same for the gradient of all parameters as one vector. Excludes `clip_norm`.
     average_decay : float, optional
         d in [0, 1). Keeps a running average of the parameters, a = d a + (1 - d) p after each
         step, which is read as a / (1 - d**t).
@@ -69,17 +69,17 @@ class Optimizer:
     Attributes
     ----------
     whole_batch : bool
-        Whether it needs all samples at once, as L-BFGS does.
+        Whether a step needs all samples at once, as in L-BFGS.
 
     Raises
     ------
     ArgumentError
-        For numbers out of range, and if both norms are to be clipped.
+        If a number is out of range, or both `clip_norm` and `clip_global_norm` are given.
 
     Notes
     -----
     Sources: clipping by the norm, Pascanu, Mikolov and Bengio, "On the difficulty of training
-    recurrent neural networks", ICML 2013; averages, Polyak and Juditsky, "Acceleration of
+    recurrent neural networks", ICML 2013; averaging, Polyak and Juditsky, "Acceleration of
     stochastic approximation by averaging", 1992, with exponential weights.
     """
 
@@ -114,7 +114,7 @@ class Optimizer:
 
     @property
     def learning_rate(self) -> Schedule:
-        """The schedule; a number may be assigned."""
+        """The schedule. You may assign a number."""
         return self._schedule
 
     @learning_rate.setter
@@ -123,20 +123,20 @@ class Optimizer:
 
     @property
     def varies(self) -> bool:
-        """Whether the learning rate is to be asked for in every step, not once an epoch."""
+        """Whether the learning rate is computed in every step, not once an epoch."""
         return bool(getattr(self._schedule, "varies", False))
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Settings are bound into the update; only the learning rate can be changed."""
+        """Refuse changes, except of the learning rate: other settings are bound into the update."""
         if name in vars(self) and name != "_schedule":
             raise ArgumentError(
-                f"{name} of an optimizer cannot be changed: assign a new one, such as "
+                f"the {name} of an optimizer cannot be changed: assign a new optimizer, such as "
                 f"model.optimizer = xpnet.{type(self).__name__}({name}=...)."
             )
         object.__setattr__(self, name, value)
 
     def rate(self, epoch: float) -> float:
-        """The learning rate at a time in epochs, counted from 0.
+        """The learning rate at a time, in epochs from 0.
 
         Raises
         ------
@@ -146,15 +146,15 @@ class Optimizer:
         return number("learning_rate (from the schedule)", self._schedule(epoch), 0)
 
     def rules(self) -> list[Link]:
-        """The rules that change the parameters by the gradient."""
+        """The rules that apply the gradient to the parameters."""
         raise ArgumentError(f"{type(self).__name__} must define rules(self).")
 
     def decay(self) -> Link:
-        """The rule of the weight decay."""
-        return Link(UPDATES["decay"], {"rate": self.weight_decay}, weights_only=True)
+        """The rule of weight decay."""
+        return Link(UPDATES["decay"], {"weight_decay": self.weight_decay}, weights_only=True)
 
     def clipping(self) -> list[Link]:
-        """The rules that limit the gradient."""
+        """The rules that clip the gradient."""
         value, norm, whole = self.clip_value, self.clip_norm, self.clip_global_norm
         links = []
         if value is not None:
@@ -170,14 +170,14 @@ class Optimizer:
         return [*self.clipping(), *([self.decay()] if self.weight_decay else []), *self.rules()]
 
     def averaging(self) -> list[Link]:
-        """The rules that are applied last, to parameters that keep their constraints."""
+        """The rules that come last, after the constraints."""
         if self.average_decay is None:
             return []
         return [Link(UPDATES["average"], {"decay": self.average_decay})]
 
-    def coefficients(self, rate: float, step: int) -> dict[str, float]:
-        """The numbers that the rules read in this step (counted from 1), by name."""
-        return {"lr": rate}
+    def coefficients(self, learning_rate: float, step: int) -> dict[str, float]:
+        """The numbers that the rules read in this step, by name; steps count from 1."""
+        return {"lr": learning_rate}
 
     def __repr__(self) -> str:
         shown = [
@@ -189,7 +189,7 @@ class Optimizer:
 
 
 def _settings(kind: type) -> list[str]:
-    """The keywords that an optimiser takes, its own and those of its bases."""
+    """The keyword arguments of an optimizer, including those of its base classes."""
     found = [p for base in kind.__mro__[:-1] for p in signature(base).parameters.values()]
     return list(dict.fromkeys(p.name for p in found if p.kind is not p.VAR_KEYWORD))
 
@@ -199,10 +199,11 @@ def _limit(name: str, value: float | None) -> float | None:
 
 
 class DecoupledDecay(Optimizer):
-    """Weight decay beside the gradient's step: w = w - learning_rate weight_decay w comes first."""
+    """Decoupled weight decay: w = w - learning_rate weight_decay w comes before the step."""
 
     def decay(self) -> Link:
         return Link(UPDATES["decoupled_decay"], weights_only=True)
 
-    def coefficients(self, rate: float, step: int) -> dict[str, float]:
-        return {**super().coefficients(rate, step), "decay": rate * self.weight_decay}
+    def coefficients(self, learning_rate: float, step: int) -> dict[str, float]:
+        found = super().coefficients(learning_rate, step)
+        return {**found, "decay": learning_rate * self.weight_decay}

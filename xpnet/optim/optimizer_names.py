@@ -1,4 +1,4 @@
-"""Optimisers by name."""
+"""Optimizers by name."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -13,7 +13,7 @@ from xpnet.optim.sgd import SGD, Lion
 __all__ = ["OptimizerLike", "get_optimizer"]
 
 OptimizerLike: TypeAlias = str | Optimizer
-"""An optimiser, or the name of one."""
+"""An optimizer, or the name of one."""
 
 _BY_NAME: dict[str, Callable[..., Optimizer]] = {
     kind.__name__.lower(): kind
@@ -22,17 +22,17 @@ _BY_NAME: dict[str, Callable[..., Optimizer]] = {
 
 
 def get_optimizer(spec: OptimizerLike, learning_rate: float | None = None) -> Optimizer:
-    """The optimiser of this name, or `spec` itself if it is one already."""
+    """The optimizer of this name, or `spec` itself if it is an optimizer."""
     if isinstance(spec, Optimizer):
         return spec
     if not isinstance(spec, str):
         raise ArgumentError(
-            f"an optimizer is a name or an object such as xpnet.SGD(0.1), got {spec!r}."
+            f"an optimizer must be a name or an object such as xpnet.SGD(0.1), got {spec!r}."
         )
     if spec not in _BY_NAME:
         raise UnknownNameError("optimizer", spec, _BY_NAME)
     if learning_rate is None:
         return _BY_NAME[spec]()
     if _BY_NAME[spec] is LBFGS:
-        raise ArgumentError("lbfgs searches its step lengths itself: it has no learning rate.")
+        raise ArgumentError("lbfgs has no learning rate: a line search finds its step lengths.")
     return _BY_NAME[spec](learning_rate)

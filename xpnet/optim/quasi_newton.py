@@ -1,4 +1,4 @@
-"""L-BFGS: steps from the curvature that the last gradients show, on all samples at once."""
+"""L-BFGS: steps by the curvature that recent gradients show, on all samples at once."""
 
 from typing import ClassVar
 
@@ -19,35 +19,35 @@ _SETTINGS = (
 class LBFGS(Optimizer):
     """Limited-memory BFGS, as SciPy computes it (extra ``scipy``).
 
-    ``fit`` then takes all samples as one batch, and an epoch is one iteration: a direction from
-    the last `history` steps and a line search. It suits small data and small networks, where it
-    finds much lower losses than stochastic methods. SciPy works on the host in float64, so that on
-    a GPU the parameters and gradients are moved in every evaluation.
+    ``fit`` then uses all samples as one batch. An epoch is one iteration: a direction from the last
+    `history` steps, and a line search. L-BFGS suits small data and small networks, where it finds
+    much lower losses than stochastic methods. SciPy works on the host in float64, so with a GPU
+    each evaluation transfers the parameters and gradients.
 
     Parameters
     ----------
     history : int, default 10
-        How many steps the curvature is estimated from.
+        Number of steps from which the curvature is estimated.
     gradient_tolerance : float, default 1e-5
         Stop when no element of the gradient is larger.
     loss_tolerance : float, default 2.2e-9
         Stop when an iteration lowers the loss by less than this share of it.
     max_evaluations : int, default 15000
-        Evaluations of the loss in one ``fit``.
+        Most evaluations of the loss in one ``fit``.
     weight_decay : float, default 0
-        Adds ``weight_decay / 2`` times the sum of the squared weights to what is minimised; biases
-        are left out.
+        Adds ``weight_decay / 2`` times the sum of the squared weights, without biases, to the
+        function to minimize.
 
     Raises
     ------
     ArgumentError
-        For settings outside of their ranges.
+        If a setting is out of range.
 
     Notes
     -----
     Source: Liu and Nocedal, "On the limited memory BFGS method for large scale optimization",
     Mathematical Programming 45 (1989); Byrd, Lu, Nocedal and Zhu (1995) for the code in SciPy.
-    Dropout and noise are drawn once for a ``fit``, since the loss must not change between two
+    Dropout and noise are drawn once per ``fit``, because the loss must not change between
     evaluations.
     """
 
@@ -72,11 +72,11 @@ class LBFGS(Optimizer):
         return f"LBFGS({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     def chain(self) -> list[Link]:
-        """No rule of its own: SciPy changes the parameters."""
+        """No rules: SciPy changes the parameters."""
         return []
 
     def options(self, iterations: int) -> dict[str, float]:
-        """The settings by SciPy's names."""
+        """The settings under SciPy's names."""
         return {
             "maxiter": iterations,
             "maxfun": self.max_evaluations,

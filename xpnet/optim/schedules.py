@@ -1,6 +1,6 @@
 """Learning-rate schedules: functions of the time in epochs, counted from 0.
 
-The time is the number of epochs that are finished and the finished share of the present one.
+The time is the number of finished epochs plus the finished share of the current one.
 """
 
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ __all__ = [
 
 
 class Schedule(Protocol):
-    """``schedule(epoch)`` is the learning rate at that time, the start being 0.
+    """``schedule(epoch)`` is the learning rate at that time; training starts at 0.
 
-    It is asked at the start of each epoch, and in every step if it has an attribute ``varies``
-    that is true.
+    It is called at the start of each epoch, and in every step if its attribute ``varies`` is
+    true.
     """
 
     def __call__(self, epoch: float) -> float: ...
@@ -65,11 +65,11 @@ class StepDecay:
     Parameters
     ----------
     rate : float
-        Learning rate of the first epochs, greater than 0.
+        Initial learning rate, greater than 0.
     factor : float, default 0.1
         In (0, 1].
     every : int, default 10
-        Epochs between two steps, at least 1.
+        Epochs between two drops, at least 1.
     """
 
     rate: float
@@ -91,11 +91,11 @@ class ExponentialDecay:
     Parameters
     ----------
     rate : float
-        First learning rate, greater than 0.
+        Initial learning rate, greater than 0.
     factor : float
         In (0, 1].
     every : float, default 1
-        Epochs in which the rate is multiplied by `factor`, greater than 0.
+        Epochs in which the learning rate is multiplied by `factor`, greater than 0.
     """
 
     rate: float
@@ -119,7 +119,7 @@ class InverseTimeDecay:
     Parameters
     ----------
     rate : float
-        First learning rate, greater than 0.
+        Initial learning rate, greater than 0.
     decay : float
         At least 0.
     every : float, default 1
@@ -148,7 +148,7 @@ class InverseScaling:
     Parameters
     ----------
     rate : float
-        First learning rate, greater than 0.
+        Initial learning rate, greater than 0.
     power : float, default 0.5
         At least 0.
 
@@ -178,9 +178,9 @@ class PolynomialDecay:
     Parameters
     ----------
     rate : float
-        First learning rate, greater than 0.
+        Initial learning rate, greater than 0.
     final : float
-        The rate after `epochs`, and from then on; at least 0.
+        The learning rate from `epochs` on; at least 0.
     epochs : float
         Greater than 0.
     power : float, default 1
@@ -207,9 +207,9 @@ class PolynomialDecay:
 
 @dataclass(frozen=True)
 class Warmup:
-    """A straight line up to another schedule's first rate, and then that schedule.
+    """A straight line up to another schedule's initial learning rate, then that schedule.
 
-    then(0) * (start + (1 - start) * epoch / epochs) at first, and then(epoch - epochs) behind.
+    then(0) * (start + (1 - start) * epoch / epochs) at first, then(epoch - epochs) afterwards.
 
     Parameters
     ----------
@@ -246,7 +246,7 @@ class Warmup:
 
 @dataclass(frozen=True)
 class Scaled:
-    """Another schedule's rate, times a factor greater than 0."""
+    """Another schedule's learning rate, times a factor greater than 0."""
 
     schedule: float | Schedule
     factor: float
@@ -257,7 +257,7 @@ class Scaled:
 
     @property
     def varies(self) -> bool:
-        """Whether the other schedule is to be asked in every step."""
+        """Whether the other schedule is called in every step."""
         return bool(getattr(self.schedule, "varies", False))
 
     def __call__(self, epoch: float) -> float:

@@ -12,7 +12,7 @@ __all__ = ["SGD", "Lion", "descent"]
 
 
 def descent(momentum: float, nesterov: bool = False) -> Link:
-    """The rule of a step down the gradient, with momentum if it is not 0."""
+    """The rule of a gradient step, with momentum unless it is 0."""
     if not momentum:
         return Link(UPDATES["sgd"])
     return Link(UPDATES["momentum"], {"momentum": momentum, "nesterov": nesterov})
@@ -63,15 +63,15 @@ class SGD(Optimizer):
 
 
 class Lion(DecoupledDecay):
-    """Lion: steps of one size by the sign of a running mean of the gradient.
+    """Lion: steps of equal size, in the direction of the sign of a running mean of the gradient.
 
-    p = p - learning_rate (sign(beta1 m + (1 - beta1) g) + weight_decay p), the decay for
-    weights alone; m = beta2 m + (1 - beta2) g.
+    p = p - learning_rate (sign(beta1 m + (1 - beta1) g) + weight_decay p), with the decay
+    for weights only; m = beta2 m + (1 - beta2) g.
 
     Parameters
     ----------
     learning_rate : float or callable, default 0.0001
-        Some 3 to 10 times smaller than Adam's.
+        About 3 to 10 times smaller than Adam's.
     beta1, beta2 : float, defaults 0.9 and 0.99
         In [0, 1).
     **options
@@ -99,6 +99,6 @@ class Lion(DecoupledDecay):
         self.beta1, self.beta2 = number("beta1", beta1, 0, 1), number("beta2", beta2, 0, 1)
 
     def rules(self) -> list[Link]:
-        # The mean is kept as a sum, m / (1 - beta2), and a sign does not change with the scale.
+        # The mean is kept as a sum, m / (1 - beta2): scaling does not change a sign.
         share = self.beta1 * (1 - self.beta2) / (1 - self.beta1)
         return [Link(UPDATES["lion"], {"beta2": self.beta2, "share": share})]

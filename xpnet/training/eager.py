@@ -9,7 +9,7 @@ from xpnet.engine.batches import Batches, cut
 from xpnet.engine.engine import Engine
 from xpnet.engine.programs import Program
 from xpnet.errors import DivergedError
-from xpnet.lowering import limited
+from xpnet.lowering import steady_threads
 from xpnet.training.callbacks.callback import Callbacks
 from xpnet.training.context import FitContext
 from xpnet.training.epoch_record import EpochRecord
@@ -53,7 +53,7 @@ class EagerSteps:
         self._varies = optimizer.varies
         batches.begin(self.order.of(engine.state.epoch), loop.context.batch)
         try:
-            with engine.backend.quiet(), limited(engine.backend, batches.flops):
+            with engine.backend.quiet(), steady_threads(engine.backend, batches.flops):
                 for i in range(loop.context.batch, len(batches)):
                     engine.step(batches, i, self._at_cut)
                     if loop.stepped(batches.sizes[i]):
@@ -143,7 +143,7 @@ class AccumulatedSteps(EagerSteps):
         self._varies, count = optimizer.varies, len(batches)
         batches.begin(self.order.of(engine.state.epoch), loop.context.batch)
         try:
-            with engine.backend.quiet(), limited(engine.backend, batches.flops):
+            with engine.backend.quiet(), steady_threads(engine.backend, batches.flops):
                 for first in range(loop.context.batch, count, self.together):
                     chosen = range(first, min(first + self.together, count))
                     self._accumulation.step(batches, chosen, self._look, self._decide)

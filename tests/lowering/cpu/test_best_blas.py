@@ -16,7 +16,7 @@ OWN, OTHER = Gemm("float32", 1, 64, "own", 0), Gemm("float32", 2, 64, "other", 0
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Sets which libraries there are, and whether MKL is found to be faster."""
+    """Sets which libraries exist, and whether MKL is faster."""
 
     def build(own: Any = OWN, other: Any = OTHER, faster: bool = True, count: int = 1) -> None:
         pool = Pool(lambda: count, lambda count: None)

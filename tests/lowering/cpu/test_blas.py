@@ -28,7 +28,7 @@ def test_products_in_all_orientations(gemm: blas.Gemm, shape: tuple[int, int, in
     for a in (rng.standard_normal((m, k)), rng.standard_normal((k, m)).T):
         for b in (rng.standard_normal((k, n)), rng.standard_normal((n, k)).T):
             a, b = (np.copy(x, order="K").astype(gemm.dtype) for x in (a, b))
-            out = np.full((m, n), np.nan, dtype=gemm.dtype)  # what was there is not read
+            out = np.full((m, n), np.nan, dtype=gemm.dtype)  # the old content is not read
             gemm.bind(a, b, out)()
             tolerance = 1e-5 if gemm.dtype == "float32" else 1e-13
             np.testing.assert_allclose(out, a @ b, rtol=0, atol=tolerance * k)
@@ -122,7 +122,7 @@ def test_a_blas_of_macos_that_does_not_say_its_name_is_not_used(
 
 
 class _Library:
-    """A library in which functions have their usual names, and which says how it was built."""
+    """A library whose functions have their usual names and that says how it was built."""
 
     def __init__(self, text: bytes) -> None:
         self.cblas_sgemm = self.cblas_sgemv = ctypes.CFUNCTYPE(None)(lambda: None)

@@ -1,4 +1,4 @@
-"""Compiled functions of single numbers against the same ones in a wider type."""
+"""Compiled scalar functions against the same functions in a wider type."""
 
 import math
 
@@ -25,7 +25,7 @@ wide = pytest.mark.skipif(
 
 
 def compiled(name, x):
-    """What the compiled function gives."""
+    """The results of the compiled function."""
     out = np.full_like(x, 77)
     call = Call(NumpyBackend(), getattr(np, name), (x,), {"out": out})
     (run,) = lower(NumpyBackend(compiles=True), [call], [])
@@ -35,7 +35,7 @@ def compiled(name, x):
 
 
 def patterns(dtype):
-    """Numbers with every sign, every exponent and every beginning of a fraction."""
+    """Numbers with every sign, every exponent and every start of a mantissa."""
     rng = np.random.default_rng(0)
     if dtype == "float32":
         bits = (np.arange(2**16, dtype="uint32") << 16)[:, None]
@@ -45,7 +45,7 @@ def patterns(dtype):
 
 
 def usual(dtype):
-    """Numbers as networks have them, and those around which the formulas change."""
+    """Numbers that networks have, and those near which the formulas change."""
     rng = np.random.default_rng(1)
     edges = [0.0, 0.625, 1.0, -1.0, math.log(2) / 2, math.sqrt(0.5), math.sqrt(2), 1e-4, 0.3, 20.0]
     near = np.concatenate([e * (1 + np.linspace(-1e-3, 1e-3, 2001)) for e in edges])
@@ -123,7 +123,7 @@ def test_exact_values(name, x, wanted, dtype):
 
 @pytest.mark.parametrize(("dtype", "largest"), [("float32", 88.5), ("float64", 709.5)])
 def test_as_large_as_numbers_are(dtype, largest):
-    """What is still a number must not become infinite on the way."""
+    """A finite result must not become infinite in an intermediate step."""
     x = np.linspace(0.9 * largest, largest, 100).astype(dtype)
     for name in ("exp", "expm1"):
         assert np.isfinite(compiled(name, x)).all()

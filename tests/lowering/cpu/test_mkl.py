@@ -13,7 +13,7 @@ RT = r"libmkl_rt\.so\.\d+|mkl_rt\.\d+\.dll"
 
 
 def _files(monkeypatch: pytest.MonkeyPatch, folder: Path, names: list[str]) -> None:
-    """Let every package consist of these files."""
+    """Make every package consist of these files."""
     found = [SimpleNamespace(name=n, locate=lambda n=n: folder / "bin" / ".." / n) for n in names]
     monkeypatch.setattr(mkl.metadata, "files", lambda package: found)
 

@@ -1,4 +1,4 @@
-"""The threads of a BLAS, and limits for a while."""
+"""The threads of a BLAS, and temporary limits."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from xpnet.lowering.cpu import pool
 
 
 class Recorded:
-    """A library that notes how many threads it was given."""
+    """A library that records its numbers of threads."""
 
     def __init__(self, count: int) -> None:
         self.given = [count]
@@ -141,7 +141,7 @@ def test_many_turns_of_many_threads_each_have_their_number() -> None:
 
 @pytest.mark.parametrize("after", [True, False])
 def test_a_turn_that_is_broken_off_keeps_nobody_waiting(after: bool) -> None:
-    """Ctrl-C comes while it begins, before or after it counts."""
+    """Ctrl-C interrupts its start, before or after it counts."""
     library = Recorded(8)
 
     class Broken(type(library.pool)):  # type: ignore[misc]
@@ -158,7 +158,7 @@ def test_a_turn_that_is_broken_off_keeps_nobody_waiting(after: bool) -> None:
 
 
 def test_the_count_is_that_without_limits_at_any_moment() -> None:
-    """Whoever asks while a limit comes or goes must not take it for all that there is."""
+    """A query during a change of limits must not mistake the limit for the total."""
     library, found = Recorded(8), set()
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)

@@ -266,7 +266,7 @@ def _nets() -> dict[str, Any]:
             xn.Dense(6, "relu"), xn.Residual(shared, xn.ReLU()), shared, xn.Dense(3)
         ),
         "no bias": xn.Sequential(xn.Dense(8, "relu", bias=False), xn.Dense(3, bias=False)),
-        "normalised": xn.Sequential(
+        "normalized": xn.Sequential(
             xn.Dense(8), xn.BatchNorm(), xn.ReLU(), xn.Dropout(0.3), xn.Dense(3)
         ),
     }
@@ -282,7 +282,7 @@ def _fit(net: str, **settings: Any) -> Any:
     return model, [row["loss"] for row in history]
 
 
-@pytest.mark.parametrize("net", ["mlp", "gelu", "skip", "no bias", "normalised"])
+@pytest.mark.parametrize("net", ["mlp", "gelu", "skip", "no bias", "normalized"])
 def test_training_is_the_same(net: str, lowered: None, lt: Any) -> None:
     _, plain = _fit(net, backend="numpy")
     _, found = _fit(net)

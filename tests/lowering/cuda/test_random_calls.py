@@ -46,7 +46,7 @@ def test_random_calls(
         source = sources[item]
         workspace = Workspace(program.backend, [(source, item)])
         memory = [workspace.parts.ctypes.data, workspace.counters.ctypes.data]
-        addresses = [place.address for place in item.places]
+        addresses = [ref.address for ref in item.refs]
         numbers = [item.rows, item.columns, *addresses, *source.numbers, *memory]
         launch(source.name, geometry(source, item), BLOCK, numbers, backwards)
     program.check(_needed(program, spare, kept))

@@ -123,7 +123,7 @@ def test_a_long_row_is_reduced_by_many_blocks(applied: Any, launcher: Any) -> No
 
 
 @pytest.mark.parametrize("n", [1, 7, 255, (1 << 20) + 3])
-def test_an_optimiser_of_any_length(applied: Any, launcher: Any, n: int) -> None:
+def test_an_optimizer_of_any_length(applied: Any, launcher: Any, n: int) -> None:
     vectors = [_normal(n, seed=i) for i in range(3)]
     squares = np.abs(_normal(n, seed=3))
     numbers = [np.array(x, "float32") for x in (1e-3, 1e-8)]

@@ -153,7 +153,7 @@ def test_without_restore_best_the_last_parameters_stay():
     assert same(model.parameters, script.states[2])
 
 
-def test_where_the_last_epoch_is_the_best_the_optimiser_goes_on():
+def test_where_the_last_epoch_is_the_best_the_optimizer_goes_on():
     model, twin = make(), make()
     model.fit(X, Y, epochs=2, callbacks=[Scripted([2, 1])])
     twin.fit(X, Y, epochs=2)

@@ -15,7 +15,7 @@ X, Y = RNG.normal(size=(30, 4)), RNG.integers(0, 3, 30)
 
 
 class Plain:
-    """Stands for a model: an optimiser and a number of epochs."""
+    """Stands for a model: an optimizer and a number of epochs."""
 
     def __init__(self, rate):
         self.optimizer, self.epoch = xn.SGD(rate), 0
@@ -89,7 +89,7 @@ def test_a_rate_is_never_reduced_to_0():
 
 
 @pytest.mark.parametrize("optimizer", [xn.SGD(0.1, momentum=0.9), xn.Adam(0.1)], ids=repr)
-def test_a_fit_uses_the_reduced_rate_and_keeps_the_optimisers_state(optimizer):
+def test_a_fit_uses_the_reduced_rate_and_keeps_the_optimizers_state(optimizer):
     callback = xn.ReduceOnPlateau("loss", factor=0.5, patience=0, min_delta=100)
     model = xn.Model(xn.Dense(3), optimizer=optimizer, dtype="float64")
     history = model.fit(X, Y, epochs=4, shuffle=False, callbacks=[callback])

@@ -1,7 +1,8 @@
-"""Which definitions are better than kernels by hand, where calls are fused into loops.
+"""Which definitions are better than handwritten kernels if calls are fused into loops.
 
-A kernel by hand avoids passes: it looks an element up where the definition compares with all, or
-sums by a product with ones. In a loop a pass costs nothing, but a call that no loop can do ends it.
+A handwritten kernel avoids passes: it looks up an element where the definition compares with all,
+or sums by a product with ones. In a loop a pass costs nothing, but a call that no loop can do ends
+the loop.
 """
 
 from xpnet.kernels.loops.dropout_loops import draw

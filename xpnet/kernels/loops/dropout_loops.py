@@ -1,4 +1,4 @@
-"""Noise where calls are fused into loops: the random words by one call, the rest by loops."""
+"""Noise for fused loops: one call draws the random words, loops do the rest."""
 
 from typing import Any
 
@@ -12,15 +12,15 @@ __all__ = ["draw"]
 
 
 def draw(xp: Namespace, step: Any, key: tuple[int, int], out: Any) -> None:
-    """Write `random.words` of (seed, stream, step) into `out`, four numbers a block.
+    """Write `random.words` of (seed, stream, step) into `out`, four numbers per block.
 
-    `xpnet.lowering` has faster code for it, which this specifies.
+    This is the specification; `xpnet.lowering` has faster code.
     """
     out[...] = random.words(xp, random.Key(*key, step), out.shape)
 
 
 def _words(k: Recorder, count: int, step: Any, seed: int, stream: int) -> Any:
-    """Record the drawing of at least `count` words, in whole blocks."""
+    """Record a call that draws at least `count` words, in whole blocks."""
     words = k.scratch(step, (-(-count // 4) * 4,), "uint32")
     k(draw, k.backend.xp, step, (seed, stream), out=words)
     return words

@@ -1,7 +1,7 @@
-"""Kernels by hand, of NumPy's and CuPy's functions with ``out=``, by kinds of ops.
+"""Handwritten kernels of NumPy's and CuPy's functions with ``out=``, by kinds of ops.
 
-Here stands what is faster, or takes less memory, than the kernel that `xpnet.kernels.derive`
-makes of the definition; above each kernel stands why. Every other op goes without.
+Each is faster, or takes less memory, than the kernel that `xpnet.kernels.derive` makes from the
+definition; a comment says why. Other ops need no handwritten kernel.
 """
 
 from xpnet.kernels.out import (

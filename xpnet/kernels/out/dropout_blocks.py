@@ -1,4 +1,4 @@
-"""Noise into given memory: the bits of `xpnet.random`, in pieces that stay in cache."""
+"""Noise in given memory: the bits of `xpnet.random`, in pieces that stay in cache."""
 
 from collections.abc import Iterator
 from itertools import cycle
@@ -22,7 +22,7 @@ def _halves(x: Any, which: int) -> Any:
 
 
 def _words(k: Recorder, step: Any, key: tuple[int, int], blocks: int) -> Iterator[tuple[int, Any]]:
-    """Record `random.bits`, piece by piece: where each piece begins, and its four words."""
+    """Record `random.bits` in pieces; yield each piece's start and its four words."""
     size = min(k.backend.block or blocks, blocks)
     keys = [k.backend.asarray([[a], [b]], "uint64") for a, b in round_keys(*key)]
     memory = [k.scratch(step, (2, size), "uint64") for _ in range(3)]
@@ -42,11 +42,11 @@ def _words(k: Recorder, step: Any, key: tuple[int, int], blocks: int) -> Iterato
 def _record_rounds(
     k: Recorder, x: Any, products: list[Any], odd: Any, keys: list[Any]
 ) -> list[Any]:
-    """Record all rounds; the four words in the end.
+    """Record all rounds; return the final four words.
 
-    `x` holds (c0, c2) in 64 bits. Their products stay as they are: the high halves go into the
-    next `x`, the low halves are the next (c1, c3), until the products of the round after next
-    are written over them. At first (c1, c3) are in `odd`, within the second products.
+    `x` holds (c0, c2) in 64 bits. Products keep their memory: the high halves go into the next
+    `x`, and the low halves are the next (c1, c3) until the round after next overwrites them. At
+    first (c1, c3) are in `odd`, within the second products.
     """
     turns = cycle(products)
 
@@ -64,8 +64,8 @@ def _record_rounds(
     return [c0, c1, c2, c3]
 
 
-# The definition makes an array of random words, of which nothing is derived: it would allocate
-# them, twice as wide, and take 4 to 6 times as long.
+# The definition creates an array of random words, so no kernel is derived from it. It would
+# allocate them, twice as wide, and take 4 to 6 times as long.
 @kernel(ops.dropout, inplace=(0,))
 def dropout(
     k: Recorder,
@@ -91,9 +91,9 @@ def dropout(
 
 
 def _clear(k: Recorder, out: Any, keep: Any) -> None:
-    """Record that all bits become 0 where not `keep`: also those of NaN, which 0 NaN keeps.
+    """Record a call that clears all bits where `keep` is False, also of NaN (0 NaN would stay NaN).
 
-    A masked copy is the same, and for a random mask several times slower.
+    A masked copy does the same, but is several times slower for a random mask.
     """
     kind = "int32" if out.dtype.itemsize == 4 else "int64"
     mask, whole = k.scratch(out, dtype=kind), out.view(kind)
@@ -102,7 +102,7 @@ def _clear(k: Recorder, out: Any, keep: Any) -> None:
     k(k.backend.xp.bitwise_and, whole, mask, out=whole)
 
 
-# As dropout; the definition takes 3 times as long.
+# As for dropout; the definition takes 3 times as long.
 @kernel(ops.gaussian_noise, inplace=(0,))
 def gaussian_noise(
     k: Recorder, out: Any, x: Any, step: Any, *, std: float, seed: int, stream: int
@@ -117,7 +117,7 @@ def gaussian_noise(
 
 
 def add_normal(k: Recorder, out: Any, x: Any, z: Any, std: float) -> None:
-    """Record the sum of `x` and normal numbers made of the random words in `z`, in float64."""
+    """Record the sum of `x` and normal numbers, made from the random words in `z` in float64."""
     pairs = -(-out.size // 2)
     k(k.raw.add, z, 0.5, out=z)
     k(k.raw.multiply, z, 2.0**-32, out=z)

@@ -1,4 +1,4 @@
-"""The gradient of a bias into given memory."""
+"""The gradient of a bias in given memory."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Reductions into given memory."""
+"""Reductions in given memory."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Moving elements into given memory."""
+"""Moving elements in given memory."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from xpnet.ops.shape import slice_ as sliced
 __all__: list[str] = []
 
 
-# Nothing is derived of `concat`: these definitions would allocate, and take 2 to 5 times as long.
+# No kernel is derived from `concat`: the definitions would allocate and take 2 to 5 times as long.
 @kernel(ops.concat)
 def concat(k: Recorder, out: Any, *xs: Any, axis: int = -1) -> None:
     k(k.raw.concatenate, xs, axis=axis, out=out)

@@ -1,11 +1,11 @@
-"""Which BLAS computes a product: NumPy's, or MKL where it is faster.
+"""Which BLAS computes a product: NumPy's, or MKL if it is faster.
 
-With one thread each product goes to the library that is faster at it. What several threads share is
-NumPy's: MKL has one thread here, see `mkl`.
+With one thread, each product goes to the faster library. A product on several threads is NumPy's:
+MKL has one thread here, see `mkl`.
 
-The environment variable ``XPNET_BLAS`` may settle it: ``numpy``, ``mkl``, or ``auto``, which is the
-same as nothing. Libraries round differently, and near a tie the measurement may go either way:
-who needs the same bits from every process sets it.
+The environment variable ``XPNET_BLAS`` decides: ``numpy``, ``mkl``, or ``auto`` (the default).
+Libraries round differently, and near a tie the measurement may go either way. Set the variable to
+get the same bits from every process.
 """
 
 import os
@@ -24,8 +24,8 @@ from xpnet.lowering.cpu.pool import numpys
 
 __all__ = ["best"]
 
-_LONGEST = 512  # sides that are longer are measured at this length
-_BUDGET = 1e-3  # seconds, for four rounds at least
+_LONGEST = 512  # longer sides are measured at this length
+_BUDGET = 1e-3  # seconds, for at least four rounds
 
 
 def best(
@@ -38,28 +38,28 @@ def best(
 ) -> Gemm | None:
     """The function for a product of an (m, k) matrix and a (k, n) matrix.
 
-    Where MKL is installed and both could do it, each is measured once a process.
+    If MKL is installed and both can do it, they are measured once per process.
 
     Parameters
     ----------
     dtype : {"float32", "float64"}
     m, n, k : int
     transposed : pair of bool
-        Whether the first and the second matrix lie in memory by columns.
+        Whether the first and the second matrix are stored by columns.
     threads : int, optional
-        Threads that it will be run with; those that NumPy's BLAS has now if not given.
+        Threads that the product will use; by default those of NumPy's BLAS now.
 
     Returns
     -------
     Gemm or None
-        None where neither can be called directly.
+        None if neither can be called directly.
 
     Raises
     ------
     MissingDependencyError
         If ``XPNET_BLAS`` is ``mkl`` and MKL is not installed.
     UnknownNameError
-        If ``XPNET_BLAS`` is something else.
+        If ``XPNET_BLAS`` has another value.
     """
     own, other, said = blas.entry(dtype), _mkl(dtype), _said()
     if own is None or other is None:
@@ -73,7 +73,7 @@ def best(
 
 
 def _said() -> str:
-    """What ``XPNET_BLAS`` says."""
+    """The setting ``XPNET_BLAS``."""
     said, known = os.environ.get("XPNET_BLAS") or "auto", ("auto", "numpy", "mkl")
     if said not in known:
         raise UnknownNameError("BLAS in XPNET_BLAS", said, known)
@@ -81,7 +81,7 @@ def _said() -> str:
 
 
 def _mkl(dtype: str) -> Gemm | None:
-    """MKL's function, if it may be used at all."""
+    """MKL's function, if it may be used."""
     said = _said()
     found = None if said == "numpy" else mkl.entry(dtype)
     if said == "mkl" and found is None and not mkl.numpys_own():
@@ -94,7 +94,7 @@ def _mkl(dtype: str) -> Gemm | None:
 
 @cache
 def _faster(dtype: str, m: int, n: int, k: int, transposed: tuple[bool, bool]) -> bool:
-    """Whether MKL is the faster at a product whose matrices lie so, both with one thread."""
+    """Whether MKL is faster at a product of these layouts, both with one thread."""
     own, other = blas.entry(dtype), mkl.entry(dtype)
     assert own is not None
     assert other is not None
@@ -105,14 +105,14 @@ def _faster(dtype: str, m: int, n: int, k: int, transposed: tuple[bool, bool]) -
 
 
 def _operands(dtype: str, m: int, n: int, k: int, left: bool, right: bool) -> tuple[Any, Any, Any]:
-    """Two matrices, each by rows or by columns, and where their product goes."""
+    """Two matrices, each by rows or by columns, and memory for their product."""
     a = np.ones((k, m), dtype=dtype).T if left else np.ones((m, k), dtype=dtype)
     b = np.ones((n, k), dtype=dtype).T if right else np.ones((k, n), dtype=dtype)
     return a, b, np.empty((m, n), dtype=dtype)
 
 
 def _best_times(*calls: Callable[[], None]) -> list[float]:
-    """The shortest time of each call; they take turns, so that noise meets all alike."""
+    """The shortest time of each call. They alternate, so that noise affects all alike."""
     times = [inf] * len(calls)
     rounds, end = 0, perf_counter() + _BUDGET
     while rounds < 4 or perf_counter() < end:

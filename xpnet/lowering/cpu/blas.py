@@ -1,8 +1,8 @@
-"""NumPy's matrix product by its address: what a compiled step calls without Python.
+"""NumPy's matrix product by its address, which a compiled step calls without Python.
 
-NumPy does not say which BLAS it was linked with, but its own extension module knows: a symbol that
-is looked up in that module is looked up in the libraries it was linked with, and nowhere else. So
-what is found is the function that ``numpy.matmul`` calls, and no second BLAS is ever loaded.
+NumPy does not say which BLAS it was linked with, but its extension module knows: a symbol that is
+looked up in that module is searched in the libraries it was linked with, and no others. So the
+result is the function that ``numpy.matmul`` calls, and no second BLAS is ever loaded.
 """
 
 import ctypes
@@ -36,7 +36,7 @@ _LETTERS = {"float32": "s", "float64": "d"}
 _REALS = {"float32": ctypes.c_float, "float64": ctypes.c_double}
 _INTEGERS = {32: ctypes.c_int32, 64: ctypes.c_int64}
 
-# How builders rename BLAS, and the size of the integers that such a name stands for.
+# How builders rename BLAS functions, and the integer size that each name implies.
 _NAMES = [
     ("scipy_cblas_{}gemm64_", 64),  # the wheels of NumPy
     ("cblas_{}gemm64_", 64),
@@ -57,15 +57,15 @@ class Gemm:
     dtype : str
         ``"float32"`` or ``"float64"``.
     address : int
-        Where the function is. Its arguments are those of CBLAS: ``(order, trans_a, trans_b, m, n,
+        Address of the function. Its arguments are those of CBLAS: ``(order, trans_a, trans_b, m, n,
         k, alpha, A, lda, B, ldb, beta, C, ldc)``.
     bits : int
         Size of the integers m, n, k, lda, ldb and ldc: 32 or 64. ``order`` and
         ``trans`` are C's ``int`` (32 bits).
     library : str
-        What the library calls itself.
+        The library's name for itself.
     vector : int
-        Where ``cblas_?gemv`` is, a matrix times a vector: ``(order, trans, rows, columns, alpha,
+        Address of ``cblas_?gemv``, a matrix times a vector: ``(order, trans, rows, columns, alpha,
         A, lda, x, step, beta, y, step)``.
     """
 
@@ -79,7 +79,7 @@ class Gemm:
         """The product ``out = a @ b + beta out`` of these matrices, as a call without arguments.
 
         ``out`` must be contiguous in its rows, ``a`` and ``b`` in their rows or columns. All three
-        must live as long as the call is used.
+        must outlive the call.
         """
         enum, integer, real = ctypes.c_int, _INTEGERS[self.bits], _REALS[self.dtype]
         (ta, lda), (tb, ldb), (tc, ldc) = lies(a), lies(b), lies(out)
@@ -92,7 +92,7 @@ class Gemm:
         return partial(kind(self.address), *arguments)
 
     def bind_vector(self, a: Any, x: Any, out: Any) -> Callable[[], None]:
-        """The product ``out = a @ x`` of a matrix and a contiguous vector, as such a call."""
+        """The product ``out = a @ x`` of a matrix and a contiguous vector, as a call likewise."""
         enum, integer, real = ctypes.c_int, _INTEGERS[self.bits], _REALS[self.dtype]
         array = ctypes.c_void_p
         kind = ctypes.CFUNCTYPE(
@@ -110,10 +110,10 @@ class Gemm:
 
 
 def lies(x: Any) -> tuple[int, int]:
-    """How BLAS must be told that a matrix lies: `AS_IT_LIES` or `TRANSPOSED`, and its stride.
+    """A matrix's layout in BLAS's terms, `AS_IT_LIES` or `TRANSPOSED`, and its stride.
 
-    The stride is that from row to row (from column to column if transposed), in elements.
-    Raises `ValueError` for what BLAS cannot read: gaps in both directions, or no elements.
+    The stride is the distance between rows (columns if transposed), in elements. Raises
+    `ValueError` if BLAS cannot read the matrix: gaps in both directions, or no elements.
     """
     (rows, columns), (down, along) = x.shape, (s // x.itemsize for s in x.strides)
     if x.size and (columns == 1 or along == 1):
@@ -128,7 +128,7 @@ def lies(x: Any) -> tuple[int, int]:
 
 
 def right(gemm: Gemm) -> bool:
-    """Whether small products agree with NumPy's, in all orientations and inside larger arrays."""
+    """Whether small products equal NumPy's, in all layouts and inside larger arrays."""
     big = np.arange(1.0, 81.0, dtype=gemm.dtype).reshape(8, 10) % 7  # exact in any order
     for a in (big[:5, :4], big[:4, :5].T):
         for b in (big[1:5, :3], big[:3, 2:6].T):
@@ -147,10 +147,10 @@ def right(gemm: Gemm) -> bool:
 
 @cache
 def entry(dtype: str) -> Gemm | None:
-    """NumPy's own ``cblas_sgemm`` or ``cblas_dgemm``; None where it cannot be found or used.
+    """NumPy's own ``cblas_sgemm`` or ``cblas_dgemm``; None if it cannot be found or used.
 
-    It is offered only after it has computed a few small products as NumPy does. The reason for None
-    is logged (logger ``xpnet``, level INFO).
+    It is returned only if a few small products equal NumPy's. The reason for None is logged
+    (logger ``xpnet``, level INFO).
 
     Parameters
     ----------
@@ -158,11 +158,11 @@ def entry(dtype: str) -> Gemm | None:
     """
     gemm = next(filter(None, (find(library, dtype) for library in libraries())), None)
     if gemm is None:
-        reason = "no cblas_gemm for it is in the library that NumPy was linked with"
+        reason = "NumPy's library has no cblas_gemm for it"
     elif sys.platform == "darwin" and gemm.library == _UNKNOWN:
         reason = "Apple's Accelerate is not supported"
     elif not right(gemm):
-        reason = f"the products of {gemm.library} called directly are not NumPy's"
+        reason = f"products by direct calls of {gemm.library} are not NumPy's"
     else:
         return gemm
     logging.getLogger("xpnet").info("%s: NumPy's BLAS is not called directly: %s", dtype, reason)
@@ -171,18 +171,18 @@ def entry(dtype: str) -> Gemm | None:
 
 @cache
 def libraries() -> list[Any]:
-    """Where the functions that NumPy calls are found; all of it is loaded already."""
+    """The libraries with the functions that NumPy calls, all of them loaded already."""
     paths = []
     core = sys.modules.get("numpy._core._multiarray_umath")
     if file := getattr(core, "__file__", None):
         paths.append(Path(file))
-    if sys.platform == "win32":  # where a module does not answer for the libraries it uses
+    if sys.platform == "win32":  # a module does not expose its libraries' symbols
         paths += sorted(Path(np.__file__).parents[1].glob("numpy.libs/*openblas*.dll"))
     return [ctypes.CDLL(str(path)) for path in paths]
 
 
 def find(library: Any, dtype: str) -> Gemm | None:
-    """A library's function, not yet tried; None if it has none."""
+    """A library's function, not yet tested; None if there is none."""
     for name, bits in _NAMES if dtype in _LETTERS else []:
         if function := getattr(library, name.format(_LETTERS[dtype]), None):
             text = version(library)
@@ -199,12 +199,12 @@ def _address(function: Any) -> int:
 
 
 def openblas(library: Any, name: str) -> Any:
-    """A function of OpenBLAS under the name that its builder gave it, or None."""
+    """A function of OpenBLAS under its builder's name, or None."""
     return next((f for n in _OPENBLAS if (f := getattr(library, n.format(name), None))), None)
 
 
 def version(library: Any) -> str:
-    """What a BLAS says that it is."""
+    """The name and version that a BLAS reports."""
     if function := openblas(library, "get_config"):
         function.restype = ctypes.c_char_p
         return str(function().decode()).strip()

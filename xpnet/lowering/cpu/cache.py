@@ -1,10 +1,10 @@
-r"""Machine code on disk, so that a processor compiles each loop once.
+r"""Machine code on disk, so that each loop is compiled once per processor.
 
-One file a function, in ``$XPNET_CACHE/llvm`` or, where that is not set, in the user's cache folder
-(``$XDG_CACHE_HOME/xpnet/llvm``, ``~/.cache/xpnet/llvm``, ``%LOCALAPPDATA%\xpnet\llvm``). A file's
-name is a hash of the code, of LLVM's version and of the processor, and its content begins with a
-hash of the rest: what was cut off or changed is compiled again. A folder that others own, or may
-write to, is not read. All of it may be deleted at any time.
+There is one file per function, in ``$XPNET_CACHE/llvm`` or, if that is not set, in the user's cache
+folder (``$XDG_CACHE_HOME/xpnet/llvm``, ``~/.cache/xpnet/llvm``, ``%LOCALAPPDATA%\xpnet\llvm``). A
+file's name is a hash of the code, LLVM's version and the processor. Its content begins with a hash
+of the rest: truncated or changed code is compiled again. A folder that others own or can write to
+is not read. You may delete the cache at any time.
 """
 
 import os
@@ -18,7 +18,7 @@ __all__ = ["folder", "key", "load", "save"]
 
 
 def folder() -> Path | None:
-    """Where machine code is kept; None where there is no home."""
+    """The folder for machine code; None if there is no home folder."""
     chosen = os.environ.get("XPNET_CACHE")
     if chosen:
         return Path(chosen) / "llvm"
@@ -30,42 +30,42 @@ def folder() -> Path | None:
 
 
 def key(*parts: str) -> str:
-    """The name under which code is kept."""
+    """The file name for code."""
     return sha256("\0".join(parts).encode()).hexdigest()
 
 
 def load(name: str) -> bytes | None:
     """The machine code of this name; None if there is none, or it is damaged."""
-    place = folder()
+    path = folder()
     try:
-        if place is None or not _own(place):
+        if path is None or not _own(path):
             return None
-        found = (place / name).read_bytes()
+        found = (path / name).read_bytes()
     except OSError:
         return None
     digest, code = found[:32], found[32:]
     return code if sha256(code).digest() == digest else None
 
 
-def _own(place: Path) -> bool:
-    """Whether nobody else can have put a file there: it will be executed."""
+def _own(path: Path) -> bool:
+    """Whether nobody else can have written a file there; its code will run."""
     if not hasattr(os, "geteuid"):
         return True
-    status = place.stat()
+    status = path.stat()
     return status.st_uid == os.geteuid() and not status.st_mode & 0o022
 
 
 def save(name: str, code: bytes) -> None:
-    """Keep machine code; where the folder cannot be written, it is compiled again next time."""
-    place = folder()
-    if place is None:
+    """Store machine code. If the folder is not writable, it is compiled again next time."""
+    path = folder()
+    if path is None:
         return
     with suppress(OSError):
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, temporary = mkstemp(dir=place)
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, temporary = mkstemp(dir=path)
         try:
             with open(handle, "wb") as file:
                 file.write(sha256(code).digest() + code)
-            os.replace(temporary, place / name)
+            os.replace(temporary, path / name)
         except OSError:
             os.unlink(temporary)

@@ -1,4 +1,4 @@
-"""Loops and products as tasks, and tasks that follow one another as one call."""
+"""Loops and products as tasks, and consecutive tasks as one call."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,8 +15,8 @@ __all__ = ["compile_calls"]
 
 
 def compile_calls(reader: Reader, items: Sequence[Loop | Call]) -> list[Callable[[], Any]]:
-    """What is to be run: as few calls as there can be."""
-    threads = advice(max((reader.operations(i) for i in items if isinstance(i, Call)), default=0))
+    """What to run, as few calls as possible."""
+    threads = advice(max((reader.flops(i) for i in items if isinstance(i, Call)), default=0))
     result: list[Callable[[], Any]] = []
     tasks: list[Task] = []
     for item in items:

@@ -1,7 +1,7 @@
-"""LLVM at work: code to machine code, and many calls of machine code as one call from Python.
+"""LLVM at work: it compiles code, and many calls of machine code become one call from Python.
 
-A *task* is the address of a function of one argument, and that argument: the address of a row of
-64-bit numbers. A program is a list of tasks, which `run` walks through without Python.
+A *task* is the address of a function with one argument, and that argument: the address of a row of
+64-bit numbers. A program is a list of tasks, which `run` executes without Python.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ import numpy as np
 from llvmlite import binding, ir
 
 from xpnet.lowering.cpu import cache, printer
-from xpnet.lowering.ir import Loop, Statement, Value
+from xpnet.lowering.ir import Argument, Loop, Statement
 
 __all__ = ["Program", "Task", "compiled", "loop_task"]
 
@@ -26,24 +26,24 @@ _TASK = ir.FunctionType(ir.VoidType(), [_POINTER])
 
 @dataclass(eq=False)
 class Task:
-    """A function's address and its numbers, the last of which are addresses of arrays."""
+    """A function's address and its numbers; the last numbers are addresses of arrays."""
 
     address: int
     numbers: Any
-    pointers: Any  # those of the numbers that are addresses, as a view
-    arrays: list[Any]  # what they point to
+    pointers: Any  # a view of the numbers that are addresses
+    arrays: list[Any]  # the arrays that they point to
 
     @classmethod
     def of(
         cls, address: int, numbers: Sequence[int], pointers: Sequence[int], arrays: list[Any]
     ) -> "Task":
-        """A task with these numbers, and behind them these addresses."""
+        """A task with these numbers, followed by these addresses."""
         row = np.array([*numbers, *pointers], dtype=np.int64)
         return cls(address, row, row[len(numbers) :], arrays)
 
 
 def _new_machine() -> Any:
-    """This computer's processor, as LLVM knows it. Whoever is given one owns it."""
+    """This computer's processor, as LLVM knows it. The caller owns it."""
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     return binding.Target.from_default_triple().create_target_machine(
@@ -53,7 +53,7 @@ def _new_machine() -> Any:
 
 @once
 def _machine() -> Any:
-    """The one for which code is made."""
+    """The machine for which code is compiled."""
     return _new_machine()
 
 
@@ -64,12 +64,12 @@ def _features() -> str:
 
 @once
 def _processor() -> str:
-    """What machine code depends on besides its source."""
+    """What the machine code depends on besides its source."""
     return f"{binding.get_default_triple()} {binding.get_host_cpu_name()} {_features()}"
 
 
 _ADDRESSES: dict[str, int] = {}
-_ENGINES: list[Any] = []  # what they hold is called by address, so they are never freed
+_ENGINES: list[Any] = []  # their code is called by address, so they are never freed
 
 
 def compiled(code: str, name: str) -> int:
@@ -89,7 +89,7 @@ def compiled(code: str, name: str) -> int:
 
 
 def _machine_code(code: str) -> bytes:
-    """What the processor executes, in loops of many elements at a time."""
+    """The machine code, with vectorized loops."""
     machine, module = _machine(), binding.parse_assembly(code)
     module.verify()
     options = binding.create_pipeline_tuning_options(speed_level=3)
@@ -103,21 +103,21 @@ _LOOPS: dict[tuple[Any, ...], int] = {}
 
 
 def _structure(loop: Loop) -> tuple[Any, ...]:
-    """All of a loop that its code depends on: printing that takes ten times longer."""
-    places = {place: i for i, place in enumerate(loop.places)}
-    found: dict[Value, int] = {}
+    """What a loop's code depends on. Comparing printed code would take ten times as long."""
+    refs = {ref: i for i, ref in enumerate(loop.refs)}
+    found: dict[Argument, int] = {}
 
-    def argument(v: Value) -> Any:
+    def argument(v: Argument) -> Any:
         if isinstance(v, int | float):
             return type(v), repr(v)
-        return found[v] if isinstance(v, Statement) else ("load", places[v.place])
+        return found[v] if isinstance(v, Statement) else ("load", refs[v.ref])
 
     statements = []
     for s in loop.statements:
-        what = s.name, s.dtype, s.level, s.phase, s.reduces, s.stored, s.place.dtype
-        statements.append((*what, places.get(s.place), *map(argument, s.args)))
+        what = s.name, s.dtype, s.level, s.phase, s.reduces, s.stored, s.ref.dtype
+        statements.append((*what, refs.get(s.ref), *map(argument, s.args)))
         found[s] = len(found)
-    layout = [(p.dtype, p.row, p.column, p in loop.buffers) for p in places]
+    layout = [(p.dtype, p.row, p.column, p in loop.buffers) for p in refs]
     columns = loop.columns if loop.rows > 1 else None
     return loop.rows > 1, columns, *layout, *statements
 
@@ -127,8 +127,8 @@ def loop_task(loop: Loop) -> Task:
     structure = _structure(loop)
     address = _LOOPS.get(structure) or compiled(printer.printed(loop), printer.NAME)
     _LOOPS[structure] = address
-    places = [place.address for place in loop.places]
-    return Task.of(address, [loop.rows, loop.columns], places, loop.arrays)
+    addresses = [ref.address for ref in loop.refs]
+    return Task.of(address, [loop.rows, loop.columns], addresses, loop.arrays)
 
 
 @once
@@ -144,9 +144,9 @@ def _runner() -> Callable[..., None]:
     b.position_at_end(body)
     index = b.phi(_I64)
     index.add_incoming(_I64(0), before)
-    place = b.mul(index, _I64(2))
-    function = b.inttoptr(b.load(b.gep(table, [place])), _TASK.as_pointer())
-    argument = b.inttoptr(b.load(b.gep(table, [b.add(place, _I64(1))])), _POINTER)
+    entry = b.mul(index, _I64(2))
+    function = b.inttoptr(b.load(b.gep(table, [entry])), _TASK.as_pointer())
+    argument = b.inttoptr(b.load(b.gep(table, [b.add(entry, _I64(1))])), _POINTER)
     b.call(function, [argument])
     following = b.add(index, _I64(1))
     index.add_incoming(following, body)
@@ -158,7 +158,7 @@ def _runner() -> Callable[..., None]:
 
 
 class Program:
-    """Tasks, one after the other, as one call."""
+    """A sequence of tasks as one call."""
 
     def __init__(self, tasks: Sequence[Task]) -> None:
         self.tasks = tasks
@@ -171,7 +171,7 @@ class Program:
         self.run()
 
     def pointing_into(self, start: int, stop: int) -> list[tuple[Any, int, int]]:
-        """The numbers that point to these bytes: (numbers, position, how far behind `start`)."""
+        """The numbers that point into these bytes: (numbers, position, offset from `start`)."""
         return [
             (task.pointers, i, int(address) - start)
             for task in self.tasks

@@ -1,4 +1,4 @@
-"""The functions that a loop knows, as LLVM's intermediate code, and numbers in other types."""
+"""The functions of loops as LLVM's intermediate code, and conversions between types."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +23,7 @@ TYPES: dict[str, Any] = {
 
 
 def is_real(dtype: str) -> bool:
-    """Whether numbers of a type have a fraction."""
+    """Whether a type is floating point."""
     return dtype.startswith("float")
 
 
@@ -51,7 +51,7 @@ def _compare(sign: str) -> Callable[..., Any]:
 
 
 def _extreme(name: str, sign: str) -> Callable[..., Any]:
-    """The larger or smaller of two numbers, NaN where one is."""
+    """The larger or smaller of two numbers; NaN if either is."""
 
     def emit(b: ir.IRBuilder, dtype: str, x: Any, y: Any) -> Any:
         if not is_real(dtype):
@@ -134,7 +134,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 def converted(b: ir.IRBuilder, x: Any, source: str, target: str) -> Any:
-    """A number in another type."""
+    """A number converted to another type."""
     if source == target:
         return x
     if target == "bool":

@@ -1,8 +1,8 @@
-"""Functions of single numbers, written so that LLVM does many elements at a time.
+"""Scalar functions, written so that LLVM can vectorize them.
 
 Source: the Cephes Mathematical Library of Stephen L. Moshier (`expf`, `exp`, `logf`, `log`,
-`tanhf`, `tanh`), whose polynomials and reductions these are, without its branches: all cases are
-computed, and the right one is selected. Errors are of one or two units in the last place.
+`tanhf`, `tanh`), with its polynomials and reductions but without branches: all cases are
+computed, and the right one is selected. Errors are one or two units in the last place.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from llvmlite import ir
 
 __all__ = ["exp", "expm1", "intrinsic", "log", "log1p", "tanh"]
 
-_CONTRACT = ("contract",)  # a product and a sum may be rounded once
+_CONTRACT = ("contract",)  # lets LLVM round a product and a sum once
 
 _LOG2_E = 1.44269504088896340736
 _EXP = {
@@ -83,7 +83,7 @@ _LOG_Q = (
 
 
 def _polynomial(b: ir.IRBuilder, x: Any, coefficients: tuple[float, ...]) -> Any:
-    """By Horner's rule, the highest power first."""
+    """A polynomial by Horner's rule, the highest power first."""
     total = x.type(coefficients[0])
     for c in coefficients[1:]:
         total = b.fadd(b.fmul(total, x, flags=_CONTRACT), x.type(c), flags=_CONTRACT)
@@ -91,14 +91,14 @@ def _polynomial(b: ir.IRBuilder, x: Any, coefficients: tuple[float, ...]) -> Any
 
 
 def intrinsic(b: ir.IRBuilder, name: str, *args: Any) -> Any:
-    """A function that LLVM has itself, of numbers of one type."""
+    """One of LLVM's own functions, for one type."""
     kind = args[0].type
     function = ir.FunctionType(kind, [kind] * len(args))
     return b.call(b.module.declare_intrinsic(f"llvm.{name}", [kind], function), args)
 
 
 def _power_of_two(b: ir.IRBuilder, n: Any, kind: str) -> Any:
-    """2**n of a whole number in the range of normal numbers."""
+    """2**n for a whole number n in the range of normal exponents."""
     *_, width, shift, bias = _EXP[kind]
     integer = ir.IntType(width)
     bits = b.shl(b.add(n, integer(bias)), integer(shift))
@@ -123,7 +123,7 @@ def exp(b: ir.IRBuilder, x: Any) -> Any:
         p = b.fmul(r, _polynomial(b, square, _EXP_P))
         q = b.fsub(_polynomial(b, square, _EXP_Q), p)
         y = b.fadd(real(1.0), b.fmul(real(2.0), b.fdiv(p, q)))
-    # In two factors, since n may lie outside of the exponents that there are.
+    # In two factors, because n may exceed the range of exponents.
     whole = b.fptosi(n, integer)
     half = b.ashr(whole, integer(1))
     y = b.fmul(b.fmul(y, _power_of_two(b, half, kind)), _power_of_two(b, b.sub(whole, half), kind))
@@ -153,7 +153,7 @@ def _split(b: ir.IRBuilder, x: Any) -> tuple[Any, Any]:
     integer = ir.IntType(width)
     small = b.fcmp_ordered("<", x, real(least))
     bits = b.bitcast(b.select(small, b.fmul(x, real(scale)), x), integer)
-    # What is in front of the binary point when sqrt(1/2) is taken for 1/2.
+    # The exponent, for a mantissa that starts at sqrt(1/2).
     over = b.sub(bits, b.bitcast(real(2.0**-0.5), integer))
     whole = b.ashr(over, integer(shift))
     part = b.bitcast(b.sub(bits, b.shl(whole, integer(shift))), real)

@@ -1,8 +1,8 @@
-"""MKL, where the ``mkl`` package is installed: loaded once, by its path, with one thread.
+"""MKL, if the ``mkl`` package is installed: loaded once, by its path, with one thread.
 
-It is never loaded where NumPy computes with it already. With threads of its own (Intel's OpenMP,
-MKL 2026.2) products were wrong now and then in a process with PyTorch, and its waiting threads took
-the cores from NumPy's. So what several threads are to share is left to NumPy's BLAS.
+It is never loaded if NumPy already uses it. With several threads (Intel's OpenMP, MKL 2026.2), it
+occasionally computed wrong products in a process with PyTorch, and its waiting threads took the
+cores from NumPy's. So products on several threads are left to NumPy's BLAS.
 """
 
 import ctypes
@@ -36,18 +36,18 @@ def installed(package: str, pattern: str) -> Path | None:
 
 @cache
 def load() -> Any:
-    """MKL's library; None where it is not installed, or NumPy computes with it."""
+    """MKL's library; None if it is not installed, or NumPy uses it."""
     path = installed("mkl", r"libmkl_rt\.so\.\d+|mkl_rt\.\d+\.dll")
     if path is None or numpys_own():
         return None
     library = ctypes.CDLL(str(path))
-    library.MKL_Set_Threading_Layer(_SEQUENTIAL)  # settled by the first call of anything
+    library.MKL_Set_Threading_Layer(_SEQUENTIAL)  # fixed by the first call of any function
     return library
 
 
 @cache
 def entry(dtype: str) -> blas.Gemm | None:
-    """MKL's ``cblas_sgemm`` or ``cblas_dgemm``; None where there is none or it is not right."""
+    """MKL's ``cblas_sgemm`` or ``cblas_dgemm``; None if there is none, or its results are wrong."""
     library = load()
     gemm = blas.find(library, dtype) if library is not None else None
     return gemm if gemm is not None and blas.right(gemm) else None

@@ -1,4 +1,4 @@
-"""Random words as a task: Philox4x32-10, many blocks at a time."""
+"""Random words as a task: vectorized Philox4x32-10."""
 
 from functools import cache, partial
 from typing import Any
@@ -16,7 +16,7 @@ _I32, _I64 = ir.IntType(32), ir.IntType(64)
 
 
 def draw_task(reader: Reader, call: Call) -> Task | None:
-    """The task of a recorded `draw`; None for another call, or where its memory has gaps."""
+    """The task of a recorded `draw`; None for another call, or if its memory has gaps."""
     if reader.name(call) != "draw":
         return None
     _, step, key = call.args
@@ -24,8 +24,8 @@ def draw_task(reader: Reader, call: Call) -> Task | None:
     if str(out.dtype) != "uint32" or not out.flags.c_contiguous or out.size % 4:
         return None
     keys = [word for pair in round_keys(*key) for word in pair]
-    places = [reader.operand(x).address for x in (step, out)]
-    return Task.of(compiled(_code(), "draw"), [out.size // 4, *keys], places, [step, out])
+    addresses = [reader.operand(x).address for x in (step, out)]
+    return Task.of(compiled(_code(), "draw"), [out.size // 4, *keys], addresses, [step, out])
 
 
 @cache
@@ -60,6 +60,6 @@ def _code() -> str:
 
 
 def _product(b: ir.IRBuilder, x: Any, multiplier: int) -> tuple[Any, Any]:
-    """High and low half of a product."""
+    """High and low halves of a product."""
     product = b.mul(b.zext(x, _I64), _I64(multiplier))
     return b.trunc(b.lshr(product, _I64(32)), _I32), b.trunc(product, _I32)

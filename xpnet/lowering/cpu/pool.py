@@ -1,7 +1,7 @@
-"""The threads of a BLAS: how many it uses, a limit for a while, and turns with so many.
+"""The threads of a BLAS: their number, temporary limits, and turns with a fixed number.
 
-A BLAS has one number of threads for the whole process, and what a product rounds to depends on it.
-So programs that are to run with different numbers take turns; those with the same run together.
+A BLAS has one number of threads for the whole process, and rounding depends on it. So programs that
+need different numbers take turns; programs that need the same number run together.
 """
 
 import os
@@ -24,14 +24,14 @@ class _Controls(NamedTuple):
 
 
 class Pool:
-    """The threads that a library computes with, in the whole process.
+    """The threads of a library, in the whole process.
 
     Parameters
     ----------
     ask : callable
         Returns the number of threads.
     give : callable
-        Sets it.
+        Sets the number of threads.
     """
 
     def __init__(self, ask: Callable[[], int], give: Callable[[int], object]) -> None:
@@ -39,39 +39,39 @@ class Pool:
         self.reset()
 
     def reset(self) -> None:
-        """Nothing is limited and nothing runs, as in a new process."""
+        """Return to the state of a new process: no limits, no turns."""
         self._lock = Lock()
         self._free = Condition(self._lock)
         self.limits: list[int] = []
-        self._running: set[int] = set()  # the Python threads that have a turn
+        self._running: set[int] = set()  # the Python threads in a turn
         self._waiting = self._round = 0
-        # Threads that there are without limits, between turns, and now.
+        # The number of threads without limits, between turns, and now.
         self._before = self._between = self._now = 1
 
     @property
     def count(self) -> int:
-        """How many threads there are when nothing is limited."""
-        with self._lock:  # while a limit comes or goes, there are as many as it says
+        """The number of threads without limits."""
+        with self._lock:  # a changing limit also changes the library's answer
             self._look()
             return self._before
 
     def limited(self, count: int) -> AbstractContextManager[None]:
-        """No more than so many threads between turns; what there was comes back afterwards.
+        """At most `count` threads between turns; the earlier number is restored afterwards.
 
-        Several Python threads may hold limits at once. The lowest counts, and the first number
-        comes back after the last of them.
+        Several Python threads may hold limits at once. The lowest applies, and the original
+        number is restored after the last.
         """
         return _Limit(self, count)
 
     def turn(self, count: int | None) -> AbstractContextManager[None]:
-        """Exactly so many threads, or all; waits while others run with another number.
+        """Exactly `count` threads, or all for None. Waits while others run with another number.
 
-        What runs in a turn must not wait for another Python thread.
+        Code in a turn must not wait for another Python thread.
         """
         return _Turn(self, count)
 
     def change(self, change: Callable[[int], None], count: int) -> None:
-        """Take up a limit, or let it go."""
+        """Add or remove a limit."""
         with self._lock:
             self._look()
             change(count)
@@ -96,12 +96,12 @@ class Pool:
             self._set(wanted)
 
     def _look(self) -> None:
-        """Ask for the number of threads, which others may change while nothing is limited here."""
+        """Ask for the number of threads, which others may change while there are no limits here."""
         if not self._running and not self.limits:
             self._before = self._between = self._now = self._blas.ask()
 
     def _wait(self, wanted: int) -> None:
-        """Wait until no turn with another number runs. Who came first goes first."""
+        """Wait until no turn with another number runs; first come, first served."""
         came, self._waiting = self._round, self._waiting + 1
         try:
             self._free.wait_for(
@@ -117,7 +117,7 @@ class Pool:
 
 
 class _Limit(AbstractContextManager[None]):
-    """Written out, since a generator would take three times as long."""
+    """A limit. A class, because a generator would take three times as long."""
 
     def __init__(self, pool: Pool, count: int) -> None:
         self._pool, self._count = pool, count
@@ -130,7 +130,7 @@ class _Limit(AbstractContextManager[None]):
 
 
 class _Turn(AbstractContextManager[None]):
-    """It may be entered as often as it is needed, by several Python threads at once."""
+    """A turn. Several Python threads may enter it repeatedly and at once."""
 
     def __init__(self, pool: Pool, count: int | None) -> None:
         self._pool, self._count = pool, count
@@ -164,7 +164,7 @@ def numpys() -> Pool:
     """The threads of NumPy's BLAS; where they cannot be set there is one, and stays."""
     pool = Pool(*_numpys_controls())
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=pool.reset)  # the threads that had turns are not there
+        os.register_at_fork(after_in_child=pool.reset)  # the child has no other threads
     return pool
 
 

@@ -1,9 +1,9 @@
 """A loop as LLVM's intermediate code.
 
-The code is that of a function of one argument, the address of a row of 64-bit numbers: how many
-rows, how many columns, then the address of each place of `Loop.places`. Sizes that are part of the
-code (columns, strides) let LLVM unroll it; the number of rows is not, so that batches of any
-size share it.
+The code is a function of one argument, the address of a row of 64-bit numbers: the number of rows,
+the number of columns, then the address of each memory reference in `Loop.refs`. Columns and strides
+are part of the code, so that LLVM can unroll it. The number of rows is not, so that batches of any
+size share the code.
 """
 
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ from xpnet.lowering.cpu.llvm_functions import (
     is_real,
     number_type,
 )
-from xpnet.lowering.ir import Load, Loop, Place, Statement, Value
+from xpnet.lowering.ir import Argument, Load, Loop, MemoryRef, Statement
 
 __all__ = ["NAME", "printed"]
 
 NAME = "xpnet_loop"
 
 _I64 = ir.IntType(64)
-_REASSOCIATE = ("reassoc",)  # a sum in another order, so that it takes many elements at a time
+_REASSOCIATE = ("reassoc",)  # allows another order of summation, so that LLVM can vectorize it
 
 
 def printed(loop: Loop) -> str:
@@ -38,16 +38,16 @@ def printed(loop: Loop) -> str:
 class _Printer:
     def __init__(self, loop: Loop) -> None:
         self.module = ir.Module(name="xpnet")
-        self._loop, self._places = loop, loop.places
-        self._values: dict[Any, Any] = {}  # what is in a register, until the phase or row is over
-        self._cells: dict[Statement, Any] = {}  # memory of a reduction of one row
-        self._totals: dict[Statement, Any] = {}  # and of one of all rows
-        self._pointers: dict[Place, Any] = {}
+        self._loop, self._refs = loop, loop.refs
+        self._values: dict[Any, Any] = {}  # what registers hold, until the end of the phase or row
+        self._cells: dict[Statement, Any] = {}  # memory of a row's reductions
+        self._totals: dict[Statement, Any] = {}  # memory of reductions over all rows
+        self._pointers: dict[MemoryRef, Any] = {}
         self._entry()
 
     def _entry(self) -> None:
-        """The function that is called, and the one that works, whose arrays do not overlap."""
-        pointers = [TYPES[p.dtype].as_pointer() for p in self._places]
+        """The entry function, and the inner one, whose arrays do not overlap."""
+        pointers = [TYPES[p.dtype].as_pointer() for p in self._refs]
         kind = ir.FunctionType(ir.VoidType(), [_I64, _I64, *pointers])
         work = ir.Function(self.module, kind, "work")
         work.linkage = "internal"
@@ -61,7 +61,7 @@ class _Printer:
         addresses = [b.inttoptr(n, t) for n, t in zip(numbers[2:], pointers, strict=True)]
         b.call(work, [*numbers[:2], *addresses])
         b.ret_void()
-        self._pointers = dict(zip(self._places, work.args[2:], strict=True))
+        self._pointers = dict(zip(self._refs, work.args[2:], strict=True))
         self._body(work)
 
     def _body(self, work: ir.Function) -> None:
@@ -69,9 +69,9 @@ class _Printer:
         loop, rows, columns = self._loop, work.args[0], work.args[1]
         self._columns = columns if loop.rows == 1 else _I64(loop.columns)
         self._row: Any = _I64(0)
-        for place in self._places:
-            if place.level == "pre":
-                self._values[place] = self._read(place, None)
+        for ref in self._refs:
+            if ref.level == "pre":
+                self._values[ref] = self._read(ref, None)
         for s in loop.at("pre"):
             self._execute(s, None)
         self._prepare()
@@ -83,33 +83,31 @@ class _Printer:
         for s in loop.statements:
             if s.level == "total":
                 total = self._b.load(self._totals[s])
-                self._set(s, converted(self._b, total, "float64", s.place.dtype), None)
+                self._set(s, converted(self._b, total, "float64", s.ref.dtype), None)
         for s in loop.at("post"):
             self._execute(s, None)
         self._b.ret_void()
 
     def _prepare(self) -> None:
-        """Cells for what is summed up, and zeros where it is summed up in place."""
+        """Create cells for totals, and zero the memory of sums that accumulate in place."""
         for s in self._loop.statements:
             if s.level == "total":
                 self._totals[s] = self._b.alloca(ir.DoubleType())
                 self._b.store(ir.DoubleType()(0.0), self._totals[s])
             elif s.level == "column":
                 with self._counted(self._columns) as column:
-                    zero = TYPES[s.place.dtype](0.0)
-                    self._b.store(zero, self._address(s.place, column))
+                    zero = TYPES[s.ref.dtype](0.0)
+                    self._b.store(zero, self._address(s.ref, column))
             if s.reduces == "full" and s.level != "column":
                 self._cells[s] = self._b.alloca(number_type(self._cell_type(s)))
 
     def _one_row(self) -> None:
         top = dict(self._values)
-        for place in self._places:
-            if place.level == "row" and any(
-                isinstance(v, Load) and v.place == place
-                for s in self._loop.statements
-                for v in s.args
+        for ref in self._refs:
+            if ref.level == "row" and any(
+                isinstance(v, Load) and v.ref == ref for s in self._loop.statements for v in s.args
             ):
-                self._values[place] = self._read(place, None)
+                self._values[ref] = self._read(ref, None)
         for phase in self._loop.phases:
             for s in self._loop.at("row", phase):
                 self._execute(s, None)
@@ -119,7 +117,7 @@ class _Printer:
         self._values = top
 
     def _one_phase(self, inner: list[Statement]) -> None:
-        """The inner loop of a phase, and behind it the results of its reductions."""
+        """The inner loop of a phase, then the results of its reductions."""
         b = self._b
         for s in inner:
             if s.reduces and s.level != "column":
@@ -133,7 +131,7 @@ class _Printer:
         for s in inner:
             if s.level == "row":
                 kind = self._cell_type(s)
-                found = converted(b, b.load(self._cells[s]), kind, s.place.dtype)
+                found = converted(b, b.load(self._cells[s]), kind, s.ref.dtype)
                 self._set(s, found, None)
             elif s.level == "total":
                 found = converted(b, b.load(self._cells[s]), self._cell_type(s), "float64")
@@ -144,7 +142,7 @@ class _Printer:
         self._b.store(self._b.fadd(self._b.load(self._totals[s]), found), self._totals[s])
 
     def _cell_type(self, s: Statement) -> str:
-        """The type in which a reduction is done; a single row may be millions of numbers long."""
+        """The type of a reduction; a single row may have millions of numbers."""
         if s.name == "first_equal":
             return "int64"
         return "float64" if s.name == "sum" and self._loop.rows == 1 else s.dtype
@@ -156,10 +154,10 @@ class _Printer:
         args = [self._number(v, self._wanted(s, i), column) for i, v in enumerate(s.args)]
         if not s.reduces:
             made = FUNCTIONS[s.name](b, s.dtype, *args)
-            self._set(s, converted(b, made, self._made(s), s.place.dtype), column)
+            self._set(s, converted(b, made, self._made(s), s.ref.dtype), column)
         elif s.level == "column":
-            address = self._address(s.place, column)
-            found = converted(b, args[0], s.dtype, s.place.dtype)
+            address = self._address(s.ref, column)
+            found = converted(b, args[0], s.dtype, s.ref.dtype)
             b.store(b.fadd(b.load(address), found), address)
         elif s.reduces == "row":
             self._count_in(s, converted(b, args[0], s.dtype, "float64"))
@@ -168,7 +166,7 @@ class _Printer:
             b.store(found, self._cells[s])
 
     def _reduced(self, s: Statement, now: Any, args: list[Any], column: Any) -> Any:
-        """A reduction's number with one more element."""
+        """A reduction's value with one more element."""
         b = self._b
         if s.name == "sum":
             number = converted(b, args[0], s.dtype, self._cell_type(s))
@@ -190,45 +188,45 @@ class _Printer:
         """The type that a function returns."""
         return "bool" if s.name in TESTS else s.dtype
 
-    def _number(self, v: Value, wanted: str, column: Any) -> Any:
-        """An argument, in the type in which it is wanted."""
+    def _number(self, v: Argument, wanted: str, column: Any) -> Any:
+        """An argument, converted to the type wanted."""
         if isinstance(v, int | float):
             number = float(v) if is_real(wanted) else bool(v) if wanted == "bool" else int(v)
             return number_type(wanted)(number)
-        place = v.place
-        key: Any = v if isinstance(v, Statement) else place
+        ref = v.ref
+        key: Any = v if isinstance(v, Statement) else ref
         if key not in self._values:
-            self._values[key] = self._read(place, column)
-        return converted(self._b, self._values[key], place.dtype, wanted)
+            self._values[key] = self._read(ref, column)
+        return converted(self._b, self._values[key], ref.dtype, wanted)
 
     # --- memory -----------------------------------------------------------------------------------
 
-    def _address(self, place: Place, column: Any) -> Any:
+    def _address(self, ref: MemoryRef, column: Any) -> Any:
         b, index = self._b, _I64(0)
-        if place.row and self._loop.rows > 1 and place not in self._loop.buffers:
-            index = b.mul(self._row, _I64(place.row))
-        if place.column and column is not None:
-            step = column if place.column == 1 else b.mul(column, _I64(place.column))
+        if ref.row and self._loop.rows > 1 and ref not in self._loop.buffers:
+            index = b.mul(self._row, _I64(ref.row))
+        if ref.column and column is not None:
+            step = column if ref.column == 1 else b.mul(column, _I64(ref.column))
             index = b.add(index, step)
-        return b.gep(self._pointers[place], [index])
+        return b.gep(self._pointers[ref], [index])
 
-    def _read(self, place: Place, column: Any) -> Any:
-        found = self._b.load(self._address(place, column))
-        if place.dtype == "bool":
+    def _read(self, ref: MemoryRef, column: Any) -> Any:
+        found = self._b.load(self._address(ref, column))
+        if ref.dtype == "bool":
             return self._b.icmp_unsigned("!=", found, found.type(0))
         return found
 
     def _set(self, s: Statement, found: Any, column: Any) -> None:
-        """Keep what a statement computed, and write it where it is needed."""
+        """Keep what a statement computed, and write it to memory if needed."""
         self._values[s] = found
         if s.stored:
-            if s.place.dtype == "bool":
+            if s.ref.dtype == "bool":
                 found = self._b.zext(found, ir.IntType(8))
-            self._b.store(found, self._address(s.place, column))
+            self._b.store(found, self._address(s.ref, column))
 
     @contextmanager
     def _counted(self, count: Any) -> Iterator[Any]:
-        """What follows, for every number from 0 to below `count`, which is at least 1."""
+        """Run the body for every number from 0 to `count` - 1; `count` is at least 1."""
         b = self._b
         before, body = b.block, b.append_basic_block()
         b.branch(body)
@@ -243,7 +241,7 @@ class _Printer:
         b.position_at_end(after)
 
 
-_NOWHERE = (1 << 62) - 1  # behind every column
+_NOWHERE = (1 << 62) - 1  # after every column
 _START: dict[str, float] = {
     "sum": 0.0,
     "max": float("-inf"),

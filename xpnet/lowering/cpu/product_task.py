@@ -1,4 +1,4 @@
-"""A matrix product as a task: BLAS called by its address."""
+"""A matrix product as a task: a call of BLAS by its address."""
 
 from functools import cache
 from typing import Any
@@ -40,14 +40,14 @@ def product_task(reader: Reader, call: Call, threads: int | None = None) -> Task
         return None
     if 1 in (m, n):
         return _vector_task(reader, gemm, a, b, out)
-    places = [reader.operand(x).address for x in (a, b, out)]
+    addresses = [reader.operand(x).address for x in (a, b, out)]
     numbers = [gemm.address, ta, tb, m, n, k, lda, ldb, n]
     code = _code(dtype, gemm.bits, "eeiiirpipirpi")
-    return Task.of(compiled(code, "product"), numbers, places, [a, b, out])
+    return Task.of(compiled(code, "product"), numbers, addresses, [a, b, out])
 
 
 def _overlap(reader: Reader, a: Any, b: Any) -> bool:
-    """Whether two arrays share bytes, as far as can be told quickly."""
+    """Whether two arrays may share bytes, by a quick test."""
     (first, last), (start, end) = reader.operand(a).range, reader.operand(b).range
     return first < end and start < last
 
@@ -60,18 +60,18 @@ def _vector_task(reader: Reader, gemm: Gemm, a: Any, b: Any, out: Any) -> Task |
     if step < 1:
         return None
     rows, columns = matrix.shape if way == AS_IT_LIES else matrix.shape[::-1]
-    places = [reader.operand(x).address for x in (matrix, vector, out)]
+    addresses = [reader.operand(x).address for x in (matrix, vector, out)]
     numbers = [gemm.vector, way, rows, columns, stride, step, 1]
     code = _code(dtype, gemm.bits, "eiirpipirpi")
-    return Task.of(compiled(code, "product"), numbers, places, [matrix, vector, out])
+    return Task.of(compiled(code, "product"), numbers, addresses, [matrix, vector, out])
 
 
 @cache
 def _code(dtype: str, bits: int, arguments: str) -> str:
-    """``product(numbers)`` as LLVM's intermediate code: a call of the first number.
+    """``product(numbers)`` as LLVM's intermediate code: a call of the address in the first number.
 
-    `arguments` are those behind the order of the elements: an enumeration or an integer, taken
-    from the numbers; a real number, alpha and then beta; a pointer, taken from the addresses.
+    `arguments` are the types after the element order: an enumeration or an integer, from the
+    numbers; a real number, alpha and then beta; a pointer, from the addresses.
     """
     module = ir.Module(name="xpnet")
     pointer, real = _I64.as_pointer(), _REALS[dtype]
@@ -81,14 +81,14 @@ def _code(dtype: str, bits: int, arguments: str) -> str:
     b = ir.IRBuilder(function.append_basic_block())
     count = sum(a in "eip" for a in arguments)
     address, *row = (b.load(b.gep(function.args[0], [_I64(i)])) for i in range(1 + count))
-    numbers, places = iter(row[:-3]), iter(row[-3:])
+    numbers, addresses = iter(row[:-3]), iter(row[-3:])
     factors = iter([real(1.0), real(0.0)])  # C = 1 A B + 0 C
 
     def argument(which: str) -> Any:
         if which == "r":
             return next(factors)
         if which == "p":
-            return b.inttoptr(next(places), kinds["p"])
+            return b.inttoptr(next(addresses), kinds["p"])
         number = next(numbers)
         return number if kinds[which].width == 64 else b.trunc(number, kinds[which])
 

@@ -1,1 +1,1 @@
-"""Recorded calls on an NVIDIA GPU: matrix products by cuBLASLt, what stands between them fused."""
+"""Recorded calls on an NVIDIA GPU: cuBLASLt for matrix products, fused kernels between them."""

@@ -1,11 +1,11 @@
-"""The statements of a loop as lines of CUDA C: what all kinds of kernels have in common."""
+"""The statements of a loop as lines of CUDA C, for all kinds of kernels."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from xpnet.lowering.cuda.cuda_functions import TYPES, expression, limit, literal
-from xpnet.lowering.ir import Load, Loop, Place, Statement, Value
+from xpnet.lowering.ir import Argument, Load, Loop, MemoryRef, Statement
 
 __all__ = ["Body", "beginning", "combined"]
 
@@ -14,34 +14,34 @@ _NOWHERE = limit("int64", largest=True)
 
 
 def combined(s: Statement) -> str:
-    """The device structure whose ``of`` puts two numbers of a reduction together."""
+    """The device structure whose ``of`` combines two numbers of a reduction."""
     return _OPS[s.name]
 
 
 def beginning(s: Statement, dtype: str) -> str:
-    """What a reduction is before its first element."""
+    """The initial value of a reduction."""
     if s.name == "sum":
         return literal(0, dtype)
     return limit(dtype, largest=s.name != "max")
 
 
 class Body:
-    """The lines of a kernel in the making.
+    """The lines of a kernel under construction.
 
-    Variables are named by what they hold: ``m`` what was in memory, ``v`` what a statement
-    computed, ``c`` what a thread has of a reduction so far, ``t`` what it has of a total. ``p`` are
-    pointers to places and ``n`` numbers that are arguments.
+    A variable's letter tells what it holds: ``m`` a number from memory, ``v`` a statement's result,
+    ``c`` a thread's part of a reduction, ``t`` its part of a total. ``p`` are pointers to memory,
+    and ``n`` are numbers among the arguments.
 
     Attributes
     ----------
     loop : Loop
     kept : set of Statement
-        What stays in registers from phase to phase, in arrays with an element for each of a
+        Statements that stay in registers across phases, in arrays with an element for each of a
         thread's columns.
     numbers : list of int
         See `xpnet.lowering.cuda.kernel_source.Source`.
     names : dict
-        Variables that can be read where the next line stands: of places and of statements.
+        Variables of memory and statements that the next line can read.
     """
 
     def __init__(self, loop: Loop, kept: set[Statement]) -> None:
@@ -49,18 +49,18 @@ class Body:
         self.lines: list[str] = []
         self.names: dict[Any, str] = {}
         self.numbers: list[int] = []
-        self.pointers = {place: f"p{i}" for i, place in enumerate(loop.places)}
-        self.loads = {v.place for s in loop.statements for v in s.args if isinstance(v, Load)}
+        self.pointers = {ref: f"p{i}" for i, ref in enumerate(loop.refs)}
+        self.loads = {v.ref for s in loop.statements for v in s.args if isinstance(v, Load)}
         self._labels = {s: i for i, s in enumerate(loop.statements)}
         self._depth = 1
 
     def put(self, *lines: str) -> None:
-        """Write lines down."""
+        """Append lines."""
         self.lines += ["    " * self._depth + line for line in lines]
 
     @contextmanager
     def block(self, head: str) -> Iterator[None]:
-        """Put what follows in braces."""
+        """Enclose the following lines in braces."""
         self.put(f"{head} {{")
         self._depth += 1
         yield
@@ -74,7 +74,7 @@ class Body:
         return f"{kind}{self._labels[s]}"
 
     def execute(self, statements: Iterable[Statement]) -> None:
-        """Statements on the level of elements or of rows, or a step of such reductions."""
+        """Statements at the level of elements or rows, or a step of their reductions."""
         for s in statements:
             if not s.reduces:
                 self.define(s, self.computed(s))
@@ -86,44 +86,44 @@ class Body:
                 self._add_to_cell(s)
 
     def computed(self, s: Statement) -> str:
-        """What a statement computes."""
+        """The expression that a statement computes."""
         wanted = ["bool" if s.name == "where" and i == 0 else s.dtype for i in range(len(s.args))]
         args = [self._argument(v, kind) for v, kind in zip(s.args, wanted, strict=True)]
         return expression(s.name, s.dtype, args)
 
     def define(self, s: Statement, found: str, stored: bool = True) -> None:
-        """Give a name to what a statement computes, and write it where it is needed."""
+        """Assign a statement's result to a variable, and write it to memory if needed."""
         name = self.variable("v", s)
         if s in self.kept:
             name += "[j]"
             self.put(f"{name} = {found};")
         else:
-            self.put(f"const {TYPES[s.place.dtype]} {name} = {found};")
+            self.put(f"const {TYPES[s.ref.dtype]} {name} = {found};")
         self.names[s] = name
-        if s.stored and stored and not (s in self.kept and s.place in self.loop.buffers):
+        if s.stored and stored and not (s in self.kept and s.ref in self.loop.buffers):
             self.store(s)
 
     def store(self, s: Statement) -> None:
-        """Write what a statement computed to its place."""
+        """Write a statement's result to its memory."""
         if s.level == "row":
-            if s.place in self.loads:
+            if s.ref in self.loads:
                 self.put("team_wait<TEAM>();")
             self.put("if (lane == 0)")
-        self.put(f"{self.at(s.place)} = {self.names[s]};")
+        self.put(f"{self.at(s.ref)} = {self.names[s]};")
 
-    def _argument(self, v: Value, wanted: str) -> str:
-        """An argument, in the type in which it is wanted."""
+    def _argument(self, v: Argument, wanted: str) -> str:
+        """An argument, converted to the type wanted."""
         if not isinstance(v, Load | Statement):
             return self._number(v, wanted)
-        key: Any = v if isinstance(v, Statement) else v.place
+        key: Any = v if isinstance(v, Statement) else v.ref
         if key not in self.names:
-            self.read([v.place])
-            key = v.place
-        same = v.place.dtype == wanted
+            self.read([v.ref])
+            key = v.ref
+        same = v.ref.dtype == wanted
         return self.names[key] if same else f"({TYPES[wanted]}) {self.names[key]}"
 
     def _number(self, v: float, wanted: str) -> str:
-        """A number: whole ones are arguments, since most of them are sizes."""
+        """A number. Whole numbers are kernel arguments, because most are sizes."""
         if wanted == "bool" or abs(v) <= 2 or type(v) is not int:
             return literal(v, wanted)
         if v not in self.numbers:
@@ -133,7 +133,7 @@ class Body:
     # --- reductions -------------------------------------------------------------------------------
 
     def cells(self, inner: Sequence[Statement]) -> dict[Statement, str]:
-        """Declare what a thread has of the reductions over elements."""
+        """Declare a thread's part of the reductions over elements."""
         found = {s: self.variable("c", s) for s in inner if s.reduces == "full"}
         for s, cell in found.items():
             kind = "int64" if s.name == "first_equal" else s.dtype
@@ -149,7 +149,7 @@ class Body:
         self.put(f"{cell} = {combined(s)}::of({cell}, {found});")
 
     def add_to_totals(self, cells: dict[Statement, str]) -> None:
-        """Add what cells have to the totals that they belong to."""
+        """Add cells to their totals."""
         for s, cell in cells.items():
             if s.level == "total":
                 self._add_to_total(s, cell)
@@ -160,23 +160,23 @@ class Body:
 
     # --- memory -----------------------------------------------------------------------------------
 
-    def read(self, places: Iterable[Place]) -> None:
-        """Read what is in memory, once."""
-        for place in places:
-            if place not in self.names:
-                name = f"m{self.pointers[place][1:]}"
-                self.put(f"const {TYPES[place.dtype]} {name} = {self.at(place)};")
-                self.names[place] = name
+    def read(self, refs: Iterable[MemoryRef]) -> None:
+        """Read numbers from memory, once each."""
+        for ref in refs:
+            if ref not in self.names:
+                name = f"m{self.pointers[ref][1:]}"
+                self.put(f"const {TYPES[ref.dtype]} {name} = {self.at(ref)};")
+                self.names[ref] = name
 
-    def at(self, place: Place) -> str:
-        """A place's element in this row and column."""
+    def at(self, ref: MemoryRef) -> str:
+        """The element of memory in this row and column."""
         terms = []
-        if place.row and self.loop.rows > 1:
-            dense = place.row == self.loop.columns
-            terms.append("start" if dense else "row" + _times(place.row))
-        if place.column:
-            terms.append("column" + _times(place.column))
-        return f"{self.pointers[place]}[{' + '.join(terms) or 0}]"
+        if ref.row and self.loop.rows > 1:
+            dense = ref.row == self.loop.columns
+            terms.append("start" if dense else "row" + _times(ref.row))
+        if ref.column:
+            terms.append("column" + _times(ref.column))
+        return f"{self.pointers[ref]}[{' + '.join(terms) or 0}]"
 
 
 def _times(stride: int) -> str:

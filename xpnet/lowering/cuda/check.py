@@ -1,10 +1,9 @@
-"""Whether cuBLASLt computes on this device what xpnet means: tried, not assumed.
+"""Test whether cuBLASLt is correct on this device.
 
-The three products of a layer must be right, of sizes and at addresses that suit nobody as well,
-and right again when a captured graph replays them on other numbers; in float32 no digit may be
-lost. An epilogue is used only if it gives what the plain calls give, infinity, NaN and 0 included:
-where ReLU's turns NaN into 0, it would hide a diverged model, and then the bias alone is left to
-cuBLASLt.
+The three products of a layer must be correct, also for awkward sizes and addresses, and also when a
+captured graph replays them on other numbers. float32 must not lose digits. An epilogue is used only
+if it equals the plain calls, including infinity, NaN and 0. If ReLU's epilogue turned NaN into 0,
+it would hide a diverged model; then cuBLASLt computes only the bias.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ _ODD = (33, 17, 10)
 
 
 def check(cupy: Any, lt: Lt, precision: str) -> list[str]:
-    """Set `Lt.epilogues` to those that are right; returns what is wrong with the others.
+    """Set `Lt.epilogues` to the correct ones; return what is wrong with the others.
 
     Raises
     ------
@@ -39,7 +38,7 @@ def check(cupy: Any, lt: Lt, precision: str) -> list[str]:
         for names, trial in _Trials(cupy, lt, precision, size):
             try:
                 wrong = "" if trial() else "gives other numbers than the plain calls"
-            except Exception as error:  # what the library raises for what it cannot do
+            except Exception as error:  # the library raises this for what it cannot do
                 wrong = f"{type(error).__name__}: {error}"
             passed |= set(names)
             if wrong:
@@ -49,7 +48,7 @@ def check(cupy: Any, lt: Lt, precision: str) -> list[str]:
 
 
 class _Product:
-    """The product of two matrices of whole numbers, so that it is exact in every precision."""
+    """The product of two matrices of whole numbers, which is exact in every precision."""
 
     def __init__(self, cupy: Any, lt: Lt, precision: str, a: Any, b: Any) -> None:
         self.cupy, self._lt, self._precision = cupy, lt, precision
@@ -59,11 +58,11 @@ class _Product:
 
     @property
     def plain(self) -> Any:
-        """The product by CuPy."""
+        """The product from CuPy."""
         return self.cupy.matmul(self.a, self.b)
 
     def bound(self, epilogue: str = "", bias: Any = None, aux: Any = None) -> Callable[[], None]:
-        """The product by cuBLASLt, as a call."""
+        """The product from cuBLASLt, as a call."""
         half = self._precision in ("bfloat16", "float16")
         found = bind(
             self._lt,
@@ -80,7 +79,7 @@ class _Product:
 
     def run(self, epilogue: str = "", bias: Any = None, aux: Any = None) -> Any:
         """Its result, with an epilogue."""
-        self._running = self.bound(epilogue, bias, aux)  # kept with its copies until it is done
+        self._running = self.bound(epilogue, bias, aux)  # keeps its copies alive until it is done
         self._running()
         return self.out
 
@@ -93,7 +92,7 @@ class _Product:
 
 
 def _whole(cupy: Any, rows: int, columns: int, period: int, skipped: int = 0) -> Any:
-    """Small whole numbers around 0, over and over, behind some that are skipped in memory."""
+    """Small whole numbers around 0, repeated, after some skipped elements of memory."""
     numbers = cupy.remainder(cupy.arange(skipped + rows * columns), period) - period // 2
     return numbers.astype("float32")[skipped:].reshape(rows, columns)
 
@@ -103,7 +102,7 @@ def _operand(x: Any) -> Operand:
 
 
 def _operands(cupy: Any) -> Iterator[tuple[Any, Any]]:
-    """Those of x w, x^T g and g w^T; the last ones at addresses that divide by 4 only."""
+    """The products x w, x^T g and g w^T; the last at addresses aligned to only 4 bytes."""
     for (n, i, o), skipped in (*((size, 0) for size in (*_SIZES, _ODD)), (_ODD, 1)):
         x = _whole(cupy, n, i, 7, skipped)
         w = _whole(cupy, i, o, 5, skipped)
@@ -138,7 +137,7 @@ def _check_graph(lt: Lt, product: _Product) -> None:
 
 
 def _check_digits(cupy: Any, lt: Lt) -> None:
-    """Multiply numbers by 1 that TF32 would round: their sums are exact in float32."""
+    """Multiply by 1 numbers that TF32 would round; their sums are exact in float32."""
     number = 1.0 + 2.0**-13
     for n, i, o in _SIZES:
         left = cupy.full((n, i), number, dtype="float32"), cupy.ones((i, o), dtype="float32")
@@ -150,7 +149,7 @@ def _check_digits(cupy: Any, lt: Lt) -> None:
 
 
 class _Trials:
-    """The epilogues that stand or fall together, each with what tries them."""
+    """Groups of epilogues that are used together, each with its test."""
 
     def __init__(self, cupy: Any, lt: Lt, precision: str, size: tuple[int, int, int]) -> None:
         n, i, o = size
@@ -162,7 +161,7 @@ class _Trials:
         self._cupy = cupy
         self._front, self._back, self._clean = product(i), product(o), product(o)
         self._bias = _whole(cupy, 1, o, 3)[0]
-        self._front.a[0] = 0.0  # sums that are exactly 0, where the bias is
+        self._front.a[0] = 0.0  # sums that are exactly 0 where the bias is 0
         self._front.a[1] = float("nan")
         self._back.a[2, 0] = float("inf")
         self._back.a[3, 1] = float("nan")
@@ -192,7 +191,7 @@ class _Trials:
     def _try_sums(self) -> bool:
         aux, good = self._front.aux(), True
         self._front.run("relu_aux_bias", self._bias, aux)
-        for back in (self._back, self._clean):  # sums over infinity and NaN say little
+        for back in (self._back, self._clean):  # sums over infinity and NaN tell little
             wanted, found = back.plain * self._slope, back.run("drelu_bgrad", back.sums, aux)
             good = good and _same(self._cupy, found, wanted)
             good = good and _same(self._cupy, back.sums, wanted.sum(axis=0))

@@ -1,4 +1,4 @@
-"""Recorded calls on a GPU: products by cuBLASLt, loops and noise as kernels, the rest as it is."""
+"""Recorded calls on a GPU: products by cuBLASLt, loops and noise as kernels, the rest unchanged."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,14 +21,14 @@ __all__ = ["compile_calls"]
 def compile_calls(
     backend: CupyBackend, calls: Sequence[Call], live: Intervals
 ) -> list[Callable[[], Any]]:
-    """What is to be run in the place of these calls.
+    """What to run in place of these calls.
 
     Parameters
     ----------
     backend : CupyBackend
     calls : sequence of Call
     live : Intervals
-        The bytes whose content is needed when all calls have run.
+        The bytes whose content is needed after all calls.
     """
     calls = lower_products(backend, calls, live)
     if not backend.compiles:
@@ -50,7 +50,7 @@ def compile_calls(
 def _kernel(
     backend: CupyBackend, source: Source, loop: Loop, workspace: Workspace
 ) -> list[Callable[[], Any]]:
-    """A loop's kernel; the calls that it was made of where it cannot be compiled."""
+    """A loop's kernel, or the loop's calls if it cannot be compiled."""
     try:
         return [launch(backend, source, loop, workspace)]
     except Exception as error:

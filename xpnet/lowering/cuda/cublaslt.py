@@ -1,8 +1,8 @@
-"""cuBLASLt, by nvmath-python: products that a CUDA graph can hold, with an epilogue behind them.
+"""cuBLASLt, through nvmath-python: products with an epilogue that a CUDA graph can capture.
 
-CuPy refuses to use its cuBLAS handle while a stream captures. A handle of cuBLASLt of one's own
-belongs to no stream, its workspace is given with every call, and which algorithm it takes is
-asked once, before: a call then only launches kernels.
+CuPy does not use its cuBLAS handle during a capture. A separate cuBLASLt handle belongs to no
+stream. It gets its workspace with every call, and selects its algorithm once, in advance. A call
+then only launches kernels.
 """
 
 import ctypes
@@ -17,15 +17,15 @@ from xpnet.lowering.cuda.matrices import Stored
 __all__ = ["WORKSPACE", "Lt", "Pointers", "Problem"]
 
 WORKSPACE = 32 << 20  # bytes: what NVIDIA advises for Hopper
-_MARGIN = 16  # bytes that nvmath-python leaves behind an epilogue's workspace, for cuBLASLt's sake
-_ALIGNED = 256  # bytes: no algorithm asks for more
+_MARGIN = 16  # bytes that nvmath-python leaves after an epilogue's workspace, for cuBLASLt
+_ALIGNED = 256  # bytes: no algorithm needs more
 
 _TYPES = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 14}  # cudaDataType
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Everything on which the choice of an algorithm depends.
+    """Everything that the choice of an algorithm depends on.
 
     Attributes
     ----------
@@ -36,9 +36,10 @@ class Problem:
     epilogue : str
         A member of cuBLASLt's ``Epilogue``.
     alignments : tuple of int
-        Of the pointers, in bytes.
+        Alignments of the pointers, in bytes.
     bias_step, auxiliary : int
-        Elements between the bias vectors of a batch; leading dimension of the auxiliary matrix.
+        Elements between the bias vectors of a batch, and leading dimension of the auxiliary
+        matrix.
     """
 
     a: Stored
@@ -53,7 +54,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Pointers:
-    """Where the operands are; 0 for none."""
+    """Addresses of the operands; 0 for none."""
 
     a: int
     b: int
@@ -63,13 +64,13 @@ class Pointers:
 
     @property
     def alignments(self) -> tuple[int, ...]:
-        """By how many bytes each is aligned, at most 256."""
+        """The alignment of each in bytes, at most 256."""
         every = (self.a, self.b, self.d, self.bias, self.auxiliary)
         return tuple(min(p & -p, _ALIGNED) if p else _ALIGNED for p in every)
 
 
 class _Descriptors:
-    """cuBLASLt's descriptions of one product, which are destroyed with it."""
+    """cuBLASLt's descriptors of one product, destroyed with this object."""
 
     def __init__(self, api: Any, compute: int, problem: Problem, pointers: Pointers) -> None:
         self._api = api
@@ -117,14 +118,14 @@ class _Descriptors:
 def set_attribute(
     function: Callable[..., Any], handle: int, attribute: Any, kind: Any, value: int
 ) -> None:
-    """Give one attribute of a descriptor a value of its NumPy type."""
+    """Set one attribute of a descriptor to a value of its NumPy type."""
     data = kind(value).tobytes()
     box = ctypes.create_string_buffer(data, len(data))
     function(handle, int(attribute), ctypes.addressof(box), len(data))
 
 
 class Lt:
-    """A handle of cuBLASLt for the current device, with workspace and the algorithms it chose.
+    """A cuBLASLt handle for the current device, with its workspace and chosen algorithms.
 
     Parameters
     ----------
@@ -133,12 +134,12 @@ class Lt:
     Attributes
     ----------
     epilogues : frozenset of str
-        Those that were found to compute on this device what xpnet means; see `gemm.usable`.
+        The epilogues that are correct on this device; see `gemm.usable`.
 
     Raises
     ------
     ImportError
-        If nvmath-python is not installed, or finds no cuBLASLt.
+        If nvmath-python is not installed or does not find cuBLASLt.
     """
 
     def __init__(self, cupy: Any) -> None:
@@ -153,9 +154,9 @@ class Lt:
     def bind(
         self, problem: Problem, pointers: Pointers, arrays: tuple[Any, ...]
     ) -> Callable[[], None] | None:
-        """The product as a call without arguments, which keeps these arrays; None if there is none.
+        """The product as a call without arguments, or None if there is none.
 
-        It runs on CuPy's current stream.
+        It keeps these arrays alive and runs on CuPy's current stream.
         """
         compute = int(self._compute[problem.compute])
         made = _Descriptors(self._api, compute, problem, pointers)
@@ -176,17 +177,17 @@ class Lt:
         return run
 
     def _workspace(self, stream: int) -> int:
-        """A stream's own workspace: products on two streams may run at the same time."""
+        """A stream's own workspace, because products on two streams may run at the same time."""
         if stream not in self._workspaces:
             self._workspaces[stream] = self._cupy.empty(WORKSPACE, dtype="uint8")
         return int(self._workspaces[stream].data.ptr)
 
     def forget(self, stream: int) -> None:
-        """Give back the workspace of a stream that is idle and not used again."""
+        """Release the workspace of a stream that is idle and will not be used again."""
         self._workspaces.pop(stream, None)
 
     def _choose(self, problem: Problem, made: _Descriptors) -> Any:
-        """The algorithm that cuBLASLt takes for the best; None if it has none."""
+        """The algorithm that cuBLASLt considers best; None if it has none."""
         api = self._api
         preference = api.matmul_preference_create()
         found, count = api.MatmulHeuristicResult(), ctypes.c_int32(0)

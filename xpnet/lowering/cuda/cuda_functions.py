@@ -1,7 +1,7 @@
-"""Functions of numbers as CUDA C, and the device functions that every kernel begins with.
+"""Scalar functions as CUDA C, and the device functions at the start of every kernel.
 
-CUDA's own functions are meant, in the precision of their arguments (`expf` for float32), never
-the fast ones (`__expf`). Maximum and minimum are NaN where an argument is.
+They are CUDA's functions in the precision of their arguments (`expf` for float32), never the fast
+ones (`__expf`). Maximum and minimum are NaN if an argument is.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ TYPES = {
     "uint64": "unsigned long long",
 }
 
-# {0}, {1}, {2} are arguments, {f} is the ending of single precision.
+# {0}, {1}, {2} are arguments, {f} is the suffix of single precision.
 _TEMPLATES = {
     "copy": "{0}",
     "where": "{0} ? {1} : {2}",
@@ -58,7 +58,7 @@ _BOOL = {"bitwise_invert": "!{0}"}
 
 
 def expression(name: str, dtype: str, args: Sequence[str]) -> str:
-    """A function of the Array API standard, of arguments of one type."""
+    """A function of the Array API standard for arguments of one type."""
     if name == "pow" and args[1] == literal(2, dtype):
         return f"{args[0]} * {args[0]}"
     special = _REAL if _is_real(dtype) else _BOOL if dtype == "bool" else _WHOLE
@@ -67,7 +67,7 @@ def expression(name: str, dtype: str, args: Sequence[str]) -> str:
 
 
 def literal(value: float, dtype: str) -> str:
-    """A number in a type."""
+    """A number as a literal of a type."""
     if dtype == "bool":
         return "true" if value else "false"
     if not _is_real(dtype):
@@ -126,7 +126,7 @@ struct Min {
     template <class T> __device__ static T of(T x, T y) { return minimum(x, y); }
 };
 
-// A team is as many neighbouring threads as a power of two, within a warp, or the whole block.
+// A team is as many neighboring threads as a power of two, within a warp, or the whole block.
 template <int TEAM> __device__ __forceinline__ unsigned int team_mask() {
     return TEAM >= 32 ? 0xffffffffu : ((1u << TEAM) - 1) << (threadIdx.x % 32 / TEAM * TEAM);
 }

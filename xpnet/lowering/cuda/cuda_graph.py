@@ -1,4 +1,4 @@
-"""Calls that a GPU makes again by itself: a CUDA graph of them."""
+"""CUDA graphs: calls that a GPU can repeat by itself."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -7,32 +7,31 @@ from typing import Any
 
 __all__ = ["Graph", "NotCaptured"]
 
-_CAPTURING = Lock()  # what two threads ask of one stream would be mixed
+_CAPTURING = Lock()  # the calls of two threads on one stream would mix
 
 
 class NotCaptured(Exception):
-    """The calls cannot be made a graph; the message gives the reason."""
+    """The calls cannot be captured; the message gives the reason."""
 
 
 class Graph:
-    """Some calls, captured instead of being made.
+    """Some calls, captured and not executed.
 
-    They are captured on a stream that is used for nothing else, since other threads may work on
-    the backend's own. The graph keeps everything that it works with: the calls with their arrays,
-    and the memory that the library takes for itself within a call, which comes from a pool of the
-    graph's own, so that nobody else is given it.
+    A dedicated stream captures them, because other threads may use the backend's own. The graph
+    keeps everything that it uses alive: the calls with their arrays, and memory that the library
+    allocates within a call. That memory comes from the graph's own pool, so nobody else gets it.
 
     Parameters
     ----------
     backend : CupyBackend
         Its device must be the current one.
     calls : sequence of callable
-        Each must have been made before, so that its kernels are compiled.
+        Each must have run before, so that its kernels are compiled.
 
     Raises
     ------
     NotCaptured
-        If a call does what cannot be captured, such as reading a value.
+        If a call does something that cannot be captured, such as read a value.
     """
 
     def __init__(self, backend: Any, calls: Sequence[Callable[[], Any]]) -> None:
@@ -58,22 +57,22 @@ class Graph:
             for call in self._calls:
                 call()
         except BaseException:
-            with suppress(Exception):  # what was wrong is known; this ends the capture
+            with suppress(Exception):  # ends the capture; the error is already known
                 stream.end_capture()
             raise
         return stream.end_capture()
 
     def launch(self) -> None:
-        """Let the device make the calls, on the backend's stream."""
+        """Launch the graph on the backend's stream."""
         self._graph.launch(self._stream)
 
 
 @contextmanager
 def _nothing_from_the_host(cupy: Any) -> Iterator[None]:
-    """Refuse what this thread would copy from the host within a call.
+    """Refuse copies from the host by this thread within a call.
 
-    CuPy copies such things (addresses, numbers) from pinned memory that it uses again soon, and a
-    graph would copy again, from what is there then.
+    CuPy copies addresses and numbers from pinned memory that it soon reuses. A graph would repeat
+    the copy with whatever is there by then.
     """
     pool, own = cupy.get_default_pinned_memory_pool(), get_ident()
 

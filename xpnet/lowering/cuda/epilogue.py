@@ -1,9 +1,9 @@
-"""Products with what follows them in the same pass, bound to memory.
+"""Products with an epilogue, the calls that follow in the same pass, bound to memory.
 
 ================  =================================================================
 ``bias``          out = a b + bias
 ``relu_bias``     out = max(a b + bias, 0)
-``relu_aux_bias`` the same, and which numbers were positive, a bit each
+``relu_aux_bias`` the same, and a bit for each number: whether it is positive
 ``drelu``         out = (a b) [the bit of relu_aux_bias]
 ``drelu_bgrad``   the same, and bias = sum over rows of out
 ================  =================================================================
@@ -36,7 +36,7 @@ def _leading(epilogue: str, result: Stored) -> int:
 
 
 def auxiliary(a: Operand, b: Operand, out: Operand) -> Any:
-    """Memory for the bits that ``relu_aux_bias`` keeps for the backward epilogues."""
+    """Memory for the bits that ``relu_aux_bias`` saves for the backward epilogues."""
     found = product_of(a, b, out)
     assert found is not None
     result = found[2]
@@ -55,7 +55,7 @@ def bind(
     aux: Any = None,
     casts: Casts | None = None,
 ) -> Callable[[], None] | None:
-    """The product as a call without arguments, which keeps its arrays; None if cuBLASLt has none.
+    """The product as a call that keeps its arrays; None if cuBLASLt has no such product.
 
     Parameters
     ----------
@@ -67,11 +67,11 @@ def bind(
     epilogue : str
         A name of `EPILOGUES`.
     bias : Operand, optional
-        The vector that is added, or that a sum is written to.
+        The vector to add, or the output of a sum.
     aux : array, optional
-        What `auxiliary` gave.
+        From `auxiliary`.
     casts : Casts, optional
-        The 16-bit copies that the calls of a list share.
+        The 16-bit copies that a list of calls shares.
     """
     if not a.dtype == b.dtype == out.dtype or out.dtype not in ("float32", "float64"):
         return None
@@ -80,7 +80,7 @@ def bind(
     (left, first), (right, second) = casts.operand(a), casts.operand(b)
     product = _bind(lt, left, right, out, precision, epilogue, bias, aux)
     if product is None:
-        casts.wrote([a.range, b.range])  # the copies are not made
+        casts.wrote([a.range, b.range])  # then no copies are made
         return None
     return _Several([*first, *second, product])
 
@@ -95,7 +95,7 @@ def _bind(
     bias: Operand | None,
     aux: Any,
 ) -> Callable[[], None] | None:
-    """The product of operands that are rounded as they are to be."""
+    """The product of the rounded operands."""
     found = product_of(a, b, out)
     step = bias.strides[0] // bias.itemsize if bias and bias.shape[:-2] > (1,) else 0
     if found is None or (bias and step and bias.shape[0] != found[2].batch):
@@ -114,7 +114,7 @@ def _bind(
 
 
 class _Several:
-    """Launches one after the other."""
+    """Run launches in order."""
 
     def __init__(self, launches: list[Callable[[], None]]) -> None:
         self._launches = launches

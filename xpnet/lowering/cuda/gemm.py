@@ -1,6 +1,6 @@
 """Matrix products on a GPU by cuBLASLt.
 
-`usable` says whether that works here, by trying it; where it does not, products are CuPy's own.
+`usable` tests whether that works here. If not, CuPy computes the products.
 """
 
 from collections.abc import Callable
@@ -20,22 +20,22 @@ __all__ = ["handle", "plan_matmul", "usable"]
 
 
 def usable(cupy: Any, precision: str = "float32") -> tuple[bool, str]:
-    """Whether cuBLASLt gives right products on the current device, captured ones too, and why.
+    """Whether cuBLASLt computes correct products on the current device, also captured, and why.
 
-    The first call for a device and a precision tries it; see `check`.
+    The first call for a device and a precision tests it; see `check`.
 
     Returns
     -------
     bool
     str
-        What was found: the reason if it cannot be used, else which epilogues are not used.
+        The reason if it cannot be used, else which epilogues are not used.
     """
     lt, reason = _tried(cupy, int(cupy.cuda.Device().id), precision)
     return lt is not None, reason
 
 
 def handle(precision: str = "float32") -> Lt | None:
-    """The handle of the current device, or None where cuBLASLt cannot be used."""
+    """The handle of the current device, or None if cuBLASLt cannot be used."""
     cupy = load()
     return _tried(cupy, int(cupy.cuda.Device().id), precision)[0]
 
@@ -49,12 +49,12 @@ def _tried(cupy: Any, device: int, precision: str) -> tuple[Lt | None, str]:
             f"nvmath-python cannot be imported ({error}): pip install 'xpnet[cuda13]' (CUDA 13 "
             "drivers) or 'xpnet[cuda12]'"
         )
-    except Exception as error:  # a library that is not found, a driver that does not answer
+    except Exception as error:  # a missing library, a driver that does not respond
         return None, f"cuBLASLt cannot be used: {type(error).__name__}: {error}"
     try:
         wrong = check(cupy, lt, precision)
     except Exception as error:
-        return None, f"trying cuBLASLt failed: {type(error).__name__}: {error}"
+        return None, f"the test of cuBLASLt failed: {type(error).__name__}: {error}"
     return lt, "works" + "".join(f"; without {text}" for text in wrong)
 
 
@@ -79,15 +79,15 @@ def plan_matmul(
     epilogue : str
         See `xpnet.lowering.cuda.epilogue`.
     bias : array of shape (o,), optional
-        What is added, or what a sum is written to.
+        The vector to add, or the output of a sum.
     aux : array, optional
         Memory from `xpnet.lowering.cuda.epilogue.auxiliary`.
 
     Returns
     -------
     callable or None
-        It keeps its arrays, and runs on CuPy's current stream. None where cuBLASLt cannot be
-        used, or has no such product.
+        It keeps its arrays and runs on CuPy's current stream. None if cuBLASLt cannot be used
+        or has no such product.
 
     Raises
     ------

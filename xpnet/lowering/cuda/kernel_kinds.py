@@ -3,11 +3,11 @@
 There are three, since a GPU's threads work on rows and columns at the same time:
 
 ``elements``
-    every element is a thread's own;
+    each thread has its own elements;
 ``rows``
-    a team of threads walks along a row, phase by phase, and its numbers are put together;
+    a team of threads processes a row, phase by phase, and combines its numbers;
 ``tiles``
-    sums over rows: a block has a few columns and some rows of them, and puts its rows together.
+    sums over rows: a block has a few columns and some of their rows, and combines its rows.
 
 Every element is read and written by one thread alone, so phases need not wait for each other. Rows
 have memory of their own: a loop's buffers are not shared, as they are on a CPU.
@@ -56,17 +56,17 @@ class _Elements(Kernel):
         self._end()
 
     def _several(self, inner: list[Statement]) -> None:
-        """A thread's elements: all are read before the first is written."""
+        """A thread's elements; it reads all before it writes the first."""
         body, outer = self._body, dict(self._body.names)
         cells = body.cells(inner)
-        read = dict.fromkeys(v.place for s in inner for v in s.args if isinstance(v, Load))
-        fresh = {place: f"m{body.pointers[place][1:]}" for place in read if place not in outer}
-        for place, name in fresh.items():
-            body.put(f"{TYPES[place.dtype]} {name}[EACH];")
+        read = dict.fromkeys(v.ref for s in inner for v in s.args if isinstance(v, Load))
+        fresh = {ref: f"m{body.pointers[ref][1:]}" for ref in read if ref not in outer}
+        for ref, name in fresh.items():
+            body.put(f"{TYPES[ref.dtype]} {name}[EACH];")
         with self._each_element():
-            for place, name in fresh.items():
-                body.put(f"{name}[j] = {body.at(place)};")
-                body.names[place] = f"{name}[j]"
+            for ref, name in fresh.items():
+                body.put(f"{name}[j] = {body.at(ref)};")
+                body.names[ref] = f"{name}[j]"
         with self._each_element():
             body.execute(inner)
         body.add_to_totals(cells)
@@ -97,7 +97,7 @@ class _Rows(Kernel):
         return team, each if each <= _REGISTERS else 0
 
     def _kept(self) -> set[Statement]:
-        """Elements that a later phase needs, if there are registers for them."""
+        """Elements that a later phase needs, if there are enough registers."""
         pairs = ((a, s) for s in self._statements for a in s.args if isinstance(a, Statement))
         return {a for a, s in pairs if self._each and a.level == "full" and a.phase < s.phase}
 
@@ -116,7 +116,7 @@ class _Rows(Kernel):
             body.read(p for p in body.pointers if p in body.loads and not p.column)
             for s in self._statements:
                 if s in body.kept:
-                    body.put(f"{TYPES[s.place.dtype]} {body.variable('v', s)}[EACH];")
+                    body.put(f"{TYPES[s.ref.dtype]} {body.variable('v', s)}[EACH];")
             for phase in self._loop.phases:
                 body.execute(self._loop.at("row", phase))
                 self._phase([*self._loop.at("full", phase)])
@@ -124,7 +124,7 @@ class _Rows(Kernel):
         self._end()
 
     def _phase(self, inner: list[Statement]) -> None:
-        """An inner loop, and behind it the results of its reductions."""
+        """An inner loop, then the results of its reductions."""
         if not inner:
             return
         body, row = self._body, dict(self._body.names)
@@ -184,15 +184,15 @@ class _Tiles(Kernel):
                 "for (unsigned int b = depth; inside && b < gridDim.y; b += DEEP)",
                 f"    {cell} += {_part(k, 'b')};",
                 f"{cell} = sum_down<WIDE>({cell});",
-                f"if (inside && depth == 0) {body.at(s.place)} = {cell};",
+                f"if (inside && depth == 0) {body.at(s.ref)} = {cell};",
             )
 
 
 def _part(k: int, block: str) -> str:
-    """What a block has of the k-th sum of a column."""
+    """A block's part of the k-th sum of a column."""
     return f"parts[({k} * gridDim.y + {block}) * all_columns + column]"
 
 
 def _team(columns: int) -> int:
-    """Threads of a warp for so many columns."""
+    """Threads of a warp for this many columns."""
     return min(32, 1 << (columns - 1).bit_length())

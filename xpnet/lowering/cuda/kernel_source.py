@@ -24,7 +24,7 @@ BLOCK = 256  # threads of a block
 class Source:
     """A loop's kernel.
 
-    Its arguments are: rows, columns, the address of each place of `Loop.places`, `numbers`, then
+    Its arguments are: rows, columns, the address of each reference of `Loop.refs`, `numbers`, then
     memory for the blocks' numbers (float64), and for counters that are 0 before and behind.
 
     Attributes
@@ -89,7 +89,7 @@ class Kernel:
         )
 
     def _head(self, name: str) -> str:
-        written = {s.place for s in self._statements if s.stored}
+        written = {s.ref for s in self._statements if s.stored}
         arguments = [
             "long long all_rows",
             "long long all_columns",

@@ -1,7 +1,7 @@
 """Kernels compiled by NVRTC, which comes with CuPy, and bound to their arguments.
 
-CuPy keeps what was compiled in files, so that only the first process on a machine compiles. It
-adds ``-ftz=true``: as in its own functions, float32 numbers below 1.2e-38 are 0 in a kernel.
+CuPy caches compiled kernels in files, so only the first process on a machine compiles. It adds
+``-ftz=true``: as in its own functions, float32 numbers below 1.2e-38 are 0 in a kernel.
 """
 
 import logging
@@ -18,8 +18,8 @@ __all__ = ["OPTIONS", "Guarded", "Workspace", "compiled", "geometry", "launch"]
 
 # A product and a sum are rounded twice, as NumPy rounds them.
 OPTIONS = ("-std=c++17", "--fmad=false")
-_BLOCKS = 2048  # at most, of a grid: several for each of a large GPU's processors
-_PASSES = 8  # rows for each thread of a tile, so that a block has something to put together
+_BLOCKS = 2048  # most blocks in a grid: several for each processor of a large GPU
+_PASSES = 8  # rows for each thread of a tile, so that each block has enough to combine
 
 
 @cache
@@ -32,7 +32,7 @@ def compiled(cupy: Any, device: int, name: str, code: str) -> Any:
 
 
 def geometry(source: Source, loop: Loop) -> tuple[int, int]:
-    """Blocks in x and y. They depend on sizes alone, so sums are the same on every GPU."""
+    """Blocks in x and y. They depend only on sizes, so sums are the same on every GPU."""
     rows, columns = loop.rows, loop.columns
     if source.kind == "elements":
         return min(-(-rows * columns // (BLOCK * source.each)), _BLOCKS), 1
@@ -43,9 +43,9 @@ def geometry(source: Source, loop: Loop) -> tuple[int, int]:
 
 
 class Workspace:
-    """Memory in which blocks put their numbers together; kernels use it one after the other.
+    """Memory in which blocks combine their numbers; kernels use it in turn.
 
-    The counters are 0 before and behind every kernel, so that a captured kernel can be run again.
+    The counters are 0 before and after every kernel, so that a captured kernel can run again.
     """
 
     def __init__(self, backend: CupyBackend, kernels: Sequence[tuple[Source, Loop]]) -> None:
@@ -65,23 +65,23 @@ def launch(backend: CupyBackend, source: Source, loop: Loop, workspace: Workspac
     """A loop's kernel as a call without arguments."""
     cupy = backend.cupy
     kernel = compiled(cupy, backend.index or 0, source.name, source.code)
-    numbers = (loop.rows, loop.columns, *(p.address for p in loop.places), *source.numbers)
+    numbers = (loop.rows, loop.columns, *(p.address for p in loop.refs), *source.numbers)
     # 64-bit numbers, as the kernel takes them.
     arguments = (*map(cupy.int64, numbers), workspace.parts, workspace.counters)
     return Guarded(
         partial(kernel, geometry(source, loop), (BLOCK,), arguments),
-        lambda: [call.run for call in loop.calls],  # which hold the arrays, too
+        lambda: [call.run for call in loop.calls],  # the calls also keep the arrays alive
     )
 
 
 class Guarded:
-    """A kernel, or in its place other calls if it cannot be launched.
+    """A kernel, or other calls if it cannot be launched.
 
     Parameters
     ----------
     kernel : callable
     instead : callable
-        Gives the calls that do the same.
+        Returns calls that do the same.
     """
 
     def __init__(
@@ -98,14 +98,14 @@ class Guarded:
         try:
             self._kernel()
             self._calls = [self._kernel]
-        except Exception as error:  # refused before it began, so nothing was written
+        except Exception as error:  # refused before it started, so nothing was written
             give_up("launched", error)
             self._calls = self._instead()
             self()
 
 
 def give_up(what: str, error: Exception) -> None:
-    """Say, once for each reason, why a kernel is not used."""
+    """Log why a kernel is not used, once for each reason."""
     first = (str(error).strip().splitlines() or ["no message"])[0]
     _warn(f"a CUDA kernel cannot be {what}, CuPy's are used: {type(error).__name__}: {first}")
 

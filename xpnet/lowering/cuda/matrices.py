@@ -1,8 +1,8 @@
 """How cuBLASLt sees arrays: column by column.
 
-An array is stored row by row, so what cuBLASLt sees in its memory is the transposed matrix. A
-product of rows C = A B is therefore asked for as C^T = B^T A^T: with the operands exchanged, and
-nothing is ever copied. A view with exchanged axes is one that cuBLASLt transposes while it reads.
+An array is stored row by row, so cuBLASLt sees the transposed matrix in its memory. The product
+C = A B is therefore computed as C^T = B^T A^T, with the operands exchanged and without copies.
+cuBLASLt transposes a view with exchanged axes while it reads.
 """
 
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ __all__ = ["Stored", "product_of"]
 
 @dataclass(frozen=True)
 class Stored:
-    """A batch of matrices as they stand in memory, column by column.
+    """A batch of matrices as stored in memory, column by column.
 
     Attributes
     ----------
     dtype : str
     rows, columns : int
-        Of a matrix as it is stored.
+        Rows and columns of a matrix as it is stored.
     leading : int
-        Elements from the beginning of a column to that of the next.
+        Elements from the start of a column to the start of the next.
     transposed : bool
-        Whether the transposed matrix is meant.
+        Whether the product uses the transposed matrix.
     batch, step : int
-        How many matrices there are, and elements from one to the next (0: the same one again).
+        Number of matrices, and elements from one to the next (0 repeats the same one).
     """
 
     dtype: str
@@ -82,7 +82,7 @@ def _inserted(matrix: _Matrix, axis: int) -> _Matrix:
 
 
 def _stored(dtype: str, shape: Shape, strides: Shape, batch: Shape) -> Stored | None:
-    """A matrix, or a batch of them, as cuBLASLt sees its transposed."""
+    """A matrix, or a batch of them, as cuBLASLt sees its transpose."""
     step = _step(shape[:-2], strides[:-2], batch)
     if step is None or min(strides, default=0) < 0:
         return None
@@ -96,7 +96,7 @@ def _stored(dtype: str, shape: Shape, strides: Shape, batch: Shape) -> Stored | 
 
 
 def _step(shape: Shape, strides: Shape, batch: Shape) -> int | None:
-    """Elements from one matrix to the next; None where they do not follow at equal distances."""
+    """Elements from one matrix to the next; None if the distances differ."""
     missing = len(batch) - len(shape)
     steps = [0] * missing + [s if n > 1 else 0 for n, s in zip(shape, strides, strict=True)]
     lead = [(n, s) for n, s in zip(batch, steps, strict=True) if n > 1]
@@ -107,7 +107,7 @@ def _step(shape: Shape, strides: Shape, batch: Shape) -> int | None:
 
 
 def _flat(first: Stored, second: Stored, target: Stored) -> tuple[Stored, Stored, Stored]:
-    """One product of many rows in place of a batch of products with the same right matrix."""
+    """Merge a batch of products with the same right matrix into one product of many rows."""
     if target.batch == 1 or first.step or second.transposed:
         return first, second, target
     if any(m.step != m.columns * m.leading for m in (second, target)):

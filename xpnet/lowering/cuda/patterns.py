@@ -1,4 +1,4 @@
-"""What stands around a product in a list of recorded calls, and what each call writes."""
+"""The calls around a product in a list of recorded calls, and what each call writes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,19 +12,19 @@ __all__ = ["Patterns", "overlap"]
 
 
 def overlap(a: Range, b: Range) -> bool:
-    """Whether two pieces of memory have bytes in common."""
+    """Whether two pieces of memory share bytes."""
     return a[0] < b[1] and b[0] < a[1]
 
 
 class Patterns:
-    """Questions about the calls of one list; `i` is a call's place in it.
+    """Questions about the calls of one list; `i` is a call's index.
 
     Parameters
     ----------
     backend : PlannedBackend
     calls : sequence of Call
     live : Intervals
-        The bytes whose content is needed when all calls have run.
+        The bytes whose content is needed after all calls.
     """
 
     def __init__(self, backend: PlannedBackend, calls: Sequence[Call], live: Intervals) -> None:
@@ -38,7 +38,7 @@ class Patterns:
         return plain and self.reader.name(call) == "matmul"
 
     def bias(self, i: int, y: Operand) -> Operand | None:
-        """The row that is added to y in its place."""
+        """The row that is added to y in place."""
         args = self._over(i, "add", y)
         if args is None or not hasattr(args[1], "shape") or len(y.shape) < 2:
             return None
@@ -56,7 +56,7 @@ class Patterns:
         return args is not None and self._zero(args[1])
 
     def row_sums(self, i: int, y: Operand) -> Operand | None:
-        """Where the sum over the rows of the matrix y is written."""
+        """The output of the sum over the rows of the matrix y."""
         call = self._named(i, "sum")
         if call is None or len(y.shape) != 2 or not self._same(call.args[0], y):
             return None
@@ -82,7 +82,7 @@ class Patterns:
         return y
 
     def gated_later(self, i: int, y: Operand) -> bool:
-        """Whether what y holds gates a product from the i-th call on."""
+        """Whether the content of y gates a product from the i-th call on."""
         for j in range(i, len(self._calls)):
             if self.is_product(j):
                 h = self.reader.operand(self._calls[j].kwargs["out"])
@@ -120,7 +120,7 @@ class Patterns:
         return call.args if over else None
 
     def _same(self, array: Any, x: Operand) -> bool:
-        """Whether an argument is this very array."""
+        """Whether an argument is exactly this array."""
         if not hasattr(array, "shape"):
             return False
         found = self.reader.operand(array)
@@ -135,7 +135,7 @@ class Patterns:
         return isinstance(x, int | float) and x == 0
 
     def _dead(self, x: Operand, start: int) -> bool:
-        """Whether nobody reads what x holds from a call on."""
+        """Whether nobody reads the content of x from a call on."""
         low, high = x.range
         for call in self._calls[start:]:
             reads, overwritten = self.reader.effects(call)

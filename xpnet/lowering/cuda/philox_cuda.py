@@ -1,6 +1,6 @@
-"""Random words by one kernel: the bits of `xpnet.random`, and so of every other library.
+"""Random words from one kernel: the same bits as `xpnet.random`, and so as every other library.
 
-A thread has one number of the generator's counter, and writes its four words.
+Each thread has one counter value of the generator and writes its four words.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ ROUNDS
 
 
 def _source() -> str:
-    """The kernel, with its rounds and what it stores."""
+    """The kernel's source, with its rounds and stores."""
     lines: list[str] = []
 
     def product(word: str, constant: int) -> tuple[str, str]:
@@ -52,7 +52,7 @@ SOURCE = _source()
 
 
 def draw_call(backend: CupyBackend, reader: Reader, call: Call) -> Callable[[], None] | None:
-    """The kernel of a recorded `draw`; None for another call, or where there can be none."""
+    """The kernel of a recorded `draw`; None for another call, or if none is possible."""
     if reader.name(call) != "draw":
         return None
     (_, step, key), out, cupy = call.args, call.kwargs["out"], backend.cupy

@@ -1,15 +1,15 @@
-"""Recorded products as cuBLASLt's, with the calls that follow them in the same pass.
+"""Recorded products as cuBLASLt products that include the calls after them.
 
-What is recognised, in calls that follow one another:
+These patterns of consecutive calls are recognized:
 
 - ``matmul(a, b, out=y)``, ``add(y, row, out=y)``: one product with a bias
 - the same and ``maximum(y, 0, out=y)``: one product with a bias and ReLU
-- ``matmul(g, w^T, out=h)``, ``greater(y, 0, out=m)``, ``multiply(h, m, out=h)``, where `y` is still
-  what a product with ReLU left: the first product keeps a bit for each positive number, and the
-  second one reads them
+- ``matmul(g, w^T, out=h)``, ``greater(y, 0, out=m)``, ``multiply(h, m, out=h)``, where `y` still
+  holds the output of a product with ReLU: the first product saves a bit for each positive number,
+  and the second product reads them
 - the same and ``sum(h, axis=-2, out=b)``, the gradient of the bias
 
-Everything else stays as it was recorded, and so does what cuBLASLt has no product for.
+All other calls stay unchanged, and so do calls for which cuBLASLt has no product.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,16 +34,16 @@ __all__ = ["lower_products"]
 def lower_products(
     backend: PlannedBackend, calls: Sequence[Call], live: Intervals | None = None
 ) -> list[Call]:
-    """The calls, with cuBLASLt's products in place of those that it has.
+    """The calls, with products replaced by cuBLASLt's where possible.
 
-    A product stays a call of ``matmul`` to whoever reads it, with its bias as a third argument.
+    To a reader, a product is still a call of ``matmul``, with its bias as a third argument.
 
     Parameters
     ----------
     backend : PlannedBackend
     calls : sequence of Call
     live : Intervals, optional
-        The bytes whose content is needed when all calls have run; by default all.
+        The bytes whose content is needed after all calls; by default all.
 
     Raises
     ------
@@ -62,11 +62,13 @@ def lower_products(
     return list(calls)
 
 
-_Candidate = tuple[str, int, Operand | None, Any]  # epilogue, calls that it does, bias, auxiliary
+_Candidate = tuple[
+    str, int, Operand | None, Any
+]  # epilogue, calls that it replaces, bias, auxiliary
 
 
 class _Lowering:
-    """One walk over a list of calls."""
+    """One pass over a list of calls."""
 
     def __init__(
         self, backend: PlannedBackend, lt: Lt, calls: Sequence[Call], live: Intervals
@@ -75,7 +77,7 @@ class _Lowering:
         self._patterns = Patterns(backend, calls, live)
         half = backend.precision in ("bfloat16", "float16")
         self._casts = Casts(backend.precision) if half else None
-        self._bits: dict[Range, Any] = {}  # which numbers of what is now in this memory are > 0
+        self._bits: dict[Range, Any] = {}  # which numbers in this memory are > 0
 
     def run(self) -> list[Call]:
         result: list[Call] = []
@@ -91,7 +93,7 @@ class _Lowering:
         return result
 
     def _product(self, i: int) -> tuple[Call, int]:
-        """The call in the place of a product and of those behind it, and how many these are."""
+        """The call that replaces a product and the calls after it, and how many calls these are."""
         recorded = self._calls[i]
         read, out = self._patterns.reader.operand, recorded.kwargs["out"]
         a, b, y = read(recorded.args[0]), read(recorded.args[1]), read(out)
@@ -111,7 +113,7 @@ class _Lowering:
         return recorded, 1
 
     def _candidates(self, i: int, a: Operand, b: Operand, y: Operand) -> Iterator[_Candidate]:
-        """What may stand in the place of a product, the best first."""
+        """What may replace a product, the best first."""
         known, patterns = self._lt.epilogues, self._patterns
         row = patterns.bias(i + 1, y)
         if row is not None and _apart(row, y) and "bias" in known:
@@ -130,7 +132,7 @@ class _Lowering:
         yield "", 1, None, None
 
     def _note(self, calls: Sequence[Call]) -> None:
-        """Forget what is known of memory that these calls write."""
+        """Forget what is known about memory that these calls write."""
         for call in calls:
             for written in self._patterns.written(call):
                 self._bits = {r: k for r, k in self._bits.items() if not overlap(r, written)}
@@ -139,5 +141,5 @@ class _Lowering:
 
 
 def _apart(x: Operand, *others: Operand) -> bool:
-    """Whether x has no byte in common with the others, beside which it is read or written."""
+    """Whether x shares no byte with the others."""
     return not any(overlap(x.range, other.range) for other in others)

@@ -10,7 +10,7 @@
 ============  ==================================================================================
 
 Sums are float32, and so is what a product leaves, every other op, the parameters, the gradients
-and the optimiser's state. An operand is copied to 16 bits by one kernel (`Casts`): once as long as
+and the optimizer's state. An operand is copied to 16 bits by one kernel (`Casts`): once as long as
 nobody writes to its memory, so weights once a step, and an activation once for its forward and
 backward products.
 

@@ -1,9 +1,9 @@
-"""Two kernels that make a training step one that the host has no part in.
+"""Two kernels that make a training step independent of the host.
 
-How many steps of the epoch are done is a number on the device. By it `begin` takes the rows of
-the batch and the numbers that the optimiser reads, and `end` writes the step's results into the
-epoch's log and counts on. What stands between them is the same in every step, so that a step, or
-many, can be captured and launched again.
+The number of finished steps of the epoch is on the device. With it, `begin` fetches the batch's
+rows and the optimizer's coefficients. `end` writes the step's results into the epoch's log and
+increments the number. The calls between them are the same in every step, so one or many steps can
+be captured and launched again.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from xpnet.errors import ShapeError
 __all__ = ["begin", "begin_source", "end", "end_source"]
 
 _REAL = {"float32": "float", "float64": "double"}
-_UNITS = {16: "int4", 8: "long long", 4: "int"}  # pieces of a row that are moved at once
+_UNITS = {16: "int4", 8: "long long", 4: "int"}  # units in which a row can be moved
 _THREADS, _BLOCKS = 256, 1024
 
 _BEGIN = """
@@ -56,7 +56,7 @@ extern "C" __global__ void {name}(
 
 
 def begin_source(dtype: str, units: Sequence[int]) -> tuple[str, str]:
-    """Name and source of the kernel for arrays whose rows are moved in pieces of these bytes."""
+    """Name and source of the kernel for arrays whose rows move in units of these bytes."""
     name = f"xpnet_begin_{dtype}_{'_'.join(map(str, units))}"
     kinds = [(n, _UNITS[unit]) for n, unit in enumerate(units)]
     parameters = "".join(_PARAMETERS.format(n=n, unit=unit) for n, unit in kinds)
@@ -79,30 +79,30 @@ def begin(
     coefficients: Any,
     moves: Sequence[tuple[Any, Any]],
 ) -> Callable[[], None]:
-    """The call that fetches what a step needs.
+    """The call that fetches a step's inputs.
 
     Parameters
     ----------
     backend : CupyBackend
     counter : int64 array of shape (1,)
-        Steps of the epoch that are done.
+        Number of finished steps of the epoch.
     order : int64 array
-        The rows in the order in which they are taken, `batch` a step.
+        The rows in the order of their use, `batch` per step.
     table, coefficients : array of shape (steps, n), array of shape (n,)
-        The step's row of the table becomes the coefficients.
+        The step's row of the table is copied to the coefficients.
     moves : sequence of (array, array)
-        Whose rows go where.
+        Source and target of the rows.
 
     Raises
     ------
     ShapeError
-        If rows cannot be moved in whole words, or a batch has 2**31 of them or more.
+        If rows cannot be moved in whole words, or a batch has 2**31 words or more.
     """
     units = [_unit(backend, source, target) for source, target in moves]
     rows = moves[0][1].shape[0]
     words = [target.nbytes // unit for (_, target), unit in zip(moves, units, strict=True)]
     if max(words) >= 2**31:
-        raise ShapeError(f"a batch of {rows} samples is too large to be gathered by one kernel.")
+        raise ShapeError(f"a batch of {rows} samples is too large for one kernel to gather.")
     args: list[Any] = [counter, order, batch, rows, table, coefficients, coefficients.shape[0]]
     for (source, target), count in zip(moves, words, strict=True):
         args += [source, target, count // rows]
@@ -112,9 +112,9 @@ def begin(
 
 
 def end(backend: Any, counter: Any, number: Any, results: Any, log: Any) -> Callable[[], None]:
-    """The call that writes the results into the counter's row of the log and counts on.
+    """The call that writes the results into the counter's row of the log and increments it.
 
-    `number` is the network's number of the step, which noise is drawn from; it goes on as well.
+    `number` is the network's step number, from which noise is drawn; it is incremented too.
     """
     name, source = end_source(str(results.dtype))
     args = counter, number, results, log, results.shape[0]
@@ -122,11 +122,11 @@ def end(backend: Any, counter: Any, number: Any, results: Any, log: Any) -> Call
 
 
 def _unit(backend: Any, source: Any, target: Any) -> int:
-    """The largest piece in which whole rows can be moved."""
+    """The largest unit in which whole rows can be moved."""
     row = target.nbytes // target.shape[0]
-    places = row, backend.address(source), backend.address(target)
+    aligned = row, backend.address(source), backend.address(target)
     dense = source.flags.c_contiguous and target.flags.c_contiguous
     for unit in _UNITS:
-        if dense and row and not any(place % unit for place in places):
+        if dense and row and not any(n % unit for n in aligned):
             return unit
-    raise ShapeError(f"rows of {row} bytes at {places[1:]} cannot be moved in words of 4 bytes.")
+    raise ShapeError(f"rows of {row} bytes at {aligned[1:]} cannot be moved in words of 4 bytes.")

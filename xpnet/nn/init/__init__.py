@@ -1,7 +1,7 @@
-"""How parameters start. Each function returns an initialiser ``init(xp, key, shape)``.
+"""Initial values of parameters. Each function returns an initializer ``init(xp, key, shape)``.
 
 The fan-in and fan-out of a weight of shape (in, out) are its two lengths. A vector, such as a
-layer's biases, has none: constants, `normal`, `uniform` and `truncated_normal` start it.
+layer's biases, has no fans: use constants, `normal`, `uniform` or `truncated_normal`.
 """
 
 from xpnet.nn.init.distributions import constant, normal, ones, truncated_normal, uniform, zeros

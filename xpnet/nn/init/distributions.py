@@ -1,4 +1,4 @@
-"""Initialisers whose numbers do not depend on the parameter's shape."""
+"""Initializers whose numbers do not depend on the parameter's shape."""
 
 from math import erfc, sqrt
 from typing import Any
@@ -83,7 +83,7 @@ def _truncated_normal(
     low: float,
     high: float,
 ) -> Any:
-    # Probabilities keep their digits near 0, not near 1: an interval on the right is mirrored.
+    # Probabilities keep their digits near 0, not near 1, so mirror an interval on the right.
     sign, near, far = (1.0, low, high) if low <= 0 else (-1.0, -high, -low)
     start = _probability(near)
     p = start + (_probability(far) - start) * random.uniform(xp, key, shape)
@@ -94,23 +94,23 @@ def _truncated_normal(
 def truncated_normal(
     std: float = 0.01, mean: float = 0.0, low: float = -2.0, high: float = 2.0
 ) -> Initializer:
-    """N(mean, std**2), cut off outside of [mean + low std, mean + high std].
+    """N(mean, std**2), truncated to [mean + low std, mean + high std].
 
     A uniform number u becomes ``F^-1(F(low) + u (F(high) - F(low)))``, where F is the standard
-    normal distribution. The numbers spread less than `std`: 0.88 of it for a cut at 2.
+    normal distribution. The result's standard deviation is below `std`: 0.88 of it for a cut at 2.
 
     Parameters
     ----------
     std, mean : float
-        Of the distribution before the cut.
+        Mean and standard deviation before truncation.
     low, high : float, defaults -2 and 2
-        Where to cut, in standard deviations from the mean.
+        The bounds, in standard deviations from the mean.
 
     Raises
     ------
     ArgumentError
-        If `std` is not greater than 0, `high` not greater than `low`, or both so far out that
-        practically nothing lies between them.
+        If `std` is not greater than 0, `high` is not greater than `low`, or practically nothing
+        lies between them.
     """
     settings = (
         positive("std", std),
@@ -121,7 +121,8 @@ def truncated_normal(
     positive("high - low", high - low)
     if min(abs(low), abs(high)) > 30 and low * high > 0:
         raise ArgumentError(
-            f"low and high are in standard deviations from the mean: between {low} and {high} "
-            "there is practically nothing. One of them must be within 30, or 0 between them."
+            f"low and high are in standard deviations from the mean: practically nothing "
+            f"lies between {low} and {high}. Move one of them to within 30 of the mean, or to the "
+            "other side of it."
         )
     return Initializer("truncated_normal", settings, _truncated_normal)

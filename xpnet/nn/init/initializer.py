@@ -1,4 +1,4 @@
-"""What an initialiser is, and the fans that several of them need."""
+"""The type of initializers, and the fans that several of them need."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from xpnet.typing import Array, Namespace, Shape
 __all__ = ["InitLike", "Initializer", "fans"]
 
 InitLike: TypeAlias = str | Callable[[Namespace, Key, Shape], Array]
-"""An initialiser by its name, one of `xpnet.init`, or a function like one."""
+"""The name of an initializer, one of `xpnet.init`, or a function with the same arguments."""
 
 
 @dataclass(frozen=True)
 class Initializer:
-    """A way to start a parameter: ``init(xp, key, shape)`` returns float64 numbers.
+    """Initial values of a parameter: ``init(xp, key, shape)`` returns float64 numbers.
 
     Attributes
     ----------
     name : str
         The function of `xpnet.init` that makes it.
     settings : tuple of float
-        What that function was given.
+        The arguments of that function.
     draw : callable
         ``draw(xp, key, shape, *settings)``; a function of a module, so that pickle can find it.
     """

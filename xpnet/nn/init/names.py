@@ -1,4 +1,4 @@
-"""Initialisers by name."""
+"""Initializers by name."""
 
 from collections.abc import Callable
 
@@ -39,14 +39,14 @@ _BY_NAME: dict[str, Callable[..., Initializer]] = {
 
 
 def get(spec: InitLike) -> Callable[[Namespace, Key, Shape], Array]:
-    """The initialiser of this name, or `spec` itself if it is one already."""
+    """The initializer of this name, or `spec` itself if it is an initializer."""
     if isinstance(spec, str):
         if spec not in _BY_NAME:
-            raise UnknownNameError("initialiser", spec, _BY_NAME)
+            raise UnknownNameError("initializer", spec, _BY_NAME)
         return _BY_NAME[spec]()
     if not callable(spec) or spec in _BY_NAME.values():
         raise ArgumentError(
-            f"an initialiser is a name or the result of a function of xpnet.init, such as "
+            f"an initializer must be a name or the result of a function of xpnet.init, such as "
             f"xpnet.init.normal(0.01); got {spec!r}."
         )
     return spec

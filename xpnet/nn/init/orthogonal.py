@@ -1,4 +1,4 @@
-"""Weights that turn vectors without stretching them."""
+"""Weights that rotate vectors without stretching them."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def _orthogonal(xp: Namespace, key: random.Key, shape: Shape, gain: float) -> An
     rows, columns = fans("orthogonal", shape)
     tall = (*shape[:-2], max(rows, columns), min(rows, columns))
     q, r = xp.linalg.qr(random.normal(xp, key, tall))
-    # QR leaves the signs of R's diagonal open; positive ones make Q uniformly distributed.
+    # QR does not fix the signs of R's diagonal; positive ones make Q uniformly distributed.
     q = q * xp.sign(xp.linalg.diagonal(r))[..., None, :]
     w = gain * (q if rows >= columns else xp.matrix_transpose(q))
     return w[..., : shape[-2], : shape[-1]]  # `fans` are at least 1, lengths may be 0

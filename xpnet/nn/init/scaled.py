@@ -1,4 +1,4 @@
-"""Initialisers whose variance follows from a weight's fans."""
+"""Initializers whose variance follows from a weight's fans."""
 
 from math import sqrt
 from typing import Any
@@ -47,7 +47,7 @@ def glorot_uniform(gain: float = 1.0) -> Initializer:
     Parameters
     ----------
     gain : float, default 1
-        What the activation behind the weight calls for, such as 5/3 for tanh.
+        Depends on the activation after the weight, such as 5/3 for tanh.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def _he_normal(xp: Namespace, key: random.Key, shape: Shape, negative_slope: flo
 
 
 def he_uniform(negative_slope: float = 0.0) -> Initializer:
-    """U(-a, a) with a = sqrt(6 / ((1 + negative_slope^2) fan_in)), for ReLU and its kind.
+    """U(-a, a) with a = sqrt(6 / ((1 + negative_slope^2) fan_in)), for ReLU and its variants.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def lecun_uniform() -> Initializer:
 
 
 def lecun_normal() -> Initializer:
-    """N(0, 1 / fan_in): outputs vary as much as inputs; for SELU networks.
+    """N(0, 1 / fan_in): outputs have the variance of the inputs; for SELU networks.
 
     References
     ----------

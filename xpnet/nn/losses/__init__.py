@@ -1,9 +1,9 @@
-"""Losses by name. Each function returns a `Loss`; its name alone gives the one by default.
+"""Losses by name. Each function returns a `Loss`; the name alone means its default settings.
 
-``loss="huber"`` is ``loss=xpnet.losses.huber()``; ``xpnet.losses.huber(delta=2.0)`` is one with
-another setting. A loss of one's own is a plain function of two symbolic values, output and
-target, made of ops. The short names ``"mse"``, ``"mae"``, ``"rss"`` and ``"bce"`` are understood
-too: mean_squared_error, mean_absolute_error, residual_sum_of_squares, binary_cross_entropy.
+``loss="huber"`` is ``loss=xpnet.losses.huber()``; ``xpnet.losses.huber(delta=2.0)`` changes a
+setting. Your own loss is a plain function of two symbolic values, output and target, built from
+ops. The short names ``"mse"``, ``"mae"``, ``"rss"`` and ``"bce"`` stand for mean_squared_error,
+mean_absolute_error, residual_sum_of_squares and binary_cross_entropy.
 """
 
 from collections.abc import Callable
@@ -57,7 +57,7 @@ __all__ = [
 ]
 
 LossLike: TypeAlias = str | Loss | LossFunction
-"""A loss by its name, one of `xpnet.losses`, or a function of output and target."""
+"""The name of a loss, one of `xpnet.losses`, or a function of output and target."""
 
 _MAKERS: tuple[Callable[[], Loss], ...] = (
     binary_cross_entropy,
@@ -87,12 +87,12 @@ _BY_NAME = {make.__name__: make for make in _MAKERS} | {
 
 
 def names() -> list[str]:
-    """The names of all losses, the short ones among them."""
+    """The names of all losses, including the short ones."""
     return sorted(_BY_NAME)
 
 
 def check_function(kind: str, spec: object) -> None:
-    """Raise `ArgumentError` for what is no function of output and target, but may make one."""
+    """Raise `ArgumentError` for what is not a function of output and target, such as a class."""
     if not callable(spec) or spec in _MAKERS:
         raise ArgumentError(
             f"a {kind} is a name or a function of output and target, or the result of a function "
@@ -101,12 +101,12 @@ def check_function(kind: str, spec: object) -> None:
 
 
 def get(spec: LossLike) -> Loss:
-    """The loss of this name, `spec` itself if it is one, or one made of the user's function.
+    """The loss of this name, `spec` itself if it is a loss, or a loss made of the user's function.
 
     Raises
     ------
     UnknownNameError, ArgumentError
-        If there is no such loss, or `spec` is none.
+        If there is no such loss, or `spec` cannot be one.
     """
     if isinstance(spec, Loss):
         return spec

@@ -1,9 +1,9 @@
 """Losses of classification.
 
-Those of classes take integer labels, shape (n,), or a probability for each class, shape (n, k);
-the binary ones 0, 1 or a probability for each of the output's columns. Those with probabilities
-in place of logits need a network that ends in `Softmax` or `Sigmoid`: prefer the logits' forms,
-which are exact for any logits.
+Class losses take integer labels, shape (n,), or a probability for each class, shape (n, k).
+Binary losses take 0, 1 or a probability for each column of the output. Losses on probabilities
+need a network that ends in `Softmax` or `Sigmoid`. Prefer the losses on logits, which are exact
+for any logits.
 
 Below, z is the network's output, p its probabilities, t the target and k the number of columns.
 """
@@ -29,7 +29,7 @@ _ACCURACY = ("accuracy",)
 
 
 def _shares(output: Value, target: Value) -> Value:
-    """Targets of classes as a probability for each."""
+    """Class targets as a probability for each class."""
     if is_float(target.dtype):
         return target
     shares: Value = ops.one_hot(target, classes=output.shape[-1], dtype=output.dtype)
@@ -77,7 +77,7 @@ def cross_entropy() -> Loss:
         lambda p, t: ops.cross_entropy(p, _shares(p, t)),
         "classes",
         _ACCURACY,
-        advice="It takes probabilities: end the network in Softmax, or use softmax_cross_entropy",
+        advice="It takes probabilities: end the network with Softmax, or use softmax_cross_entropy",
     )
 
 
@@ -85,7 +85,7 @@ def cross_entropy() -> Loss:
 def focal(gamma: float = 2.0) -> Loss:
     """(1 - e**-c)**gamma c, with the softmax cross-entropy c, on logits.
 
-    e**-c is the probability given to the label, so samples that are right already count little.
+    e**-c is the probability given to the label, so samples that are already right count little.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def binary_cross_entropy() -> Loss:
         "binary",
         _ACCURACY,
         threshold=0.5,
-        advice="It takes probabilities: end the network in Sigmoid, or use "
+        advice="It takes probabilities: end the network with Sigmoid, or use "
         "binary_cross_entropy_with_logits",
     )
 
@@ -184,7 +184,7 @@ def hinge() -> Loss:
 def multiclass_hinge() -> Loss:
     """sum_{j != y} max(0, 1 - z_y + z_j) / k, where y is the label.
 
-    Takes labels, or 1 for the label's class and 0 for the others.
+    The target is labels, or 1 for the label's class and 0 for the others.
 
     References
     ----------

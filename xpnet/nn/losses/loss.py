@@ -1,4 +1,4 @@
-"""What a loss is: a function of output and target, and what it expects of both."""
+"""A loss: a function of output and target, and what it expects of both."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
@@ -19,34 +19,34 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, eq=False)
 class Loss:
-    """A loss and what it expects. Call it with an output and a target, symbolic values.
+    """A loss and what it expects. Call it with two symbolic values, output and target.
 
     Attributes
     ----------
     name : str
     function : callable
-        ``function(output, target)`` returns one value a sample, shape (n,), or one number.
+        ``function(output, target)`` returns one value per sample, shape (n,), or a scalar.
     target : {"classes", "binary", "real", "counts", "any"}
-        Class numbers or the probability of each class; 0, 1 or a probability; any number;
-        numbers of at least 0; whatever there is.
+        In this order: class indices or the probability of each class; 0, 1 or a probability; any
+        number; numbers of at least 0; anything.
     metrics : tuple of str
-        What is reported beside the loss unless the user says otherwise.
+        Metrics reported with the loss by default.
     reduction : {"mean", "sum"}
         Whether the loss of a batch is the mean of its samples' losses l, with sample weights
         sum(w l) / sum(w), or their sum, sum(w l).
     columns : callable or None
-        The number of columns of the target, from that of the output; None for the same.
+        Gives the target's number of columns from the output's; None if they are equal.
     hard : bool
-        Whether probabilities other than 0 and 1 are refused as targets.
+        Whether targets must be 0 or 1, not probabilities in between.
     threshold : float
-        Where an output of a binary loss becomes a yes.
+        The output above which a binary loss predicts 1.
     prediction : callable or None
-        What the output predicts of the target, for metrics; None for the output itself.
+        Turns the output into a prediction of the target, for metrics; None for the output itself.
     advice : str
-        What to do where it becomes NaN or infinite.
+        What to do if the loss becomes NaN or infinite.
     made_by, settings : callable or None, dict
-        The function of `xpnet.losses` that made it, and with what; by these a loss is shown,
-        compared and pickled.
+        The function of `xpnet.losses` that made it, and its arguments. They define how a loss is
+        shown, compared and pickled.
     """
 
     name: str
@@ -81,24 +81,24 @@ class Loss:
         return _made_again, (self.made_by, self.settings)
 
     def __call__(self, output: Value, target: Value) -> Value:
-        """One value a sample.
+        """One value per sample.
 
         Raises
         ------
         ShapeError
-            If the target's shape does not go with the output's.
+            If the target's shape does not fit the output's.
         """
         if self.target != "any":
             self._check(output, target)
         return self.function(output, target)
 
     def target_shape(self, output: Shape) -> Shape:
-        """Shape of one sample's target (of its probabilities for labels), from its output's.
+        """Shape of one sample's target (of its probabilities for labels), from the output's shape.
 
         Raises
         ------
         ShapeError
-            If the loss cannot be taken of such an output.
+            If the loss does not accept such an output.
         """
         if self.columns is None:
             return output
@@ -107,7 +107,7 @@ class Loss:
         return (*output[:-1], self.columns(output[-1]))
 
     def _check(self, output: Value, target: Value) -> None:
-        """The target must have its own shape; broadcasting would compare unlike things."""
+        """Check the target's shape: broadcasting would compare unrelated numbers."""
         if self.target == "classes" and not is_float(target.dtype):
             wanted = output.shape[:-1]
         else:
@@ -124,14 +124,14 @@ def _made_again(make: Callable[..., Loss], settings: dict[str, Any]) -> Loss:
 
 
 def _fixed(value: Any) -> Any:
-    """A setting that does not change behind the loss's back: sequences as tuples."""
+    """A setting that nobody can change later: sequences become tuples."""
     if isinstance(value, Iterable) and not isinstance(value, str):
         return tuple(v.item() if hasattr(v, "item") else v for v in value)
     return value
 
 
 def maker(make: Callable[P, Loss]) -> Callable[P, Loss]:
-    """Let each loss that a function makes know that function and its settings."""
+    """Store in each loss the function that made it and its settings."""
     again: Callable[..., Loss] = make
 
     @wraps(make)
@@ -145,7 +145,7 @@ def maker(make: Callable[P, Loss]) -> Callable[P, Loss]:
 
 
 def by_target(hard: Any, soft: Any) -> Callable[..., Value]:
-    """One function for class numbers, another for a probability of each class."""
+    """One function for class indices, another for class probabilities."""
 
     def function(output: Value, target: Value, **settings: Any) -> Value:
         chosen = soft if is_float(target.dtype) else hard

@@ -1,4 +1,4 @@
-"""Losses of regression. The target has the output's shape where nothing else is said.
+"""Losses of regression. The target has the output's shape unless stated otherwise.
 
 Below, z is the network's output, t the target, d = z - t, and k the number of columns.
 """
@@ -36,13 +36,13 @@ def mean_squared_error() -> Loss:
 
 @maker
 def half_mean_squared_error() -> Loss:
-    """mean_k d**2 / 2, the form whose gradient by z is d / k without a factor 2."""
+    """mean_k d**2 / 2, whose gradient with respect to z is d / k, without a factor 2."""
     return Loss("half_mean_squared_error", lambda z, t: 0.5 * ops.mean_squared_error(z, t), "real")
 
 
 @maker
 def residual_sum_of_squares() -> Loss:
-    """sum_k d**2, added up over the samples of a batch instead of averaged.
+    """sum_k d**2, summed over the samples of a batch, not averaged.
 
     Also known as ``"rss"``. The gradient grows with the batch, so the learning rate must shrink
     with it. With sample weights w it is sum(w d**2).
@@ -71,7 +71,7 @@ def huber(delta: float = 1.0) -> Loss:
     Parameters
     ----------
     delta : float, default 1.0
-        Where the parabola goes over into a line; greater than 0, in the target's unit.
+        Where the parabola becomes a line; greater than 0, in the target's unit.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def huber(delta: float = 1.0) -> Loss:
 def log_cosh() -> Loss:
     """mean_k ln cosh d: d**2 / 2 for small d, |d| - ln 2 for large, smooth between.
 
-    Its gradient by z is tanh(d) / k.
+    Its gradient with respect to z is tanh(d) / k.
     """
     return Loss("log_cosh", lambda z, t: ops.mean(ops.log_cosh(z - t), axis=-1), "real")
 
@@ -105,13 +105,13 @@ def quantile(q: float | Iterable[float] = 0.5) -> Loss:
     Parameters
     ----------
     q : float or sequence of float, default 0.5
-        The quantile, in (0, 1), of each column; or several: the network then has an output for
-        each, and the target a single column.
+        The quantile of each column, in (0, 1). With several, the network has one output for each,
+        and the target has one column.
 
     Raises
     ------
     ArgumentError
-        If a quantile is not in (0, 1), or there is none.
+        If a quantile is not in (0, 1), or the sequence is empty.
 
     References
     ----------
@@ -124,7 +124,7 @@ def quantile(q: float | Iterable[float] = 0.5) -> Loss:
         )
     levels = tuple(map(_level, q))
     if not levels:
-        raise ArgumentError("q names no quantile: give a number in (0, 1), or several.")
+        raise ArgumentError("q is empty: give a number in (0, 1), or several.")
 
     def function(output: Value, target: Value) -> Value:
         columns = [
@@ -138,7 +138,7 @@ def quantile(q: float | Iterable[float] = 0.5) -> Loss:
         if outputs != len(levels):
             raise ShapeError(
                 f"quantile with q={levels} needs a network with {len(levels)} outputs, one for "
-                f"each; this one has {outputs}."
+                f"each quantile; this one has {outputs}."
             )
         return 1
 
@@ -151,7 +151,7 @@ def _level(q: Any) -> float:
 
 @maker
 def poisson() -> Loss:
-    """mean_k of e**z - t z: counts t >= 0 of a Poisson distribution, z the logarithm of its rate.
+    """mean_k of e**z - t z: counts t >= 0 with a Poisson distribution of rate e**z.
 
     The term ln t! of the negative log-likelihood, which does not depend on z, is left out.
     Metrics such as ``"r2"`` compare the targets with the rate e**z.
@@ -166,9 +166,9 @@ def poisson() -> Loss:
 
 @maker
 def gaussian_nll() -> Loss:
-    """mean_k of (s + (t - m)**2 e**-s) / 2: a normal distribution of mean m and variance e**s.
+    """mean_k of (s + (t - m)**2 e**-s) / 2: a normal distribution with mean m and variance e**s.
 
-    The network has 2 k outputs: k means, then k logarithms of variances. The target has k
+    The network has 2 k outputs: k means, then k log variances. The target has k
     columns. The term ln(2 pi) / 2 of the negative log-likelihood is left out. Metrics such as
     ``"r2"`` compare the targets with the means.
 
@@ -192,7 +192,7 @@ def gaussian_nll() -> Loss:
 def _half(outputs: int) -> int:
     if outputs % 2:
         raise ShapeError(
-            "gaussian_nll needs a network with 2 k outputs, k means and then k logarithms of "
-            f"variances, for k columns of the target; this one has {outputs}."
+            "gaussian_nll needs a network with 2 k outputs, k means and then k log "
+            f"variances for the target's k columns; this one has {outputs}."
         )
     return outputs // 2

@@ -1,10 +1,10 @@
-"""What is reported of a model and some data, by name.
+"""Metrics by name: what `fit` and `evaluate` report besides the loss.
 
-- ``"accuracy"``: the share of right answers of a classification loss;
+- ``"accuracy"``: the share of right answers, for classification losses;
 - ``"top_<k>_accuracy"``: the share of samples whose label is among the k largest outputs;
 - ``"r2"``: the coefficient of determination, for regression;
 - the name of a loss that compares numbers (``"mean_absolute_error"``), or a `Loss`;
-- a function of output and target like a loss of one's own, which is averaged over the samples;
+- a function of output and target, like your own loss, averaged over the samples;
 - a `Metric`.
 """
 
@@ -31,23 +31,23 @@ __all__ = [
 ]
 
 MetricLike: TypeAlias = str | Loss | Metric | LossFunction
-"""A metric by its name, a loss, or a function like one."""
+"""The name of a metric, a `Metric`, a `Loss`, or a function of output and target."""
 
 _COLUMNS = ("epoch", "loss", "learning_rate", "seconds")  # of a history
 
 
 def loss_metric(loss: Loss) -> Metric:
-    """The loss as a metric: its one part is what a training step differentiates."""
+    """The loss as a metric. Its one part is the value that a training step differentiates."""
     return of_samples(loss.name, loss, loss.reduction)
 
 
 def get_metrics(specs: Sequence[MetricLike] | None, loss: Loss) -> dict[str, Metric]:
-    """Metrics by name, from names, metrics, losses and functions; the loss's own for None.
+    """Metrics by name, from names, metrics, losses and functions; None gives the loss's defaults.
 
     Raises
     ------
     ArgumentError, UnknownNameError
-        If there is no such metric, it does not go with the loss, or two have the same name.
+        If there is no such metric, it does not fit the loss, or two have the same name.
     """
     if specs is None:
         specs = loss.metrics
@@ -59,7 +59,7 @@ def get_metrics(specs: Sequence[MetricLike] | None, loss: Loss) -> dict[str, Met
         name = metric.name
         if name in metrics or name in _COLUMNS or name.startswith("val_"):
             raise ArgumentError(
-                f"the name {name!r} of a metric is taken: each needs one of its own, other than "
+                f"the metric name {name!r} is taken: each metric needs a unique name, other than "
                 f"{', '.join(_COLUMNS)} and those that begin with val_. Set function.__name__."
             )
         metrics[name] = metric
@@ -67,7 +67,7 @@ def get_metrics(specs: Sequence[MetricLike] | None, loss: Loss) -> dict[str, Met
 
 
 def _get_metric(spec: MetricLike, loss: Loss) -> Metric:
-    """A metric by name, or one made of a loss or of the user's function."""
+    """A metric from a name, a loss or the user's function."""
     if isinstance(spec, Metric):
         return spec
     if isinstance(spec, Loss):
@@ -90,14 +90,14 @@ def _get_metric(spec: MetricLike, loss: Loss) -> Metric:
 
 
 def _errors(loss: Loss) -> dict[str, Loss]:
-    """The losses whose names are metrics too: those that compare numbers, and the model's own."""
+    """The losses whose names are also metrics: those that compare numbers, and the model's own."""
     known = {name: losses.get(name) for name in losses.names()}
     plain = {n: f for n, f in known.items() if f.target == "real" and f.columns is None}
     return plain if loss.target == "any" else {**plain, loss.name: loss}
 
 
 def _of_loss(name: str, found: Loss, loss: Loss) -> Metric:
-    """A loss as a metric of a model that is trained on another one."""
+    """A loss as a metric of a model that trains on another loss."""
     read = None if found.name == loss.name else loss.prediction
     if read is None:
         return of_samples(name, found, found.reduction)
@@ -122,7 +122,7 @@ def _top_accuracy(name: str, k: int, loss: Loss) -> Metric:
     """The share of samples whose label is among the k classes with the largest outputs."""
     if loss.target != "classes":
         raise ArgumentError(
-            f"{name} needs a loss of classes (such as softmax_cross_entropy), not {loss.name!r}."
+            f"{name} needs a class loss (such as softmax_cross_entropy), not {loss.name!r}."
         )
     counted = by_target(ops.top_k_accuracy, ops.soft_top_k_accuracy)
 

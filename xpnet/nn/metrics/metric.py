@@ -1,4 +1,4 @@
-"""What a metric is: numbers of each batch, computed where it is, and how they are put together."""
+"""A metric: numbers computed for each batch on its device, and how to combine them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ __all__ = ["Metric", "mean_over_samples", "of_samples", "sum_over_samples"]
 
 @dataclass(frozen=True)
 class Metric:
-    """A number about a model and some data, put together from those of the batches.
+    """A number about a model and some data, combined from the batches.
 
     Attributes
     ----------
     name : str
     parts : callable
-        ``parts(output, target, samples, weights)`` appends to the graph what is computed for a
-        batch, and returns a list of symbolic values, each one number or a vector. `samples` is
-        the number of samples, `weights` their weights or None.
+        ``parts(output, target, samples, weights)`` appends ops to the graph and returns a list of
+        symbolic values, scalars or vectors, for one batch. `samples` is the number of samples,
+        `weights` their weights or None.
     combine : callable
-        ``combine(rows, shares)`` returns the metric. `rows` has the parts' numbers, one batch a
-        row; `shares` has each batch's number of samples, or their total weight.
+        ``combine(rows, shares)`` returns the metric. `rows` has the parts' numbers, one row
+        per batch; `shares` has each batch's number of samples, or their total weight.
     """
 
     name: str
@@ -34,12 +34,12 @@ class Metric:
 
 
 def mean_over_samples(name: str, values: Value, samples: int, weights: Value | None) -> Value:
-    """The mean of one value a sample, by weights where given.
+    """The mean of one value per sample, weighted if weights are given.
 
     Raises
     ------
     ShapeError
-        If there is not one value a sample (one number will do without weights).
+        If there is not one value per sample (without weights, a scalar is accepted).
     """
     if _is_number(name, values, samples, weights):
         return values
@@ -48,7 +48,7 @@ def mean_over_samples(name: str, values: Value, samples: int, weights: Value | N
 
 
 def sum_over_samples(name: str, values: Value, samples: int, weights: Value | None) -> Value:
-    """The sum of one value a sample, times its weight where there are weights.
+    """The sum of one value per sample, weighted if weights are given.
 
     Raises
     ------
@@ -66,14 +66,14 @@ def sum_over_samples(name: str, values: Value, samples: int, weights: Value | No
 
 
 def _is_number(name: str, values: Value, samples: int, weights: Value | None) -> bool:
-    """Whether there is one number already, not one a sample; raise if there is neither."""
+    """Whether the result is a scalar, not one value per sample; raise if it is neither."""
     if values.shape == (samples,):
         return False
     if values.shape == () and weights is None:
         return True
     more = " so that sample weights can be applied" if values.shape == () else " or one number"
     raise ShapeError(
-        f"{name} must return one value a sample, shape ({samples},){more}; it returned shape "
+        f"{name} must return one value per sample, shape ({samples},){more}; it returned shape "
         f"{values.shape}."
     )
 
@@ -87,7 +87,7 @@ def _total(rows: Any, shares: Any) -> float:
 
 
 def of_samples(name: str, function: LossFunction, reduction: str = "mean") -> Metric:
-    """The mean, or the sum, of one value a sample."""
+    """The mean, or the sum, of one value per sample."""
     reduced = sum_over_samples if reduction == "sum" else mean_over_samples
 
     def parts(output: Value, target: Value, samples: int, weights: Value | None) -> list[Value]:

@@ -1,4 +1,4 @@
-"""The coefficient of determination, which is no mean over the samples."""
+"""The coefficient of determination, which is not a mean over the samples."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ __all__ = ["r2"]
 def r2(loss: Loss) -> Metric:
     """1 - sum (t - z)**2 / sum (t - mean t)**2, averaged over the columns.
 
-    A constant column counts 1 if it is predicted exactly, else 0, as in scikit-learn.
+    A constant column scores 1 if it is predicted exactly, else 0, as in scikit-learn.
     """
     if loss.target in ("classes", "binary"):
         raise ArgumentError(f"r2 needs a regression loss, not {loss.name!r}.")
@@ -24,7 +24,7 @@ def r2(loss: Loss) -> Metric:
         z = output if loss.prediction is None else loss.prediction(output)
         if z.shape != target.shape:
             raise ShapeError(
-                f"r2 compares a prediction with a target of its shape, got {z.shape} and "
+                f"r2 expects a prediction and a target of the same shape, got {z.shape} and "
                 f"{target.shape}."
             )
         return _moments(_rows(z), _rows(target), weights)
@@ -33,15 +33,15 @@ def r2(loss: Loss) -> Metric:
 
 
 def _rows(x: Value) -> Value:
-    """What there is of each sample as one row."""
+    """Each sample as one row."""
     rows: Value = ops.reshape(x, shape=(x.shape[0], size_of(x.shape[1:])))
     return rows
 
 
 def _moments(z: Value, t: Value, weights: Value | None) -> list[Value]:
-    """Of each column: the mean squared residual, the mean of t, and the variance of t.
+    """For each column: the mean squared residual, the mean of t, and the variance of t.
 
-    Measured from the first target, so that a constant column has variance 0 exactly.
+    They are measured from the first target, so that a constant column has variance 0 exactly.
     """
 
     def mean(values: Value) -> Value:
@@ -57,7 +57,7 @@ def _moments(z: Value, t: Value, weights: Value | None) -> list[Value]:
 
 
 def _share(weights: Value) -> Value:
-    """Each sample's share of the weight as a row; 0 for all where there is no weight."""
+    """Each sample's share of the total weight, as a row; 0 if the total is 0."""
     total = ops.maximum(ops.sum(weights), 1e-30)
     share: Value = ops.reshape(weights / total, shape=(1, weights.shape[0]))
     return share
@@ -72,7 +72,7 @@ def _combine_r2(rows: Any, shares: Any) -> float:
 
 
 def _r2_of_column(residuals: Any, means: Any, variances: Any, shares: Any) -> float:
-    """The variance of all is the mean variance of the batches and the variance of their means.
+    """The total variance is the batches' mean variance plus the variance of their means.
 
     Source: Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing
     sample variances", COMPSTAT 1982.

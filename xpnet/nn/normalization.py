@@ -1,4 +1,4 @@
-"""Layers that put their input on a common scale."""
+"""Layers that normalize their input."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ from xpnet.nn.layer import Layer, batch_shape
 __all__ = ["BatchNorm", "LayerNorm"]
 
 
-class _Normalised(Layer):
-    """What both have: a learned scale and shift for each feature."""
+class _Normalized(Layer):
+    """Base class: a learned scale and shift for each feature."""
 
     def __init__(self, epsilon: float, affine: bool) -> None:
         self.epsilon, self.affine = positive("epsilon", epsilon), bool(affine)
 
     def scaled(self, x: Value, y: Value) -> Value:
-        """y weight + bias, declared after the type of x."""
+        """y weight + bias, with parameters of the dtype of x."""
         if not self.affine:
             return y
         shape = x.shape[-1:]
@@ -31,7 +31,7 @@ def _too_few(name: str, x: Value) -> ShapeError:
     return ShapeError(f"{name} expects shape (samples, ..., features), got {batch_shape(x.shape)}.")
 
 
-class LayerNorm(_Normalised):
+class LayerNorm(_Normalized):
     """y = (x - mean) / sqrt(variance + epsilon) weight + bias, over each sample's features.
 
     Parameters
@@ -39,7 +39,7 @@ class LayerNorm(_Normalised):
     epsilon : float, default 1e-5
         Greater than 0.
     affine : bool, default True
-        Whether there are a learned weight and bias for each feature.
+        Whether each feature has a learned weight and bias.
 
     Notes
     -----
@@ -56,27 +56,27 @@ class LayerNorm(_Normalised):
         return self.scaled(x, ops.standardize_features(x, epsilon=self.epsilon))
 
 
-class BatchNorm(_Normalised):
+class BatchNorm(_Normalized):
     """y = (x - mean) / sqrt(variance + epsilon) weight + bias, over the samples of a batch.
 
-    In training, mean and variance are the batch's own, and running means of them (the variance
-    with n - 1 in the denominator) are kept as the states ``running_mean`` and ``running_var``:
-    r = (1 - momentum) r + momentum value. Elsewhere, when frozen, and for a batch of one row, which
-    has no variance, the running ones are used; one row does not change them.
+    In training, mean and variance are those of the batch. The states ``running_mean`` and
+    ``running_var`` follow them: r = (1 - momentum) r + momentum value, where the variance has
+    n - 1 in its denominator. Outside training, in a frozen layer, and for a batch of one row,
+    which has no variance, the running values are used. One row does not change them.
 
     Parameters
     ----------
     momentum : float, default 0.1
-        In (0, 1]: the weight of a new batch.
+        In (0, 1]: the weight of the new batch.
     epsilon : float, default 1e-5
         Greater than 0.
     affine : bool, default True
-        Whether there are a learned weight and bias for each feature.
+        Whether each feature has a learned weight and bias.
 
     Raises
     ------
     ArgumentError
-        For settings outside of their ranges.
+        If a setting is out of range.
 
     Notes
     -----
@@ -106,10 +106,10 @@ class BatchNorm(_Normalised):
         return y if x.ndim == 2 else ops.reshape(y, shape=x.shape)
 
     def _follow(self, x: Value, mean: Value, variance: Value) -> None:
-        """Let the running statistics follow those of the batch."""
-        centre = ops.mean(x, axis=0)
-        spread = x - centre
+        """Update the running statistics with those of the batch."""
+        center = ops.mean(x, axis=0)
+        spread = x - center
         found = ops.sum(spread * spread, axis=0) / (x.shape[0] - 1)
         old, new = 1 - self.momentum, self.momentum
-        self.assign(mean, old * mean + new * centre)
+        self.assign(mean, old * mean + new * center)
         self.assign(variance, old * variance + new * found)

@@ -1,8 +1,6 @@
 """Mean 0 and variance 1: over each sample's features, or over the samples of a batch. The squares
-of x - mean must have a finite sum (in float32: |x - mean| < 1e19 / sqrt(count)); beyond it y and r
-are 0.
-
-Scaling them down first would take 1.6 times as long.
+of x - mean must have a finite sum (in float32: |x - mean| < 1e19 / sqrt(count)). Otherwise y and r
+are 0: scaling x down first would take 1.6 times as long.
 """
 
 from typing import Any
@@ -15,9 +13,9 @@ __all__ = ["STANDARDIZE_BATCH", "STANDARDIZE_FEATURES"]
 
 def _standardize(xp: Namespace, x: Any, axis: int, epsilon: float) -> tuple[Any, Any]:
     """y = (x - mean x) r with r = (mean (x - mean x)**2 + epsilon)**(-1/2), over one axis."""
-    centred = x - xp.mean(x, axis=axis, keepdims=True)
-    r = 1 / xp.sqrt(xp.mean(centred * centred, axis=axis) + epsilon)
-    return centred * xp.expand_dims(r, axis=axis), r
+    centered = x - xp.mean(x, axis=axis, keepdims=True)
+    r = 1 / xp.sqrt(xp.mean(centered * centered, axis=axis) + epsilon)
+    return centered * xp.expand_dims(r, axis=axis), r
 
 
 def _standardize_vjp(xp: Namespace, gy: Any, y: Any, r: Any, axis: int) -> Any:
@@ -28,7 +26,7 @@ def _standardize_vjp(xp: Namespace, gy: Any, y: Any, r: Any, axis: int) -> Any:
 
 
 def standardize_features(xp: Namespace, x: Any, *, epsilon: float = 1e-5) -> tuple[Any, Any]:
-    """y = (x - mean) r over the last axis; residual r = 1 / sqrt(variance + epsilon)."""
+    """y = (x - mean) r over the last axis; saved: r = 1 / sqrt(variance + epsilon)."""
     return _standardize(xp, x, -1, epsilon)
 
 
@@ -38,7 +36,7 @@ def standardize_features_vjp(xp: Namespace, gy: Any, y: Any, r: Any) -> Any:
 
 
 def standardize_batch(xp: Namespace, x: Any, *, epsilon: float = 1e-5) -> tuple[Any, Any]:
-    """y = (x - mean) r over the first axis; residual r = 1 / sqrt(variance + epsilon)."""
+    """y = (x - mean) r over the first axis; saved: r = 1 / sqrt(variance + epsilon)."""
     return _standardize(xp, x, 0, epsilon)
 
 

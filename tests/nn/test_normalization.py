@@ -1,4 +1,4 @@
-"""LayerNorm and BatchNorm: against PyTorch, their state, one row, and outside of training."""
+"""LayerNorm and BatchNorm: against PyTorch, their state, one row, and outside training."""
 
 import array_api_strict
 import numpy as np
@@ -106,7 +106,7 @@ def test_a_row_is_predicted_alike_alone_and_among_others():
 
 
 def test_batches_of_one_row():
-    """They are normalised by the running statistics, and leave them as they are."""
+    """They use the running statistics and do not change them."""
     model = model_of(batch_norm_net())
     model.fit(X, Y, epochs=1, batch_size=89)  # the second batch is one row
     before = model.state_dict()

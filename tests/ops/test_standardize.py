@@ -1,4 +1,4 @@
-"""Standardizing as PyTorch does it, and what becomes of features that do not vary."""
+"""Standardizing as in PyTorch, and features that do not vary."""
 
 import numpy as np
 import pytest
@@ -49,6 +49,6 @@ def test_the_range_ends_where_the_squares_overflow(dtype, limit):
 
 
 def test_a_constant_row_is_0_up_to_rounding():
-    """0.1 is no binary fraction: the mean of three is not quite it."""
+    """0.1 is not a binary fraction: the mean of three differs slightly."""
     y = ops.standardize_features(np.full((2, 3), 0.1))
     assert_allclose(y, 0, atol=1e-13)
