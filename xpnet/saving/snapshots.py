@@ -8,7 +8,7 @@ from warnings import warn
 
 from xpnet.errors import ArgumentError, FormatError
 from xpnet.saving.tensor_file import read_file, write_file
-from xpnet.typing import Array
+from xpnet.typing import Array, FilePath
 
 __all__ = ["Snapshot", "checkpoints", "read_snapshot", "step_of", "write_snapshot"]
 
@@ -53,7 +53,7 @@ def write_snapshot(path: Path, snapshot: Snapshot) -> None:
     write_file(path, snapshot.arrays, {**_FORMAT, "state": snapshot.state})
 
 
-def read_snapshot(source: Any) -> Snapshot | None:
+def read_snapshot(source: FilePath | Snapshot) -> Snapshot | None:
     """The snapshot of a file, or the newest that can be read of a folder; None if it has none.
 
     Raises

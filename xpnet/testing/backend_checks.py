@@ -12,6 +12,7 @@ from xpnet.optim import Adam
 from xpnet.testing.examples import op_examples
 from xpnet.testing.op_checks import VALUES, append_vjp, differentiable, trace_op
 from xpnet.testing.variants import Variant
+from xpnet.typing import DTypeName
 
 __all__ = ["check_backend"]
 
@@ -87,7 +88,7 @@ def _check_op(
         )
 
 
-def _check_fit(backend: Backend, dtype: str) -> None:
+def _check_fit(backend: Backend, dtype: DTypeName) -> None:
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(40, 5)).astype(dtype), rng.integers(0, 3, 40)
     found = []

@@ -138,7 +138,7 @@ class FitLoop:
         row["seconds"] = seconds
         context.history.append(row)
         self._progress.report(row)
-        context.stopping = self._callbacks.epoch_end(context.model, state.epoch, row)
+        context.stopping |= self._callbacks.epoch_end(context.model, state.epoch, row)
         self._safe_point()
 
     def until_safe_point(self) -> int:
