@@ -417,7 +417,7 @@ def test_every_exception_is_xpnets_and_a_builtin_one() -> None:
 
 
 def test_version() -> None:
-    assert xpnet.__version__ == "0.1.0"
+    assert xpnet.__version__ == "0.2.0"
 
 
 def test_version_is_the_installed_one() -> None:

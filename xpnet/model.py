@@ -90,6 +90,11 @@ class Model:
         multiplies the loss by a scale, and a step whose gradients overflow changes nothing. All
         others need ``backend="cupy"`` and nvmath-python, which the GPU extras install.
 
+    Attributes
+    ----------
+    preprocessing : dict or None
+        What was saved with the model about preparing its data; see `save`.
+
     Raises
     ------
     UnknownNameError, ArgumentError, DTypeError, BackendUnavailableError
@@ -103,11 +108,6 @@ class Model:
     >>> history = model.fit(X, y, epochs=30)
     >>> model.evaluate(X_test, y_test)["accuracy"] > 0.9
     True
-
-    Attributes
-    ----------
-    preprocessing : dict or None
-        What was saved with the model about preparing its data; see `save`.
     """
 
     chunk = 1024  # samples at a time where no batch size is given: few enough to stay in cache

@@ -122,7 +122,7 @@ def updated(bench: Bench, optimizer: str) -> Timed:
     model = model_of(size, bench.device.name)
     engine = model.build().engine
     gradient = engine.state.gradient
-    engine.backend.write(gradient, bench.device.normal(gradient.shape))
+    engine.backend.assign(gradient, bench.device.normal(gradient.shape))
     return lambda: engine.update.run(1e-6), 4 * PASSES[optimizer] * parameters(size)
 
 

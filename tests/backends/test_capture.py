@@ -141,7 +141,8 @@ def test_an_epoch_reads_and_uploads_as_much_whatever_its_steps(gpu: Any) -> None
 
 def test_other_work_on_the_device_is_not_captured(gpu: Any) -> None:
     """Such as another thread's, on the stream on which the backend works."""
-    backend, x, out = get("cupy"), gpu.ones(3), gpu.zeros(3)
+    backend: Any = get("cupy")
+    x, out = gpu.ones(3), gpu.zeros(3)
 
     def call() -> None:
         gpu.add(x, x, out=out)
@@ -170,7 +171,8 @@ class TestStops:
         """Needs a safe point after so many steps; notes where it had one, and may interrupt."""
 
         def __init__(self, steps: int, interrupt: int = 0) -> None:
-            self.steps, self.interrupt, self.seen = steps, interrupt, []
+            self.steps, self.interrupt = steps, interrupt
+            self.seen: list[int] = []
 
         def stride(self) -> int:
             return self.steps
@@ -296,7 +298,7 @@ def branching(xp: Any, x: Any) -> Any:
     return x if bool(xp.all(x > 0)) else xp.abs(x)
 
 
-REFUSED = {
+REFUSED: dict[str, Any] = {
     "Steps looks at every step": lambda: (_model(), {"callbacks": [Steps()]}),
     "Gradients looks at every step": lambda: (_model(), {"callbacks": [Gradients()]}),
     "Safe looks at every step": lambda: (_model(), {"callbacks": [Safe()]}),
@@ -364,7 +366,8 @@ class TestRefusals:
             found = _fit(_model())
         assert caplog.text.count("without CUDA graphs") == 1
         assert "NotImplementedError: calling cuBLAS API during stream capture" in caplog.text
-        assert not get("cupy").capturing.is_capturing()
+        backend: Any = get("cupy")
+        assert not backend.capturing.is_capturing()
         gpu.SETTINGS["products"] = True
         assert found == _fit(_model())
         gpu.SETTINGS["products"] = False

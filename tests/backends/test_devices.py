@@ -96,7 +96,7 @@ class TestArrays:
         assert model.predict(_on(two, 1)).device.id == 1
 
     def test_of_two_devices_are_not_mixed(self, two: Any) -> None:
-        with pytest.raises(DataError, match=r"\(cupy, cupy:1\); convert them to one"):
+        with pytest.raises(DataError, match=r"\(cupy, cupy:1\): convert them to one"):
             xn.MLP([5, 3]).fit(_on(two, 0), _on(two, 1, Y))
 
     def test_of_another_device_are_refused_by_a_model_that_followed(self, two: Any) -> None:

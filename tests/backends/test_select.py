@@ -142,7 +142,7 @@ class TestByArrays:
 
     @pytest.mark.parametrize("spec", [None, "numpy"])
     def test_arrays_of_two_libraries_are_refused(self, spec: Any) -> None:
-        with pytest.raises(DataError, match=r"\(array_api_strict, numpy\); convert them to one"):
+        with pytest.raises(DataError, match=r"\(array_api_strict, numpy\): convert them to one"):
             resolve(spec, np.ones(2), array_api_strict.ones(2))
 
     def test_a_model_refuses_them_before_it_is_built(self) -> None:

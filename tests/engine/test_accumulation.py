@@ -97,6 +97,13 @@ def test_four_batches_of_32_are_one_of_128(name, weighted, penalties):
     check_equal(one, trained(loss, y, 4, 32, penalties, weight))
 
 
+@pytest.mark.parametrize("name", list(LOSSES))
+def test_so_they_are_where_steps_are_interpreted(name):
+    loss, y = LOSSES[name]
+    settings = {"penalties": "per sample", "weight": WEIGHTS, "backend": array_api_strict}
+    check_equal(trained(loss, y, 1, 128, **settings), trained(loss, y, 4, 32, **settings))
+
+
 @pytest.mark.parametrize(
     "optimizer",
     [

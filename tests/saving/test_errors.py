@@ -126,7 +126,11 @@ def test_bad_json(taken_apart, text, words):
         (["model", "input_shape"], [5], "has shape"),
         (["model", "frozen"], ["nowhere"], "no layer or parameter is called 'nowhere'"),
         (["model", "loss"], "no such loss", "unknown loss"),
-        (["model", "optimizer"], {"kind": "Dense", "settings": {"units": 3}}, "an optimizer is"),
+        (
+            ["model", "optimizer"],
+            {"kind": "Dense", "settings": {"units": 3}},
+            "an optimizer must be",
+        ),
         (["model", "optimizer"], "sgd", "vectors .* not those of SGD"),
         (["model", "net"], None, "net must be a layer"),
         (["model", "net"], {"kind": "Dense"}, "where an object or a setting should be"),

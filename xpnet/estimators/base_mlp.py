@@ -21,6 +21,7 @@ from xpnet.estimators.sampling import RandomOrder, held_out
 from xpnet.estimators.solvers import Rate, is_stochastic, keeps_best
 from xpnet.estimators.warn import warn_user
 from xpnet.estimators.watch import Watch
+from xpnet.typing import ArrayLike
 
 __all__ = ["BaseMLP"]
 
@@ -36,13 +37,13 @@ class BaseMLP(FittedMLP):
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
         *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
     ) -> Self:
         """Train on the samples.
 
@@ -68,7 +69,7 @@ class BaseMLP(FittedMLP):
         """
         return self._train(Given(X, y, sample_weight, X_val, y_val, sample_weight_val))
 
-    def initialize(self, X: Any, y: Any) -> Self:
+    def initialize(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Make the weights without training, to look at or set them before `partial_fit`.
 
         Parameters

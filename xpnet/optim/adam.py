@@ -83,10 +83,10 @@ class Adam(_Moments):
     def rules(self) -> list[Link]:
         return [self.link("amsgrad" if self.amsgrad else "adam")]
 
-    def coefficients(self, rate: float, step: int) -> dict[str, float]:
-        beta1, beta2 = self.beta1, self.beta2  # as in `sums`: every step comes here
+    def coefficients(self, learning_rate: float, step: int) -> dict[str, float]:
+        beta1, beta2 = self.beta1, self.beta2  # as in `sums`: every step calls this
         sum1, root = (1 - beta1**step) / (1 - beta1), sqrt((1 - beta2**step) / (1 - beta2))
-        return {"rate": rate * root / sum1, "eps": self.epsilon * root}
+        return {"step_size": learning_rate * root / sum1, "eps": self.epsilon * root}
 
 
 class AdamW(DecoupledDecay, Adam):

@@ -1,14 +1,14 @@
 """Snapshots of a fit as files, and the newest of a folder."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from warnings import warn
 
 from xpnet.errors import ArgumentError, FormatError
 from xpnet.saving.tensor_file import read_file, write_file
-from xpnet.typing import Array, FilePath
+from xpnet.training.snapshot import Snapshot
+from xpnet.typing import FilePath
 
 __all__ = ["Snapshot", "checkpoints", "read_snapshot", "step_of", "write_snapshot"]
 
@@ -18,23 +18,6 @@ KEYS = frozenset(
     "fit parameters updates epoch step batch begin seconds stopping rate schedule history "
     "callbacks".split()
 )
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A fit between two steps.
-
-    Attributes
-    ----------
-    arrays : dict of str to NumPy array
-        Parameters and the optimizer's vectors, each flat; the results of the present epoch's
-        batches; arrays of callbacks.
-    state : dict
-        Everything else, as data that JSON can hold.
-    """
-
-    arrays: dict[str, Array]
-    state: dict[str, Any]
 
 
 def checkpoints(folder: Path) -> list[Path]:

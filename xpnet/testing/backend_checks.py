@@ -5,21 +5,21 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.backends import Backend, get
+from xpnet.backends import Backend, check_float, get
 from xpnet.model import Model
 from xpnet.nn import BatchNorm, Dense, Dropout, Sequential
 from xpnet.optim import Adam
 from xpnet.testing.examples import op_examples
 from xpnet.testing.op_checks import VALUES, append_vjp, differentiable, trace_op
 from xpnet.testing.variants import Variant
-from xpnet.typing import DTypeName
+from xpnet.typing import Namespace
 
 __all__ = ["check_backend"]
 
 _FIT: dict[str, float] = {"float32": 1e-4, "float64": 1e-9}  # rounding, grown by a few steps
 
 
-def check_backend(namespace: Any, *, dtypes: Iterable[str] = ("float32", "float64")) -> None:
+def check_backend(namespace: Namespace, *, dtypes: Iterable[str] = ("float32", "float64")) -> None:
     """Check that an array library computes what NumPy does, to rounding.
 
     Arrays go there and come back unchanged; every op of the registry and each of its gradients
@@ -88,13 +88,13 @@ def _check_op(
         )
 
 
-def _check_fit(backend: Backend, dtype: DTypeName) -> None:
+def _check_fit(backend: Backend, dtype: str) -> None:
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(40, 5)).astype(dtype), rng.integers(0, 3, 40)
     found = []
     for used in (backend, "numpy"):
         net = Sequential(Dense(8, "tanh"), BatchNorm(), Dropout(0.2), Dense(3))
-        model = Model(net, optimizer=Adam(0.01), dtype=dtype, seed=1, backend=used)
+        model = Model(net, optimizer=Adam(0.01), dtype=check_float(dtype), seed=1, backend=used)
         history = model.fit(X, y, epochs=3, batch_size=16, verbose=False)
         found.append((history["loss"], np.asarray(model.predict(X))))
     for what, got, wanted in zip(("losses", "predictions"), *found, strict=True):

@@ -9,6 +9,7 @@ import numpy as np
 from xpnet.kernels import Kernel, Recorder
 from xpnet.ops.record import Op, Vjp
 from xpnet.testing.poison import Guarded, PoisonedBackend, guarded
+from xpnet.typing import ArrayLike
 
 __all__ = ["Application", "check_kernel"]
 
@@ -105,7 +106,7 @@ class Application:
             place.check()
 
 
-def check_kernel(kernel: Kernel, record: Op | Vjp, *inputs: Any, **settings: Any) -> None:
+def check_kernel(kernel: Kernel, record: Op | Vjp, *inputs: ArrayLike, **settings: Any) -> None:
     """Check that a kernel computes what a definition does, and touches nothing else.
 
     The kernel is bound to outputs full of NaN between two fences, and to inputs that are filled

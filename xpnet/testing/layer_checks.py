@@ -16,6 +16,7 @@ from xpnet.optim import SGD
 from xpnet.testing.differences import finite_differences
 from xpnet.testing.op_checks import weights
 from xpnet.testing.variants import Variant, usable_variants, variant
+from xpnet.typing import ArrayLike
 
 __all__ = ["check_layer"]
 
@@ -28,7 +29,7 @@ def check_layer(
     layer: Callable[..., Any],
     input_shape: int | tuple[int, ...],
     *,
-    inputs: Any = None,
+    inputs: ArrayLike | None = None,
     variants: Iterable[str] | None = None,
 ) -> None:
     """Check a layer's gradients, and that all ways of running it agree, in float64.

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends.cpu import NumpyBackend
+from xpnet.typing import Array
 
 __all__ = ["Guarded", "PoisonedBackend", "guarded"]
 
@@ -71,7 +72,7 @@ class Guarded:
             raise AssertionError("it wrote past the end of its output")
 
 
-def guarded(like: Any) -> Guarded:
+def guarded(like: Array) -> Guarded:
     """An array of the shape and type of `like` between two fences.
 
     Parameters

@@ -1,5 +1,6 @@
 """A fit in progress, as callbacks see it."""
 
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any, Protocol, TypeAlias
 
@@ -51,6 +52,16 @@ class Recording(Protocol):
         """What must be the same in a fit that resumes this one."""
 
 
+class Listeners(Protocol):
+    """What a checkpoint needs from the callbacks of a fit."""
+
+    def states(self) -> Sequence[tuple[object, dict[str, Any]]]:
+        """The callbacks that have a state, each with its state."""
+
+    def put_back(self, model: FittedModel, states: list[dict[str, Any]]) -> None:
+        """Restore the state of each callback that has one."""
+
+
 class FitContext:
     """A fit between two of its steps, as `Callback.on_safe_point` receives it.
 
@@ -87,7 +98,9 @@ class FitContext:
     Callback.on_safe_point : Receives it after each step and each epoch.
     """
 
-    def __init__(self, model: FittedModel, steps: Recording, callbacks: Any, epochs: range) -> None:
+    def __init__(
+        self, model: FittedModel, steps: Recording, callbacks: Listeners, epochs: range
+    ) -> None:
         self.model, self.steps, self.callbacks, self.epochs = model, steps, callbacks, epochs
         self.history, self.batch, self.learning_rate = History(), 0, 0.0
         self.clock, self.interrupts, self.stopping = Clock(), Interrupts(), False

@@ -158,7 +158,7 @@ def entry(dtype: str) -> Gemm | None:
     """
     gemm = next(filter(None, (find(library, dtype) for library in libraries())), None)
     if gemm is None:
-        reason = "NumPy's library has no cblas_gemm for it"
+        reason = "the library that NumPy was linked with has no cblas_gemm for it"
     elif sys.platform == "darwin" and gemm.library == _UNKNOWN:
         reason = "Apple's Accelerate is not supported"
     elif not right(gemm):

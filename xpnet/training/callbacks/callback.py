@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from xpnet.errors import ArgumentError
 from xpnet.training.context import FitContext, FittedModel
+from xpnet.training.snapshot import Snapshot
 
 __all__ = ["Callback", "CallbackLike", "Callbacks"]
 
@@ -39,7 +40,7 @@ class Callback:
         `columns` are those of the fit's history. Called before anything changes.
         """
 
-    def on_run_begin(self, context: FitContext, snapshot: Any) -> None:
+    def on_run_begin(self, context: FitContext, snapshot: Snapshot | None) -> None:
         """Run first in a fit, with the snapshot that the fit resumes, or None."""
 
     def on_fit_begin(self, model: FittedModel) -> None:
@@ -164,7 +165,7 @@ class Callbacks:
         for callback in self._all:
             callback.check(columns)
 
-    def run_begin(self, context: FitContext, snapshot: Any) -> None:
+    def run_begin(self, context: FitContext, snapshot: Snapshot | None) -> None:
         """Tell all."""
         for callback in self._all:
             callback.on_run_begin(context, snapshot)

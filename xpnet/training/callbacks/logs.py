@@ -11,6 +11,7 @@ from typing import IO, Any
 from xpnet.errors import ArgumentError
 from xpnet.training.callbacks.callback import Callback
 from xpnet.training.context import FitContext, FittedModel
+from xpnet.training.snapshot import Snapshot
 from xpnet.typing import FilePath
 
 __all__ = ["CSVLog", "JSONLinesLog"]
@@ -28,7 +29,7 @@ class _Log(Callback):
         self._append, self._overwrite = bool(append), bool(overwrite)
         self._file: IO[str] | None = None
 
-    def on_run_begin(self, context: FitContext, snapshot: Any) -> None:
+    def on_run_begin(self, context: FitContext, snapshot: Snapshot | None) -> None:
         if snapshot is not None:
             self._append, self._overwrite = True, False
 

@@ -111,6 +111,10 @@ def _model(optimizer: Any = None, **settings: Any) -> xn.Model:
     return xn.Model(_net(), optimizer=optimizer, **settings)
 
 
+def _scale(model: xn.Model) -> Any:
+    return model.engine.state.loss_scale
+
+
 @pytest.mark.parametrize("scale", [1024.0, np.inf])
 def test_the_interpreter_divides_the_gradient_of_a_scaled_loss(scale: float) -> None:
     X, y = _data()
@@ -121,7 +125,7 @@ def test_the_interpreter_divides_the_gradient_of_a_scaled_loss(scale: float) -> 
     graph, table = scaled.graph, network.table
     start = np.array([scale, 5, 0, 3], "float32")
     views = table.views(np, state.params)
-    feeds = {
+    feeds: dict[Any, Any] = {
         **dict(zip(graph.inputs, (X, y), strict=True)),
         **{value: views[name] for name, value in graph.parameters.items()},
         scaled.scale: start[0, ...],
@@ -232,13 +236,13 @@ def test_captured_steps_have_the_bits_of_single_calls(
     found = []
     for steps in (0, 3):
         model = _model(backend="cupy", precision="float16").build(5)
-        model.engine.state.loss_scale[0] = scale
+        _scale(model)[0] = scale
         cupy.LOG.clear()
         model.fit(X, y, epochs=3, batch_size=8, verbose=False, steps_per_execution=steps)
         assert ("launch" in {what for _, what in cupy.LOG}) == (steps > 0)
         vectors = {n: v for n, v in model.engine.state.vectors.items() if n != "gradient"}
         found.append({name: vector.get().tobytes() for name, vector in vectors.items()})
-        left_out = float(model.engine.state.loss_scale[3])
+        left_out = float(_scale(model)[3])
         assert (left_out > 0) == (scale > FIRST)
     assert found[0] == found[1]
 
@@ -249,9 +253,9 @@ def test_a_copy_has_a_scale_of_its_own(lowered: None) -> None:
     model.train_on_batch(X, y)
     twin = deepcopy(model)
     twin.train_on_batch(X, y)
-    scales = [m.engine.state.loss_scale.get().tolist() for m in (model, twin)]
+    scales = [_scale(m).get().tolist() for m in (model, twin)]
     assert scales == [[FIRST, 1, 0, 0], [FIRST, 2, 0, 0]]
     model.optimizer = xn.SGD(0.1)
     model.train_on_batch(X, y)
-    assert model.engine.state.loss_scale.get().tolist() == [FIRST, 2, 0, 0]
+    assert _scale(model).get().tolist() == [FIRST, 2, 0, 0]
     assert not model.engine.state.slots
