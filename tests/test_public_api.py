@@ -38,6 +38,7 @@ PUBLIC = [
     "EarlyStopping",
     "Embedding",
     "ExponentialDecay",
+    "FitContext",
     "Flatten",
     "GaussianNoise",
     "GradientMonitor",

@@ -1,16 +1,15 @@
 """`load`: a model from its file."""
 
-from typing import Any
-
-from xpnet.backends import get, resolve
+from xpnet.backends import BackendLike, get, resolve
 from xpnet.errors import BackendUnavailableError, DeviceMemoryError, FormatError, XpnetError
 from xpnet.model import Model
 from xpnet.saving.model_file import made, read_model
+from xpnet.typing import FilePath
 
 __all__ = ["load"]
 
 
-def load(path: Any, backend: Any = None) -> Model:
+def load(path: FilePath, backend: BackendLike | None = None) -> Model:
     """The model that `Model.save` wrote.
 
     Nothing in the file is run: layers, losses and functions are looked up by name among xpnet's

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from copy import copy, deepcopy
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Literal, Self
 from warnings import warn
 
 from xpnet.arguments import count
-from xpnet.backends import Backend
+from xpnet.backends import Backend, BackendLike
 from xpnet.data.class_weight import with_class_weight
 from xpnet.engine.batch_graph import BatchSpec
 from xpnet.engine.config import ModelConfig, check_names, check_sample_shape
@@ -28,17 +28,28 @@ from xpnet.engine.programs import PlannedProgram
 from xpnet.engine.summary import summary
 from xpnet.errors import ArgumentError, GraphError
 from xpnet.graph import Plan
-from xpnet.nn import LayerLike
-from xpnet.optim import Optimizer, get_optimizer
+from xpnet.nn import LayerLike, LossLike, MetricLike
+from xpnet.optim import Optimizer, OptimizerLike, get_optimizer
 from xpnet.saving.fit_state import resumed
 from xpnet.saving.model_file import save_model
 from xpnet.saving.pickling import get_state, restored
-from xpnet.saving.snapshots import read_snapshot
+from xpnet.saving.snapshots import Snapshot, read_snapshot
+from xpnet.training.callbacks.callback import CallbackLike
 from xpnet.training.eager import single_step
 from xpnet.training.evaluation import columns, evaluate
 from xpnet.training.fit import FitSettings, make_loop
 from xpnet.training.history import History
-from xpnet.typing import Array, Shape
+from xpnet.typing import (
+    Array,
+    ArrayLike,
+    ClassWeight,
+    DTypeLike,
+    DTypeName,
+    FilePath,
+    Precision,
+    Shape,
+    ValidationData,
+)
 
 __all__ = ["Model"]
 
@@ -46,13 +57,13 @@ _OWN = ("_config", "_engine", "_in_fit")  # made again from what a pickle holds
 
 
 class Model:
-    """A network, a loss and an optimiser.
+    """A network, a loss and an optimizer.
 
     Parameters
     ----------
     net : callable
-        A layer such as `Sequential`, or any function of one symbolic value made of layers and
-        ops.
+        A layer such as `Sequential`, or any function of one symbolic value that is composed of
+        layers and ops.
     loss : str, Loss or callable, default "softmax_cross_entropy"
         A name, such as ``"softmax_cross_entropy"`` (labels 0 .. k-1, one-hot or soft labels),
         ``"binary_cross_entropy_with_logits"`` or ``"mse"``; what a function of `xpnet.losses`
@@ -63,21 +74,26 @@ class Model:
         ``"accuracy"``, ``"top_5_accuracy"``, ``"r2"``, names of losses, or functions like a loss.
         By default accuracy for the classification losses.
     backend : None, {"numpy", "cupy", "auto"} or namespace
-        Where to compute. None follows the arrays that are given first.
+        Where to compute. None follows the first arrays that the model receives.
     dtype : {"float32", "float64"}
     seed : int, default 0
         Initial weights and shuffles; the same seed gives the same bits on every backend.
     input_shape : int or tuple of int, optional
-        Shape of one sample, if the model is to be built before it sees data.
+        Shape of one sample; needed to build the model before it receives data.
     check_finite : bool, default True
-        Whether data with NaN or infinity are refused.
+        Whether to refuse data with NaN or infinity.
     frozen : sequence of str, optional
         Dotted names of layers or parameters that keep their values; see `freeze`.
     precision : {"float32", "tf32", "bfloat16", "float16"}, default "float32"
         How the operands of matrix products are rounded on a GPU with tensor cores; sums,
         parameters and everything else stay float32. ``"float32"`` does not round. ``"float16"``
         multiplies the loss by a scale, and a step whose gradients overflow changes nothing. All
-        but ``"float32"`` need ``backend="cupy"`` and nvmath-python, which the extras bring.
+        others need ``backend="cupy"`` and nvmath-python, which the GPU extras install.
+
+    Attributes
+    ----------
+    preprocessing : dict or None
+        What was saved with the model about preparing its data; see `save`.
 
     Raises
     ------
@@ -92,11 +108,6 @@ class Model:
     >>> history = model.fit(X, y, epochs=30)
     >>> model.evaluate(X_test, y_test)["accuracy"] > 0.9
     True
-
-    Attributes
-    ----------
-    preprocessing : dict or None
-        What was saved with the model about its data; see `save`.
     """
 
     chunk = 1024  # samples at a time where no batch size is given: few enough to stay in cache
@@ -104,17 +115,17 @@ class Model:
     def __init__(
         self,
         net: LayerLike,
-        loss: Any = "softmax_cross_entropy",
-        optimizer: str | Optimizer = "adam",
+        loss: LossLike = "softmax_cross_entropy",
+        optimizer: OptimizerLike = "adam",
         *,
-        metrics: Sequence[Any] | None = None,
-        backend: Any = None,
-        dtype: Any = "float32",
+        metrics: Sequence[MetricLike] | None = None,
+        backend: BackendLike | None = None,
+        dtype: DTypeLike = "float32",
         seed: int = 0,
         input_shape: int | Shape | None = None,
         check_finite: bool = True,
         frozen: Sequence[str] = (),
-        precision: str = "float32",
+        precision: Precision = "float32",
     ) -> None:
         self._config = ModelConfig.of(
             net,
@@ -137,7 +148,7 @@ class Model:
     def _of(
         cls, config: ModelConfig, engine: Engine | None, preprocessing: dict[str, Any] | None
     ) -> Self:
-        """A model that was asked to be this, and is at work already."""
+        """A model from its parts."""
         model = object.__new__(cls)
         model._config, model._engine, model._in_fit = config, engine, False
         model.preprocessing = preprocessing
@@ -147,7 +158,7 @@ class Model:
 
     @property
     def config(self) -> ModelConfig:
-        """What the model was asked to be."""
+        """The settings that the model was made with."""
         return self._config
 
     @property
@@ -157,16 +168,16 @@ class Model:
 
     @property
     def backend(self) -> Backend | None:
-        """Where the model computes; None while it is open."""
+        """Where the model computes; None as long as this is not decided."""
         return self._config.backend if self._engine is None else self._engine.backend
 
     @property
-    def dtype(self) -> str:
+    def dtype(self) -> DTypeName:
         """Type of the parameters: ``"float32"`` or ``"float64"``."""
         return self._config.dtype
 
     @property
-    def precision(self) -> str:
+    def precision(self) -> Precision:
         """How the operands of matrix products are rounded."""
         return self._config.precision
 
@@ -182,7 +193,7 @@ class Model:
 
     @property
     def epoch(self) -> int:
-        """Epochs trained so far, by which schedules and shuffles go; may be assigned."""
+        """Number of epochs trained so far, which schedules and shuffles depend on; assignable."""
         return 0 if self._engine is None else self._engine.state.epoch
 
     @epoch.setter
@@ -191,11 +202,11 @@ class Model:
 
     @property
     def optimizer(self) -> Optimizer:
-        """The optimizer; one that is assigned starts with empty state."""
+        """The optimizer; a new one that is assigned starts with empty state."""
         return self._config.optimizer
 
     @optimizer.setter
-    def optimizer(self, value: str | Optimizer) -> None:
+    def optimizer(self, value: OptimizerLike) -> None:
         optimizer = get_optimizer(value)
         if optimizer.whole_batch:
             self._refuse_while_fitting("L-BFGS cannot take over")
@@ -211,7 +222,7 @@ class Model:
 
     @property
     def engine(self) -> Engine:
-        """The network at work, with all that training changes; built if the shape is known."""
+        """The network on its device and its training state; built first if the shape is known."""
         if self._engine is None:
             self.build()
         assert self._engine is not None
@@ -219,19 +230,19 @@ class Model:
 
     @property
     def network(self) -> Network:
-        """What is known of the network: its graph, shapes and parameters' names."""
+        """The traced network: its graph, its shapes and the names of its parameters."""
         return self.engine.network
 
     @on_device
     def build(self, input_shape: int | Shape | None = None) -> Self:
-        """Create the parameters for samples of this shape; data do so by themselves.
+        """Create the parameters for samples of this shape; the first data do so too.
 
         Raises
         ------
         ArgumentError
             If the shape is not known.
         ShapeError
-            If it is not the shape that the model was made or built for.
+            If the model was made or built for another shape.
         """
         config, engine = self._config, self._engine
         known = config.input_shape if engine is None else engine.network.features
@@ -246,7 +257,7 @@ class Model:
 
     @contextmanager
     def _fitting(self, engine: Engine) -> Iterator[None]:
-        """A fit: the engine becomes the model's, and what would pull it away is refused."""
+        """Adopt the engine for the time of a fit, and refuse what would replace it."""
         self._refuse_while_fitting("a second fit cannot begin")
         self._engine, self._in_fit = engine, True
         try:
@@ -257,8 +268,8 @@ class Model:
     def _refuse_while_fitting(self, what: str) -> None:
         if self._in_fit:
             raise ArgumentError(
-                f"{what} while a fit of this model runs: return True from the callback, so that "
-                "the fit ends, and do it then."
+                f"{what} while a fit of this model runs: return True from the callback to end the "
+                "fit, and do it afterwards."
             )
 
     # --- training -----------------------------------------------------------------------------
@@ -266,23 +277,23 @@ class Model:
     @on_device
     def fit(
         self,
-        X: Any,
-        y: Any,
+        X: ArrayLike,
+        y: ArrayLike,
         *,
         epochs: int = 10,
         batch_size: int = 128,
-        sample_weight: Any = None,
-        class_weight: Any = None,
-        validation_data: tuple[Any, ...] | None = None,
-        callbacks: Sequence[Any] | None = None,
-        verbose: Any = "auto",
-        shuffle: bool | Callable[[int], Any] = True,
-        resume_from: Any = None,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+        validation_data: ValidationData | None = None,
+        callbacks: Sequence[CallbackLike] | None = None,
+        verbose: bool | Literal["auto"] = "auto",
+        shuffle: bool | Callable[[int], ArrayLike] = True,
+        resume_from: FilePath | Snapshot | None = None,
         accumulate: int = 1,
         steps_per_execution: int | None = None,
         steps_per_graph: int | None = None,
     ) -> History:
-        """Train on the data for some epochs; a second call goes on from the first.
+        """Train on the data for some epochs; a second call continues from the first.
 
         Parameters
         ----------
@@ -291,51 +302,56 @@ class Model:
         y : array of shape (n,) or (n, k)
             Targets, as the loss takes them.
         epochs, batch_size : int, defaults 10 and 128
-            At least 1. The last batch may be smaller; a larger batch size takes all samples.
+            At least 1. The last batch may be smaller. A batch size larger than n takes all samples.
         sample_weight : array of shape (n,), optional
             Numbers >= 0. Each batch's loss is the mean weighted by them.
         class_weight : "balanced", dict or sequence of float, optional
-            A factor of each class for the weights of its samples; classes that a dict leaves out
-            have 1, ``"balanced"`` is n / (classes count). Validation is not weighted by it.
+            A factor for the weights of each class's samples. Classes that a dict omits have the
+            factor 1; ``"balanced"`` is n / (classes * samples of the class). It does not affect
+            validation.
         validation_data : (X, y) or (X, y, sample_weight), optional
-            Measured after every epoch.
+            Loss and metrics are measured on these data after every epoch.
         callbacks : sequence of Callback or function, optional
         verbose : bool or "auto"
             A progress bar; ``"auto"`` shows it on a terminal.
         shuffle : bool or callable, default True
-            Whether each epoch takes the samples in a new order. A function is called with the
-            number of samples at the beginning of each epoch, and returns their order: an array
-            with every row's number once.
+            Whether each epoch takes the samples in a new order. A function receives the number of
+            samples at the beginning of each epoch and returns their order, an array that contains
+            every row's number once.
         resume_from : path, optional
-            A checkpoint that `Checkpoint` wrote, or a folder of them, of which the newest counts.
-            The fit that it is of goes on, up to `epochs` counted from its own beginning, with the
-            same bits as if it had never stopped; give it the same data and settings. A folder
-            without any begins anew.
+            A file that `Checkpoint` wrote, or a folder of them, from which the newest is taken.
+            The interrupted fit continues, up to `epochs` counted from its own beginning, with the
+            same bits as if it had never stopped. The data and the settings must be the same. If
+            the folder has no checkpoint, training starts from the beginning.
         accumulate : int, default 1
-            Batches of a step: their gradients are added up, so that a step is that of one batch of
-            ``accumulate * batch_size`` samples, in the memory of one of `batch_size`. Batch
-            normalization still sees single batches.
+            Number of batches in a step. Their gradients are summed before the update, so a step
+            equals a step on one batch of ``accumulate * batch_size`` samples, to rounding and
+            with weights and penalties, but needs the memory of `batch_size` samples. There are
+            three exceptions: `BatchNorm` normalizes each small batch by itself, dropout and noise
+            are drawn anew for each, and a custom loss that returns one number is averaged by the
+            number of rows.
         steps_per_execution : int, optional
-            On a GPU: how many steps are launched at once, as one CUDA graph; 0 for none, which
-            launches every operation by itself. By default many if they are small. The results
-            have the same bits. Where steps cannot be captured (a callback looks at every one, the
-            data do not fit on the device, nvmath-python is missing, ...) they are launched one
-            operation after the other, and the logger ``xpnet`` says why.
+            On a GPU: the number of steps that are launched together as one CUDA graph; 0 launches
+            every operation by itself. By default it is 32 if the steps are small, else 1. The
+            results have the same bits. If steps cannot be captured (a callback reads every step,
+            the data do not fit on the device, nvmath-python is missing, ...), every operation is
+            launched by itself, and the logger ``xpnet`` says why. A value above 1 is then an
+            error.
 
         Returns
         -------
         History
-            A fit that SIGINT (Ctrl-C) or SIGTERM interrupts returns what it has, after the step
-            that it is making; `History.interrupted` names the signal. A second one stops at once.
+            One row for each epoch. SIGINT (Ctrl-C) or SIGTERM ends the fit after the current step;
+            `History.interrupted` then names the signal. A second signal stops at once.
 
         Raises
         ------
         DataError, ShapeError, DTypeError, ArgumentError
-            Before anything changes, for data or settings that cannot be used.
+            If data or settings cannot be used; raised before anything changes.
         DivergedError
-            If the loss becomes NaN or infinite; the last good parameters are put back.
+            If the loss becomes NaN or infinite; the last good parameters are restored.
         DeviceMemoryError
-            If the GPU has no room; see the message for what to change.
+            If the GPU has too little memory; the message says what to change.
         """
         if steps_per_graph is not None:
             steps_per_execution = _renamed(steps_per_graph)
@@ -362,21 +378,23 @@ class Model:
             return loop.run(snapshot, resume)
 
     @on_device
-    def train_on_batch(self, X: Any, y: Any, sample_weight: Any = None) -> Array:
+    def train_on_batch(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Array:
         """Make one step on one batch (not with `LBFGS`, which needs all samples at once).
 
-        Schedules follow `epoch`, which only `fit` advances; a loop of one's own may assign it.
+        Schedules follow `epoch`, which only `fit` advances; your own loop may assign it.
 
         Returns
         -------
         0-d array
-            The batch's loss before the step, in the model's library. On a GPU it is not waited
-            for, and therefore values (NaN, labels out of range) are not checked there.
+            The batch's loss before the step, in the model's library. On a GPU the call does not
+            wait for it, so values (NaN, labels out of range) are not checked there.
 
         Raises
         ------
         DivergedError
-            If the loss is NaN or infinite; the step is then not made. Not on a GPU.
+            If the loss is NaN or infinite; the step is not made then. Not raised on a GPU.
         """
         engine, data = accept(self._config, self._engine, X, y, sample_weight, wait=False)
         if self.optimizer.whole_batch:
@@ -390,7 +408,7 @@ class Model:
     # --- using --------------------------------------------------------------------------------
 
     @on_device
-    def predict(self, X: Any, batch_size: int | None = None) -> Array:
+    def predict(self, X: ArrayLike, batch_size: int | None = None) -> Array:
         """The network's output for each sample.
 
         Parameters
@@ -413,7 +431,12 @@ class Model:
 
     @on_device
     def evaluate(
-        self, X: Any, y: Any, *, sample_weight: Any = None, batch_size: int | None = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        batch_size: int | None = None,
     ) -> dict[str, float]:
         """Loss and metrics of the data, each averaged over the samples."""
         size = self.chunk if batch_size is None else count("batch_size", batch_size)
@@ -421,7 +444,7 @@ class Model:
         return evaluate(self._engine, data, size)
 
     @on_device
-    def plan(self, X: Any, y: Any, sample_weight: Any = None) -> Plan:
+    def plan(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Plan:
         """The plan of one training step on a batch like this one; print it to read it.
 
         Raises
@@ -440,7 +463,7 @@ class Model:
         return program.plan
 
     def summary(self) -> str:
-        """The layers with their output shapes and numbers of parameters, as a table."""
+        """A table of the layers, their output shapes and their numbers of parameters."""
         return summary(self.engine)
 
     # --- state --------------------------------------------------------------------------------
@@ -450,7 +473,7 @@ class Model:
         """Each parameter by its dotted name.
 
         On NumPy and CuPy these are live views: ``model.parameters[name][...] = array`` changes the
-        model. On other libraries they are the values of the moment. To set all, use
+        model. In other libraries they are the present values. To set all, use
         `load_state_dict`.
         """
         return MappingProxyType(self.engine.views(self.engine.state.params))
@@ -482,16 +505,18 @@ class Model:
         return {name: backend.copy(view) for name, view in self.parameters.items()}
 
     @on_device
-    def load_state_dict(self, state: Mapping[str, Any], only: Sequence[str] | None = None) -> None:
-        """Set the parameters from arrays by name; the optimiser starts again.
+    def load_state_dict(
+        self, state: Mapping[str, ArrayLike], only: Sequence[str] | None = None
+    ) -> None:
+        """Set the parameters from arrays by name; the optimizer starts again.
 
         Parameters
         ----------
         state : mapping of str to array
             What `state_dict` returned, of this model or of one with the same layers.
         only : sequence of str, optional
-            Names of layers (``"layers.0"``) or parameters: these alone are taken from `state`,
-            the others stay. So a new head is put on trained layers.
+            Names of layers (``"layers.0"``) or parameters. Only these are taken from `state`; the
+            others stay. This puts a new head on trained layers.
 
         Raises
         ------
@@ -509,28 +534,28 @@ class Model:
     @on_device
     def save(
         self,
-        path: Any,
+        path: FilePath,
         *,
         optimizer_state: bool = False,
         preprocessing: dict[str, Any] | None = None,
     ) -> None:
-        """Write the model into one safetensors file, from which `xpnet.load` makes it again.
+        """Write the model to one safetensors file, from which `xpnet.load` rebuilds it.
 
         The file holds the parameters by their dotted names, and as JSON the network, the loss, the
-        optimizer and the settings; ``docs/format.md`` describes it. It is written beside its place
-        and then renamed, so that the old file or the new one is there whatever happens.
+        optimizer and the settings; ``docs/format.md`` describes it. It is written under another
+        name and then renamed, so whatever happens, the old file or the new one is there.
 
         Parameters
         ----------
         path : str or path
-            A file that is there already is replaced.
+            An existing file is replaced.
         optimizer_state : bool, default False
-            Whether the optimizer's vectors are kept too, so that training goes on from the file
+            Whether to save the optimizer's vectors too, so that training continues from the file
             with the same bits; with Adam they are twice as large as the parameters.
         preprocessing : dict, optional
-            What is to be done to data before the model sees them (means, scales, names of
-            classes): text, finite numbers, lists and dicts. It comes back as
-            ``model.preprocessing``, which is also the default.
+            How to prepare data for the model (means, scales, names of classes): strings, finite
+            numbers, lists and dicts. After loading it is ``model.preprocessing``, which is also
+            the default.
 
         Raises
         ------
@@ -540,16 +565,16 @@ class Model:
         DataError
             If a parameter is NaN or infinite.
         FormatError
-            If the file cannot be written; what was there before is as it was.
+            If the file cannot be written; an existing file is then unchanged.
         """
         kept = self.preprocessing if preprocessing is None else preprocessing
         save_model(self._config, self.engine, path, optimizer_state, kept)
 
     def freeze(self, *names: str) -> None:
-        """Let these layers or parameters keep their values from now on.
+        """Stop training these layers or parameters: they keep their values.
 
-        A frozen `BatchNorm` normalises by its running statistics, which then stay. The optimiser
-        starts again, since its vectors cover the trained parameters alone.
+        A frozen `BatchNorm` normalizes by its running statistics, which then stay the same. The
+        optimizer starts again, because its vectors cover only the trained parameters.
 
         Parameters
         ----------
@@ -559,10 +584,10 @@ class Model:
         Raises
         ------
         ArgumentError
-            If none is named, there is no such layer or parameter (found when the model is built),
-            or a fit runs.
+            If no name is given, there is no such layer or parameter (found when the model is
+            built), or a fit runs.
         GraphError
-            If nothing would be left to train.
+            If nothing is left to train.
         """
         if not names:
             raise ArgumentError(
@@ -572,7 +597,7 @@ class Model:
         self._set_frozen((*self.frozen, *(n for n in check_names(names) if n not in self.frozen)))
 
     def unfreeze(self, *names: str) -> None:
-        """Train these layers or parameters again, all of them if none is named.
+        """Train these layers or parameters again; without names, all that are frozen.
 
         Raises
         ------
@@ -599,8 +624,8 @@ class Model:
         """An independent model with the running average of the parameters.
 
         The optimizer keeps it when it is made with ``average_decay``, such as
-        ``xpnet.Adam(average_decay=0.99)``; this model goes on unchanged. State, such as running
-        means, is that of the moment.
+        ``xpnet.Adam(average_decay=0.99)``; this model does not change. State, such as running
+        means, has its present values.
 
         Raises
         ------
@@ -614,7 +639,7 @@ class Model:
         return twin
 
     @on_device
-    def __deepcopy__(self, memo: Any) -> Self:
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
         """An independent model with the same parameters and optimizer state."""
         twin = object.__new__(type(self))
         vars(twin).update(vars(self))
@@ -643,14 +668,14 @@ class Model:
         made = f"{config.net!r}, loss={config.loss.name!r}, {self.optimizer!r}"
         return f"{type(self).__name__}({made}, {where})"
 
-    # --- names of the version before ----------------------------------------------------------
+    # --- deprecated names ---------------------------------------------------------------------
 
     @property
     def updater(self) -> Any:
-        """Deprecated: see `engine`, whose ``state`` has ``slots`` and ``updates``."""
+        """Deprecated: use ``engine.state``, which has ``slots`` and ``updates``."""
         warn(
-            "model.updater goes with the next version: model.engine.state has the optimizer's "
-            "vectors (slots) and its number of steps (updates).",
+            "model.updater is now model.engine.state, which has the optimizer's vectors (slots) "
+            "and its number of steps (updates); the next version removes the old name.",
             DeprecationWarning,
             stacklevel=2,
         )
@@ -667,7 +692,7 @@ class _Updater:
 
 def _renamed(steps_per_graph: int) -> int:
     warn(
-        "steps_per_graph is now steps_per_execution; the old name goes with the next version.",
+        "steps_per_graph is now steps_per_execution; the next version removes the old name.",
         DeprecationWarning,
         stacklevel=4,
     )

@@ -1,4 +1,4 @@
-"""The former home of models and callbacks; every name is found in `xpnet` itself."""
+"""Deprecated: the former module of models and callbacks, whose names are in `xpnet` itself."""
 
 from importlib import import_module
 from typing import Any
@@ -13,7 +13,7 @@ def __getattr__(name: str) -> Any:
     if found is None:
         raise AttributeError(f"module 'xpnet.train' has no attribute {name!r}")
     warn(
-        f"xpnet.train.{name} is now xpnet.{name}; xpnet.train goes with the next version.",
+        f"xpnet.train.{name} is now xpnet.{name}; the next version removes xpnet.train.",
         DeprecationWarning,
         stacklevel=2,
     )

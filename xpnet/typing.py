@@ -3,7 +3,7 @@
 They serve type checkers and editors; nothing is checked at run time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -11,6 +11,7 @@ __all__ = [
     "Array",
     "ArrayLike",
     "BackendName",
+    "ClassWeight",
     "DType",
     "DTypeLike",
     "DTypeName",
@@ -20,6 +21,7 @@ __all__ = [
     "Shape",
     "SupportsArray",
     "TypedArray",
+    "ValidationData",
     "size_of",
 ]
 
@@ -77,6 +79,14 @@ class SupportsArray(Protocol):
 
 ArrayLike: TypeAlias = TypedArray | SupportsArray | Sequence[Any] | float
 """An array of any library, or what converts to one: lists, tables, numbers."""
+
+ClassWeight: TypeAlias = Literal["balanced"] | Mapping[int, float] | Sequence[float] | TypedArray
+"""A factor for each class: by its number, or in order."""
+
+ValidationData: TypeAlias = (
+    tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike | None]
+)
+"""``(X, y)`` or ``(X, y, sample_weight)``."""
 
 
 def size_of(shape: Sequence[int]) -> int:

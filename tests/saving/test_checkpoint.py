@@ -101,7 +101,8 @@ def test_if_none_can_be_read_nothing_is_trained(tmp_path):
         ({"xpnet": '{"format": "other"}'}, "no checkpoint but 'other'"),
         ({"xpnet": '{"format": "xpnet checkpoint", "version": 99}'}, "version 99"),
         ({"xpnet": "{"}, "not good JSON"),
-        ({"xpnet": '{"format": "xpnet checkpoint", "version": 1}'}, "no whole checkpoint"),
+        ({"xpnet": '{"format": "xpnet checkpoint", "version": 1}'}, "not a whole checkpoint"),
+        ({"xpnet": '{"format": "xpnet checkpoint", "version": 2}'}, "not a whole checkpoint"),
     ],
 )
 def test_files_of_others_are_refused(tmp_path, metadata, message):

@@ -77,8 +77,14 @@ def model_of():
 
 
 def like(**settings):
-    settings = {"optimizer": xn.SGD(0.5, momentum=0.9), "seed": 1} | settings
-    return xn.MLP([6, 8, 3], dropout=0.2, **settings)
+    settings = {"optimizer": xn.SGD(0.5, momentum=0.9), "seed": 1, "dropout": 0.2} | settings
+    return xn.MLP([6, 8, 3], **settings)
+
+
+def penalized(model, strength):
+    """The network of `model_of`, its first layer with a penalty."""
+    first = xn.Dense(8, kernel_penalty=xn.L2(strength))
+    return xn.Sequential(first, *model.config.net.layers[1:])
 
 
 @pytest.fixture
@@ -132,14 +138,32 @@ def test_a_second_fit_can_be_resumed(data):
         (lambda m, d: (xn.MLP([6, 9, 3]), d, {}), "parameters there"),
         (
             lambda m, d: (like(optimizer="adam"), d, {}),
-            "optimizer there: SGD .*here: Adam",
+            "optimizer there: SGD; here: Adam",
         ),
         (lambda m, d: (m, (d[0][:50], d[1][:50]), {}), "rows there: 70; here: 50"),
         (lambda m, d: (m, (d[0] + 1, d[1]), {}), "the checkpoint is of other data"),
         (lambda m, d: (like(seed=2), d, {}), "seed there: 1; here: 2"),
-        (lambda m, d: (like(loss="focal"), d, {}), "loss there"),
-        (lambda m, d: (like(activation="tanh"), d, {}), "layers there"),
-        (lambda m, d: (like(optimizer=xn.SGD(0.5, momentum=0.8)), d, {}), "optimizer there"),
+        (lambda m, d: (like(loss="focal"), d, {}), "loss there: losses.softmax.*here: losses.foc"),
+        (
+            lambda m, d: (like(activation="tanh"), d, {}),
+            r"network.layers\[1\] there: ReLU; here: Tanh",
+        ),
+        (
+            lambda m, d: (like(optimizer=xn.SGD(0.5, momentum=0.8)), d, {}),
+            "optimizer.momentum there: 0.9; here: 0.8",
+        ),
+        (
+            lambda m, d: (like(dropout=0.3), d, {}),
+            r"network.layers\[2\].rate there: 0.2; here: 0.3",
+        ),
+        (
+            lambda m, d: (xn.Model(penalized(m, 1e-3), input_shape=6, seed=1), d, {}),
+            r"network.layers\[0\].kernel_penalty there: None; here: L2",
+        ),
+        (
+            lambda m, d: (like(activation=lambda x: xn.ops.tanh(x)), d, {}),
+            "layers there: .*'relu'.*here: .*'tanh'",
+        ),
         (lambda m, d: (m, d, {"shuffle": False}), "shuffle there"),
         (lambda m, d: (m, d, {"class_weight": "balanced"}), "other data"),
         (lambda m, d: (m, d, {"batch_size": 20}), "batches there"),
@@ -157,6 +181,82 @@ def test_what_does_not_go_with_the_model_is_refused(data, change, message):
         model.fit(X, y, **{"epochs": 3, "batch_size": 16, "resume_from": stop.snapshot} | more)
     for name, array in before.items():
         np.testing.assert_array_equal(model.parameters[name], array)
+
+
+def test_a_setting_of_a_setting_is_named(data):
+    stop = StopAt(5)
+
+    def model(strength):
+        return xn.Model(penalized(model_of(), strength))
+
+    with pytest.raises(Stopped):
+        model(1e-3).fit(*data, epochs=2, batch_size=16, callbacks=[stop])
+    words = r"layers\[0\].kernel_penalty.rate there: 0.001; here: 0.002"
+    with pytest.raises(xn.errors.ArgumentError, match=words):
+        model(2e-3).fit(*data, epochs=2, batch_size=16, resume_from=stop.snapshot)
+
+
+def test_what_is_not_registered_is_described_in_words(data):
+    def model(momentum, slope=0.1):
+        net = xn.Sequential(xn.Dense(8), lambda x: xn.ops.maximum(x, slope * x), xn.Dense(3))
+        return xn.Model(net, optimizer=xn.SGD(lambda epoch: 0.1, momentum=momentum))
+
+    stop = StopAt(3)
+    with pytest.raises(Stopped):
+        model(0.9).fit(*data, epochs=2, batch_size=16, callbacks=[stop])
+    again = {"epochs": 2, "batch_size": 16, "resume_from": stop.snapshot}
+    assert stop.snapshot.state["fit"]["settings"]["network"] is None
+    with pytest.raises(xn.errors.ArgumentError, match=r"optimizer\.momentum there: 0\.9"):
+        model(0.8).fit(*data, **again)
+    wanted = model(0.9).fit(*data, epochs=2, batch_size=16)
+    assert model(0.9).fit(*data, **again)["loss"] == wanted["loss"]
+
+
+def test_data_with_nan_are_the_same_data(data):
+    X = np.where(np.arange(6) == 2, np.nan, data[0]).astype("float32")
+    net = xn.Sequential(lambda x: xn.ops.slice(x, axis=1, start=3, stop=6), xn.Dense(3))
+
+    def fit(**settings):
+        model = xn.Model(net, check_finite=False)
+        return model.fit(X, data[1], epochs=2, batch_size=16, **settings)
+
+    stop = StopAt(2)
+    with pytest.raises(Stopped):
+        fit(callbacks=[stop])
+    assert fit(resume_from=stop.snapshot)["loss"] == fit()["loss"]
+
+
+def test_callbacks_may_keep_anything_that_the_codec_knows(data):
+    state = {"kind": [1, (2, np.float32(3))], "$array": None, "same": {"id": float("inf")}}
+    found = []
+
+    class Keeps(xn.Callback):
+        def get_state(self):
+            return {**state, "array": np.arange(3)}
+
+        def set_state(self, model, state):
+            found.append(state)
+
+    stop = StopAt(2)
+    with pytest.raises(Stopped):
+        model_of().fit(*data, epochs=1, callbacks=[Keeps(), stop])
+    model_of().fit(*data, epochs=1, callbacks=[Keeps()], resume_from=stop.snapshot)
+    array = found[0].pop("array")
+    assert found == [state]
+    np.testing.assert_array_equal(array, np.arange(3))
+
+
+def test_what_a_callback_cannot_keep_is_named(data):
+    class Keeps(xn.Callback):
+        def __init__(self, state):
+            self.get_state = lambda: state
+
+    for state, words in (
+        ({1: 2}, "the state of Keeps has the key 1"),
+        ({"a": [object()]}, r"the state of Keeps.a\[0\] is of the class object"),
+    ):
+        with pytest.raises(xn.errors.ArgumentError, match=words):
+            model_of().fit(*data, epochs=1, callbacks=[Keeps(state), StopAt(1)])
 
 
 def test_more_epochs_than_before_train_longer(data):

@@ -252,3 +252,25 @@ def test_on_a_terminal_auto_shows_the_bar(capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     make().fit(X, Y, epochs=2)
     assert "epoch 2/2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("step", [2, 4])
+def test_a_callback_may_stop_the_fit_at_a_safe_point(step):
+    """In the middle of an epoch, and after its last step; what the context shows is the fit's."""
+    seen = []
+
+    class Stop(xn.Callback):
+        def on_safe_point(self, model, context):
+            assert context.model is model
+            assert context.engine is model.engine
+            assert context.state is model.engine.state
+            assert context.epochs == range(3)
+            seen.append((context.state.step, context.state.epoch, context.batch, context.last))
+            if context.state.step == step and context.batch:
+                context.stopping = True
+
+    X, y = np.ones((64, 3), "float32"), np.zeros(64, "int64")
+    history = xn.MLP([3, 2]).fit(X, y, epochs=3, batch_size=16, callbacks=[Stop()])
+    assert seen[-1][0] == step
+    assert len(history) == (step == 4)
+    assert seen[0] == (1, 0, 1, False)

@@ -9,7 +9,17 @@ from types import ModuleType
 from typing import Any, Literal, TypeAlias, get_args
 
 from xpnet.errors import DTypeError
-from xpnet.typing import Array, ArrayLike, BackendName, DType, DTypeName, Namespace, Shape, size_of
+from xpnet.typing import (
+    Array,
+    ArrayLike,
+    BackendName,
+    DType,
+    DTypeName,
+    Namespace,
+    Precision,
+    Shape,
+    size_of,
+)
 
 __all__ = [
     "FLOATS",
@@ -89,7 +99,7 @@ class Backend(ABC):
     synchronous: bool = True
     device: Any = None
     index: int | None = None
-    precision: str = "float32"
+    precision: Precision = "float32"
 
     @abstractmethod
     def owns(self, x: object) -> bool:
@@ -206,7 +216,7 @@ class PlannedBackend(Backend):
         return target
 
 
-def check_float(name: object) -> str:
+def check_float(name: object) -> DTypeName:
     """The name of a floating type for training."""
     text = str(getattr(name, "__name__", name)).rpartition(".")[2]  # may be any object
     if text not in FLOATS:
@@ -214,4 +224,4 @@ def check_float(name: object) -> str:
             f"dtype must be one of {', '.join(map(repr, FLOATS))}, got {name!r}: parameters and "
             "gradients need a floating type."
         )
-    return text
+    return "float32" if text == "float32" else "float64"

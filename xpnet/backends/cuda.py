@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from xpnet.backends.base import PlannedBackend
 from xpnet.errors import DeviceMemoryError
-from xpnet.typing import Shape
+from xpnet.typing import Precision, Shape
 
 __all__ = ["CupyBackend", "count_devices", "load", "probe"]
 
@@ -94,7 +94,7 @@ class CupyBackend(PlannedBackend):
         )
         self._streams: dict[str, Any] = {}
 
-    def rounded(self, precision: str) -> "CupyBackend":
+    def rounded(self, precision: Precision) -> "CupyBackend":
         """The same backend with another rounding of products' operands."""
         twin = copy(self)
         twin.precision = precision

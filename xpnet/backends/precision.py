@@ -15,7 +15,7 @@ __all__ = ["PRECISIONS", "check_precision", "in_precision", "kept_precision"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
-def check_precision(name: Any, dtype: str) -> str:
+def check_precision(name: Any, dtype: str) -> Precision:
     """Return the name of a precision, checked for parameters of this type.
 
     Raises
@@ -30,10 +30,11 @@ def check_precision(name: Any, dtype: str) -> str:
             f"precision={name!r} rounds float32 numbers, but dtype is {dtype!r}: omit one of the "
             "two."
         )
-    return str(name)
+    found: Precision = name
+    return found
 
 
-def in_precision(backend: Backend, precision: str, asked: Any = None) -> Backend:
+def in_precision(backend: Backend, precision: Precision, asked: Any = None) -> Backend:
     """The backend, with products in this precision.
 
     Parameters
@@ -64,13 +65,13 @@ def in_precision(backend: Backend, precision: str, asked: Any = None) -> Backend
     )
 
 
-def kept_precision(backend: Backend, precision: str) -> str:
+def kept_precision(backend: Backend, precision: Precision) -> Precision:
     """The precision of a model from another machine; float32 if the backend has no other."""
     return precision if isinstance(backend, CupyBackend) else "float32"
 
 
 @cache
-def _rounded(backend: CupyBackend, precision: str) -> Backend:
+def _rounded(backend: CupyBackend, precision: Precision) -> Backend:
     return backend.rounded(precision)
 
 

@@ -2,20 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from xpnet.arguments import count
-from xpnet.backends import Backend, resolve
+from xpnet.backends import Backend, BackendLike, resolve
 from xpnet.backends.base import check_float
 from xpnet.backends.precision import check_precision, in_precision
 from xpnet.errors import ArgumentError
-from xpnet.nn import LayerLike, Loss, Metric, get_loss, get_metrics
-from xpnet.optim import Optimizer, get_optimizer
-from xpnet.typing import Shape
+from xpnet.nn import LayerLike, Loss, LossLike, Metric, MetricLike, get_loss, get_metrics
+from xpnet.optim import Optimizer, OptimizerLike, get_optimizer
+from xpnet.typing import DTypeLike, DTypeName, Precision, Shape
 
 __all__ = ["ModelConfig", "check_names", "check_sample_shape"]
-
-MetricsLike = Sequence[Any] | None
 
 
 @dataclass(frozen=True)
@@ -47,47 +45,46 @@ class ModelConfig:
     net: LayerLike
     loss: Loss
     optimizer: Optimizer
-    metrics: tuple[Any, ...] | None
+    metrics: tuple[MetricLike, ...] | None
     backend: Backend | None
-    dtype: str
+    dtype: DTypeName
     seed: int
     input_shape: Shape | None
     check_finite: bool
     frozen: tuple[str, ...]
-    precision: str
+    precision: Precision
 
     @classmethod
     def of(
         cls,
         net: LayerLike,
-        loss: Any,
-        optimizer: Any,
+        loss: LossLike,
+        optimizer: OptimizerLike,
         *,
-        metrics: Any,
-        backend: Any,
-        dtype: Any,
+        metrics: Sequence[MetricLike] | None,
+        backend: BackendLike | None,
+        dtype: DTypeLike,
         seed: int,
-        input_shape: Any,
+        input_shape: int | Shape | None,
         check_finite: bool,
-        frozen: Any,
-        precision: Any,
+        frozen: Sequence[str],
+        precision: Precision,
     ) -> Self:
         """Check what a user gave; see `xpnet.Model` for the errors."""
         if isinstance(net, type) or not callable(net):
             raise ArgumentError(f"net must be a layer or a function, got {net!r}.")
-        chosen, dtype = get_loss(loss), check_float(dtype)
-        found, precision = _backend(backend, precision, dtype)
+        chosen, name = get_loss(loss), check_float(dtype)
+        found, precision = _backend(backend, precision, name)
         if isinstance(metrics, Iterable) and not isinstance(metrics, str):
-            metrics = tuple(metrics)
-        optimizer = get_optimizer(optimizer)
+            metrics = tuple(metrics)  # a generator can be read once
         get_metrics(metrics, chosen)  # raises what is wrong with them
         return cls(
             net,
             chosen,
-            optimizer,
-            metrics,
+            get_optimizer(optimizer),
+            None if metrics is None else tuple(metrics),
             found,
-            dtype,
+            name,
             count("seed", seed, 0, 2**32),
             check_sample_shape(input_shape),
             bool(check_finite),
@@ -101,7 +98,9 @@ class ModelConfig:
         return get_metrics(self.metrics, self.loss)
 
 
-def _backend(backend: Any, precision: Any, dtype: str) -> tuple[Backend | None, str]:
+def _backend(
+    backend: BackendLike | None, precision: Precision, dtype: DTypeName
+) -> tuple[Backend | None, Precision]:
     """The backend, None if it is open, and the precision in which it computes."""
     precision = check_precision(precision, dtype)
     if backend is None:
@@ -110,7 +109,7 @@ def _backend(backend: Any, precision: Any, dtype: str) -> tuple[Backend | None, 
     return found, found.precision
 
 
-def check_sample_shape(shape: Any) -> Shape | None:
+def check_sample_shape(shape: int | Sequence[int] | None) -> Shape | None:
     """One sample's shape, from a number of features, a shape or None."""
     if shape is None:
         return None
@@ -118,7 +117,7 @@ def check_sample_shape(shape: Any) -> Shape | None:
     return tuple(count("input_shape", n) for n in lengths)
 
 
-def check_names(names: Any) -> tuple[str, ...]:
+def check_names(names: Iterable[str]) -> tuple[str, ...]:
     """Dotted names of layers and parameters."""
     good = isinstance(names, Iterable) and not isinstance(names, str)
     if not good or not all(isinstance(n, str) and n for n in names):

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.backends import dtype_name
+from xpnet.backends import check_float, dtype_name
 from xpnet.estimators.architecture import draw_weights, hidden_sizes
 from xpnet.estimators.array_library import backend_for
 from xpnet.estimators.heads import DataLoss
@@ -26,7 +26,7 @@ def make_model(estimator: Any, X: Any, random: np.random.RandomState, *, measure
         make_optimizer(estimator),
         metrics=[DataLoss(head.reported)] if measured or head.factor > 1 else (),
         backend=backend_for(estimator.backend, X),
-        dtype=dtype_name(X.dtype) if estimator.dtype is None else estimator.dtype,
+        dtype=check_float(dtype_name(X.dtype)) if estimator.dtype is None else estimator.dtype,
         seed=int(random.randint(_SEEDS, dtype=np.int64)) if noisy else 0,
         input_shape=int(X.shape[1]),
         check_finite=False,

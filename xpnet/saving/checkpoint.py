@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 from time import time
-from typing import Any, Literal
+from typing import Literal
 
 from xpnet.arguments import count
 from xpnet.errors import ArgumentError, FormatError, UnknownNameError
@@ -17,6 +17,7 @@ from xpnet.saving.snapshots import (
 )
 from xpnet.training.callbacks.callback import Callback
 from xpnet.training.context import FitContext, FittedModel
+from xpnet.typing import FilePath
 
 __all__ = ["Checkpoint"]
 
@@ -73,7 +74,7 @@ class Checkpoint(Callback):
 
     def __init__(
         self,
-        folder: Any,
+        folder: FilePath,
         every: int = 1,
         unit: Literal["epoch", "step"] = "epoch",
         keep: int = 3,

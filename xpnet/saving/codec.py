@@ -1,13 +1,15 @@
-"""Layers, losses, optimisers and settings as data that JSON can hold, and back.
+"""Layers, losses, optimizers and settings as data that JSON can hold, and back.
 
     {"kind": "Dense", "settings": {"units": 10, ...}}   an object, made by its kind
     {"kind": ..., "settings": ..., "id": 1}, {"same": 1}   a layer, and the same layer again
     {"ref": "ops.relu"}                                 a registered function, as it is
     {"tuple": [...]}, {"map": {...}}, {"float": "inf"}  what JSON has no word for
+    {"array": "name"}                                   an array, which is stored elsewhere
 
 Numbers, strings, lists, true, false and null stand for themselves.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from math import isfinite
 from numbers import Integral, Real
@@ -17,28 +19,32 @@ from xpnet.errors import ArgumentError, FormatError
 from xpnet.nn import Loss, get_loss
 from xpnet.saving.registry import maker_named, maker_of, name_of, object_named
 from xpnet.saving.settings import make, settings_of
+from xpnet.typing import Array
 
 __all__ = ["decode", "encode"]
 
 _DEEPEST = 200  # levels of data; a layer within a layer takes three
-_MOST = 10_000  # objects, a shared layer counted at each place: so many calls are traced
+_MOST = 10_000  # objects, a shared layer counted each time: that many calls are traced
 
 
-def encode(value: Any, where: str) -> Any:
-    """A setting, or an object with all its settings, as data.
+def encode(value: Any, where: str, store: Callable[[Array], str] | None = None) -> Any:
+    """Turn a setting, or an object with all its settings, into data.
 
     Parameters
     ----------
     value : object
     where : str
         What it is, for errors: ``"net"``.
+    store : callable, optional
+        Stores an array and returns the name by which `decode` finds it. Without it, arrays are
+        refused.
 
     Raises
     ------
     ArgumentError
-        If something in it is not registered, or no number, text, list or dict.
+        If something in it is not registered, and is not a number, text, list or dict either.
     """
-    data = _Encoder().encode(value, where)
+    data = _Encoder(store).encode(value, where)
     try:
         _check_size(data)
     except FormatError as error:
@@ -46,22 +52,30 @@ def encode(value: Any, where: str) -> Any:
     return data
 
 
-def decode(data: Any) -> Any:
-    """What `encode` made the data of.
+def decode(data: Any, arrays: Mapping[str, Array] | None = None) -> Any:
+    """Rebuild what `encode` turned into these data.
+
+    Parameters
+    ----------
+    data : object
+        What JSON gives.
+    arrays : mapping of str to array, optional
+        The arrays that were stored, by name.
 
     Raises
     ------
     FormatError
-        If the data are no such thing, or need what is not registered.
+        If `encode` does not write such data, or they name what is not registered or not stored.
     """
     _check_size(data)
-    return _Decoder().decode(data)
+    return _Decoder(arrays or {}).decode(data)
 
 
 class _Encoder:
-    """Writes objects down; a layer that comes again is the one that was written before."""
+    """Writes objects as data; a layer that occurs again refers to its first occurrence."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Callable[[Array], str] | None) -> None:
+        self._store = store
         self._seen: dict[int, dict[str, Any]] = {}
         self._ids = 0
 
@@ -88,6 +102,8 @@ class _Encoder:
         return self.encode(values[name], f"{where}.{name}")
 
     def _object(self, thing: Any, where: str) -> dict[str, Any]:
+        if self._store is not None and _is_array(thing):
+            return {"array": self._store(thing)}
         thing = _plain(thing)
         if name := name_of(thing):
             return {"ref": name}
@@ -117,12 +133,18 @@ class _Encoder:
 
 def _key(key: Any, where: str) -> str:
     if not isinstance(key, str):
-        raise ArgumentError(f"{where} has the key {key!r}: a file keeps dicts with text as keys.")
+        raise ArgumentError(
+            f"{where} has the key {key!r}: a file holds only dicts whose keys are strings."
+        )
     return key
 
 
+def _is_array(thing: Any) -> bool:
+    return hasattr(thing, "shape") and hasattr(thing, "dtype")
+
+
 def _plain(thing: Any) -> Any:
-    """The function alone, where a loss is nothing but that function."""
+    """The function alone, if a loss consists of nothing but that function."""
     if isinstance(thing, Loss) and thing.made_by is None and name_of(thing) is None:
         usual = get_loss(thing.function)
         if all(getattr(thing, f.name) == getattr(usual, f.name) for f in fields(Loss)):
@@ -132,26 +154,27 @@ def _plain(thing: Any) -> Any:
 
 def _not_registered(thing: Any, where: str) -> str:
     """What to do so that a file can name this."""
-    if hasattr(thing, "shape") and hasattr(thing, "dtype"):
-        return f"{where} is an array, which a file cannot keep as a setting: use a list of numbers."
+    if _is_array(thing):
+        return f"{where} is an array, which a file cannot hold as a setting: use a list of numbers."
     name = getattr(thing, "__name__", None)
     if name == "<lambda>":
         return (
-            f"{where} is a lambda, for which a file has no name: give it one, "
-            "xpnet.register('name')(lambda ...), here and where the file is loaded."
+            f"{where} is a lambda, and a file has no name for it: register one with "
+            "xpnet.register('name')(lambda ...), here and in the program that loads the file."
         )
     what = f"the function {name}" if name else f"of the class {type(thing).__name__}"
     return (
-        f"{where} is {what}, which is not registered, so that a file cannot name it: put "
-        "@xpnet.register in front of its definition, in a module that the program that loads the "
-        "file imports too."
+        f"{where} is {what}, which is not registered, so a file cannot name it: put "
+        "@xpnet.register in front of its definition, in a module that is also imported by the "
+        "program that loads the file."
     )
 
 
 class _Decoder:
-    """Makes what the data say, each shared layer once."""
+    """Rebuilds objects from data, each shared layer once."""
 
-    def __init__(self) -> None:
+    def __init__(self, arrays: Mapping[str, Array]) -> None:
+        self._arrays = arrays
         self._known: dict[int, Any] = {}
 
     def decode(self, data: Any) -> Any:
@@ -166,6 +189,8 @@ class _Decoder:
                 return {name: self.decode(item) for name, item in items.items()}
             case {"float": "nan" | "inf" | "-inf" as text, **rest} if not rest:
                 return float(text)
+            case {"array": str(name), **rest} if not rest and name in self._arrays:
+                return self._arrays[name]
             case {"ref": str(name), **rest} if not rest:
                 return _known(object_named(name), name)
             case {"same": int(number), **rest} if not rest and number in self._known:
@@ -185,7 +210,7 @@ class _Decoder:
             return make(maker, given)
         except Exception as error:  # settings from a file may be anything
             why = str(error)[:300]
-            raise FormatError(f"no {kind} can be made of what it says: {why}") from error
+            raise FormatError(f"its settings do not make a {kind}: {why}") from error
 
 
 def _known(found: Any, name: str) -> Any:
@@ -198,19 +223,21 @@ def _known(found: Any, name: str) -> Any:
 
 
 def _check_size(data: Any) -> None:
-    """Raise unless the data are so small that what they describe can be traced."""
+    """Raise unless the data are small enough for what they describe to be traced."""
     if _weigh(data, {}, 0) > _MOST:
         raise FormatError(f"it describes more than {_MOST:,} objects, such as layers.")
 
 
 def _weigh(data: Any, weights: dict[Any, int], depth: int) -> int:
-    """How many objects the data stand for, where each shared one counts at every place."""
+    """How many objects the data stand for; a shared one counts each time that it occurs."""
     if depth > _DEEPEST:
-        raise FormatError(f"what it describes is nested deeper than {_DEEPEST} levels.")
+        raise FormatError(f"what it describes is nested more than {_DEEPEST} levels deep.")
     if isinstance(data, list):
         return sum(_weigh(item, weights, depth + 1) for item in data)
     if not isinstance(data, dict):
         return 0
+    if isinstance(data.get("map"), dict):  # its keys are a user's words, not the codec's
+        return sum(_weigh(item, weights, depth + 1) for item in data["map"].values())
     if isinstance(data.get("same"), int):
         return weights.get(data["same"], 1)
     weight = ("kind" in data or "ref" in data) + sum(

@@ -1,39 +1,23 @@
 """Snapshots of a fit as files, and the newest of a folder."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from warnings import warn
 
 from xpnet.errors import ArgumentError, FormatError
 from xpnet.saving.tensor_file import read_file, write_file
+from xpnet.training.snapshot import Snapshot
+from xpnet.typing import FilePath
 
 __all__ = ["Snapshot", "checkpoints", "read_snapshot", "step_of", "write_snapshot"]
 
-_FORMAT = {"format": "xpnet checkpoint", "version": 1}
+_FORMAT = {"format": "xpnet checkpoint", "version": 2}
 _PATTERN = "checkpoint-*.safetensors"
 KEYS = frozenset(
     "fit parameters updates epoch step batch begin seconds stopping rate schedule history "
     "callbacks".split()
 )
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A fit between two steps.
-
-    Attributes
-    ----------
-    arrays : dict of str to NumPy array
-        Parameters and the optimiser's vectors, each flat; the results of the present epoch's
-        batches; arrays of callbacks.
-    state : dict
-        Everything else, ready for JSON.
-    """
-
-    arrays: dict[str, Any]
-    state: dict[str, Any]
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -52,7 +36,7 @@ def write_snapshot(path: Path, snapshot: Snapshot) -> None:
     write_file(path, snapshot.arrays, {**_FORMAT, "state": snapshot.state})
 
 
-def read_snapshot(source: Any) -> Snapshot | None:
+def read_snapshot(source: FilePath | Snapshot) -> Snapshot | None:
     """The snapshot of a file, or the newest that can be read of a folder; None if it has none.
 
     Raises
@@ -91,12 +75,36 @@ def _read(path: Path) -> Snapshot:
     arrays, data = read_file(path)
     if data.get("format") != _FORMAT["format"]:
         raise FormatError(f"{path} is no checkpoint but {data.get('format')!r}.")
-    if data.get("version") != _FORMAT["version"]:
+    if data.get("version") not in (1, _FORMAT["version"]):
         raise FormatError(
             f"{path} has version {data.get('version')!r} of the checkpoint format, this xpnet "
-            f"reads {_FORMAT['version']}."
+            f"reads versions 1 and {_FORMAT['version']}."
         )
     state = data.get("state")
     if not isinstance(state, dict) or not state.keys() >= KEYS or "params" not in arrays:
-        raise FormatError(f"{path} is no whole checkpoint: parts of its state are missing.")
-    return Snapshot(arrays, state)
+        raise FormatError(f"{path} is not a whole checkpoint: parts of its state are missing.")
+    return Snapshot(arrays, _upgraded(state) if data["version"] == 1 else state)
+
+
+def _upgraded(state: dict[str, Any]) -> dict[str, Any]:
+    """A state of version 1 in the words of the codec."""
+    return {
+        **state,
+        "fit": {name: _coded(value) for name, value in state["fit"].items()},
+        "history": _coded(state["history"]),
+        "callbacks": [{**entry, "state": _coded(entry["state"])} for entry in state["callbacks"]],
+    }
+
+
+def _coded(value: Any) -> Any:
+    """A value of version 1, which wrote dicts as they are and had its own words for the rest."""
+    match value:
+        case list():
+            return [_coded(item) for item in value]
+        case {"$array": name}:
+            return {"array": name}
+        case {"$float": text}:
+            return {"float": text}
+        case dict():
+            return {"map": {name: _coded(item) for name, item in value.items()}}
+    return value

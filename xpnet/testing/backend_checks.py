@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.backends import Backend, get
+from xpnet.backends import Backend, check_float, get
 from xpnet.model import Model
 from xpnet.nn import BatchNorm, Dense, Dropout, Sequential
 from xpnet.optim import Adam
@@ -94,7 +94,7 @@ def _check_fit(backend: Backend, dtype: str) -> None:
     found = []
     for used in (backend, "numpy"):
         net = Sequential(Dense(8, "tanh"), BatchNorm(), Dropout(0.2), Dense(3))
-        model = Model(net, optimizer=Adam(0.01), dtype=dtype, seed=1, backend=used)
+        model = Model(net, optimizer=Adam(0.01), dtype=check_float(dtype), seed=1, backend=used)
         history = model.fit(X, y, epochs=3, batch_size=16, verbose=False)
         found.append((history["loss"], np.asarray(model.predict(X))))
     for what, got, wanted in zip(("losses", "predictions"), *found, strict=True):

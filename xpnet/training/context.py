@@ -1,5 +1,6 @@
-"""A fit as callbacks see it."""
+"""A fit in progress, as callbacks see it."""
 
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any, Protocol, TypeAlias
 
@@ -12,23 +13,23 @@ from xpnet.typing import Array
 __all__ = ["Clock", "FitContext", "FittedModel", "Recording"]
 
 FittedModel: TypeAlias = Any
-"""An `xpnet.Model`. Models import callbacks, so that callbacks cannot import models."""
+"""An `xpnet.Model`. Models import callbacks, so callbacks cannot import models."""
 
 
 class Clock:
-    """The time spent on the present epoch, which an interrupted fit hands on.
+    """The time spent on the present epoch, which a checkpoint stores.
 
     Attributes
     ----------
     before : float
-        Seconds that were spent before this fit went on with the epoch.
+        Seconds that were spent on the epoch before this fit resumed it.
     """
 
     def __init__(self) -> None:
         self.before, self._started = 0.0, perf_counter()
 
     def start(self) -> None:
-        """Begin an epoch, or go on with one."""
+        """Begin or resume an epoch."""
         self._started = perf_counter() - self.before
         self.before = 0.0
 
@@ -39,59 +40,85 @@ class Clock:
 
 
 class Recording(Protocol):
-    """What a checkpoint asks of the strategy that makes the steps."""
+    """What a checkpoint needs from the strategy that makes the steps."""
 
     def recorded(self, count: int) -> Array:
         """The results of the first batches of this epoch, on the host."""
 
     def restore(self, rows: Array) -> None:
-        """Let the results of this epoch's first batches be these."""
+        """Set the results of this epoch's first batches."""
 
     def description(self) -> dict[str, Any]:
-        """What must be the same in a fit that goes on from this one."""
+        """What must be the same in a fit that resumes this one."""
+
+
+class Listeners(Protocol):
+    """What a checkpoint needs from the callbacks of a fit."""
+
+    def states(self) -> Sequence[tuple[object, dict[str, Any]]]:
+        """The callbacks that have a state, each with its state."""
+
+    def put_back(self, model: FittedModel, states: list[dict[str, Any]]) -> None:
+        """Restore the state of each callback that has one."""
 
 
 class FitContext:
-    """One fit, between two of its steps: what `Callback.on_safe_point` is given.
+    """A fit between two of its steps, as `Callback.on_safe_point` receives it.
+
+    A callback may read all of it, and may set `stopping`; the rest is the fit's to change.
 
     Attributes
     ----------
     model : Model
-    steps : Recording
-        What makes the steps.
-    callbacks : Callbacks
+        The model in training.
     history : History
+        One row for each finished epoch of this fit.
     epochs : range
-        The epochs of this fit, counted from 0 over the model's life.
+        The epochs of this fit, counted from 0 over the model's life: ``range(10, 15)`` for five
+        epochs of a model that was trained for ten before.
     batch : int
-        Batches of the present epoch that are done.
+        Number of finished batches of the present epoch; 0 after the end of an epoch.
     learning_rate : float
-        The one with which the present epoch began.
-    clock : Clock
+        The learning rate at the start of the present epoch.
     stopping : bool
-        Whether a callback asked for the end.
+        Whether a callback has asked to stop. A callback that sets it to True at a safe point ends
+        the fit there.
+    clock : Clock
+        ``clock.seconds`` is the time spent on the present epoch.
     interrupts : Interrupts
+        ``interrupts.received`` names the signal that ends the fit, such as ``"SIGINT"``, or is
+        None.
+    steps : Recording
+        The strategy that makes the steps, from which a checkpoint reads the epoch's results.
+    callbacks : Callbacks
+        All callbacks of the fit.
+
+    See Also
+    --------
+    Callback.on_safe_point : Receives it after each step and each epoch.
     """
 
-    def __init__(self, model: FittedModel, steps: Recording, callbacks: Any, epochs: range) -> None:
+    def __init__(
+        self, model: FittedModel, steps: Recording, callbacks: Listeners, epochs: range
+    ) -> None:
         self.model, self.steps, self.callbacks, self.epochs = model, steps, callbacks, epochs
         self.history, self.batch, self.learning_rate = History(), 0, 0.0
         self.clock, self.interrupts, self.stopping = Clock(), Interrupts(), False
 
     @property
     def engine(self) -> Engine:
-        """The model's network on its device."""
+        """The model's network on its device: its `backend`, `network`, `finite`, ..."""
         engine: Engine = self.model.engine
         return engine
 
     @property
     def state(self) -> TrainState:
-        """All that training changes."""
+        """All that training changes: parameters, the optimizer's vectors, `epoch`, `step`."""
         return self.engine.state
 
     @property
     def over(self) -> bool:
-        """Whether the fit ends now: a callback, or a signal, asked for it."""
+        """Whether the fit ends now, because a callback or a signal asked for it."""
         return self.stopping or self.interrupts.received is not None
 
     @property

@@ -1,15 +1,15 @@
 """What a fit was asked to be, and the loop and the strategy that follow from it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Literal, Self
 
 from xpnet.arguments import count
 from xpnet.data.arrays import Data
 from xpnet.engine.batches import cut
 from xpnet.engine.engine import Engine
 from xpnet.errors import ArgumentError
-from xpnet.training.callbacks.callback import Callbacks
+from xpnet.training.callbacks.callback import CallbackLike, Callbacks
 from xpnet.training.context import FittedModel
 from xpnet.training.cuda_graphs import captured
 from xpnet.training.eager import AccumulatedSteps, EagerSteps
@@ -17,6 +17,7 @@ from xpnet.training.lbfgs import LbfgsSteps
 from xpnet.training.loop import FitLoop, Steps
 from xpnet.training.order import SampleOrder
 from xpnet.training.progress import Progress
+from xpnet.typing import ArrayLike
 
 __all__ = ["FitSettings", "make_loop"]
 
@@ -29,7 +30,7 @@ class FitSettings:
     batch_size: int
     accumulate: int
     steps_per_execution: int | None
-    shuffle: bool | Callable[[int], Any]
+    shuffle: bool | Callable[[int], ArrayLike]
     callbacks: Callbacks
     progress: Progress
 
@@ -41,9 +42,9 @@ class FitSettings:
         batch_size: int,
         accumulate: int,
         steps_per_execution: int | None,
-        shuffle: bool | Callable[[int], Any],
-        callbacks: Any,
-        verbose: Any,
+        shuffle: bool | Callable[[int], ArrayLike],
+        callbacks: Sequence[CallbackLike] | None,
+        verbose: bool | Literal["auto"],
     ) -> Self:
         """Check what a user gave."""
         epochs, batch_size = count("epochs", epochs), count("batch_size", batch_size)

@@ -1,7 +1,7 @@
 """The loop of a fit: epochs, and what is done between them."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from xpnet.engine.batches import Batches
 from xpnet.engine.engine import Engine
@@ -10,6 +10,7 @@ from xpnet.training.context import FitContext, FittedModel, Recording
 from xpnet.training.evaluation import evaluate_batches
 from xpnet.training.history import History
 from xpnet.training.progress import Progress
+from xpnet.training.snapshot import Snapshot
 
 __all__ = ["FitLoop", "Resume", "Steps"]
 
@@ -82,7 +83,7 @@ class FitLoop:
         self._callbacks, self._progress, self._shown = callbacks, progress, progress.shown
         self._told_last, self._count = False, steps.count
 
-    def run(self, snapshot: Any = None, resume: Resume | None = None) -> History:
+    def run(self, snapshot: Snapshot | None = None, resume: Resume | None = None) -> History:
         """Train until the end, perhaps from a snapshot; return what happened in each epoch."""
         context, engine, steps = self.context, self.engine, self._steps
         steps.begin(context)
@@ -138,7 +139,7 @@ class FitLoop:
         row["seconds"] = seconds
         context.history.append(row)
         self._progress.report(row)
-        context.stopping = self._callbacks.epoch_end(context.model, state.epoch, row)
+        context.stopping |= self._callbacks.epoch_end(context.model, state.epoch, row)
         self._safe_point()
 
     def until_safe_point(self) -> int:

@@ -1,14 +1,13 @@
 """The order in which an epoch takes the samples."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from xpnet import random
 from xpnet.data.arrays import Data
 from xpnet.errors import ArgumentError
-from xpnet.typing import Array
+from xpnet.typing import Array, ArrayLike
 
 __all__ = ["SampleOrder"]
 
@@ -23,7 +22,7 @@ class SampleOrder:
     kind : {"seed", "function", "as they come"}
     """
 
-    def __init__(self, data: Data, shuffle: bool | Callable[[int], Any], seed: int) -> None:
+    def __init__(self, data: Data, shuffle: bool | Callable[[int], ArrayLike], seed: int) -> None:
         self._data, self._shuffle, self._seed = data, shuffle, seed
         self.kind = "function" if callable(shuffle) else "seed" if shuffle else "as they come"
 
@@ -39,7 +38,7 @@ class SampleOrder:
             return random.permutation(backend.xp, key, rows)
         return backend.asarray(random.permutation(np, key, rows))  # not every library sorts int64
 
-    def _checked(self, order: Any) -> Any:
+    def _checked(self, order: ArrayLike) -> Array:
         """The user's order, on the host, where it is known to hold every row once."""
         rows, found = self._data.rows, np.asarray(order)
         if not np.array_equal(np.sort(found, axis=None), np.arange(rows)) or found.ndim != 1:

@@ -1,7 +1,7 @@
 """The progress bar of `Model.fit`: epoch, loss, samples a second."""
 
 import sys
-from typing import Any
+from typing import Any, Literal
 
 from xpnet.errors import ArgumentError
 
@@ -22,7 +22,7 @@ class Progress:
         Whether there is a bar.
     """
 
-    def __init__(self, verbose: Any) -> None:
+    def __init__(self, verbose: bool | Literal["auto"]) -> None:
         if not isinstance(verbose, bool | int | str) or verbose not in (True, False, "auto"):
             raise ArgumentError(f"verbose must be True, False or 'auto', got {verbose!r}.")
         self.shown = sys.stderr.isatty() if verbose == "auto" else bool(verbose)

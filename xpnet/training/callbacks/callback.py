@@ -1,32 +1,47 @@
 """What a callback is, and several of them as one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from inspect import signature
 from sys import maxsize
-from typing import Any
+from typing import Any, TypeAlias
 
 from xpnet.errors import ArgumentError
 from xpnet.training.context import FitContext, FittedModel
+from xpnet.training.snapshot import Snapshot
 
-__all__ = ["Callback", "Callbacks"]
+__all__ = ["Callback", "CallbackLike", "Callbacks"]
 
 
 class Callback:
-    """Base class: override what you need.
+    """Base class: override the methods that you need.
 
-    ``on_epoch_end`` may return True to stop the training after that epoch. A plain function
+    If ``on_epoch_end`` returns True, training stops after that epoch. A plain function
     ``f(model, epoch, logs)`` given as a callback is an ``on_epoch_end``.
+
+    Examples
+    --------
+    >>> import xpnet as xn
+    >>> X, y, X_test, y_test = xn.datasets.digits()
+    >>> class StopAfter(xn.Callback):
+    ...     def __init__(self, steps):
+    ...         self.steps = steps
+    ...     def on_safe_point(self, model, context):
+    ...         context.stopping = context.stopping or context.state.step >= self.steps
+    >>> model = xn.MLP([64, 32, 10])
+    >>> history = model.fit(X, y, batch_size=64, callbacks=[StopAfter(30)])
+    >>> model.engine.state.step
+    30
     """
 
     def check(self, columns: tuple[str, ...]) -> None:
-        """Raise if the fit that is to begin will not record what is needed.
+        """Raise if the fit will not record what the callback needs.
 
-        `columns` are those of its history. Called before anything is changed.
+        `columns` are those of the fit's history. Called before anything changes.
         """
 
-    def on_run_begin(self, context: FitContext, snapshot: Any) -> None:
-        """Run before all else in a fit, with the snapshot that it continues, or None."""
+    def on_run_begin(self, context: FitContext, snapshot: Snapshot | None) -> None:
+        """Run first in a fit, with the snapshot that the fit resumes, or None."""
 
     def on_fit_begin(self, model: FittedModel) -> None:
         """Run before the first epoch."""
@@ -35,7 +50,7 @@ class Callback:
         """Run before each epoch; epochs are counted from 1 over the model's life."""
 
     def on_gradient(self, model: FittedModel, step: int) -> None:
-        """Run after the backward pass, before the update of this number; see `Model.gradients`."""
+        """Run between the backward pass and update number `step`; see `Model.gradients`."""
 
     def on_step_end(self, model: FittedModel, step: int) -> None:
         """Run after each update; steps are counted from 1 over the model's life."""
@@ -44,24 +59,37 @@ class Callback:
         """Run after each epoch, with its row of the history; return True to stop."""
 
     def on_fit_end(self, model: FittedModel) -> None:
-        """Run when training is over, also when it was stopped by an error."""
+        """Run when training is over, even if an error stopped it."""
 
     def on_safe_point(self, model: FittedModel, context: FitContext) -> None:
-        """Run after each step and each epoch, when all callbacks have been told of it."""
+        """Run after each step and each epoch, after the other methods of all callbacks.
+
+        Nothing is half done then: what `context` shows can be stored, and `context.stopping` may
+        be set. `stride` says how often it is needed.
+        """
 
     def stride(self) -> int:
-        """Every how many steps `on_safe_point` is needed; 0 if only at the ends of epochs.
+        """Return the number of steps between two safe points; 0 if only ends of epochs count.
 
-        On a GPU, steps between two of them can be made at once.
+        On a GPU, the steps between two of them can be launched together.
         """
         return 1
 
     def get_state(self) -> dict[str, Any] | None:
-        """What a checkpoint keeps of this callback: numbers, texts, lists, dicts and arrays."""
+        """Return what a checkpoint stores of this callback; None for nothing.
+
+        The dict may hold numbers, strings, lists, tuples, dicts and arrays.
+        """
         return None
 
     def set_state(self, model: FittedModel, state: dict[str, Any]) -> None:
-        """Go on from what `get_state` returned; called after `on_fit_begin`."""
+        """Restore what `get_state` returned; called after `on_fit_begin`."""
+
+
+CallbackFunction: TypeAlias = Callable[[FittedModel, int, dict[str, float]], object]
+
+CallbackLike: TypeAlias = Callback | CallbackFunction
+"""A callback, or a function ``f(model, epoch, logs)`` that runs after each epoch."""
 
 
 class _Function(Callback):
@@ -84,24 +112,24 @@ def _check_signature(function: Callable[..., Any]) -> None:
         bind(None, 1, {})
     except TypeError as error:
         raise ArgumentError(
-            f"a function given as a callback is called as f(model, epoch, logs); {function!r} "
+            f"a function given as a callback is called as f(model, epoch, logs), but {function!r} "
             f"cannot be: {error}."
         ) from error
 
 
 def _own(callback: Callback, event: str) -> bool:
-    """Whether the callback's class overrides this event."""
+    """Whether the callback's class overrides this method."""
     return getattr(type(callback), event) is not getattr(Callback, event)
 
 
 class Callbacks:
     """Several callbacks as one."""
 
-    def __init__(self, callbacks: Any) -> None:
+    def __init__(self, callbacks: Sequence[CallbackLike] | None) -> None:
         if callbacks is not None and not isinstance(callbacks, list | tuple):
             raise ArgumentError(f"callbacks must be a list, such as [callback]; got {callbacks!r}.")
         self._all = [self._one(c) for c in callbacks or ()]
-        # Called at every step, so only those that a callback has of its own.
+        # Called at every step, so only the methods that a callback overrides.
         self.gradient = [c.on_gradient for c in self._all if _own(c, "on_gradient")]
         self.step_end = [c.on_step_end for c in self._all if _own(c, "on_step_end")]
         self.safe_point = [c.on_safe_point for c in self._all if _own(c, "on_safe_point")]
@@ -109,7 +137,7 @@ class Callbacks:
         self._strides = [stride for stride in strides if stride]
 
     @staticmethod
-    def _one(callback: Any) -> Callback:
+    def _one(callback: CallbackLike) -> Callback:
         if isinstance(callback, Callback):
             return callback
         if isinstance(callback, type) or not callable(callback):
@@ -121,7 +149,7 @@ class Callbacks:
 
     @property
     def every_step(self) -> str | None:
-        """Name of a callback that is to be called at every step, if there is one."""
+        """Name of a callback that must be called at every step; None if there is no such one."""
         for callback in self._all:
             often = _own(callback, "on_safe_point") and callback.stride() == 1
             if often or _own(callback, "on_gradient") or _own(callback, "on_step_end"):
@@ -129,15 +157,15 @@ class Callbacks:
         return None
 
     def until_safe_point(self, step: int) -> int:
-        """How many steps may follow on this one before a callback needs a safe point."""
+        """How many steps may follow this one before a callback needs a safe point."""
         return min((stride - step % stride for stride in self._strides), default=maxsize)
 
     def check(self, columns: tuple[str, ...]) -> None:
-        """Ask all."""
+        """Call `Callback.check` of all."""
         for callback in self._all:
             callback.check(columns)
 
-    def run_begin(self, context: FitContext, snapshot: Any) -> None:
+    def run_begin(self, context: FitContext, snapshot: Snapshot | None) -> None:
         """Tell all."""
         for callback in self._all:
             callback.on_run_begin(context, snapshot)
@@ -159,22 +187,22 @@ class Callbacks:
             if answer is not None and type(answer).__name__ not in ("bool", "bool_"):
                 raise ArgumentError(
                     f"{callback!r} returned {answer!r} from on_epoch_end: return True to stop the "
-                    "training, False or None to go on."
+                    "training, False or None to continue."
                 )
         return any(answer for _, answer in answers)
 
     def states(self) -> list[tuple[Callback, dict[str, Any]]]:
-        """Those that have a state, with it."""
+        """The callbacks that have a state, each with its state."""
         found = [(c, c.get_state()) for c in self._all]
         return [(callback, state) for callback, state in found if state is not None]
 
     def put_back(self, model: FittedModel, states: list[dict[str, Any]]) -> None:
-        """Give each that has a state the one that it had."""
+        """Restore the state of each callback that has one."""
         for (callback, _), state in zip(self.states(), states, strict=True):
             callback.set_state(model, state)
 
     def fit_end(self, model: FittedModel) -> None:
-        """Tell all, also where one fails; the first error is raised when all have been told."""
+        """Tell all, even if one fails; the first error is raised after all have been told."""
         with ExitStack() as stack:
             for callback in reversed(self._all):
                 stack.callback(callback.on_fit_end, model)

@@ -11,6 +11,8 @@ from typing import IO, Any
 from xpnet.errors import ArgumentError
 from xpnet.training.callbacks.callback import Callback
 from xpnet.training.context import FitContext, FittedModel
+from xpnet.training.snapshot import Snapshot
+from xpnet.typing import FilePath
 
 __all__ = ["CSVLog", "JSONLinesLog"]
 
@@ -18,7 +20,7 @@ __all__ = ["CSVLog", "JSONLinesLog"]
 class _Log(Callback):
     """A text file that is opened before the training and gets one line an epoch."""
 
-    def __init__(self, path: Any, append: bool = False, overwrite: bool = False) -> None:
+    def __init__(self, path: FilePath, append: bool = False, overwrite: bool = False) -> None:
         if not isinstance(path, str | os.PathLike):
             raise ArgumentError(f"path must be the name of a file, got {path!r}.")
         if append and overwrite:
@@ -27,7 +29,7 @@ class _Log(Callback):
         self._append, self._overwrite = bool(append), bool(overwrite)
         self._file: IO[str] | None = None
 
-    def on_run_begin(self, context: FitContext, snapshot: Any) -> None:
+    def on_run_begin(self, context: FitContext, snapshot: Snapshot | None) -> None:
         if snapshot is not None:
             self._append, self._overwrite = True, False
 

@@ -11,6 +11,7 @@ from xpnet.optional import require
 from xpnet.training.callbacks.callback import Callback
 from xpnet.training.callbacks.monitor import GradientMonitor
 from xpnet.training.context import FittedModel
+from xpnet.typing import FilePath
 
 __all__ = ["TensorBoard"]
 
@@ -45,7 +46,7 @@ class TensorBoard(Callback):
     >>> history = xn.MLP([64, 32, 10]).fit(X, y, epochs=3, callbacks=[monitor, board])
     """
 
-    def __init__(self, folder: Any, monitor: GradientMonitor | None = None) -> None:
+    def __init__(self, folder: FilePath, monitor: GradientMonitor | None = None) -> None:
         if not isinstance(folder, str | os.PathLike):
             raise ArgumentError(f"folder must be the name of a folder, got {folder!r}.")
         if monitor is not None and not isinstance(monitor, GradientMonitor):

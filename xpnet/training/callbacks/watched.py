@@ -2,7 +2,6 @@
 
 import re
 from math import inf
-from typing import Any
 
 from xpnet.arguments import number
 from xpnet.errors import ArgumentError, UnknownNameError
@@ -28,7 +27,7 @@ class Watched:
         A value must be better by more than this, at least 0.
     """
 
-    def __init__(self, monitor: Any, mode: Any, min_delta: Any = 0.0) -> None:
+    def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         if not isinstance(monitor, str):
             raise ArgumentError(
                 f"monitor must be a column of the history, such as 'val_loss'; got {monitor!r}."

@@ -1,0 +1,134 @@
+"""What a fit is of: the network, the settings and the data that a resumed fit must have too."""
+
+from collections.abc import Iterator
+from copy import copy
+from math import isclose, isnan
+from typing import Any
+
+from xpnet.engine.engine import Engine
+from xpnet.errors import ArgumentError, DataError, XpnetError
+from xpnet.optim import Optimizer
+from xpnet.saving.codec import decode, encode
+from xpnet.training.context import Recording
+
+__all__ = ["check_description", "check_same", "describe"]
+
+_CODED = {"network": "layers", "loss": "loss", "optimizer": "optimizer"}
+_MEANS = "means of the data"
+_INNER = ("settings", "map", "tuple", "float", "ref", "same", "id")  # words of the codec
+
+
+def describe(engine: Engine, steps: Recording) -> dict[str, Any]:
+    """What must be the same in a fit that resumes this one, as data that JSON can hold.
+
+    Network, loss and optimizer are described in words, and under ``"settings"`` by the codec if
+    all their parts are registered.
+    """
+    network, optimizer = engine.network, engine.optimizer
+    words = {k: v for k, v in vars(optimizer).items() if not k.startswith("_")}
+    found = {
+        "layers": [node.record.name for node in network.graph.nodes],
+        "frozen": list(network.frozen),
+        "dtype": network.dtype,
+        "precision": engine.backend.precision,
+        "seed": network.seed,
+        "loss": repr(network.loss),
+        "metrics": [name for name in network.measures if name != "loss"],
+        "optimizer": f"{type(optimizer).__name__} {words}",
+        **steps.description(),
+    }
+    parts = {"network": network.net, "loss": network.loss, "optimizer": _constant(optimizer)}
+    coded = {name: _coded(part, name) for name, part in parts.items()}
+    return {**encode(found, "the fit")["map"], "settings": coded}
+
+
+def _constant(optimizer: Optimizer) -> Optimizer:
+    """The optimizer with some learning rate: a checkpoint holds the schedule by itself."""
+    same = copy(optimizer)
+    same.learning_rate = 1.0
+    return same
+
+
+def _coded(part: Any, name: str) -> Any:
+    try:
+        return encode(part, name)
+    except XpnetError:  # it has a part that is not registered
+        return None
+
+
+def check_description(there: dict[str, Any], here: dict[str, Any]) -> None:
+    """Raise unless a checkpoint's description is that of this fit.
+
+    Raises
+    ------
+    ArgumentError
+        If the model or the settings of the fit are different.
+    DataError
+        If the data are.
+    """
+    there, here = dict(there), dict(here)
+    coded = there.pop("settings", {}), here.pop("settings")  # version 1 has words alone
+    for name, words in _CODED.items():
+        one, other = (found.get(name) for found in coded)
+        if one is not None and other is not None:
+            for path, was, now in _differences(one, other, name):
+                check_same(path, was, now)
+            there[words] = here[words]
+    for name in {**there, **here}:
+        one, other = decode(there.get(name)), decode(here.get(name))
+        if name == _MEANS:
+            _check_means(one, other)
+        elif name in ("rows", "batches"):
+            check_same(name, one, other, DataError, "with the same data and batch size")
+        else:
+            check_same(name, one, other)
+
+
+def check_same(
+    what: str,
+    there: Any,
+    here: Any,
+    error: type[XpnetError] = ArgumentError,
+    remedy: str = "with the same model and settings",
+) -> None:
+    """Raise unless something is the same there, in the checkpoint, and here."""
+    if there != here:
+        raise error(
+            f"the checkpoint is of another fit: {what} there: {there}; here: {here}. Resume "
+            f"{remedy}."
+        )
+
+
+def _check_means(there: list[float], here: list[float]) -> None:
+    """Backends add in different orders, so means are equal to rounding."""
+    near = len(there) == len(here) and all(
+        isclose(a, b, rel_tol=1e-4, abs_tol=1e-6) or (isnan(a) and isnan(b))
+        for a, b in zip(there, here, strict=True)
+    )
+    if not near:
+        raise DataError(
+            f"the checkpoint is of other data: inputs, targets and weights have the means {there} "
+            f"there, {here} here. Resume with the same data."
+        )
+
+
+def _differences(one: Any, other: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    """Where two encoded objects differ: ``network.layers[1].rate``, and both values."""
+    if isinstance(one, dict) and isinstance(other, dict) and one.get("kind") == other.get("kind"):
+        for key in {**one, **other}:
+            part = path if key in _INNER else f"{path}.{key}"
+            yield from _differences(one.get(key), other.get(key), part)
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for i, pair in enumerate(zip(one, other, strict=True)):
+            yield from _differences(*pair, f"{path}[{i}]")
+    elif one != other:
+        yield path, _brief(one), _brief(other)
+
+
+def _brief(data: Any) -> Any:
+    """An encoded object by its kind alone."""
+    if isinstance(data, list):
+        return [_brief(item) for item in data]
+    if not isinstance(data, dict):
+        return data
+    return data.get("kind", data.get("ref", data))
