@@ -26,7 +26,7 @@ def load(path: FilePath, backend: BackendLike | None = None) -> Model:
     Returns
     -------
     Model
-        With the parameters bit for bit. The optimiser starts again unless its state was saved.
+        With the parameters bit for bit. The optimizer starts again unless its state was saved.
         ``model.preprocessing`` is what was saved beside it.
 
     Raises

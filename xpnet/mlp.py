@@ -30,14 +30,14 @@ def MLP(
     sizes : sequence of int
         Features, units of each hidden layer, outputs: ``[784, 128, 10]``.
     activation : str or callable, default "relu"
-        Behind every layer but the last. A layer object is shared by all, a name or a class gives
-        each layer its own, which matters for `PReLU`.
+        Applied after every layer but the last. A layer object is shared by all; a name or a class
+        gives each layer its own, which matters for `PReLU`.
     dropout : float, default 0
-        Rate of a `Dropout` behind every activation.
-    kernel_init, bias_init : str or initialiser
+        Rate of a `Dropout` after every activation.
+    kernel_init, bias_init : str or initializer
         See `Dense`.
     **settings
-        Of `Model`: ``loss``, ``optimizer``, ``backend``, ``dtype``, ``seed``, ...
+        Those of `Model`: ``loss``, ``optimizer``, ``backend``, ``dtype``, ``seed``, ...
 
     Examples
     --------
@@ -64,6 +64,6 @@ def MLP(
 
 
 def _hint(settings: Mapping[str, object]) -> str:
-    """Where the settings of the optimiser go."""
+    """Where the settings of the optimizer go."""
     rate = settings.get("learning_rate", settings.get("lr"))
     return "" if rate is None else f" Give it to the optimizer: optimizer=xpnet.Adam({rate!r})."

@@ -122,7 +122,7 @@ def test_a_missing_file_and_other_things_are_refused(tmp_path):
 def test_a_folder_that_cannot_be_made_is_found_before_training(tmp_path):
     (tmp_path / "file").write_text("")
     model = xn.MLP([4, 3])
-    with pytest.raises(xn.errors.ArgumentError, match="cannot be made a folder"):
+    with pytest.raises(xn.errors.ArgumentError, match="cannot be created as a folder"):
         model.fit(X, Y, callbacks=[xn.Checkpoint(tmp_path / "file" / "folder")])
     assert not model.built or model.epoch == 0
 
@@ -161,9 +161,9 @@ def test_a_folder_is_for_one_fit(tmp_path):
     """Else the newest checkpoint would be another fit's, and the new ones would be deleted."""
     fit(tmp_path)
     before = {p: p.read_bytes() for p in tmp_path.iterdir()}
-    with pytest.raises(xn.errors.ArgumentError, match="does not go on from"):
+    with pytest.raises(xn.errors.ArgumentError, match="does not resume from"):
         fit(tmp_path, epochs=2)
-    with pytest.raises(xn.errors.ArgumentError, match="does not go on from"):
+    with pytest.raises(xn.errors.ArgumentError, match="does not resume from"):
         fit(tmp_path, checkpoints(tmp_path)[0])
     assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
 

@@ -206,5 +206,5 @@ def test_overflow_raises_no_warning_of_numpy_instead(how):
 def test_losses_of_probabilities_say_what_they_need(loss):
     model = xn.Model(xn.Dense(2), loss, xn.SGD(1e30))
     x, y = np.random.default_rng(0).normal(size=(20, 3)), np.array([[1.0, 0.0]] * 20)
-    with pytest.raises(xn.errors.DivergedError, match=r"takes probabilities: end the network in"):
+    with pytest.raises(xn.errors.DivergedError, match=r"takes probabilities: end the network with"):
         model.fit(x, y, epochs=50)

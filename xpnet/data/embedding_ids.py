@@ -59,7 +59,7 @@ def _cuts(graph: Graph, value: Value) -> list[dict[str, Any]] | None:
         node = made[value]
         if node.record is ops.slice:
             cuts.insert(0, node.static)
-        elif node.record is not ops.reshape or cuts:  # a reshape behind the slices changes nothing
+        elif node.record is not ops.reshape or cuts:  # a reshape after the slices changes nothing
             return None
         value = node.inputs[0]
     return cuts if value in graph.inputs else None

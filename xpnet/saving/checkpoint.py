@@ -1,4 +1,4 @@
-"""Checkpoints: files from which a fit that was broken off goes on as if it had not been."""
+"""Checkpoints: files from which an interrupted fit resumes as if it had never stopped."""
 
 import os
 from pathlib import Path
@@ -27,24 +27,24 @@ _STALE = 3600.0  # seconds; a file that is being written is younger
 class Checkpoint(Callback):
     """Write checkpoints into a folder while training.
 
-    ``model.fit(..., resume_from=folder)`` goes on from the newest: parameters, the optimiser's
-    vectors, schedules, dropout, the order of the samples and the place in the epoch, the history
-    and the callbacks are what they were, so that the result has the same bits as that of a run
-    which was never broken off. A folder without checkpoints begins at the beginning, so one
-    program can be started again and again. A larger ``epochs`` than before trains longer. Each fit
-    needs a folder of its own.
+    ``model.fit(..., resume_from=folder)`` resumes from the newest. Parameters, the optimizer's
+    vectors, schedules, dropout, the order of the samples, the position in the epoch, the history
+    and the callbacks are restored, so the result has the same bits as a run without interruption.
+    If the folder has no checkpoint, training starts from the beginning, so the same program can be
+    started again and again. A larger ``epochs`` than before trains longer. Each fit needs its own
+    folder.
 
     Parameters
     ----------
     folder : str or path
-        It is made if it does not exist.
+        Created if it does not exist.
     every : int, default 1
-        Epochs or steps between two checkpoints, at least 1. One more is written when the fit ends,
-        also by a signal.
+        Epochs or steps between two checkpoints, at least 1. Another is written when the fit ends,
+        even if a signal ends it.
     unit : {"epoch", "step"}, default "epoch"
         What `every` counts.
     keep : int, default 3
-        How many checkpoints stay; older ones are deleted.
+        Number of checkpoints to keep; older ones are deleted.
 
     Raises
     ------
@@ -53,11 +53,11 @@ class Checkpoint(Callback):
 
     Notes
     -----
-    A file is written beside the old ones and then renamed, so that whatever happens there is a
-    whole one. Values are copied from a GPU for each, which waits for it. The data are not kept:
-    resume with the same data, batch size and callbacks. Parameters that are NaN or infinite are
-    not written. A learning rate that is a function of one's own is taken as it is given. An order
-    of the samples that a function of one's own draws is that function's to repeat.
+    A file is written under another name and then renamed, so whatever happens, a whole one exists.
+    Each checkpoint waits for a GPU and copies from it. The data are not stored: resume with the
+    same data, batch size and callbacks. Parameters that are NaN or infinite are not written. If
+    the learning rate is your own function, it is not stored either, but used as given. If your own
+    function draws the order of the samples, it must draw the same order again.
 
     Examples
     --------
@@ -91,10 +91,10 @@ class Checkpoint(Callback):
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ArgumentError(
-                f"{self.folder} cannot be made a folder for checkpoints: {error}. Give another."
+                f"{self.folder} cannot be created as a folder: {error}. Use another."
             ) from error
         if not os.access(self.folder, os.W_OK):
-            raise ArgumentError(f"{self.folder} cannot be written: give another folder.")
+            raise ArgumentError(f"{self.folder} cannot be written: use another folder.")
 
     def on_fit_begin(self, model: FittedModel) -> None:
         if model.optimizer.whole_batch:
@@ -105,9 +105,9 @@ class Checkpoint(Callback):
         later = [p for p in checkpoints(self.folder) if step_of(p) > step and _whole(p)]
         if later:
             raise ArgumentError(
-                f"{self.folder} holds checkpoints that this fit does not go on from, such as "
-                f"{later[-1].name}: give fit resume_from={str(self.folder)!r} to go on from the "
-                "newest, or let each fit have a folder of its own."
+                f"{self.folder} holds checkpoints that this fit does not resume from, such as "
+                f"{later[-1].name}: pass resume_from={str(self.folder)!r} to fit to resume from "
+                "the newest, or use a new folder for each fit."
             )
         for path in self.folder.glob(".xpnet-*.tmp"):
             if time() - path.stat().st_mtime > _STALE:  # of a process that was killed

@@ -22,7 +22,7 @@ from xpnet.version import __version__
 __all__ = ["FORMAT", "SLOTS", "made", "read_model", "save_model", "settings_of_model"]
 
 FORMAT = {"format": "xpnet model", "version": 1}
-SLOTS = "optimizer/"  # in front of the names of the optimiser's vectors
+SLOTS = "optimizer/"  # in front of the names of the optimizer's vectors
 _CODED = ("net", "loss", "optimizer", "metrics")
 _ROWS = 7  # samples in a trace; any number would do
 
@@ -171,7 +171,7 @@ def _table(net: Any, features: Shape, settings: dict[str, Any]) -> ParameterTabl
 def check_arrays(
     config: ModelConfig, features: Shape, arrays: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The parameters and the optimiser's vectors among the arrays, before anything is made of them.
+    """The parameters and the optimizer's vectors among the arrays, before anything is made of them.
 
     Raises
     ------

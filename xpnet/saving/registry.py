@@ -21,7 +21,7 @@ _LONGEST = 200  # characters of a name
 
 
 def _own_makers() -> dict[str, Callable[..., Any]]:
-    """Every layer, penalty, constraint, optimiser, schedule, initialiser and loss."""
+    """Every layer, penalty, constraint, optimizer, schedule, initializer and loss."""
     classes = {
         name: value
         for room in (nn, optim)
@@ -46,7 +46,7 @@ def register(name: T) -> T: ...
 @overload
 def register(name: str | None = None) -> Callable[[T], T]: ...
 def register(name: Any = None) -> Any:
-    """Let files name a layer, a loss or a function of one's own: a decorator.
+    """Let files name your own layer, loss or function: a decorator.
 
     `xpnet.load` looks the name up again, so the program that loads must have registered it too,
     which importing the module that defines it does.

@@ -168,7 +168,7 @@ class GraphSteps:
         self._eager.restore(rows)
 
     def description(self) -> dict[str, Any]:
-        """What must be the same in a fit that goes on from this one."""
+        """What must be the same in a fit that resumes this one."""
         return self._eager.description()
 
     def _one(self, loop: FitLoop) -> bool:

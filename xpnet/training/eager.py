@@ -102,7 +102,7 @@ class EagerSteps:
         self.record.restore(rows)
 
     def description(self) -> dict[str, Any]:
-        """What must be the same in a fit that goes on from this one."""
+        """What must be the same in a fit that resumes this one."""
         data: Data = self.batches.data
         return {
             "rows": data.rows,
@@ -163,7 +163,7 @@ class AccumulatedSteps(EagerSteps):
         return (i // self.together) / -(-len(self.batches) // self.together)
 
     def description(self) -> dict[str, Any]:
-        """What must be the same in a fit that goes on from this one."""
+        """What must be the same in a fit that resumes this one."""
         return {**super().description(), "batches of a step": self.together}
 
 

@@ -18,7 +18,7 @@ class History:
     interrupted : str or None
         Name of the signal (``"SIGINT"``, ``"SIGTERM"``) that ended the fit, else None.
     converged : bool or None
-        Whether L-BFGS ended because a tolerance was met; None with other optimisers.
+        Whether L-BFGS ended because a tolerance was met; None with other optimizers.
     """
 
     interrupted: str | None = None

@@ -13,7 +13,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interrupts:
     """Notes SIGINT (Ctrl-C) and SIGTERM while it is entered; a second one has its usual effect.
 
-    Handlers of one's own, and threads other than the main one, are left alone.
+    Your own handlers, and threads other than the main one, are left alone.
 
     Attributes
     ----------

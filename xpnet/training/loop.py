@@ -15,7 +15,7 @@ from xpnet.training.snapshot import Snapshot
 __all__ = ["FitLoop", "Resume", "Steps"]
 
 Resume = Callable[[FitContext], None]
-"""Puts back a fit that is about to begin, to where another was broken off."""
+"""Restores the point at which another fit was interrupted."""
 
 
 class Steps(Recording, Protocol):
@@ -42,7 +42,7 @@ class Steps(Recording, Protocol):
         """Raise if training cannot start where the parameters are."""
 
     def epoch(self, loop: "FitLoop", learning_rate: float) -> dict[str, float]:
-        """Make the steps that are left of the epoch; its loss and metrics, {} if it is broken off.
+        """Make the steps that are left of the epoch; its loss and metrics, {} if it ends early.
 
         L-BFGS makes all epochs at once, and calls the loop's `end_epoch` and `begin_epoch`.
         """
@@ -114,7 +114,7 @@ class FitLoop:
         return self.engine.state.epoch >= self.context.epochs.stop or self.context.over
 
     def begin_epoch(self) -> float:
-        """Tell that an epoch begins, or goes on; its learning rate."""
+        """Tell all that an epoch begins or resumes; return its learning rate."""
         context = self.context
         self._progress.epoch()
         if context.batch == 0:

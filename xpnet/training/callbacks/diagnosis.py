@@ -44,13 +44,13 @@ _EXPLODING = (
     "on one scale."
 )
 _INACTIVE = (
-    "units whose gradient is exactly 0. They are dead if it stays so: the ReLU behind them is "
-    "never positive, or all that comes in is 0. Try a smaller learning rate, He's initial weights "
+    "units whose gradient is exactly 0. They are dead if this persists: the ReLU after them is "
+    "never positive, or all their inputs are 0. Try a smaller learning rate, He's initial weights "
     "or a leaky ReLU."
 )
 _VANISHING = (
     "gradients that fade on their way back (vanishing). Try ReLUs with He's initial weights, "
-    "residual connections, normalisation or fewer layers."
+    "residual connections, normalization or fewer layers."
 )
 _FAST = "updates that are large beside what they change. Try a smaller learning rate."
 _SLOW = (

@@ -24,11 +24,11 @@ class EarlyStopping(Callback):
     min_delta : float, default 0
         An improvement is larger than this, at least 0. NaN is none.
     mode : {"auto", "min", "max"}, default "auto"
-        What better means; ``"auto"`` maximises columns that end in ``accuracy`` or ``r2`` and
-        minimises losses. Other columns need to be told.
+        What better means; ``"auto"`` maximizes columns that end in ``accuracy`` or ``r2`` and
+        minimizes losses. For other columns, give the mode.
     restore_best : bool, default True
         Whether the parameters of the best epoch are put back when the fit ends, also by an error
-        or by its last epoch. The optimiser then starts again, since its state belongs to later
+        or by its last epoch. The optimizer then starts again, since its state belongs to later
         parameters; where the best epoch is the last, nothing is changed.
 
     Attributes

@@ -18,8 +18,8 @@ class KeepBest(Callback):
     monitor : str, default "val_loss"
         A column of the history.
     mode : {"auto", "min", "max"}, default "auto"
-        What better means; ``"auto"`` maximises columns that end in ``accuracy`` or ``r2`` and
-        minimises losses. Other columns need to be told.
+        What better means; ``"auto"`` maximizes columns that end in ``accuracy`` or ``r2`` and
+        minimizes losses. For other columns, give the mode.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class KeepBest(Callback):
         vars(self).update(state)
 
     def restore(self, model: FittedModel) -> None:
-        """Put the best parameters into a model; its optimiser starts again.
+        """Put the best parameters into a model; its optimizer starts again.
 
         Raises
         ------

@@ -38,7 +38,7 @@ class _Log(Callback):
 
     def set_state(self, model: FittedModel, state: dict[str, Any]) -> None:
         assert self._file is not None
-        if self._file.tell() > state["size"]:  # what came behind the checkpoint is written again
+        if self._file.tell() > state["size"]:  # rows after the checkpoint are written again
             self._file.truncate(state["size"])
 
     def on_fit_begin(self, model: FittedModel) -> None:
@@ -49,14 +49,14 @@ class _Log(Callback):
                 f"{self.path} cannot be used as a log: {error}. Give a text file in a folder that "
                 "exists."
             ) from error
-        self._append, self._overwrite = True, False  # a second fit goes on with the same file
+        self._append, self._overwrite = True, False  # a second fit continues the same file
 
     def _open(self, old: bytes) -> None:
         """Open the file, whose contents are `old`."""
         if old and not (self._append or self._overwrite):
             raise ArgumentError(
-                f"{self.path} exists and is not overwritten: give append=True to go on with it, "
-                "overwrite=True to begin it anew, or another path."
+                f"{self.path} exists and is not overwritten: use append=True to continue it, "
+                "overwrite=True to replace it, or another path."
             )
         continued = bool(old) and self._append
         if continued:
@@ -93,10 +93,10 @@ class CSVLog(_Log):
     path : str or path
         The file; its folder must exist.
     append : bool, default False
-        Go on with a file that exists, whose columns must be the same. The same object given to a
-        second fit goes on by itself.
+        Append to an existing file, whose columns must be the same. The same object given to a
+        second fit appends by itself.
     overwrite : bool, default False
-        Begin a file that exists anew. Without either, one that exists is an error.
+        Replace an existing file. Without either, an existing file is an error.
 
     Raises
     ------
@@ -163,9 +163,9 @@ class JSONLinesLog(_Log):
     path : str or path
         The file; its folder must exist.
     append : bool, default False
-        Go on with a file that exists. The same object given to a second fit goes on by itself.
+        Append to an existing file. The same object given to a second fit appends by itself.
     overwrite : bool, default False
-        Begin a file that exists anew. Without either, one that exists is an error.
+        Replace an existing file. Without either, an existing file is an error.
 
     Raises
     ------

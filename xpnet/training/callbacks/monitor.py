@@ -32,7 +32,7 @@ class GradientMonitor(Callback):
         ``step`` and ``epoch``, counted from 1; ``loss`` of the step's batch before it; ``name``
         of the parameter; Euclidean norms of its
         ``gradient``, of the ``parameter`` itself before the update, and of the ``update``, the
-        change that the step made, with everything that the optimiser does; their ``ratio``
+        change that the step made, with everything that the optimizer does; their ``ratio``
         update / parameter, NaN where the parameter is 0; for weight matrices ``inactive``, the
         share of units (columns) whose gradient is exactly 0, NaN for other parameters.
     rows : list of dict

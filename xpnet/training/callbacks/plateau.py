@@ -22,7 +22,7 @@ class ReduceOnPlateau(Callback):
     factor : float, default 0.1
         In (0, 1).
     patience : int, default 10
-        Epochs without improvement that are borne; the next one reduces the rate.
+        Epochs without improvement that are tolerated; the next one reduces the rate.
     min_delta : float, default 1e-4
         An improvement is larger than this, at least 0. NaN is none.
     cooldown : int, default 0
@@ -30,8 +30,8 @@ class ReduceOnPlateau(Callback):
     min_rate : float, default 0
         The rate is not reduced below this.
     mode : {"auto", "min", "max"}, default "auto"
-        What better means; ``"auto"`` maximises columns that end in ``accuracy`` or ``r2`` and
-        minimises losses. Other columns need to be told.
+        What better means; ``"auto"`` maximizes columns that end in ``accuracy`` or ``r2`` and
+        minimizes losses. For other columns, give the mode.
 
     Attributes
     ----------
@@ -45,8 +45,8 @@ class ReduceOnPlateau(Callback):
 
     Notes
     -----
-    Assigns ``model.optimizer.learning_rate``, which keeps the optimiser's state, and is seen by
-    every model that was given the same optimiser object; a schedule goes on, scaled. Each fit
+    Assigns ``model.optimizer.learning_rate``, which keeps the optimizer's state, and is seen by
+    every model that was given the same optimizer object; a schedule continues, scaled. Each fit
     begins a new count with the rate as it then is. The rule is that of
     torch.optim.lr_scheduler.ReduceLROnPlateau with ``threshold_mode="abs"``.
 

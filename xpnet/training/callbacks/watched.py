@@ -21,7 +21,7 @@ class Watched:
     monitor : str
         Name of the column.
     mode : {"auto", "min", "max"}
-        ``"auto"`` maximises columns that end in ``accuracy`` or ``r2`` and minimises losses; which
+        ``"auto"`` maximizes columns that end in ``accuracy`` or ``r2`` and minimizes losses; which
         way others improve it does not guess.
     min_delta : float
         A value must be better by more than this, at least 0.
