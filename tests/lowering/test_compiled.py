@@ -1,11 +1,15 @@
 """Every op, vjp and update: compiled calls give the results of single calls."""
 
+import gc
 import math
 import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
 
+from xpnet import ops
+from xpnet.graph import Graph, Plan, distinct
 from xpnet.kernels import Recorder, find
 from xpnet.lowering import Reader, lower
 from xpnet.ops.op_registry import UPDATES
@@ -213,3 +217,21 @@ def test_an_update_is_one_call(cases, compiling, name):
     binding = Bound(compiling, UPDATES[name], vectors, numbers, rule.static)
     assert len(binding.compiled) == 1
     assert len(binding.calls) > 1
+
+
+def test_what_runs_a_plan_keeps_all_memory_that_it_works_on(compiling):
+    """The plan itself may be gone: its calls are bound to addresses, which keep nothing alive."""
+    graph = Graph()
+    x = graph.input("x", (64, 32), "float32")
+    (y,) = distinct([ops.exp(x * 2 + 1)])
+    plan = Plan(graph, compiling, {}, [y])
+    memory = [weakref.ref(task.numbers) for call in plan.calls for task in call.tasks]
+    memory += [weakref.ref(call._table) for call in plan.calls]
+    run, inside, outside = plan.run, plan.array(x), plan.array(y)
+    inside[...] = 0.5
+    del plan
+    gc.collect()
+    assert len(memory) > 1
+    assert all(reference() is not None for reference in memory)
+    run()
+    np.testing.assert_allclose(outside, np.exp(np.float32(2)), rtol=1e-6)

@@ -166,6 +166,8 @@ class Program:
         self._table = np.array(table, dtype=np.int64)
         pointer, count = ctypes.c_void_p(self._table.ctypes.data), ctypes.c_int64(len(tasks))
         self.run = partial(_runner(), pointer, count)
+        # Addresses keep nothing alive: whoever holds `run` alone holds the memory with it.
+        vars(self.run)["memory"] = self._table, tasks
 
     def __call__(self) -> None:
         self.run()
