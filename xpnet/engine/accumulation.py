@@ -35,11 +35,14 @@ class Accumulation:
 
     Attributes
     ----------
+    together : int
+        Batches of a step; the last step of an epoch may have fewer.
     vectors : dict of str to array
         ``"sum"``; ``"weight"``, of one element; and the state's ``"gradient"``.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, together: int) -> None:
+        self.together = together
         self._engine, backend, dtype = engine, engine.backend, engine.network.dtype
         self._summed = engine.network.loss.reduction == "sum"
         gradient = engine.state.gradient

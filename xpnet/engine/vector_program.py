@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
-from xpnet.backends import Backend
+from xpnet.backends import Backend, dtype_name
 from xpnet.graph import Graph, Plan, Value, interpret
 from xpnet.typing import Array, Namespace
 
@@ -47,8 +47,6 @@ class VectorProgram:
         What the graph reads.
     written : tuple of float
         What `write` wrote into it last.
-    definitions : list of str
-        Rules that are computed by their definitions, since no kernel could be made.
     """
 
     def __init__(
@@ -66,18 +64,27 @@ class VectorProgram:
             for name, value in graph.vectors.items()
             if name not in vectors
         }
-        self._given, self._dtype = given, dtype
+        self._given = given
         self.numbers = backend.zeros((len(graph.inputs),), dtype)
         self.written: tuple[float, ...] = ()
-        self.definitions: list[str] = []
-        self.calls: list[Callable[[], Any]] = []
-        self.run = self._plan(spare) if backend.planned else self._interpret
+        self._plan = self._planned(spare) if backend.planned else None
+        self.run = self._interpret if self._plan is None else self._plan.run
+
+    @property
+    def definitions(self) -> list[str]:
+        """Rules that are computed by their definitions, since no kernel could be made."""
+        return [] if self._plan is None else self._plan.definitions
+
+    @property
+    def calls(self) -> list[Callable[[], Any]]:
+        """The calls of a run."""
+        return [] if self._plan is None else self._plan.calls
 
     def write(self, numbers: tuple[float, ...]) -> None:
         """Set the numbers that the next run reads."""
         self.written = numbers
         if not self._backend.planned:
-            self.numbers = self._backend.asarray([*numbers], self._dtype)
+            self.numbers = self._backend.asarray([*numbers], dtype_name(self.numbers.dtype))
             return
         for i, number in enumerate(numbers):
             self.numbers[i] = number
@@ -87,15 +94,13 @@ class VectorProgram:
         reshape, values = self._backend.xp.reshape, self._graph.inputs
         return {v: reshape(self.numbers[i : i + 1], ()) for i, v in enumerate(values)}
 
-    def _plan(self, spare: Sequence[str]) -> Callable[[], None]:
+    def _planned(self, spare: Sequence[str]) -> Plan:
         named = {**self._vectors, **self._own}
         vectors = {value: named[name] for name, value in self._graph.vectors.items()}
         given = {**vectors, **self._given(), **self._inputs()}
         free = [self._vectors[name] for name in spare]
         backend: Any = self._backend
-        plan = Plan(self._graph, backend, given, spare=free)
-        self.definitions, self.calls = plan.definitions, plan.calls
-        return plan.run
+        return Plan(self._graph, backend, given, spare=free)
 
     def _interpret(self) -> None:
         inputs = {**self._given(), **self._inputs()}

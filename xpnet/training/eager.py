@@ -26,21 +26,31 @@ class EagerSteps:
     Attributes
     ----------
     batches : Batches
-    together : int
-        Batches of a step.
     """
 
     columns: tuple[str, ...] = ("learning_rate",)
-    together = 1
 
     def __init__(
         self, engine: Engine, batches: Batches, order: SampleOrder, callbacks: Callbacks
     ) -> None:
         self.engine, self.batches, self.order = engine, batches, order
-        self.rows, self.count = batches.data.rows, len(batches)
         self.record, self._callbacks = EpochRecord(engine, batches), callbacks
-        self._watched = bool(callbacks.step_end or callbacks.gradient)
         self._model: Any = None
+
+    @property
+    def together(self) -> int:
+        """Batches of a step."""
+        return 1
+
+    @property
+    def rows(self) -> int:
+        """Samples of an epoch."""
+        return self.batches.data.rows
+
+    @property
+    def count(self) -> int:
+        """Batches of an epoch."""
+        return len(self.batches)
 
     def begin(self, context: FitContext) -> None:
         """Nothing stops a step from being tried."""
@@ -70,13 +80,13 @@ class EagerSteps:
             if i == 0 or not isfinite(loss):
                 self.record.look(i, loss)
         self.record.put(i, results)
-        return self._decide(i) if self._watched or self._varies else self._learning_rate
+        return self._decide(i) if self._callbacks.watched or self._varies else self._learning_rate
 
     def _decide(self, i: int) -> float:
         """Let callbacks see the gradient; the learning rate of the update."""
         for call in self._callbacks.gradient:
             call(self._model, self.engine.state.step + 1)
-        if self._watched:
+        if self._callbacks.watched:
             self._follow()
         if i and self._varies:
             self._learning_rate = self.engine.learning_rate(self._share(i))
@@ -134,7 +144,12 @@ class AccumulatedSteps(EagerSteps):
         together: int,
     ) -> None:
         super().__init__(engine, batches, order, callbacks)
-        self.together, self._accumulation = together, Accumulation(engine)
+        self._accumulation = Accumulation(engine, together)
+
+    @property
+    def together(self) -> int:
+        """Batches of a step."""
+        return self._accumulation.together
 
     def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
         """Make the steps that are left of the epoch."""
