@@ -1,20 +1,23 @@
 """Gradients by finite differences, in NumPy and float64."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from xpnet.typing import Shape
+from xpnet.typing import ArrayLike, Shape
 
 __all__ = ["finite_differences", "sum_to_shape"]
+
+Setting: TypeAlias = object
+"""A setting of an op, such as an axis."""
 
 
 def finite_differences(
     function: Callable[..., Any],
     arrays: Sequence[np.ndarray],
     index: int,
-    gy: Any = 1.0,
+    gy: ArrayLike = 1.0,
     h: float = 1e-5,
 ) -> np.ndarray:
     """The gradient of ``sum(gy * function(*arrays))`` with respect to ``arrays[index]``.

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from xpnet.kernels import Kernel, Recorder
 from xpnet.ops.record import Op, Vjp
+from xpnet.testing.differences import Setting
 from xpnet.testing.poison import Guarded, PoisonedBackend, guarded
 from xpnet.typing import ArrayLike
 
@@ -57,7 +58,7 @@ class Application:
         kernel: Kernel,
         backend: PoisonedBackend,
         alias: int | None = None,
-        order: Any = "C",
+        order: Literal["C", "F"] = "C",
     ) -> Callable[[], list[np.ndarray]]:
         """Bind the kernel; returns what fills the inputs, runs it and copies the results.
 
@@ -106,7 +107,7 @@ class Application:
             place.check()
 
 
-def check_kernel(kernel: Kernel, record: Op | Vjp, *inputs: ArrayLike, **settings: Any) -> None:
+def check_kernel(kernel: Kernel, record: Op | Vjp, *inputs: ArrayLike, **settings: Setting) -> None:
     """Check that a kernel computes what a definition does, and touches nothing else.
 
     The kernel is bound to outputs full of NaN between two fences, and to inputs that are filled

@@ -8,8 +8,9 @@ import numpy as np
 from xpnet.backends import is_float
 from xpnet.graph import Graph, Node, Value
 from xpnet.ops.record import PASS, Op
-from xpnet.testing.differences import finite_differences, sum_to_shape
+from xpnet.testing.differences import Setting, finite_differences, sum_to_shape
 from xpnet.testing.variants import Variant, usable_variants, variant
+from xpnet.typing import ArrayLike
 
 __all__ = ["append_vjp", "check_op", "differentiable", "trace_op"]
 
@@ -75,10 +76,10 @@ def differentiable(op: Op, count: int) -> list[int]:
 
 def check_op(
     op: Op,
-    *inputs: Any,
+    *inputs: ArrayLike,
     reference: Callable[..., Any] | None = None,
     variants: Iterable[str | Variant] | None = None,
-    **settings: Any,
+    **settings: Setting,
 ) -> None:
     """Check an op's values and gradients at these inputs, in float32 and float64.
 

@@ -23,6 +23,7 @@ from xpnet.graph import Graph, Plan, Value, interpret
 from xpnet.graph.interpret import constant, evaluate
 from xpnet.optional import require
 from xpnet.testing.poison import PoisonedBackend
+from xpnet.typing import Array, ArrayLike
 
 __all__ = ["VARIANTS", "Variant", "usable_variants", "variant"]
 
@@ -59,14 +60,14 @@ class Variant:
         """The library's namespace."""
         return self.backend.xp
 
-    def asarray(self, array: Any) -> Any:
+    def asarray(self, array: ArrayLike) -> Any:
         """An array of this library, in memory of its own, with the values of a NumPy array."""
         result = self.backend.asarray(np.array(array))
         if self.readonly:
             result.flags.writeable = False
         return result
 
-    def to_numpy(self, array: Any) -> np.ndarray:
+    def to_numpy(self, array: Array) -> np.ndarray:
         """The values of this library's array."""
         return np.asarray(self.backend.to_numpy(array))
 
