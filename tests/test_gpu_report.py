@@ -381,6 +381,7 @@ class TestSuite:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The time is up when one test has been counted, however slow the machine is."""
+        monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # of the run that this is part of
         counted = tmp_path / "counted"
         (tmp_path / "conftest.py").write_text(
             "import os, pathlib, pytest\n"
