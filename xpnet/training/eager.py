@@ -5,11 +5,12 @@ from typing import Any
 
 from xpnet.data.arrays import Data
 from xpnet.engine.accumulation import Accumulation
-from xpnet.engine.batches import Batches, cut
+from xpnet.engine.batch_graph import BatchSpec
+from xpnet.engine.batches import Batches
 from xpnet.engine.engine import Engine
 from xpnet.engine.programs import Program
 from xpnet.errors import DivergedError
-from xpnet.lowering import steady_threads
+from xpnet.lowering import steady_threads, turn
 from xpnet.training.callbacks.callback import Callbacks
 from xpnet.training.context import FitContext
 from xpnet.training.epoch_record import EpochRecord
@@ -182,6 +183,20 @@ class AccumulatedSteps(EagerSteps):
         return {**super().description(), "batches of a step": self.together}
 
 
+class _Single:
+    """One batch, as a step needs it; a step made by hand need not pay for `Batches`."""
+
+    def __init__(self, engine: Engine, data: Data) -> None:
+        self.program = engine.programs.get(BatchSpec.of("train", data.rows, data))
+        self.threads = turn(engine.backend, self.program.flops) or engine.programs.lock
+        self._arrays = data.arrays
+
+    def load(self, i: int) -> Program:
+        """The program, loaded with all rows."""
+        self.program.load(self._arrays, slice(None))
+        return self.program
+
+
 def single_step(engine: Engine, data: Data) -> Array:
     """Make one step on a batch; its loss before the step, a 0-d array.
 
@@ -191,7 +206,7 @@ def single_step(engine: Engine, data: Data) -> Array:
         If the loss is NaN or infinite; the step is then not made. On a GPU it is not looked at.
     """
     backend, state = engine.backend, engine.state
-    batches = cut(engine, "train", data, data.rows)
+    single = _Single(engine, data)
     learning_rate, losses = engine.learning_rate(), []
 
     def at_cut(i: int, program: Program) -> float:
@@ -207,10 +222,10 @@ def single_step(engine: Engine, data: Data) -> Array:
             )
         return learning_rate
 
-    batches.begin()
-    try:
-        with engine.programs.lock, backend.quiet():
-            engine.step(batches, 0, at_cut)
-    finally:
-        batches.end()
+    with engine.programs.lock, backend.quiet():
+        try:
+            engine.step(single, 0, at_cut)
+        finally:
+            if single.program.borrowed:
+                single.program.release()
     return backend.xp.reshape(losses[0], ())
