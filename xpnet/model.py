@@ -402,6 +402,7 @@ class Model:
                 "L-BFGS needs all samples at once: use model.fit, or another optimizer for steps "
                 "on single batches."
             )
+        engine.programs.get(BatchSpec.of("train", data.rows, data))  # compiled, or nothing changes
         self._engine = engine
         return single_step(engine, data)
 

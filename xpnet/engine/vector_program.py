@@ -82,12 +82,13 @@ class VectorProgram:
 
     def write(self, numbers: tuple[float, ...]) -> None:
         """Set the numbers that the next run reads."""
-        self.written = numbers
-        if not self._backend.planned:
+        self.written = ()  # until all are there: a signal may come in between
+        if self._backend.planned:
+            for i, number in enumerate(numbers):
+                self.numbers[i] = number
+        else:
             self.numbers = self._backend.asarray([*numbers], dtype_name(self.numbers.dtype))
-            return
-        for i, number in enumerate(numbers):
-            self.numbers[i] = number
+        self.written = numbers
 
     def _inputs(self) -> dict[Value, Array]:
         """Each number as a 0-d array."""
