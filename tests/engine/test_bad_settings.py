@@ -295,3 +295,10 @@ def test_an_op_explains_itself():
     assert "Shapes: (...)->(...).\n\nGradients:\ngx = gy" in text
     assert "Settings, by name: axis" in xn.ops.concat.__doc__
     assert repr(xn.ops.relu) == "<op relu: (...)->(...)>"
+
+
+def test_a_step_that_cannot_be_compiled_builds_nothing():
+    model = xn.MLP([4, 3], metrics=[lambda output, target: output @ target])
+    with pytest.raises(xn.errors.XpnetError):
+        model.train_on_batch(np.zeros((6, 4)), np.zeros(6, "int64"))
+    assert not model.built

@@ -98,15 +98,18 @@ class PlannedProgram:
             self.batch_graph.graph.inputs, arrays, self.inputs, strict=True
         ):
             part = array[rows]
-            if part.nbytes > _MOVED and self.plan.read_from(value, part):
-                self.borrowed.append(value)
-            else:
-                self._backend.write(own, part)
+            if part.nbytes > _MOVED:
+                self.borrowed.append(value)  # first, so that `release` knows it after a signal
+                if self.plan.read_from(value, part):
+                    continue
+                self.borrowed.pop()
+            self._backend.write(own, part)
 
     def release(self) -> None:
         while self.borrowed:
-            value = self.borrowed.pop()
+            value = self.borrowed[-1]
             self.plan.read_from(value, self.plan.array(value))
+            self.borrowed.pop()
 
     def gathers(self, arrays: Sequence[Array]) -> list[Callable[[Array], Any]]:
         return [self._backend.gather(*pair) for pair in zip(arrays, self.inputs, strict=True)]

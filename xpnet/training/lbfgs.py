@@ -50,7 +50,6 @@ class Objective:
                 program.run()
             finally:
                 program.release()
-            state.results = program.results
         value = float(program.results[0])
         gradient = backend.to_numpy(state.gradient).astype("float64")
         weights = slice(table.decayed)
@@ -64,6 +63,7 @@ class Objective:
             self(x)
         program, engine = self._program, self._engine
         program.commit()
+        engine.state.results = engine.backend.copy(program.results)
         log = engine.backend.to_numpy(program.results).astype("float64")[None]
         return combine(engine.network, program.batch_graph, log, [self.rows])
 
