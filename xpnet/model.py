@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy, deepcopy
 from dataclasses import replace
+from threading import Lock
 from types import MappingProxyType
 from typing import Any, Literal, Self
 from warnings import warn
@@ -53,6 +54,7 @@ from xpnet.typing import (
 
 __all__ = ["Model"]
 
+_ADOPTING = Lock()  # held for an assignment
 _OWN = ("_config", "_engine", "_in_fit")  # made again from what a pickle holds
 
 
@@ -252,14 +254,26 @@ class Model:
                 "the shape of one sample is not known yet: train first, or call "
                 "model.build((n_features,))."
             )
-        self._engine = engine_for(config, engine, backend_for(config, engine), shape)
+        self._adopt(engine_for(config, engine, backend_for(config, engine), shape))
         return self
+
+    def _adopt(self, engine: Engine) -> Engine:
+        """The model's engine: this one, unless it has one already.
+
+        Another thread may have built, trained or frozen the model since this engine was looked up.
+        """
+        with _ADOPTING:
+            if self._engine is None:
+                self._engine = engine
+            return self._engine
 
     @contextmanager
     def _fitting(self, engine: Engine) -> Iterator[None]:
         """Adopt the engine for the time of a fit, and refuse what would replace it."""
         self._refuse_while_fitting("a second fit cannot begin")
-        self._engine, self._in_fit = engine, True
+        if self._adopt(engine) is not engine:
+            raise ArgumentError("another thread built this model meanwhile: call fit again.")
+        self._in_fit = True
         try:
             yield
         finally:
@@ -403,8 +417,7 @@ class Model:
                 "on single batches."
             )
         engine.programs.get(BatchSpec.of("train", data.rows, data))  # compiled, or nothing changes
-        self._engine = engine
-        return single_step(engine, data)
+        return single_step(self._adopt(engine), data)
 
     # --- using --------------------------------------------------------------------------------
 
@@ -427,8 +440,8 @@ class Model:
         if known is not None and batch_size is None and known.takes(X):
             return known(X)
         size = self.chunk if batch_size is None else count("batch_size", batch_size)
-        self._engine, data = accept_inputs(self._config, self._engine, X)
-        return predict(self._engine, data, size, X, self._config.check_finite)
+        engine, data = accept_inputs(self._config, self._engine, X)
+        return predict(self._adopt(engine), data, size, X, self._config.check_finite)
 
     @on_device
     def evaluate(
@@ -441,8 +454,8 @@ class Model:
     ) -> dict[str, float]:
         """Loss and metrics of the data, each averaged over the samples."""
         size = self.chunk if batch_size is None else count("batch_size", batch_size)
-        self._engine, data = accept(self._config, self._engine, X, y, sample_weight)
-        return evaluate(self._engine, data, size)
+        engine, data = accept(self._config, self._engine, X, y, sample_weight)
+        return evaluate(self._adopt(engine), data, size)
 
     @on_device
     def plan(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Plan:
@@ -460,7 +473,7 @@ class Model:
                 f"steps on {engine.backend.name} are interpreted, so there is no plan; "
                 "NumPy and CuPy have plans."
             )
-        self._engine = engine
+        self._adopt(engine)
         return program.plan
 
     def summary(self) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import xpnet as xn
+import xpnet.model
 from xpnet.backends.generic import GenericBackend
 from xpnet.data.arrays import Data
 from xpnet.engine.batch_graph import BatchSpec
@@ -133,3 +134,41 @@ def test_a_run_that_was_broken_off_does_not_leave_its_data_behind():
     batches.load(0).run()
     np.testing.assert_array_equal(program.output(), first)
     batches.end()
+
+
+# --- first uses at the same time -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", ["fit", "freeze"])
+def test_a_prediction_begun_before_another_thread_changed_the_model_undoes_nothing(
+    monkeypatch, change
+):
+    model = xn.MLP([4, 6, 3])
+    if change == "freeze":
+        model.build()
+    usual = xpnet.model.accept_inputs
+
+    def slow(*args, **kwargs):
+        found = usual(*args, **kwargs)
+        model.fit(X, Y, epochs=3) if change == "fit" else model.freeze("layers.0")
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(xpnet.model, "accept_inputs", slow)
+        model.predict(X)
+    if change == "fit":
+        assert model.epoch == 3
+    else:
+        assert model.network.frozen == model.frozen == ("layers.0",)
+
+
+def test_putting_back_good_parameters_allocates_no_vector(monkeypatch):
+    model = xn.MLP([4, 6, 3], optimizer=xn.Adam())
+    model.fit(X, Y, epochs=1)
+    state, good = model.engine.state, model.engine.state.good.params.copy()
+    vectors = {name: id(vector) for name, vector in state.vectors.items()}
+    state.params[...] = 7
+    model.engine.restore()
+    assert {name: id(vector) for name, vector in state.vectors.items()} == vectors
+    np.testing.assert_array_equal(state.params, good)
+    assert not any(slot.any() for slot in state.slots.values())

@@ -274,3 +274,18 @@ def test_a_callback_may_stop_the_fit_at_a_safe_point(step):
     assert seen[-1][0] == step
     assert len(history) == (step == 4)
     assert seen[0] == (1, 0, 1, False)
+
+
+def test_a_learning_rate_set_at_a_safe_point_counts_at_once():
+    def fit(event):
+        def change(self, model, _):
+            if model.engine.state.step == 2:
+                model.optimizer.learning_rate = 1e-9
+
+        model = xn.MLP([4, 3], optimizer=xn.SGD(0.5), seed=1)
+        X = np.random.default_rng(0).normal(size=(80, 4))
+        callback = type("Change", (xn.Callback,), {event: change})()
+        model.fit(X, np.arange(80) % 3, epochs=1, batch_size=8, callbacks=[callback])
+        return model.state_dict()["layers.0.weight"]
+
+    np.testing.assert_array_equal(fit("on_safe_point"), fit("on_step_end"))

@@ -171,6 +171,10 @@ class Backend(ABC):
         """An array with these values: `target` itself if it is writable, else a copy."""
         return self.copy(values)
 
+    def zeroed(self, target: Array) -> Array:
+        """An array of zeros like `target`: that array itself where it can be written to."""
+        return self.xp.zeros_like(target)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
 
@@ -213,6 +217,10 @@ class PlannedBackend(Backend):
 
     def assign(self, target: Array, values: Array) -> Array:
         self.write(target, values)
+        return target
+
+    def zeroed(self, target: Array) -> Array:
+        self.write(target, 0)
         return target
 
 

@@ -1,6 +1,7 @@
 """Checked arrays, and their rows cut into batches."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from xpnet.backends import Backend
@@ -30,6 +31,12 @@ class Data:
     def arrays(self) -> list[Any]:
         """Those that there are, in the order in which a program takes them."""
         return [a for a in (self.x, self.y, self.w) if a is not None]
+
+    @cached_property
+    def means(self) -> list[float]:
+        """The mean of each array in double precision, by which data are told apart."""
+        xp, double = self.backend.xp, self.backend.dtype("float64")
+        return [float(xp.mean(xp.astype(array, double))) for array in self.arrays]
 
 
 def batch_slices(rows: int, batch_size: int) -> list[slice]:

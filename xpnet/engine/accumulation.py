@@ -83,7 +83,7 @@ class Accumulation:
         """Begin a step."""
         backend, vectors = self._engine.backend, self.vectors
         for name in ("sum", "weight"):
-            vectors[name] = backend.assign(vectors[name], backend.xp.zeros_like(vectors[name]))
+            vectors[name] = backend.zeroed(vectors[name])
 
     def add(self, program: Program) -> None:
         """Add the gradient of a batch that was computed by this program."""

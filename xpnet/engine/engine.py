@@ -3,7 +3,7 @@
     batch -> forward -> loss -> backward -> gradient | update -> parameters
 
 The bar is the cut. What is done with a gradient (looking at it, adding it to others) is done
-between `Engine.compute` and `Engine.change`.
+by `at_cut`, between the two halves of `Engine.step`.
 """
 
 from collections.abc import Callable, Mapping, Sequence

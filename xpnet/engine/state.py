@@ -96,7 +96,8 @@ class TrainState:
 
     def reset_slots(self, backend: Backend) -> None:
         """Let the optimizer start again."""
-        self.set_slots(backend, {n: backend.xp.zeros_like(v) for n, v in self.slots.items()}, 0)
+        self.vectors |= {name: backend.zeroed(slot) for name, slot in self.slots.items()}
+        self.updates = 0
 
     def keep(self, backend: Backend, when: str) -> None:
         """Remember the parameters of this moment as good."""
@@ -107,11 +108,10 @@ class TrainState:
 
     def restore(self, backend: Backend) -> str:
         """Put back the parameters kept last, with an empty optimizer; says from when they are."""
+        if self.good is not None:  # else they were not finite when the training began
+            self.set_params(backend, self.good.params)
         self.reset_slots(backend)
-        if self.good is None:  # they were not finite when the training began
-            return "the last step"
-        self.set_params(backend, self.good.params)
-        return self.good.when
+        return "the last step" if self.good is None else self.good.when
 
     def put(self, backend: Backend, other: Self) -> None:
         """Become a copy of another state of the same network and optimizer."""

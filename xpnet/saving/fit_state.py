@@ -34,7 +34,7 @@ def take(context: FitContext) -> Snapshot:
         "batch": context.batch,
         "begin": context.epochs.start,
         "seconds": context.clock.seconds if context.batch else 0.0,
-        "stopping": context.stopping,
+        "stopping": context.stopping and context.batch == 0,  # within an epoch there is a rest
         "rate": context.learning_rate,
         "schedule": _schedule(engine),
         "history": encode(list(context.history), "the history"),

@@ -91,6 +91,7 @@ class LbfgsSteps:
                 engine.state.epoch + 1,
                 1,
             )
+        engine.keep("the start of the training")
 
     def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
         """Minimize, until SciPy or the loop ends it."""
