@@ -1,12 +1,14 @@
 """Copies, settings that stay what they were, memory, and numbers too small to matter."""
 
 import copy
+import pickle
 
 import array_api_strict
 import numpy as np
 import pytest
 
 import xpnet as xn
+import xpnet.engine.engine
 import xpnet.model
 from xpnet.backends.generic import GenericBackend
 from xpnet.data.arrays import Data
@@ -172,3 +174,53 @@ def test_putting_back_good_parameters_allocates_no_vector(monkeypatch):
     assert {name: id(vector) for name, vector in state.vectors.items()} == vectors
     np.testing.assert_array_equal(state.params, good)
     assert not any(slot.any() for slot in state.slots.values())
+
+
+# --- float16's loss scale, as a CPU has it too ------------------------------------------------
+
+
+@pytest.fixture
+def scaled(monkeypatch):
+    """A model with a loss scale, trained for an epoch."""
+    first = np.asarray([1024, 0, 0, 0], "float32")
+    monkeypatch.setattr(xpnet.engine.engine, "_loss_scale", lambda backend: first.copy())
+    model = xn.MLP([4, 6, 3], optimizer=xn.Adam(), seed=1)
+    model.fit(X, Y, epochs=1, batch_size=16)
+    return model
+
+
+def test_the_loss_scale_goes_with_copies_pickles_files_and_checkpoints(scaled, tmp_path):
+    scale = scaled.engine.state.loss_scale
+    scale[:] = [2048, 5, 0, 3]
+    scaled.save(tmp_path / "model", optimizer_state=True)
+    loaded = xn.load(tmp_path / "model"), pickle.loads(pickle.dumps(scaled)), copy.deepcopy(scaled)
+    for model in loaded:
+        assert model.engine.state.loss_scale.tolist() == [2048, 5, 0, 3]
+        assert model.engine.state.loss_scale is not scale
+    scaled.fit(X, Y, epochs=2, batch_size=16, callbacks=[xn.Checkpoint(tmp_path / "points")])
+    kept = scale.tolist()
+    resumed = xn.MLP([4, 6, 3], optimizer=xn.Adam(), seed=1)
+    resumed.fit(X, Y, epochs=2, batch_size=16, resume_from=tmp_path / "points")
+    assert resumed.engine.state.loss_scale.tolist() == kept
+
+
+def test_a_file_with_a_loss_scale_that_is_none_is_refused(scaled, tmp_path):
+    scaled.engine.state.loss_scale[0] = -1
+    scaled.save(tmp_path / "model", optimizer_state=True)
+    with pytest.raises(xn.errors.FormatError, match="loss_scale must be four numbers"):
+        xn.load(tmp_path / "model")
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_an_overflow_of_a_step_that_was_broken_off_leaves_no_step_out(scaled, accumulate):
+    class Break(xn.Callback):
+        def on_gradient(self, model, step):
+            model.engine.state.loss_scale[2] = 1
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        scaled.fit(X, Y, epochs=1, callbacks=[Break()], accumulate=accumulate, batch_size=16)
+    before = scaled.state_dict()
+    scaled.fit(X, Y, epochs=1, accumulate=accumulate, batch_size=16)
+    assert scaled.engine.state.loss_scale[3] == 0
+    assert not np.array_equal(scaled.state_dict()["layers.0.weight"], before["layers.0.weight"])

@@ -8,18 +8,19 @@ does it here too: between `add` and `finish`.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 
 from xpnet import ops
-from xpnet.engine.batch_graph import WEIGHT, penalty_of
+from xpnet.engine.batch_graph import WEIGHT, penalties_of
 from xpnet.engine.batches import Batches
 from xpnet.engine.engine import Engine
 from xpnet.engine.programs import Program
 from xpnet.engine.vector_program import VectorProgram
 from xpnet.graph import Graph, Part, Value, gradients
 from xpnet.ops.vector_rules import (
-    ACCUMULATE,
-    ADD_GRADIENT,
+    ADD_MULTIPLE,
+    ADD_TO_VECTOR,
     MEAN_GRADIENT,
     REPLACE_GRADIENT,
 )
@@ -35,14 +36,11 @@ class Accumulation:
 
     Attributes
     ----------
-    together : int
-        Batches of a step; the last step of an epoch may have fewer.
     vectors : dict of str to array
         ``"sum"``; ``"weight"``, of one element; and the state's ``"gradient"``.
     """
 
-    def __init__(self, engine: Engine, together: int) -> None:
-        self.together = together
+    def __init__(self, engine: Engine) -> None:
         self._engine, backend, dtype = engine, engine.backend, engine.network.dtype
         self._summed = engine.network.loss.reduction == "sum"
         gradient = engine.state.gradient
@@ -82,6 +80,7 @@ class Accumulation:
     def clear(self) -> None:
         """Begin a step."""
         backend, vectors = self._engine.backend, self.vectors
+        self._engine.state.forget_overflow()  # of a step that was broken off
         for name in ("sum", "weight"):
             vectors[name] = backend.zeroed(vectors[name])
 
@@ -114,30 +113,34 @@ class Accumulation:
     @cached_property
     def _added(self) -> VectorProgram:
         """The graph of `add`."""
-        graph, dtype = self._declared(Graph()), self._engine.network.dtype
-        numbers = [graph.input(name, (), dtype) for name in ("share", "more")]
-        given = [graph.vectors["gradient"], *numbers]
-        graph.update(ACCUMULATE, ["sum", "weight"], given)
+        graph, dtype = self._declared(), self._engine.network.dtype
+        share, more = (graph.input(name, (), dtype) for name in ("share", "more"))
+        graph.update(ADD_MULTIPLE, ["sum"], [graph.vectors["gradient"], share])
+        graph.update(ADD_TO_VECTOR, ["weight"], [more])
         return VectorProgram(graph, self._engine.backend, self.vectors, dtype)
 
     @cached_property
     def _finished(self) -> VectorProgram:
         """The graph of `finish`: the network's parameters, and their penalties."""
         engine, network, table = self._engine, self._engine.network, self._engine.network.table
-        graph = self._declared(network.trace(1, training=False)[0])
-        total, weight = graph.vectors["sum"], graph.vectors["weight"]
+        graph = self._declared()
+        for name, spec in table.specs.items():
+            graph.parameter(name, spec, network.dtype)
+        total = graph.vectors["sum"]
+        weight = graph.append(ops.reshape, (graph.vectors["weight"],), {"shape": ()})
         if self._summed:
             graph.update(REPLACE_GRADIENT, ["gradient"], [total])
         else:
             graph.update(MEAN_GRADIENT, ["gradient"], [total, weight])
-        penalty = penalty_of(graph, lambda found: _share(found, weight))
-        if penalty is not None:
+        penalties = [_share(p, weight) if s else p for p, s in penalties_of(graph)]
+        if penalties:
             names = [n for n in table.trained if table.specs[n].penalty is not None]
+            penalty = reduce(add, penalties)
             slopes = gradients(graph, penalty, [graph.parameters[n] for n in names])
             for name, slope in zip(names, slopes, strict=True):
                 flat = graph.append(ops.reshape, (slope,), {"shape": (-1,)})
                 part = Part(table.part(name))
-                graph.update(ADD_GRADIENT, ["gradient"], [flat], part=part)
+                graph.update(ADD_TO_VECTOR, ["gradient"], [flat], part=part)
 
         def parameters() -> dict[Value, Array]:
             views = table.views(engine.backend.xp, engine.state.params)
@@ -145,16 +148,16 @@ class Accumulation:
 
         return VectorProgram(graph, engine.backend, self.vectors, network.dtype, parameters)
 
-    def _declared(self, graph: Graph) -> Graph:
-        """The graph with the vectors declared, and without inputs."""
-        graph.inputs = []
+    def _declared(self) -> Graph:
+        """A graph with the vectors."""
+        graph = Graph()
         for name, vector in self.vectors.items():
             graph.vector(name, vector.shape[0], self._engine.network.dtype)
         return graph
 
 
 def _share(penalty: Value, weight: Value) -> Value:
-    """A penalty divided by the total weight, which is a vector of one; 0 where that is 0."""
+    """A penalty divided by the total weight; 0 where that is 0."""
     some = ops.minimum(weight * 1e30, 1)
-    found: Value = ops.sum(penalty * some / ops.maximum(weight, 1e-30))
+    found: Value = penalty * some / ops.maximum(weight, 1e-30)
     return found

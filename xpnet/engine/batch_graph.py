@@ -1,7 +1,9 @@
 """What is computed for a batch: the network's graph with loss, metrics, gradients and state."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 from typing import Self
 
 from xpnet import ops
@@ -15,9 +17,10 @@ from xpnet.ops.loss_scale import UNSCALE
 from xpnet.ops.vector_rules import JOIN_GRADIENT
 from xpnet.typing import Shape, size_of
 
-__all__ = ["PENALTY", "WEIGHT", "BatchGraph", "BatchSpec", "penalty_of"]
+__all__ = ["PENALTY", "SHARED", "WEIGHT", "BatchGraph", "BatchSpec", "penalties_of"]
 
 PENALTY = "penalty on parameters"
+SHARED = "penalty shared among the samples"  # where a step has several batches: not divided yet
 TOTAL = "loss and penalty"
 WEIGHT = "total weight"  # of a batch's samples, among the results; no metric is called so
 
@@ -114,10 +117,17 @@ class BatchGraph:
         found = {n: m.parts(output, target, spec.rows, weights) for n, m in measures.items()}
         loss = found["loss"][0]
         total = loss
-        penalty = penalty_of(graph, lambda found: _per_sample(found, spec.rows, weights))
-        if penalty is not None:
+        penalties = penalties_of(graph)
+        if penalties:
+            penalty = _sum([_per_sample(p, spec.rows, weights) if s else p for p, s in penalties])
             total = loss + penalty
-            found = {TOTAL: [total], **found, PENALTY: [penalty]}
+            found = {TOTAL: [total], **found}
+            if spec.mode == "accumulate":
+                for name, shared in ((PENALTY, False), (SHARED, True)):
+                    some = [p for p, s in penalties if s == shared]
+                    found |= {name: [_sum(some)]} if some else {}
+            else:
+                found[PENALTY] = [penalty]
         if weights is not None:
             found[WEIGHT] = [ops.sum(weights)]
         for name, values in found.items():
@@ -153,6 +163,10 @@ class BatchGraph:
         graph.update(UNSCALE, ["gradient", "loss_scale"])
 
 
+def _sum(values: Sequence[Value]) -> Value:
+    return reduce(add, values)
+
+
 def _per_sample(penalty: Value, rows: int, weights: Value | None) -> Value:
     """A penalty divided by the number of samples or their weight; 0 for a batch of weight 0."""
     if weights is None:
@@ -162,12 +176,12 @@ def _per_sample(penalty: Value, rows: int, weights: Value | None) -> Value:
     return share
 
 
-def penalty_of(graph: Graph, per_sample: Callable[[Value], Value]) -> Value | None:
-    """The sum of the penalties on trained parameters, each one more fork; None without any.
+def penalties_of(graph: Graph) -> list[tuple[Value, bool]]:
+    """The penalties on trained parameters, each one more fork.
 
-    `per_sample` divides a penalty that is shared among the samples of a step.
+    With each, whether it is shared among the samples of a step: divided by their number or weight.
     """
-    total = None
+    penalties = []
     for name, value in graph.parameters.items():
         spec = graph.specs[name]
         if spec.penalty is None or not spec.trainable:
@@ -178,7 +192,5 @@ def penalty_of(graph: Graph, per_sample: Callable[[Value], Value]) -> Value | No
                 f"the penalty on {name!r} must be one number (shape ()), got shape {found.shape}: "
                 "reduce it with xpnet.ops.sum."
             )
-        if getattr(spec.penalty, "per_sample", False):
-            found = per_sample(found)
-        total = found if total is None else total + found
-    return total
+        penalties.append((found, getattr(spec.penalty, "per_sample", False)))
+    return penalties

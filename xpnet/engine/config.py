@@ -16,9 +16,11 @@ from xpnet.typing import DTypeLike, DTypeName, Precision, Shape
 __all__ = ["ModelConfig", "check_names", "check_sample_shape"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ModelConfig:
-    """Everything that a model is made from; nothing in it changes when the model is trained.
+    """Everything that a model is made from.
+
+    Training changes nothing in it, but a callback may give the optimizer another learning rate.
 
     Attributes
     ----------

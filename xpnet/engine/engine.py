@@ -17,7 +17,7 @@ from xpnet.engine.batch_graph import BatchGraph, BatchSpec
 from xpnet.engine.network import Network
 from xpnet.engine.programs import InterpretedProgram, PlannedProgram, Program
 from xpnet.engine.state import TrainState
-from xpnet.engine.update import UpdateProgram
+from xpnet.engine.update import UpdateProgram, slot_names
 from xpnet.graph import Arena, initialize
 from xpnet.ops.loss_scale import FIRST
 from xpnet.optim import Optimizer
@@ -130,6 +130,7 @@ class Engine:
     def set_optimizer(self, optimizer: Optimizer) -> None:
         """Go on with an optimizer whose vectors are empty."""
         network, backend = self.network, self.backend
+        self.state.new_slots(backend, slot_names(optimizer))
         self.update = UpdateProgram(optimizer, network.table, backend, self.state, network.dtype)
 
     @property
@@ -162,7 +163,11 @@ class Engine:
                 self.set_number(state.step)
             program.run()
             state.results = program.results
-        learning_rate = at_cut(i, program)
+        try:
+            learning_rate = at_cut(i, program)
+        except BaseException:
+            state.forget_overflow()
+            raise
         with lock:
             self.change(program, learning_rate)
 

@@ -1,19 +1,19 @@
 """All that training changes, in one place."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from xpnet.backends import Backend
+from xpnet.backends import Backend, dtype_name
 from xpnet.graph import ParameterTable
-from xpnet.typing import Array
+from xpnet.typing import Array, ArrayLike
 
 __all__ = ["FIXED", "Good", "TrainState"]
 
 FIXED = ("params", "gradient", "loss_scale")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Good:
     """The last parameters known to be finite, and when they were: ``"the start of epoch 3"``."""
 
@@ -21,7 +21,7 @@ class Good:
     params: Array
 
 
-@dataclass
+@dataclass(eq=False)
 class TrainState:
     """The state of a model in training. A fit changes this, and nothing else of a model.
 
@@ -84,9 +84,28 @@ class TrainState:
         """The optimizer's vectors."""
         return {name: v for name, v in self.vectors.items() if name not in FIXED}
 
+    def forget_overflow(self) -> None:
+        """Let the next step not be left out: that in which float16 overflowed is not made."""
+        if self.loss_scale is not None:
+            self.loss_scale[2:3] = 0
+
+    def set_loss_scale(self, backend: Backend, scale: ArrayLike) -> None:
+        """Set the loss scale, if this model has one."""
+        if self.loss_scale is not None:
+            self.vectors["loss_scale"] = backend.assign(
+                self.loss_scale, backend.asarray(scale, "float32")
+            )
+
     def set_params(self, backend: Backend, params: Array) -> None:
         """Set all parameters."""
         self.vectors["params"] = backend.assign(self.params, params)
+
+    def new_slots(self, backend: Backend, names: Iterable[str]) -> None:
+        """Have these vectors of an optimizer, empty, in place of those of another."""
+        fixed = {name: self.vectors[name] for name in FIXED if name in self.vectors}
+        length, dtype = self.gradient.shape[0], dtype_name(self.gradient.dtype)
+        self.vectors = fixed | {name: backend.zeros((length,), dtype) for name in names}
+        self.updates = 0
 
     def set_slots(self, backend: Backend, slots: Mapping[str, Array], updates: int) -> None:
         """Set what the optimizer keeps."""

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from xpnet.backends import Backend
-from xpnet.engine.state import FIXED, TrainState
+from xpnet.engine.state import TrainState
 from xpnet.engine.vector_program import VectorProgram
 from xpnet.errors import ArgumentError
 from xpnet.graph import Graph, ParameterTable, Part, Value
@@ -15,7 +15,7 @@ from xpnet.ops.vector_rules import FLUSH
 from xpnet.optim import Link, Optimizer
 from xpnet.typing import Array, Namespace
 
-__all__ = ["UpdateProgram", "flush_graph", "update_graph"]
+__all__ = ["UpdateProgram", "flush_graph", "slot_names", "update_graph"]
 
 FLUSH_EVERY = 32  # updates
 _TINY = {"float32": 1e-30, "float64": 1e-200}  # far above the denormals, far below any effect
@@ -32,7 +32,7 @@ def update_graph(
     If the loss was `scaled`, a step that overflowed leaves all but the loss scale as it was.
     """
     graph, links = Graph(), [*optimizer.chain(), *optimizer.averaging()]
-    slots = _slots(optimizer)
+    slots = slot_names(optimizer)
     graph.vector("params", table.size, dtype)
     for name in ["gradient", *slots]:
         graph.vector(name, table.trainable, dtype)
@@ -53,7 +53,7 @@ def update_graph(
     return graph
 
 
-def _slots(optimizer: Optimizer) -> list[str]:
+def slot_names(optimizer: Optimizer) -> list[str]:
     """Names of the vectors that an optimizer keeps."""
     links = [*optimizer.chain(), *optimizer.averaging()]
     return [*dict.fromkeys(name for link in links for name in link.update.slots)]
@@ -128,7 +128,7 @@ class UpdateProgram:
     table : ParameterTable
     backend : Backend
     state : TrainState
-        Is given the optimizer's vectors, empty.
+        Has the optimizer's vectors; see `slot_names`.
     dtype : str
     """
 
@@ -143,9 +143,6 @@ class UpdateProgram:
         self.optimizer, self._backend, self._state, self._dtype = optimizer, backend, state, dtype
         self._graph = update_graph(optimizer, table, dtype, state.loss_scale is not None)
         self._names = [value.name for value in self._graph.inputs]
-        zeros = {name: backend.zeros((table.trainable,), dtype) for name in _slots(optimizer)}
-        state.vectors = {n: v for n, v in state.vectors.items() if n in FIXED} | zeros
-        state.updates = 0
 
     def run(self, learning_rate: float) -> None:
         """Change the parameters by the gradient, whose vector may be overwritten."""

@@ -7,8 +7,8 @@ from xpnet.ops.record import Update
 from xpnet.typing import Namespace
 
 __all__ = [
-    "ACCUMULATE",
-    "ADD_GRADIENT",
+    "ADD_MULTIPLE",
+    "ADD_TO_VECTOR",
     "FLUSH",
     "JOIN_GRADIENT",
     "MEAN_GRADIENT",
@@ -23,13 +23,13 @@ def flush(xp: Namespace, v: Any, *, below: float) -> New:
     return (flush_to_zero(xp, v, below=below),)
 
 
-def accumulate(xp: Namespace, s: Any, w: Any, g: Any, share: Any, weight: Any) -> New:
-    """s' = s + share g;  w' = w + weight."""
-    return s + share * g, w + weight
+def add_multiple(xp: Namespace, v: Any, more: Any, factor: Any) -> New:
+    """v' = v + factor more."""
+    return (v + factor * more,)
 
 
 def mean_gradient(xp: Namespace, g: Any, s: Any, w: Any) -> New:
-    """g' = s / w, and 0 where w = 0."""
+    """g' = s / w for a number w, and 0 if w = 0."""
     some = w > 0
     return (xp.where(some, s / xp.where(some, w, xp.ones_like(w)), xp.zeros_like(s)),)
 
@@ -39,9 +39,9 @@ def replace_gradient(xp: Namespace, g: Any, s: Any) -> New:
     return (s,)
 
 
-def add_gradient(xp: Namespace, g: Any, more: Any) -> New:
-    """g' = g + more."""
-    return (g + more,)
+def add_to_vector(xp: Namespace, v: Any, more: Any) -> New:
+    """v' = v + more."""
+    return (v + more,)
 
 
 def join_gradient(xp: Namespace, g: Any, *parts: Any) -> New:
@@ -50,8 +50,8 @@ def join_gradient(xp: Namespace, g: Any, *parts: Any) -> New:
 
 
 FLUSH = Update("flush", flush, changes=("slot",))
-ACCUMULATE = Update("accumulate", accumulate, changes=("sum", "weight"))
+ADD_MULTIPLE = Update("add_multiple", add_multiple, changes=("vector",))
+ADD_TO_VECTOR = Update("add_to_vector", add_to_vector, changes=("vector",))
 MEAN_GRADIENT = Update("mean_gradient", mean_gradient, changes=("gradient",))
 REPLACE_GRADIENT = Update("replace_gradient", replace_gradient, changes=("gradient",))
-ADD_GRADIENT = Update("add_gradient", add_gradient, changes=("gradient",))
 JOIN_GRADIENT = Update("join_gradient", join_gradient, changes=("gradient",))

@@ -6,6 +6,7 @@ from typing import Any
 
 from xpnet.backends import Backend
 from xpnet.engine.engine import Engine
+from xpnet.engine.state import TrainState
 from xpnet.errors import ArgumentError, XpnetError
 from xpnet.saving.codec import decode, encode
 from xpnet.saving.fit_description import check_description, check_same, describe
@@ -20,9 +21,7 @@ def take(context: FitContext) -> Snapshot:
     """Copy the fit as it is to the host; this waits for a GPU."""
     engine, own = context.engine, context.state
     backend = engine.backend
-    vectors = {"params": own.params, **{f"slots.{n}": v for n, v in own.slots.items()}}
-    if own.loss_scale is not None:
-        vectors["loss_scale"] = own.loss_scale
+    vectors = _vectors(own)
     arrays = {name: backend.to_numpy(backend.copy(vector)) for name, vector in vectors.items()}
     arrays["results"] = context.steps.recorded(context.batch)
     state = {
@@ -41,6 +40,14 @@ def take(context: FitContext) -> Snapshot:
         "callbacks": _callbacks(context, arrays, backend),
     }
     return Snapshot(arrays, state)
+
+
+def _vectors(state: TrainState) -> dict[str, Array]:
+    """What a snapshot holds of the flat vectors, by the names that they have there."""
+    vectors = {"params": state.params, **{f"slots.{n}": v for n, v in state.slots.items()}}
+    if state.loss_scale is not None:
+        vectors["loss_scale"] = state.loss_scale
+    return vectors
 
 
 def _callbacks(
@@ -86,6 +93,10 @@ def _check(engine: Engine, context: FitContext, snapshot: Snapshot) -> None:
     check_description(state["fit"], describe(engine, context.steps))
     slots = {name.removeprefix("slots.") for name in snapshot.arrays if name.startswith("slots.")}
     check_same("optimizer's vectors", slots, set(engine.state.slots))
+    shapes = {name: vector.shape for name, vector in _vectors(engine.state).items()}
+    shapes["results"] = (state["batch"], *context.steps.recorded(0).shape[1:])
+    given = {name: snapshot.arrays[name].shape for name in shapes if name in snapshot.arrays}
+    check_same("shapes of the arrays", given, shapes)
     classes = [entry["class"] for entry in state["callbacks"]]
     own = [type(callback).__name__ for callback, _ in context.callbacks.states()]
     check_same("callbacks with a state", classes, own)
@@ -99,7 +110,7 @@ def _put_back(context: FitContext, snapshot: Snapshot) -> None:
     slots = {n: backend.asarray(snapshot.arrays[f"slots.{n}"], dtype) for n in own.slots}
     own.set_slots(backend, slots, state["updates"])
     if own.loss_scale is not None:
-        own.loss_scale[...] = backend.asarray(snapshot.arrays["loss_scale"])
+        own.set_loss_scale(backend, snapshot.arrays["loss_scale"])
     own.epoch, own.step = state["epoch"], state["step"]
     if state["schedule"] is not None:
         engine.optimizer.learning_rate = decode(state["schedule"])

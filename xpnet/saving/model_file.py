@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from xpnet.arguments import count
@@ -45,6 +46,8 @@ def save_model(
         "updates": state.updates if optimizer_state else None,
         "preprocessing": _preprocessing(preprocessing),
     }
+    if optimizer_state and state.loss_scale is not None:
+        data["loss_scale"] = engine.backend.to_numpy(state.loss_scale).tolist()
     write_file(path, arrays, data)
 
 
@@ -224,8 +227,18 @@ def made(arrays: dict[str, Any], data: dict[str, Any], backend: Any) -> tuple[Mo
     if kept:
         vectors = {n: chosen.copy(chosen.asarray(a, config.dtype)) for n, a in slots.items()}
         state.set_slots(chosen, vectors, _count("updates", data))
+        if data.get("loss_scale") is not None:
+            state.set_loss_scale(chosen, _four_numbers(data["loss_scale"]))
     state.epoch, state.step = _count("epoch", data), _count("step", data)
     return config, engine
+
+
+def _four_numbers(found: Any) -> list[float]:
+    """A loss scale, as a file holds it."""
+    numbers = found if isinstance(found, list) else []
+    if len(numbers) != 4 or not all(isinstance(n, float) and 0 <= n < inf for n in numbers):
+        raise FormatError(f"its loss_scale must be four numbers >= 0, got {found!r}.")
+    return numbers
 
 
 def _count(name: str, data: dict[str, Any]) -> int:

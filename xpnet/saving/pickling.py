@@ -26,13 +26,14 @@ def get_state(config: ModelConfig, engine: Engine | None, others: dict[str, Any]
 
 
 def _trained(engine: Engine) -> dict[str, Any]:
-    state, backend = engine.state, engine.backend
+    state, backend, scale = engine.state, engine.backend, engine.state.loss_scale
     host = {n: backend.to_numpy(backend.copy(v)) for n, v in state.slots.items()}
     return {
         "backend": _name(backend),
         "features": engine.network.features,
         "params": backend.to_numpy(backend.copy(state.params)),
         "slots": host,
+        "loss_scale": None if scale is None else backend.to_numpy(backend.copy(scale)),
         "updates": state.updates,
         "epoch": state.epoch,
         "step": state.step,
@@ -62,6 +63,8 @@ def _engine(config: ModelConfig, backend: Backend, trained: dict[str, Any]) -> E
     state.set_params(backend, backend.asarray(trained["params"], dtype))
     slots = {name: backend.asarray(v, dtype) for name, v in trained["slots"].items()}
     state.set_slots(backend, slots, trained["updates"])
+    if trained.get("loss_scale") is not None:
+        state.set_loss_scale(backend, trained["loss_scale"])
     state.epoch, state.step = trained["epoch"], trained["step"]
     engine.keep("the pickle")
     return engine

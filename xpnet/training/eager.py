@@ -24,24 +24,33 @@ __all__ = ["AccumulatedSteps", "EagerSteps", "single_step"]
 class EagerSteps:
     """The steps of an epoch, one after the other.
 
+    Parameters
+    ----------
+    engine : Engine
+    batches : Batches
+    order : SampleOrder
+    callbacks : Callbacks
+    together : int
+        Batches of a step.
+
     Attributes
     ----------
-    batches : Batches
+    record : EpochRecord
     """
 
     columns: tuple[str, ...] = ("learning_rate",)
 
     def __init__(
-        self, engine: Engine, batches: Batches, order: SampleOrder, callbacks: Callbacks
+        self,
+        engine: Engine,
+        batches: Batches,
+        order: SampleOrder,
+        callbacks: Callbacks,
+        together: int = 1,
     ) -> None:
-        self.engine, self.batches, self.order = engine, batches, order
-        self.record, self._callbacks = EpochRecord(engine, batches), callbacks
+        self.engine, self.batches, self.order, self.together = engine, batches, order, together
+        self.record, self._callbacks = EpochRecord(engine, batches, together), callbacks
         self._model: Any = None
-
-    @property
-    def together(self) -> int:
-        """Batches of a step."""
-        return 1
 
     @property
     def rows(self) -> int:
@@ -65,13 +74,19 @@ class EagerSteps:
         batches.begin(self.order.of(engine.state.epoch), loop.context.batch)
         try:
             with engine.backend.quiet(), steady_threads(engine.backend, batches.flops):
-                for i in range(loop.context.batch, len(batches)):
-                    engine.step(batches, i, self._at_cut)
-                    if loop.stepped(batches.sizes[i]):
-                        return {}
+                broken_off = self._steps(loop)
         finally:
             batches.end()
-        return self.record.finish()
+        return {} if broken_off else self.record.finish()
+
+    def _steps(self, loop: FitLoop) -> bool:
+        """Make these steps; whether the loop has broken them off."""
+        batches, step, stepped = self.batches, self.engine.step, loop.stepped
+        for i in range(loop.context.batch, len(batches)):
+            step(batches, i, self._at_cut)
+            if stepped(batches.sizes[i]):
+                return True
+        return False
 
     def _at_cut(self, i: int, program: Program) -> float:
         """Look at the loss, and note the results; the learning rate of the update."""
@@ -90,12 +105,9 @@ class EagerSteps:
         if self._callbacks.watched:
             self._follow()
         if i and self._varies:
-            self._learning_rate = self.engine.learning_rate(self._share(i))
+            steps = -(-len(self.batches) // self.together)
+            self._learning_rate = self.engine.learning_rate(i // self.together / steps)
         return self._learning_rate
-
-    def _share(self, i: int) -> float:
-        """The part of the epoch that is done before this batch."""
-        return i / len(self.batches)
 
     def _follow(self) -> None:
         """Take up a schedule that a callback has put in place of another."""
@@ -115,22 +127,17 @@ class EagerSteps:
     def description(self) -> dict[str, Any]:
         """What must be the same in a fit that resumes this one."""
         data: Data = self.batches.data
-        return {
+        found = {
             "rows": data.rows,
             "batches": [len(self.batches), self.batches.sizes[0]],
             "shuffle": self.order.kind,
             "means of the data": data.means,
         }
+        return found if self.together == 1 else {**found, "batches of a step": self.together}
 
 
 class AccumulatedSteps(EagerSteps):
-    """Steps by the gradient of several batches, one after the other, as if they were one.
-
-    Parameters
-    ----------
-    together : int
-        Batches of a step; the last step of an epoch may have fewer.
-    """
+    """Steps by the gradient of several batches, one after the other, as if they were one."""
 
     def __init__(
         self,
@@ -140,43 +147,23 @@ class AccumulatedSteps(EagerSteps):
         callbacks: Callbacks,
         together: int,
     ) -> None:
-        super().__init__(engine, batches, order, callbacks)
-        self._accumulation = Accumulation(engine, together)
+        super().__init__(engine, batches, order, callbacks, together)
+        self._accumulation = Accumulation(engine)
 
-    @property
-    def together(self) -> int:
-        """Batches of a step."""
-        return self._accumulation.together
-
-    def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
-        """Make the steps that are left of the epoch."""
-        batches, engine, optimizer = self.batches, self.engine, self.engine.optimizer
-        self._learning_rate, self._schedule = learning_rate, optimizer.learning_rate
-        self._varies, count = optimizer.varies, len(batches)
-        batches.begin(self.order.of(engine.state.epoch), loop.context.batch)
-        try:
-            with engine.backend.quiet(), steady_threads(engine.backend, batches.flops):
-                for first in range(loop.context.batch, count, self.together):
-                    chosen = range(first, min(first + self.together, count))
-                    self._accumulation.step(batches, chosen, self._look, self._decide)
-                    if loop.stepped(sum(batches.sizes[i] for i in chosen), len(chosen)):
-                        return {}
-        finally:
-            batches.end()
-        return self.record.finish()
+    def _steps(self, loop: FitLoop) -> bool:
+        batches, count = self.batches, len(self.batches)
+        for first in range(loop.context.batch, count, self.together):
+            chosen = range(first, min(first + self.together, count))
+            self._accumulation.step(batches, chosen, self._look, self._decide)
+            if loop.stepped(sum(batches.sizes[i] for i in chosen), len(chosen)):
+                return True
+        return False
 
     def _look(self, i: int, program: Program) -> None:
         """Check and note the results of one batch of a step."""
         if i == 0 or self.engine.backend.synchronous:
             self.record.look(i, float(program.results[0]))
         self.record.put(i, program.results)
-
-    def _share(self, i: int) -> float:
-        return (i // self.together) / -(-len(self.batches) // self.together)
-
-    def description(self) -> dict[str, Any]:
-        """What must be the same in a fit that resumes this one."""
-        return {**super().description(), "batches of a step": self.together}
 
 
 class _Single:

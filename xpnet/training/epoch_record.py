@@ -17,14 +17,21 @@ __all__ = ["EpochRecord"]
 class EpochRecord:
     """The results of an epoch's batches, kept on the device until they are asked for.
 
+    Parameters
+    ----------
+    engine : Engine
+    batches : Batches
+    together : int
+        Batches of a step.
+
     Attributes
     ----------
     table : array of shape (batches, results)
         On a backend with plans.
     """
 
-    def __init__(self, engine: Engine, batches: Batches) -> None:
-        self._engine, self._batches = engine, batches
+    def __init__(self, engine: Engine, batches: Batches, together: int = 1) -> None:
+        self._engine, self._batches, self._together = engine, batches, together
         shape = len(batches), batches.programs[0].batch_graph.size
         self.table = engine.backend.zeros(shape, engine.network.dtype)
         # An array that cannot be written to is replaced by a list of its rows.
@@ -59,7 +66,7 @@ class EpochRecord:
         if not self._engine.finite():  # no loss follows the last update that would show its harm
             self._stop(len(batches) - 1, "the update made parameters NaN or infinite")
         graph = batches.programs[0].batch_graph
-        return combine(self._engine.network, graph, log, batches.sizes)
+        return combine(self._engine.network, graph, log, batches.sizes, self._together)
 
     def look(self, i: int, loss: float) -> None:
         """Check a loss; remember the parameters of an epoch's first."""
@@ -76,10 +83,11 @@ class EpochRecord:
     def _stop(self, i: int, what: str) -> None:
         """Stop the training, with the last good parameters put back."""
         epoch, kept = self._engine.state.epoch + 1, self._engine.restore()
+        step, steps = i // self._together + 1, -(-len(self._batches) // self._together)
         raise DivergedError(
-            f"{what} in epoch {epoch}, step {i + 1} of {len(self._batches)}. The model was put "
-            f"back to its parameters of {kept}, and its optimizer was reset. "
+            f"{what} in epoch {epoch}, step {step} of {steps}. The model was put back to its "
+            f"parameters of {kept}, and its optimizer was reset. "
             f"{self._engine.network.loss.advice}.",
             epoch,
-            i + 1,
+            step,
         )

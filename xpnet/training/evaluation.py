@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from xpnet.data.arrays import Data
-from xpnet.engine.batch_graph import PENALTY, WEIGHT, BatchGraph
+from xpnet.engine.batch_graph import PENALTY, SHARED, WEIGHT, BatchGraph
 from xpnet.engine.batches import Batches, cut
 from xpnet.engine.engine import Engine
 from xpnet.engine.network import Network
@@ -15,11 +15,16 @@ __all__ = ["columns", "combine", "evaluate", "evaluate_batches"]
 
 
 def combine(
-    network: Network, batch_graph: BatchGraph, log: Array, sizes: Sequence[int]
+    network: Network,
+    batch_graph: BatchGraph,
+    log: Array,
+    sizes: Sequence[int],
+    together: int = 1,
 ) -> dict[str, float]:
     """Loss and metrics of all batches, from each one's results and its samples or their weight.
 
-    Given with the digits that the model's type has: 0.975, not 0.9750000238418579.
+    So many batches `together` are a step. The digits are those that the model's type has: 0.975,
+    not 0.9750000238418579.
     """
     layout, kind = batch_graph.layout, np.dtype(network.dtype).type
     weights = log[:, layout[WEIGHT]][:, 0] if WEIGHT in layout else sizes
@@ -28,6 +33,10 @@ def combine(
     if PENALTY in layout:  # once, also where the loss is a sum over the batches
         penalties = log[:, layout[PENALTY]][:, 0]
         found["loss"] += float((penalties * shares).sum() / shares.sum())
+    if SHARED in layout:  # once a step, whose batches have the same parameters
+        penalties = log[::together, layout[SHARED]][:, 0]
+        steps = np.add.reduceat(shares, range(0, len(shares), together))
+        found["loss"] += float(penalties[steps > 0].sum() / shares.sum())
     return {name: float(str(kind(value))) for name, value in found.items()}
 
 
