@@ -5,7 +5,7 @@ computes, or from the host, one batch being copied while another is computed wit
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from xpnet.backends.streaming import Streaming
 from xpnet.data.arrays import Data, batch_slices
@@ -16,6 +16,8 @@ from xpnet.lowering import turn
 from xpnet.typing import Array
 
 __all__ = ["Batches", "cut"]
+
+Found = TypeVar("Found")
 
 
 class Batches:
@@ -34,7 +36,7 @@ class Batches:
     """
 
     def __init__(self, engine: Engine, mode: str, data: Data, batch_size: int) -> None:
-        self.data, self._lock = data, engine.programs.lock
+        self.data, self._engine, self._lock = data, engine, engine.programs.lock
         self.parts = batch_slices(data.rows, batch_size)
         self.sizes = [part.stop - part.start for part in self.parts]
         made = {
@@ -72,6 +74,20 @@ class Batches:
             for gather in self._gathers[i]:
                 gather(index)
         return program
+
+    def each(self, read: Callable[[Program], Found]) -> list[Found]:
+        """Run every batch's program; what `read` returns of each, before the next overwrites it."""
+        found, quiet = [], self._engine.backend.quiet
+        self.begin()
+        try:
+            for i in range(len(self)):
+                with self._lock, quiet(), self.threads:
+                    program = self.load(i)
+                    program.run()
+                    found.append(read(program))
+        finally:
+            self.end()
+        return found
 
     def end(self) -> None:
         """Leave nothing on its way, and no program that reads the data."""

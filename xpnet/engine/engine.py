@@ -28,14 +28,24 @@ __all__ = ["Engine", "Programs"]
 _KEPT = 32  # compiled programs that are kept; the least used goes first
 
 
+class Cached(Protocol):
+    """A short way for predictions; see `CachedPrediction`."""
+
+    def takes(self, X: Any) -> bool:
+        """Whether these inputs are like those before."""
+
+    def __call__(self, X: Array) -> Array:
+        """The network's output."""
+
+
 class Programs:
     """The compiled programs of a network, one for each kind of batch; all share one memory.
 
     Attributes
     ----------
     lock : RLock
-        Held from loading a program to reading its results.
-    cached : CachedPrediction or None
+        Held from loading a program to reading its results: all of them share one memory.
+    cached : Cached or None
         A short way for predictions like the last one.
     number : 0-d array
         The number of the step, from which a plan draws dropout and noise.
@@ -44,7 +54,7 @@ class Programs:
     def __init__(self, network: Network, backend: Backend, state: TrainState) -> None:
         self._network, self._backend, self._state = network, backend, state
         self.lock = RLock()
-        self.cached: Any = None
+        self.cached: Cached | None = None
         self.number = backend.zeros((), "int64")
         self._arena = self._new_arena()
         self._made: dict[BatchSpec, Program] = {}

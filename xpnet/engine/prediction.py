@@ -20,19 +20,11 @@ def predict(engine: Engine, data: Data, batch_size: int, X: Any, check: bool) ->
     """The network's output for each sample, in the library of `X`, which `data` were made of."""
     backend, where = engine.backend, data.backend
     keep = backend.copy if where.name == backend.name else backend.to_numpy
-    batches, found = cut(engine, "predict", data, batch_size), []
-    batches.begin()
-    try:
-        for i in range(len(batches)):
-            with engine.programs.lock, backend.quiet(), batches.threads:
-                program = batches.load(i)
-                program.run()
-                found.append(keep(program.output()))
-    finally:
-        batches.end()
+    batches = cut(engine, "predict", data, batch_size)
+    found = batches.each(lambda program: keep(program.output()))
     if len(found) > 1:
         return result_like(where.xp.concat(found), where, X)
-    engine.programs.cached = _cached(engine, program, where, X, data.x, check)
+    engine.programs.cached = _cached(engine, batches.programs[0], where, X, data.x, check)
     return result_like(found[0], where, X)
 
 

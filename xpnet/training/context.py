@@ -13,7 +13,10 @@ from xpnet.typing import Array
 __all__ = ["Clock", "FitContext", "FittedModel", "Recording"]
 
 FittedModel: TypeAlias = Any
-"""An `xpnet.Model`. Models import callbacks, so callbacks cannot import models."""
+"""An `xpnet.Model`. Models import callbacks, so callbacks cannot import models.
+
+A protocol in its place would forbid your own callback to say ``model: xpnet.Model``.
+"""
 
 
 class Clock:

@@ -154,8 +154,8 @@ class GraphSteps:
         with engine.backend.quiet():
             self._device.begin(self._eager.order.of(engine.state.epoch), rates, first)
             while context.batch < count:
-                broken_off = self._several(loop) if self._ready(loop) else self._one(loop)
-                if broken_off:
+                steps = self._ready(loop)
+                if self._several(loop, steps) if steps else self._one(loop):
                     return {}
         return self._eager.record.finish()
 
@@ -189,18 +189,18 @@ class GraphSteps:
         self._made.add(size)
         return loop.stepped(size)
 
-    def _ready(self, loop: FitLoop) -> bool:
-        """Whether the next steps can be made by a graph."""
+    def _ready(self, loop: FitLoop) -> int:
+        """How many of the next steps a graph can make; 0 if none."""
         i, size = loop.context.batch, self.batches.sizes[loop.context.batch]
         count = self._count(loop)
         if not count or size not in self._made or i == 0:
-            return False
+            return 0
         with self._engine.programs.lock:
-            return self._graph(size, count) is not None
+            return 0 if self._graph(size, count) is None else count
 
-    def _several(self, loop: FitLoop) -> bool:
-        """Make the next steps by a graph."""
-        i, count = loop.context.batch, self._count(loop)
+    def _several(self, loop: FitLoop, count: int) -> bool:
+        """Make so many of the next steps by a graph."""
+        i = loop.context.batch
         size = self.batches.sizes[i]
         with self._engine.programs.lock:
             self._graphs[size, count].launch()

@@ -1,5 +1,7 @@
 """Steps made one by one, each looked at."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import isfinite
 from typing import Any
 
@@ -48,9 +50,14 @@ class EagerSteps:
         callbacks: Callbacks,
         together: int = 1,
     ) -> None:
-        self.engine, self.batches, self.order, self.together = engine, batches, order, together
+        self.engine, self.batches, self.order = engine, batches, order
         self.record, self._callbacks = EpochRecord(engine, batches, together), callbacks
         self._model: Any = None
+
+    @property
+    def together(self) -> int:
+        """Batches of a step."""
+        return self.record.together
 
     @property
     def rows(self) -> int:
@@ -68,25 +75,26 @@ class EagerSteps:
 
     def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
         """Make the steps that are left of the epoch."""
+        batches, step = self.batches, self.engine.step
+        with self._begun(loop, learning_rate) as left:
+            for i in left:
+                step(batches, i, self._at_cut)
+                if loop.stepped(batches.sizes[i]):
+                    return {}
+        return self.record.finish()
+
+    @contextmanager
+    def _begun(self, loop: FitLoop, learning_rate: float) -> Iterator[range]:
+        """Begin or resume an epoch; the first batches of the steps that are left."""
         batches, engine, optimizer = self.batches, self.engine, self.engine.optimizer
         self._learning_rate, self._schedule = learning_rate, optimizer.learning_rate
-        self._varies = optimizer.varies
-        batches.begin(self.order.of(engine.state.epoch), loop.context.batch)
+        self._varies, first = optimizer.varies, loop.context.batch
+        batches.begin(self.order.of(engine.state.epoch), first)
         try:
             with engine.backend.quiet(), steady_threads(engine.backend, batches.flops):
-                broken_off = self._steps(loop)
+                yield range(first, len(batches), self.together)
         finally:
             batches.end()
-        return {} if broken_off else self.record.finish()
-
-    def _steps(self, loop: FitLoop) -> bool:
-        """Make these steps; whether the loop has broken them off."""
-        batches, step, stepped = self.batches, self.engine.step, loop.stepped
-        for i in range(loop.context.batch, len(batches)):
-            step(batches, i, self._at_cut)
-            if stepped(batches.sizes[i]):
-                return True
-        return False
 
     def _at_cut(self, i: int, program: Program) -> float:
         """Look at the loss, and note the results; the learning rate of the update."""
@@ -105,8 +113,8 @@ class EagerSteps:
         if self._callbacks.watched:
             self._follow()
         if i and self._varies:
-            steps = -(-len(self.batches) // self.together)
-            self._learning_rate = self.engine.learning_rate(i // self.together / steps)
+            record = self.record
+            self._learning_rate = self.engine.learning_rate(record.step(i) / record.steps)
         return self._learning_rate
 
     def _follow(self) -> None:
@@ -150,14 +158,16 @@ class AccumulatedSteps(EagerSteps):
         super().__init__(engine, batches, order, callbacks, together)
         self._accumulation = Accumulation(engine)
 
-    def _steps(self, loop: FitLoop) -> bool:
-        batches, count = self.batches, len(self.batches)
-        for first in range(loop.context.batch, count, self.together):
-            chosen = range(first, min(first + self.together, count))
-            self._accumulation.step(batches, chosen, self._look, self._decide)
-            if loop.stepped(sum(batches.sizes[i] for i in chosen), len(chosen)):
-                return True
-        return False
+    def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
+        """Make the steps that are left of the epoch."""
+        batches = self.batches
+        with self._begun(loop, learning_rate) as left:
+            for first in left:
+                chosen = range(first, min(first + self.together, len(batches)))
+                self._accumulation.step(batches, chosen, self._look, self._decide)
+                if loop.stepped(sum(batches.sizes[i] for i in chosen), len(chosen)):
+                    return {}
+        return self.record.finish()
 
     def _look(self, i: int, program: Program) -> None:
         """Check and note the results of one batch of a step."""

@@ -22,21 +22,31 @@ class EpochRecord:
     engine : Engine
     batches : Batches
     together : int
-        Batches of a step.
+        Batches of a step; the last step may have fewer.
 
     Attributes
     ----------
+    together : int
     table : array of shape (batches, results)
         On a backend with plans.
     """
 
     def __init__(self, engine: Engine, batches: Batches, together: int = 1) -> None:
-        self._engine, self._batches, self._together = engine, batches, together
+        self._engine, self._batches, self.together = engine, batches, together
         shape = len(batches), batches.programs[0].batch_graph.size
         self.table = engine.backend.zeros(shape, engine.network.dtype)
         # An array that cannot be written to is replaced by a list of its rows.
         self.put = self.table.__setitem__ if engine.backend.planned else self._keep
         self._rows: list[Array] = [None] * len(batches)
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return -(-len(self._batches) // self.together)
+
+    def step(self, i: int) -> int:
+        """The step, counted from 0, that takes the batch of this number."""
+        return i // self.together
 
     def _keep(self, i: int, results: Array) -> None:
         self._rows[i] = results
@@ -66,7 +76,7 @@ class EpochRecord:
         if not self._engine.finite():  # no loss follows the last update that would show its harm
             self._stop(len(batches) - 1, "the update made parameters NaN or infinite")
         graph = batches.programs[0].batch_graph
-        return combine(self._engine.network, graph, log, batches.sizes, self._together)
+        return combine(self._engine.network, graph, log, batches.sizes, self.together)
 
     def look(self, i: int, loss: float) -> None:
         """Check a loss; remember the parameters of an epoch's first."""
@@ -83,9 +93,9 @@ class EpochRecord:
     def _stop(self, i: int, what: str) -> None:
         """Stop the training, with the last good parameters put back."""
         epoch, kept = self._engine.state.epoch + 1, self._engine.restore()
-        step, steps = i // self._together + 1, -(-len(self._batches) // self._together)
+        step = self.step(i) + 1
         raise DivergedError(
-            f"{what} in epoch {epoch}, step {step} of {steps}. The model was put back to its "
+            f"{what} in epoch {epoch}, step {step} of {self.steps}. The model was put back to its "
             f"parameters of {kept}, and its optimizer was reset. "
             f"{self._engine.network.loss.advice}.",
             epoch,

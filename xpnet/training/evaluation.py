@@ -54,15 +54,7 @@ def evaluate(engine: Engine, data: Data, batch_size: int) -> dict[str, float]:
 
 def evaluate_batches(engine: Engine, batches: Batches) -> dict[str, float]:
     """Loss and metrics of data that were cut into batches for it."""
-    backend, rows = engine.backend, []
-    batches.begin()
-    try:
-        for i in range(len(batches)):
-            with engine.programs.lock, backend.quiet(), batches.threads:
-                program = batches.load(i)
-                program.run()
-                rows.append(backend.copy(program.results))
-    finally:
-        batches.end()
+    backend = engine.backend
+    rows = batches.each(lambda program: backend.copy(program.results))
     log = backend.to_numpy(backend.xp.stack(rows)).astype("float64")
     return combine(engine.network, batches.programs[0].batch_graph, log, batches.sizes)
