@@ -36,7 +36,7 @@ from xpnet.saving.model_file import save_model
 from xpnet.saving.pickling import get_state, restored
 from xpnet.saving.snapshots import Snapshot, read_snapshot
 from xpnet.training.callbacks.callback import CallbackLike
-from xpnet.training.eager import single_step
+from xpnet.training.eager import SingleBatch, single_step
 from xpnet.training.evaluation import columns, evaluate
 from xpnet.training.fit import FitSettings, make_loop
 from xpnet.training.history import History
@@ -416,8 +416,10 @@ class Model:
                 "L-BFGS needs all samples at once: use model.fit, or another optimizer for steps "
                 "on single batches."
             )
-        engine.programs.get(BatchSpec.of("train", data.rows, data))  # compiled, or nothing changes
-        return single_step(self._adopt(engine), data)
+        batch = SingleBatch(engine, data)  # compiled, or nothing changes
+        if self._adopt(engine) is not engine:
+            batch = SingleBatch(self.engine, data)
+        return single_step(batch)
 
     # --- using --------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Numbers that name the rows of an `Embedding`: checked where they come in."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from xpnet import ops
 from xpnet.backends import Backend
@@ -8,22 +9,36 @@ from xpnet.errors import DataError
 from xpnet.graph import Graph, Value
 from xpnet.typing import size_of
 
-__all__ = ["check_ids"]
+__all__ = ["Ids", "check_ids", "ids_among"]
 
 
-def check_ids(name: str, x: Any, graph: Graph, place: Backend) -> None:
-    """Raise `DataError` for inputs that name no row of the table that they are looked up in.
+class Ids(NamedTuple):
+    """Inputs, or a slice of them, that name rows of a table.
 
-    The inputs are an array of the backend `place`. Only numbers that are inputs themselves, or a
-    slice of them, can be checked here.
+    Attributes
+    ----------
+    slices : list of dict
+        Settings of the slices that lead from the inputs to them.
+    size : int
+        Number of rows of the table.
     """
+
+    slices: list[dict[str, Any]]
+    size: int
+
+
+def ids_among(graph: Graph) -> list[Ids]:
+    """The ids among a network's inputs; ids that are computed otherwise are not listed."""
+    found = [(_slices(graph, value), size) for value, size in graph.ids]
+    return [Ids(slices, size) for slices, size in found if slices is not None]
+
+
+def check_ids(name: str, x: Any, ids: Sequence[Ids], place: Backend) -> None:
+    """Raise `DataError` for inputs, an array of this backend, that name no row of their table."""
     xp = place.xp
-    for value, size in graph.ids:
-        cuts = _cuts(graph, value)
-        if cuts is None:
-            continue
+    for slices, size in ids:
         found = x
-        for cut in cuts:
+        for cut in slices:
             found = ops.slice.fn(xp, found, **cut)
         low, high = float(xp.min(found)), float(xp.max(found))
         whole = found == xp.floor(found)
@@ -51,7 +66,7 @@ def _fractional(name: str, found: Any, whole: Any, size: int, backend: Backend) 
     )
 
 
-def _cuts(graph: Graph, value: Value) -> list[dict[str, Any]] | None:
+def _slices(graph: Graph, value: Value) -> list[dict[str, Any]] | None:
     """The slices that lead from the input to this value; None if it is computed otherwise."""
     made = {node.output: node for node in graph.nodes}
     cuts: list[dict[str, Any]] = []

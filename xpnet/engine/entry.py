@@ -4,6 +4,7 @@ A model whose shape is still open gets its engine here. It becomes the model's o
 the caller keeps it, after everything that was given has been checked.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from xpnet.backends import Backend, resolve
@@ -33,6 +34,8 @@ def engine_for(
 
 def backend_for(config: ModelConfig, engine: Engine | None, *arrays: Any) -> Backend:
     """The backend for these arrays; raises `DataError` if it is not the model's."""
+    if engine is not None and _owned(engine.backend, arrays):
+        return engine.backend
     found = resolve(config.backend, *arrays)
     own = config.backend if engine is None else engine.backend
     if own is None:
@@ -47,6 +50,11 @@ def backend_for(config: ModelConfig, engine: Engine | None, *arrays: Any) -> Bac
     )
 
 
+def _owned(backend: Backend, arrays: Sequence[Any]) -> bool:
+    """Whether all are this backend's arrays, as they are step after step."""
+    return all(array is None or backend.plain(array) for array in arrays)
+
+
 def accept_inputs(
     config: ModelConfig, engine: Engine | None, X: Any, *others: Any, wait: bool = True
 ) -> tuple[Engine, Data]:
@@ -58,7 +66,7 @@ def accept_inputs(
     x = check_features("X", X, where, config.dtype, features, config.check_finite and read)
     engine = engine_for(config, engine, backend, tuple(x.shape[1:]))
     if read:
-        check_ids("X", x, engine.network.graph, where)
+        check_ids("X", x, engine.network.ids, where)
     return engine, Data(where, x)
 
 
@@ -92,7 +100,7 @@ def accept_validation(config: ModelConfig, engine: Engine, given: Any) -> Data |
     where = backend_for_data(backend, config.dtype, X, y, w)
     name, finite = f"{prefix}X", config.check_finite
     x = check_features(name, X, where, config.dtype, network.features, finite)
-    check_ids(name, x, network.graph, where)
+    check_ids(name, x, network.ids, where)
     return _with_targets(_check(config, engine, where, prefix, True), Data(where, x), y, w)
 
 

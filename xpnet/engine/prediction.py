@@ -70,6 +70,6 @@ def _cached(
 
     `X` is what the user gave, `x` the same on the backend `where`.
     """
-    if x is not X or not where.planned or not where.synchronous or engine.network.graph.ids:
+    if x is not X or not where.planned or not where.synchronous or engine.network.ids:
         return None
     return CachedPrediction(engine, program, X, check)

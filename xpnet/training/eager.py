@@ -20,7 +20,7 @@ from xpnet.training.loop import FitLoop
 from xpnet.training.order import SampleOrder
 from xpnet.typing import Array
 
-__all__ = ["AccumulatedSteps", "EagerSteps", "single_step"]
+__all__ = ["AccumulatedSteps", "EagerSteps", "SingleBatch", "single_step"]
 
 
 class EagerSteps:
@@ -176,10 +176,11 @@ class AccumulatedSteps(EagerSteps):
         self.record.put(i, program.results)
 
 
-class _Single:
+class SingleBatch:
     """One batch, as a step needs it; a step made by hand need not pay for `Batches`."""
 
     def __init__(self, engine: Engine, data: Data) -> None:
+        self.engine = engine
         self.program = engine.programs.get(BatchSpec.of("train", data.rows, data))
         self.threads = turn(engine.backend, self.program.flops) or engine.programs.lock
         self._arrays = data.arrays
@@ -190,7 +191,7 @@ class _Single:
         return self.program
 
 
-def single_step(engine: Engine, data: Data) -> Array:
+def single_step(single: SingleBatch) -> Array:
     """Make one step on a batch; its loss before the step, a 0-d array.
 
     Raises
@@ -198,8 +199,8 @@ def single_step(engine: Engine, data: Data) -> Array:
     DivergedError
         If the loss is NaN or infinite; the step is then not made. On a GPU it is not looked at.
     """
+    engine = single.engine
     backend, state = engine.backend, engine.state
-    single = _Single(engine, data)
     learning_rate, losses = engine.learning_rate(), []
 
     def at_cut(i: int, program: Program) -> float:
