@@ -20,9 +20,9 @@ from anatomy.sizes import (
     lines_of,
 )
 
-# Files and classes that are still larger. What no longer is must leave the list.
-FOR_NOW = {
-    "xpnet/model.py",
+# Files and classes that are larger, and why; what no longer is must leave the list.
+LARGER = {
+    "xpnet/model.py": "the public face: to cut its class would make a base class with one child",
 }
 
 
@@ -37,7 +37,7 @@ def large_classes() -> set[str]:
 @pytest.mark.smoke
 def test_files_are_of_a_size_to_be_read() -> None:
     assert len(files()) > 200
-    assert large_files() <= FOR_NOW
+    assert large_files() <= LARGER.keys()
 
 
 def test_functions_are_of_a_size_to_be_read() -> None:
@@ -47,11 +47,11 @@ def test_functions_are_of_a_size_to_be_read() -> None:
 
 def test_classes_have_few_attributes() -> None:
     assert len(classes()) > 200
-    assert large_classes() <= FOR_NOW
+    assert large_classes() <= LARGER.keys()
 
 
 def test_the_list_of_what_is_too_large_is_short() -> None:
-    assert large_files() | large_classes() >= FOR_NOW, "these can leave the list"
+    assert large_files() | large_classes() >= LARGER.keys(), "these can leave the list"
 
 
 def test_no_two_files_have_one_name() -> None:
