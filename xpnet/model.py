@@ -36,10 +36,10 @@ from xpnet.saving.model_file import save_model
 from xpnet.saving.pickling import get_state, restored
 from xpnet.saving.snapshots import Snapshot, read_snapshot
 from xpnet.training.callbacks.callback import CallbackLike
-from xpnet.training.eager import SingleBatch, single_step
 from xpnet.training.evaluation import columns, evaluate
 from xpnet.training.fit import FitSettings, make_loop
 from xpnet.training.history import History
+from xpnet.training.single_step import single_step
 from xpnet.typing import (
     Array,
     ArrayLike,
@@ -410,16 +410,21 @@ class Model:
         DivergedError
             If the loss is NaN or infinite; the step is not made then. Not raised on a GPU.
         """
+        known = None if self._engine is None else self._engine.programs.step
+        if known is not None and sample_weight is None and known.takes(X, y):
+            return known(X, y)
         engine, data = accept(self._config, self._engine, X, y, sample_weight, wait=False)
         if self.optimizer.whole_batch:
             raise ArgumentError(
                 "L-BFGS needs all samples at once: use model.fit, or another optimizer for steps "
                 "on single batches."
             )
-        batch = SingleBatch(engine, data)  # compiled, or nothing changes
+        given = (X, y) if sample_weight is None else ()
+        made = single_step(self._config, engine, data, given)  # compiled, or nothing changes
         if self._adopt(engine) is not engine:
-            batch = SingleBatch(self.engine, data)
-        return single_step(batch)
+            made = single_step(self._config, self.engine, data, given)
+        self.engine.programs.step = made
+        return made(*data.arrays)
 
     # --- using --------------------------------------------------------------------------------
 

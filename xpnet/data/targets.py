@@ -94,15 +94,27 @@ class TargetCheck:
                 "convert them with y.astype('int64'), or use loss='mean_squared_error' for "
                 "regression."
             )
-        if self.values:
+        labels = self.backend.asarray(t, "int64")
+        if self.values and not self.backend.numbered(labels, classes):
             low, high = int(self.backend.xp.min(t)), int(self.backend.xp.max(t))
-            if low < 0 or high >= classes:
-                raise DataError(
-                    f"labels ({name}) must be integers from 0 to {classes - 1}, since the network "
-                    f"has {classes} output{'s' if classes > 1 else ''}, got values from {low} to "
-                    f"{high}. {self._remedy(low, high)}"
-                )
-        return self.backend.asarray(t, "int64")
+            raise DataError(
+                f"labels ({name}) must be integers from 0 to {classes - 1}, since the network "
+                f"has {classes} output{'s' if classes > 1 else ''}, got values from {low} to "
+                f"{high}. {self._remedy(low, high)}"
+            )
+        return labels
+
+    def allows(self, t: Any) -> bool:
+        """Whether the values are allowed, in targets like others that were accepted unchanged.
+
+        False also where more would have to be looked at.
+        """
+        if not self.values:
+            return True
+        if not is_float(dtype_name(t.dtype)):
+            return self.loss.target == "classes" and self.backend.numbered(t, self.output[-1])
+        plain = self.loss.target not in ("classes", "binary", "counts")
+        return plain and (not self.finite or self.backend.finite(t))
 
     def _remedy(self, low: int, high: int) -> str:
         """What to do about labels that do not fit the outputs."""

@@ -38,6 +38,16 @@ class Cached(Protocol):
         """The network's output."""
 
 
+class CachedStep(Protocol):
+    """A short way for steps on single batches; see `SingleStep`."""
+
+    def takes(self, X: Any, y: Any) -> bool:
+        """Whether these arrays are like those before."""
+
+    def __call__(self, *arrays: Array) -> Array:
+        """Make a step; its loss."""
+
+
 class Programs:
     """The compiled programs of a network, one for each kind of batch; all share one memory.
 
@@ -47,6 +57,8 @@ class Programs:
         Held from loading a program to reading its results: all of them share one memory.
     cached : Cached or None
         A short way for predictions like the last one.
+    step : CachedStep or None
+        A short way for steps on a batch like the last one.
     number : 0-d array
         The number of the step, from which a plan draws dropout and noise.
     """
@@ -55,6 +67,7 @@ class Programs:
         self._network, self._backend, self._state = network, backend, state
         self.lock = RLock()
         self.cached: Cached | None = None
+        self.step: CachedStep | None = None
         self.number = backend.zeros((), "int64")
         self._arena = self._new_arena()
         self._made: dict[BatchSpec, Program] = {}
@@ -91,7 +104,7 @@ class Programs:
 
     def _drop(self) -> None:
         self._made.clear()
-        self.cached = None
+        self.cached = self.step = None
 
 
 class Loaded(Protocol):
@@ -141,6 +154,7 @@ class Engine:
         """Go on with an optimizer whose vectors are empty."""
         network, backend = self.network, self.backend
         self.state.new_slots(backend, slot_names(optimizer))
+        self.programs.step = None
         self.update = UpdateProgram(optimizer, network.table, backend, self.state, network.dtype)
 
     @property

@@ -19,7 +19,14 @@ from xpnet.engine.network import Network
 from xpnet.errors import ArgumentError, DataError, ShapeError
 from xpnet.typing import Shape
 
-__all__ = ["accept", "accept_inputs", "accept_validation", "backend_for", "engine_for"]
+__all__ = [
+    "accept",
+    "accept_inputs",
+    "accept_validation",
+    "backend_for",
+    "engine_for",
+    "target_check",
+]
 
 
 def engine_for(
@@ -76,7 +83,7 @@ def accept(
     """Inputs, targets and weights, checked, and the engine for them."""
     engine, inputs = accept_inputs(config, engine, X, y, w, wait=wait)
     read = wait or inputs.backend.synchronous
-    check = _check(config, engine, inputs.backend, "", read)
+    check = target_check(config, engine, inputs.backend, "", read)
     return engine, _with_targets(check, inputs, y, w)
 
 
@@ -101,12 +108,13 @@ def accept_validation(config: ModelConfig, engine: Engine, given: Any) -> Data |
     name, finite = f"{prefix}X", config.check_finite
     x = check_features(name, X, where, config.dtype, network.features, finite)
     check_ids(name, x, network.ids, where)
-    return _with_targets(_check(config, engine, where, prefix, True), Data(where, x), y, w)
+    return _with_targets(target_check(config, engine, where, prefix, True), Data(where, x), y, w)
 
 
-def _check(
-    config: ModelConfig, engine: Engine, backend: Backend, where: str, read: bool
+def target_check(
+    config: ModelConfig, engine: Engine, backend: Backend, where: str = "", read: bool = True
 ) -> TargetCheck:
+    """The check of targets and weights for a model; see `TargetCheck`."""
     network, finite = engine.network, config.check_finite
     return TargetCheck(
         network.loss, network.output_shape, network.dtype, backend, where, read, finite

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from inspect import signature
+from math import inf
 from typing import Any, ClassVar, TypedDict
 
 from xpnet.arguments import number, positive, refuse_unknown
@@ -143,7 +144,10 @@ class Optimizer:
         ArgumentError
             If the schedule does not return a finite number of at least 0.
         """
-        return number("learning_rate (from the schedule)", self._schedule(epoch), 0)
+        found = self._schedule(epoch)
+        if type(found) is float and 0 <= found < inf:
+            return found  # `number` would take a microsecond in every step
+        return number("learning_rate (from the schedule)", found, 0)
 
     def rules(self) -> list[Link]:
         """The rules that apply the gradient to the parameters."""

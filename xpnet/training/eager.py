@@ -7,12 +7,10 @@ from typing import Any
 
 from xpnet.data.arrays import Data
 from xpnet.engine.accumulation import Accumulation
-from xpnet.engine.batch_graph import BatchSpec
 from xpnet.engine.batches import Batches
 from xpnet.engine.engine import Engine
 from xpnet.engine.programs import Program
-from xpnet.errors import DivergedError
-from xpnet.lowering import steady_threads, turn
+from xpnet.lowering import steady_threads
 from xpnet.training.callbacks.callback import Callbacks
 from xpnet.training.context import FitContext
 from xpnet.training.epoch_record import EpochRecord
@@ -20,7 +18,7 @@ from xpnet.training.loop import FitLoop
 from xpnet.training.order import SampleOrder
 from xpnet.typing import Array
 
-__all__ = ["AccumulatedSteps", "EagerSteps", "SingleBatch", "single_step"]
+__all__ = ["AccumulatedSteps", "EagerSteps"]
 
 
 class EagerSteps:
@@ -174,52 +172,3 @@ class AccumulatedSteps(EagerSteps):
         if i == 0 or self.engine.backend.synchronous:
             self.record.look(i, float(program.results[0]))
         self.record.put(i, program.results)
-
-
-class SingleBatch:
-    """One batch, as a step needs it; a step made by hand need not pay for `Batches`."""
-
-    def __init__(self, engine: Engine, data: Data) -> None:
-        self.engine = engine
-        self.program = engine.programs.get(BatchSpec.of("train", data.rows, data))
-        self.threads = turn(engine.backend, self.program.flops) or engine.programs.lock
-        self._arrays = data.arrays
-
-    def load(self, i: int) -> Program:
-        """The program, loaded with all rows."""
-        self.program.load(self._arrays, slice(None))
-        return self.program
-
-
-def single_step(single: SingleBatch) -> Array:
-    """Make one step on a batch; its loss before the step, a 0-d array.
-
-    Raises
-    ------
-    DivergedError
-        If the loss is NaN or infinite; the step is then not made. On a GPU it is not looked at.
-    """
-    engine = single.engine
-    backend, state = engine.backend, engine.state
-    learning_rate, losses = engine.learning_rate(), []
-
-    def at_cut(i: int, program: Program) -> float:
-        losses.append(backend.copy(program.results[0:1]))
-        if backend.synchronous and not isfinite(float(losses[0][0])):
-            step = state.step + 1
-            raise DivergedError(
-                f"the loss became {float(losses[0][0])} in step {step}, counted over the model's "
-                f"life. The step was not made. {engine.network.loss.advice}, or go back to an "
-                "earlier state_dict().",
-                state.epoch + 1,
-                step,
-            )
-        return learning_rate
-
-    with engine.programs.lock, backend.quiet():
-        try:
-            engine.step(single, 0, at_cut)
-        finally:
-            if single.program.borrowed:
-                single.program.release()
-    return backend.xp.reshape(losses[0], ())

@@ -1,0 +1,113 @@
+"""A step on one batch, and the short way to another on a batch like it."""
+
+from math import isfinite
+from typing import Any
+
+from xpnet.data.arrays import Data
+from xpnet.data.targets import TargetCheck
+from xpnet.engine.batch_graph import BatchSpec
+from xpnet.engine.config import ModelConfig
+from xpnet.engine.engine import Engine
+from xpnet.engine.entry import target_check
+from xpnet.engine.programs import Program
+from xpnet.errors import DivergedError
+from xpnet.lowering import turn
+from xpnet.typing import Array
+
+__all__ = ["SingleStep", "single_step"]
+
+_ALL = slice(None)
+
+
+class SingleStep:
+    """Steps on single batches of one shape and type.
+
+    A batch like the one before needs only its values checked. To find the backend, the types, the
+    shapes and the program again would take longer than a small network's step.
+
+    Parameters
+    ----------
+    engine : Engine
+    data : Data
+        The batch, checked.
+    given : tuple
+        The arrays that the user gave; none if there are more than inputs and targets.
+    check : TargetCheck
+        The check that the targets passed.
+    """
+
+    def __init__(
+        self, engine: Engine, data: Data, given: tuple[Any, ...], check: TargetCheck
+    ) -> None:
+        self._engine, self._check = engine, check
+        self._program = engine.programs.get(BatchSpec.of("train", data.rows, data))
+        self.threads = turn(engine.backend, self._program.flops) or engine.programs.lock
+        self._arrays: list[Array] = []
+        backend = engine.backend
+        same = bool(given) and data.x is given[0] and data.y is given[1]
+        quick = same and backend.planned and backend.synchronous and not engine.network.ids
+        self._like = tuple((type(a), a.shape, a.dtype) for a in given) if quick else None
+
+    def takes(self, X: Any, y: Any) -> bool:
+        """Whether these arrays are like those before, and their values are allowed."""
+        if self._like is None:
+            return False
+        (kind, shape, dtype), (kind_y, shape_y, dtype_y) = self._like
+        if type(X) is not kind or X.shape != shape or X.dtype != dtype:
+            return False
+        if type(y) is not kind_y or y.shape != shape_y or y.dtype != dtype_y:
+            return False
+        finite = not self._check.finite or self._engine.backend.finite(X)
+        return finite and self._check.allows(y)
+
+    def load(self, i: int) -> Program:
+        """The program, loaded with the batch."""
+        self._program.load(self._arrays, _ALL)
+        return self._program
+
+    def __call__(self, *arrays: Array) -> Array:
+        """Make one step on these arrays; the loss before the step, a 0-d array.
+
+        Raises
+        ------
+        DivergedError
+            If the loss is NaN or infinite; the step is not made then. Not raised on a GPU.
+        """
+        engine, program = self._engine, self._program
+        backend, learning_rate = engine.backend, engine.learning_rate()
+        loss: Array = None
+
+        def at_cut(i: int, program: Program) -> float:
+            nonlocal loss
+            loss = backend.copy(program.results[0, ...])
+            if backend.synchronous and not isfinite(float(loss)):
+                self._stop(float(loss))
+            return learning_rate
+
+        with engine.programs.lock, backend.quiet():
+            self._arrays = [*arrays]
+            try:
+                engine.step(self, 0, at_cut)
+            finally:
+                self._arrays = []
+                if program.borrowed:
+                    program.release()
+        return loss
+
+    def _stop(self, loss: float) -> None:
+        engine, state = self._engine, self._engine.state
+        raise DivergedError(
+            f"the loss became {loss} in step {state.step + 1}, counted over the model's life. The "
+            f"step was not made. {engine.network.loss.advice}, or go back to an earlier "
+            "state_dict().",
+            state.epoch + 1,
+            state.step + 1,
+        )
+
+
+def single_step(
+    config: ModelConfig, engine: Engine, data: Data, given: tuple[Any, ...]
+) -> SingleStep:
+    """A step on checked data; compiles the program."""
+    read = data.backend.synchronous
+    return SingleStep(engine, data, given, target_check(config, engine, data.backend, read=read))
