@@ -1,4 +1,4 @@
-"""Numbers that name the rows of an `Embedding`: checked where they come in."""
+"""Numbers that name the rows of an `Embedding`: checked on entry."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ __all__ = ["check_ids"]
 
 
 def check_ids(name: str, x: Any, graph: Graph, place: Backend) -> None:
-    """Raise `DataError` for inputs that name no row of the table that they are looked up in.
+    """Raise `DataError` for inputs that name no row of their embedding table.
 
-    The inputs are an array of the backend `place`. Only numbers that are inputs themselves, or a
-    slice of them, can be checked here.
+    The inputs are an array of the backend `place`. Only numbers that are the inputs themselves, or
+    a slice of them, can be checked here.
     """
     xp = place.xp
     for value, size in graph.ids:
@@ -33,7 +33,7 @@ def check_ids(name: str, x: Any, graph: Graph, place: Backend) -> None:
             raise DataError(
                 f"{name} is looked up in an Embedding of {size} rows, so it must hold whole "
                 f"numbers from 0 to {size - 1}; got numbers from {low:g} to {high:g}. Number the "
-                "things without gaps, by numpy.unique(things, return_inverse=True)[1], or make "
+                "things without gaps, with numpy.unique(things, return_inverse=True)[1], or make "
                 "the table larger."
             )
 
@@ -46,7 +46,7 @@ def _fractional(name: str, found: Any, whole: Any, size: int, backend: Backend) 
     return (
         f"{name} is looked up in an Embedding of {size} rows, so it must hold whole numbers from "
         f"0 to {size - 1}; got {value:g} in row {row} (counted from 0). Give categories as numbers "
-        "without gaps, by numpy.unique(things, return_inverse=True)[1], and real numbers to "
+        "without gaps, with numpy.unique(things, return_inverse=True)[1], and real numbers to "
         "another layer."
     )
 
