@@ -1,4 +1,4 @@
-"""Steps made one by one, each looked at."""
+"""Steps made one by one, each checked."""
 
 from math import isfinite
 from typing import Any
@@ -31,7 +31,7 @@ class EagerSteps:
     order : SampleOrder
     callbacks : Callbacks
     together : int
-        Batches of a step.
+        Batches per step.
 
     Attributes
     ----------
@@ -63,11 +63,11 @@ class EagerSteps:
         return len(self.batches)
 
     def begin(self, context: FitContext) -> None:
-        """Nothing stops a step from being tried."""
+        """Do nothing: a step can always be tried."""
         self._model = context.model
 
     def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
-        """Make the steps that are left of the epoch."""
+        """Make the remaining steps of the epoch."""
         batches, engine, optimizer = self.batches, self.engine, self.engine.optimizer
         self._learning_rate, self._schedule = learning_rate, optimizer.learning_rate
         self._varies = optimizer.varies
@@ -80,7 +80,7 @@ class EagerSteps:
         return {} if broken_off else self.record.finish()
 
     def _steps(self, loop: FitLoop) -> bool:
-        """Make these steps; whether the loop has broken them off."""
+        """Make the steps; return whether the loop stopped them early."""
         batches, step, stepped = self.batches, self.engine.step, loop.stepped
         for i in range(loop.context.batch, len(batches)):
             step(batches, i, self._at_cut)
@@ -89,7 +89,7 @@ class EagerSteps:
         return False
 
     def _at_cut(self, i: int, program: Program) -> float:
-        """Look at the loss, and note the results; the learning rate of the update."""
+        """Check the loss and record the results; return the learning rate of the update."""
         results = program.results
         if i == 0 or self.engine.backend.synchronous:
             loss = float(results[0])
@@ -99,7 +99,7 @@ class EagerSteps:
         return self._decide(i) if self._callbacks.watched or self._varies else self._learning_rate
 
     def _decide(self, i: int) -> float:
-        """Let callbacks see the gradient; the learning rate of the update."""
+        """Show callbacks the gradient; return the learning rate of the update."""
         for call in self._callbacks.gradient:
             call(self._model, self.engine.state.step + 1)
         if self._callbacks.watched:
@@ -110,7 +110,7 @@ class EagerSteps:
         return self._learning_rate
 
     def _follow(self) -> None:
-        """Take up a schedule that a callback has put in place of another."""
+        """Follow a schedule that a callback has replaced."""
         optimizer = self.engine.optimizer
         if optimizer.learning_rate is not self._schedule:
             self._schedule, self._varies = optimizer.learning_rate, optimizer.varies
@@ -121,7 +121,7 @@ class EagerSteps:
         return self.record.rows(count)
 
     def restore(self, rows: Array) -> None:
-        """Let the results of this epoch's first batches be these."""
+        """Set the results of this epoch's first batches."""
         self.record.restore(rows)
 
     def description(self) -> dict[str, Any]:
@@ -137,7 +137,7 @@ class EagerSteps:
 
 
 class AccumulatedSteps(EagerSteps):
-    """Steps by the gradient of several batches, one after the other, as if they were one."""
+    """Steps that accumulate the gradients of several batches, as if they were one batch."""
 
     def __init__(
         self,
@@ -160,14 +160,14 @@ class AccumulatedSteps(EagerSteps):
         return False
 
     def _look(self, i: int, program: Program) -> None:
-        """Check and note the results of one batch of a step."""
+        """Check and record the results of one batch of a step."""
         if i == 0 or self.engine.backend.synchronous:
             self.record.look(i, float(program.results[0]))
         self.record.put(i, program.results)
 
 
 class _Single:
-    """One batch, as a step needs it; a step made by hand need not pay for `Batches`."""
+    """One batch, as a step needs it; a manual step does not pay for `Batches`."""
 
     def __init__(self, engine: Engine, data: Data) -> None:
         self.program = engine.programs.get(BatchSpec.of("train", data.rows, data))
@@ -181,12 +181,12 @@ class _Single:
 
 
 def single_step(engine: Engine, data: Data) -> Array:
-    """Make one step on a batch; its loss before the step, a 0-d array.
+    """Make one step on a batch; return its loss before the step, a 0-d array.
 
     Raises
     ------
     DivergedError
-        If the loss is NaN or infinite; the step is then not made. On a GPU it is not looked at.
+        If the loss is NaN or infinite; the step is then not made. It is not checked on a GPU.
     """
     backend, state = engine.backend, engine.state
     single = _Single(engine, data)
