@@ -355,7 +355,7 @@ class TestRefusals:
         net = xn.Concat(xn.Dense(2), xn.Dense(1))
         with caplog.at_level(logging.INFO, logger="xpnet"):
             xn.Model(net, backend="cupy").fit(X, Y, epochs=1, batch_size=25, verbose=False)
-        assert "a call copies something from the host" in caplog.text
+        assert "a call copies data from the host" in caplog.text
         monkeypatch.undo()
 
     def test_what_is_found_when_it_is_captured(
