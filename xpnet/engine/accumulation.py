@@ -2,9 +2,9 @@
 
 Each batch's gradient, of its loss without penalties, is multiplied by the batch's weight (its
 number of samples, or the sum of their weights) and added to a sum. The sum divided by the total
-weight is the gradient of all batches; the gradient of the penalties is then added once. A loss
-that is the sum of its samples' losses is not divided. The gradients of several processes can be
-added here too: between `add` and `finish`.
+weight is the gradient of all batches; the gradient of the penalties is then added once. If the
+loss is the sum of its samples' losses, the gradients are only summed. The gradients of several
+processes can be added here too: between `add` and `finish`.
 """
 
 from collections.abc import Callable, Sequence
@@ -95,7 +95,7 @@ class Accumulation:
         program.commit()
 
     def _numbers(self, numbers: Array, weight: Array | int) -> Array:
-        """The factor of the gradient, and the summand of the total weight."""
+        """The factor of the gradient, and the number to add to the total weight."""
         backend = self._engine.backend
         if backend.planned:
             numbers[1:] = weight

@@ -147,7 +147,7 @@ class BatchGraph:
         self.state = {n: v for n, v in self.graph.assignments.items() if n in network.table.specs}
 
     def _distinct(self) -> None:
-        """Give each output a value of its own."""
+        """Give each output its own value."""
         fresh = iter(distinct(self.outputs))
         self.results = [next(fresh) for _ in self.results]
         self.gradients = {name: next(fresh) for name in self.gradients}

@@ -2,7 +2,7 @@
 
     {"kind": "Dense", "settings": {"units": 10, ...}}   an object of a registered kind
     {"kind": ..., "settings": ..., "id": 1}, {"same": 1}   a layer, and the same layer again
-    {"ref": "ops.relu"}                                 a registered function, as it is
+    {"ref": "ops.relu"}                                 a registered function, unchanged
     {"tuple": [...]}, {"map": {...}}, {"float": "inf"}  values that JSON lacks
     {"array": "name"}                                   an array, which is stored elsewhere
 

@@ -103,7 +103,7 @@ def _check_finite(name: str, array: Any) -> None:
     try:
         check_finite(name, array, get("numpy"))
     except DataError:
-        raise DataError(f"{name!r} holds NaN or infinite numbers: no such model works.") from None
+        raise DataError(f"{name!r} holds NaN or infinite numbers: the model is unusable.") from None
 
 
 def _preprocessing(given: Any) -> Any:

@@ -110,7 +110,7 @@ class EagerSteps:
         return self._learning_rate
 
     def _follow(self) -> None:
-        """Follow a schedule that a callback has replaced."""
+        """Switch to a schedule that a callback has set."""
         optimizer = self.engine.optimizer
         if optimizer.learning_rate is not self._schedule:
             self._schedule, self._varies = optimizer.learning_rate, optimizer.varies

@@ -85,8 +85,8 @@ class EpochRecord:
         epoch, kept = self._engine.state.epoch + 1, self._engine.restore()
         step, steps = i // self._together + 1, -(-len(self._batches) // self._together)
         raise DivergedError(
-            f"{what} in epoch {epoch}, step {step} of {steps}. The model was put back to its "
-            f"parameters of {kept}, and its optimizer was reset. "
+            f"{what} in epoch {epoch}, step {step} of {steps}. The model's parameters from {kept} "
+            "were restored, and its optimizer was reset. "
             f"{self._engine.network.loss.advice}.",
             epoch,
             step,

@@ -1,4 +1,4 @@
-"""CUDA graphs: calls that a GPU can repeat by itself."""
+"""CUDA graphs: calls that a GPU can replay without the host."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress

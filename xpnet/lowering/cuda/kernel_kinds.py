@@ -23,7 +23,7 @@ from xpnet.lowering.ir import Load, Loop, Statement
 
 __all__ = ["printed"]
 
-_MANY = 1 << 20  # from this many elements, a thread has several at a time
+_MANY = 1 << 20  # from this many elements, a thread processes several at a time
 _REGISTERS = 8  # most columns of a thread in registers at a time
 
 

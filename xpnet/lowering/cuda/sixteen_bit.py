@@ -1,6 +1,6 @@
 """Products of 16-bit numbers: copies of operands, and the scale that float16's gradients need.
 
-``precision`` says how the operands of matrix products are rounded, and nothing else:
+``precision`` sets how the operands of matrix products are rounded, and nothing else:
 
 ============  ==================================================================================
 ``float32``   not at all: true float32, never TF32

@@ -166,7 +166,7 @@ def _show(value: Any) -> str:
 
 
 class _Before:
-    """The norms recorded between the backward pass and the update; all on the device."""
+    """The values recorded between the backward pass and the update; all on the device."""
 
     def __init__(self, model: FittedModel) -> None:
         backend = _backend(model)
