@@ -52,8 +52,8 @@ def _attributes(thing: Any) -> dict[str, Any]:
             names += list(Options.__annotations__)
         elif parameter.kind in (Parameter.VAR_KEYWORD, Parameter.POSITIONAL_ONLY):
             raise ArgumentError(
-                f"the constructor of {type(thing).__name__} takes {parameter}, whose settings have "
-                "no names and cannot be saved: make each setting a named parameter."
+                f"the constructor of {type(thing).__name__} takes {parameter}, which a file cannot "
+                "hold: make each setting a parameter with its own name."
             )
         else:
             names.append(parameter.name)
