@@ -1,4 +1,4 @@
-"""`Model`: a network with a loss and an optimizer, ready to be trained and used."""
+"""`Model`: a network with a loss and an optimizer, ready for training and use."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -70,7 +70,7 @@ class Model:
         A name, such as ``"softmax_cross_entropy"`` (labels 0 .. k-1, one-hot or soft labels),
         ``"binary_cross_entropy_with_logits"`` or ``"mse"``; what a function of `xpnet.losses`
         returns, such as ``xpnet.losses.huber(delta=2)``; or a function ``f(output, target)`` of
-        symbolic values that returns one value a sample, or one number.
+        symbolic values that returns one value per sample, or one number.
     optimizer : str or Optimizer, default "adam"
     metrics : sequence of str, Loss or callable, optional
         ``"accuracy"``, ``"top_5_accuracy"``, ``"r2"``, names of losses, or functions like a loss.
@@ -95,7 +95,7 @@ class Model:
     Attributes
     ----------
     preprocessing : dict or None
-        What was saved with the model about preparing its data; see `save`.
+        How to prepare data for the model, as saved with it; see `save`.
 
     Raises
     ------
@@ -170,7 +170,7 @@ class Model:
 
     @property
     def backend(self) -> Backend | None:
-        """Where the model computes; None as long as this is not decided."""
+        """Where the model computes; None until this is decided."""
         return self._config.backend if self._engine is None else self._engine.backend
 
     @property
@@ -204,7 +204,7 @@ class Model:
 
     @property
     def optimizer(self) -> Optimizer:
-        """The optimizer; a new one that is assigned starts with empty state."""
+        """The optimizer; a newly assigned one starts with empty state."""
         return self._config.optimizer
 
     @optimizer.setter
@@ -494,7 +494,7 @@ class Model:
         """Each parameter by its dotted name.
 
         On NumPy and CuPy these are live views: ``model.parameters[name][...] = array`` changes the
-        model. In other libraries they are the present values. To set all, use
+        model. In other libraries they are the current values. To set all, use
         `load_state_dict`.
         """
         return MappingProxyType(self.engine.views(self.engine.state.params))
@@ -646,7 +646,7 @@ class Model:
 
         The optimizer keeps it when it is made with ``average_decay``, such as
         ``xpnet.Adam(average_decay=0.99)``; this model does not change. State, such as running
-        means, has its present values.
+        means, has its current values.
 
         Raises
         ------
@@ -704,7 +704,7 @@ class Model:
 
 
 class _Updater:
-    """What `Model.updater` was."""
+    """The former `Model.updater`."""
 
     def __init__(self, engine: Engine) -> None:
         self.slots, self.step = engine.state.slots, engine.state.updates

@@ -282,7 +282,7 @@ class Safe(xn.Callback):
 
 
 class Own:
-    """A schedule of your own that is asked in every step."""
+    """Your own schedule, called in every step."""
 
     varies = True
 
@@ -299,11 +299,11 @@ def branching(xp: Any, x: Any) -> Any:
 
 
 REFUSED: dict[str, Any] = {
-    "Steps looks at every step": lambda: (_model(), {"callbacks": [Steps()]}),
-    "Gradients looks at every step": lambda: (_model(), {"callbacks": [Gradients()]}),
-    "Safe looks at every step": lambda: (_model(), {"callbacks": [Safe()]}),
+    "Steps reads every step": lambda: (_model(), {"callbacks": [Steps()]}),
+    "Gradients reads every step": lambda: (_model(), {"callbacks": [Gradients()]}),
+    "Safe reads every step": lambda: (_model(), {"callbacks": [Safe()]}),
     "a step adds up the gradients of 2 batches": lambda: (_model(), {"accumulate": 2}),
-    r"function of your own \(Own\(\)\)": lambda: (_model(optimizer=xn.Adam(Own())), {}),
+    r"your own function \(Own\(\)\)": lambda: (_model(optimizer=xn.Adam(Own())), {}),
 }
 
 
@@ -355,7 +355,7 @@ class TestRefusals:
         net = xn.Concat(xn.Dense(2), xn.Dense(1))
         with caplog.at_level(logging.INFO, logger="xpnet"):
             xn.Model(net, backend="cupy").fit(X, Y, epochs=1, batch_size=25, verbose=False)
-        assert "a call copies something from the host" in caplog.text
+        assert "a call copies data from the host" in caplog.text
         monkeypatch.undo()
 
     def test_what_is_found_when_it_is_captured(

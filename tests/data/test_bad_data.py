@@ -42,7 +42,7 @@ BAD_X = {
     "no samples": (X[:0], DataError, r"empty.*\(0, 4\)"),
     "no features": (X[:, :0], DataError, r"empty.*\(12, 0\)"),
     "empty list": ([], DataError, "empty"),
-    "a number": (3.0, ShapeError, "X must have one row a sample"),
+    "a number": (3.0, ShapeError, "X must have one row per sample"),
     "None": (None, (DataError, DTypeError), "X"),
     "text": ("data.csv", DTypeError, "X must hold real numbers"),
     "texts": (X.astype(str), DTypeError, "X must hold real numbers, got dtype <U"),
@@ -72,7 +72,7 @@ BAD_Y = {
     "probabilities with NaN": (put(SOFT, nan, (5, 1)), DataError, "y contains NaN"),
     "probabilities not adding up": (SOFT * 2, DataError, "add up to 1"),
     "negative probability": (SOFT - [1, -1, 0], DataError, "from 0 to 1, got from -0.66"),
-    "a number": (1, ShapeError, "y must have one row a sample"),
+    "a number": (1, ShapeError, "y must have one row per sample"),
     "None": (None, (DataError, DTypeError), "y"),
     "texts": (Y.astype(str), DTypeError, "y must hold real numbers"),
     "objects": (Y.astype(object), DTypeError, "y must hold real numbers"),
@@ -276,7 +276,7 @@ def test_text_is_advised_by_what_it_is():
     X, Y = np.ones((3, 4)), np.arange(3)
     with pytest.raises(DTypeError, match=r"X\.astype\(float\).*one-hot.*Embedding"):
         xn.MLP([4, 3]).fit(X.astype(str), Y)
-    with pytest.raises(DTypeError, match=r"labels by numpy\.unique\(y, return_inverse=True"):
+    with pytest.raises(DTypeError, match=r"labels with numpy\.unique\(y, return_inverse=True"):
         xn.MLP([4, 3]).fit(X, Y.astype(str))
 
 

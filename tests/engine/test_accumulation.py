@@ -219,7 +219,7 @@ def test_long_gradients_are_summed_block_by_block(monkeypatch):
 
 
 def test_lbfgs_refuses_it():
-    with pytest.raises(xn.errors.ArgumentError, match="accumulate=2 is for steps on batches"):
+    with pytest.raises(xn.errors.ArgumentError, match="accumulate=2 needs steps on batches"):
         xn.MLP([FEATURES, CLASSES], optimizer="lbfgs").fit(X, LABELS, accumulate=2)
 
 

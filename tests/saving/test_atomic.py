@@ -67,7 +67,7 @@ except xn.errors.FormatError as error:
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "cannot be written" in done.stdout
-    assert "is as it was" in done.stdout
+    assert "existing file is unchanged" in done.stdout
     assert left(path) == [path.name]
 
 

@@ -83,14 +83,14 @@ def test_what_is_torn_is_passed_over_with_a_warning(tmp_path):
     fit(tmp_path)
     *_, last = checkpoints(tmp_path)
     last.write_bytes(last.read_bytes()[:-100])
-    with pytest.warns(UserWarning, match="The one before it is taken"):
+    with pytest.warns(UserWarning, match="The previous checkpoint is used"):
         _, history = fit(None, tmp_path)
     assert history["loss"] == fit()[1]["loss"]
 
 
 def test_if_none_can_be_read_nothing_is_trained(tmp_path):
     (tmp_path / "checkpoint-000000000001.safetensors").write_bytes(b"not one")
-    with pytest.raises(xn.errors.FormatError, match="is no safetensors file, or is damaged"):
+    with pytest.raises(xn.errors.FormatError, match="is not a safetensors file, or is damaged"):
         fit(None, tmp_path)
 
 
@@ -98,11 +98,11 @@ def test_if_none_can_be_read_nothing_is_trained(tmp_path):
     ("metadata", "message"),
     [
         (None, "of another program"),
-        ({"xpnet": '{"format": "other"}'}, "no checkpoint but 'other'"),
+        ({"xpnet": '{"format": "other"}'}, "not a checkpoint but 'other'"),
         ({"xpnet": '{"format": "xpnet checkpoint", "version": 99}'}, "version 99"),
-        ({"xpnet": "{"}, "not good JSON"),
-        ({"xpnet": '{"format": "xpnet checkpoint", "version": 1}'}, "not a whole checkpoint"),
-        ({"xpnet": '{"format": "xpnet checkpoint", "version": 2}'}, "not a whole checkpoint"),
+        ({"xpnet": "{"}, "not valid JSON"),
+        ({"xpnet": '{"format": "xpnet checkpoint", "version": 1}'}, "not a complete checkpoint"),
+        ({"xpnet": '{"format": "xpnet checkpoint", "version": 2}'}, "not a complete checkpoint"),
     ],
 )
 def test_files_of_others_are_refused(tmp_path, metadata, message):

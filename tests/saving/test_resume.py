@@ -141,7 +141,7 @@ def test_a_second_fit_can_be_resumed(data):
             "optimizer there: SGD; here: Adam",
         ),
         (lambda m, d: (m, (d[0][:50], d[1][:50]), {}), "rows there: 70; here: 50"),
-        (lambda m, d: (m, (d[0] + 1, d[1]), {}), "the checkpoint is of other data"),
+        (lambda m, d: (m, (d[0] + 1, d[1]), {}), "the checkpoint is from other data"),
         (lambda m, d: (like(seed=2), d, {}), "seed there: 1; here: 2"),
         (lambda m, d: (like(loss="focal"), d, {}), "loss there: losses.softmax.*here: losses.foc"),
         (

@@ -139,7 +139,7 @@ class TestEveryOptimizerAndBackend:
 
 def test_the_message_says_what_happened_and_what_to_do():
     error, _ = diverge(make(HUGE))
-    for words in ("epoch 1, step 2 of 3", "put back", "start of epoch 1", "smaller learning rate"):
+    for words in ("epoch 1, step 2 of 3", "restored", "start of epoch 1", "smaller learning rate"):
         assert words in str(error)
     assert isinstance(error, xn.errors.XpnetError | ArithmeticError)
 

@@ -1,4 +1,4 @@
-"""What a backend offers: an array library and the device of its arrays."""
+"""The interface of a backend: an array library and the device of its arrays."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -73,8 +73,8 @@ class Backend(ABC):
         Whether the library writes results into given memory (``out=``), so that a step is planned
         once and then does not allocate; see `PlannedBackend`.
     lowering : {"none", "cpu", "cuda"}
-        What the calls of a plan become: they stay what they are, they are compiled by LLVM, or
-        products are cuBLASLt's and the rest is compiled by NVRTC; see `xpnet.lowering`.
+        How the calls of a plan are lowered: not at all, by LLVM, or by cuBLASLt for products and
+        NVRTC for the rest; see `xpnet.lowering`.
     compiles : bool
         Whether runs of elementwise calls are fused into loops and compiled.
     denormals_cost : bool
@@ -134,7 +134,7 @@ class Backend(ABC):
         return bool(self.xp.min(x) >= 0) and bool(self.xp.max(x) < count)
 
     def synchronize(self) -> None:
-        """Wait until the device has finished all work; here it always has."""
+        """Wait until the device has finished all work; by default it always has."""
         return
 
     def work(self) -> AbstractContextManager[Any]:
@@ -148,7 +148,7 @@ class Backend(ABC):
         return nullcontext()
 
     def release(self) -> None:
-        """Free unused memory; here the library does so by itself."""
+        """Free unused memory; by default the library does so by itself."""
         return
 
     def fits(self, nbytes: int) -> bool:
@@ -230,7 +230,7 @@ class PlannedBackend(Backend):
 
 def check_float(name: object) -> DTypeName:
     """The name of a floating type for training."""
-    text = str(getattr(name, "__name__", name)).rpartition(".")[2]  # may be any object
+    text = str(getattr(name, "__name__", name)).rpartition(".")[2]  # `name` may be any object
     if text not in FLOATS:
         raise DTypeError(
             f"dtype must be one of {', '.join(map(repr, FLOATS))}, got {name!r}: parameters and "

@@ -26,7 +26,7 @@ RAW = SimpleNamespace(
     },
     max=np.maximum.reduce,
     sum=np.add.reduce,
-    # Methods, which no Python function of NumPy's own stands before. Other modes buffer `out`.
+    # Methods, to avoid the Python wrappers of NumPy's functions. Other modes buffer `out`.
     argmax=np.ndarray.argmax,
     take=partial(np.ndarray.take, axis=0, mode="clip"),
     put=partial(np.ndarray.put, mode="clip"),

@@ -115,7 +115,7 @@ def _warn_fallback(name: str, reason: str) -> None:
 
 
 def _outside() -> int:
-    """How many calls up the first line outside xpnet is, for a warning's location."""
+    """How many calls up the first line outside xpnet is, for the location of a warning."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == "xpnet":
         level, frame = level + 1, frame.f_back
@@ -186,7 +186,7 @@ def get(spec: BackendLike) -> Backend:
     Raises
     ------
     BackendUnavailableError
-        If ``"cupy"`` cannot run; the message says what the probe found. If there is no such
+        If ``"cupy"`` cannot run (the message says what the probe found), or there is no such
         device.
     UnknownNameError
         For any other name.

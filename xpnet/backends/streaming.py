@@ -15,7 +15,7 @@ __all__ = ["Streaming"]
 
 
 class _Slot:
-    """Memory for one batch on host and device, and events that tell when it is free."""
+    """Memory for one batch on host and device, and events that signal when it is free."""
 
     def __init__(self, backend: Any, arrays: Sequence[Any], rows: int) -> None:
         cupy = backend.cupy

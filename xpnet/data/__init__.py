@@ -1,1 +1,1 @@
-"""What is accepted from users: arrays converted, checked, and cut into batches."""
+"""Data from users: arrays converted, checked and cut into batches."""

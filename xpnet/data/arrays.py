@@ -1,4 +1,4 @@
-"""Checked arrays, and their rows cut into batches."""
+"""Checked arrays, and slices of their rows for batches."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +12,7 @@ __all__ = ["Data", "batch_slices"]
 
 @dataclass(frozen=True)
 class Data:
-    """Checked arrays: inputs, perhaps targets, perhaps weights.
+    """Checked arrays: inputs, and optional targets and weights.
 
     They are on one `backend`: the network's, or NumPy if they do not fit there.
     """
@@ -29,16 +29,16 @@ class Data:
 
     @property
     def arrays(self) -> list[Any]:
-        """Those that there are, in the order in which a program takes them."""
+        """The arrays that are present, in the order in which a program takes them."""
         return [a for a in (self.x, self.y, self.w) if a is not None]
 
     @cached_property
     def means(self) -> list[float]:
-        """The mean of each array in double precision, by which data are told apart."""
+        """The mean of each array in double precision, to tell data apart."""
         xp, double = self.backend.xp, self.backend.dtype("float64")
         return [float(xp.mean(xp.astype(array, double))) for array in self.arrays]
 
 
 def batch_slices(rows: int, batch_size: int) -> list[slice]:
-    """The rows as slices of so many; the last may be smaller."""
+    """Slices of `batch_size` rows; the last may be smaller."""
     return [slice(i, min(i + batch_size, rows)) for i in range(0, rows, batch_size)]

@@ -17,7 +17,7 @@ __all__ = ["with_class_weight"]
 def with_class_weight(loss: Loss, output: Shape, data: Data, class_weight: Any) -> Data:
     """The data with each sample's weight multiplied by that of its class.
 
-    A sample with a probability of each class has the mean of the classes' weights.
+    A sample with a probability for each class gets the mean of the classes' weights.
 
     Raises
     ------

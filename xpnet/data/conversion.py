@@ -1,4 +1,4 @@
-"""Turns what users give into arrays of the backend, and results into what they gave."""
+"""Convert users' data to arrays of the backend, and results back to the users' library."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ __all__ = [
 
 
 def to_backend(name: str, data: Any, backend: Backend) -> Any:
-    """The data as an array of the backend, of whatever type they have."""
+    """The data as an array of the backend, of their own data type."""
     given, array = (backend, data) if backend.plain(data) else _admit(name, data)
     if not dtype_name(array.dtype).startswith(("float", "int", "uint", "bool", "bfloat")):
         raise DTypeError(
@@ -28,9 +28,9 @@ def to_backend(name: str, data: Any, backend: Backend) -> Any:
 
 
 def backend_for_data(backend: Backend, dtype: str, *data: Any) -> Backend:
-    """Where data are kept: the backend, or NumPy for arrays of its that do not fit there.
+    """Where data are kept: the backend, or NumPy for NumPy arrays that do not fit there.
 
-    Arrays of another type than `dtype` are converted there, which takes room for both.
+    Arrays of another type than `dtype` are converted there, which takes memory for both.
     """
     if backend.index is None:
         return backend
@@ -41,17 +41,17 @@ def backend_for_data(backend: Backend, dtype: str, *data: Any) -> Backend:
 
 
 def _encoding(name: str) -> str:
-    """How text becomes numbers: labels, or features."""
+    """How to encode text as numbers: labels, or features."""
     if name.endswith("y"):
-        return f"encode text first, labels by numpy.unique({name}, return_inverse=True)[1]"
+        return f"encode text first, labels with numpy.unique({name}, return_inverse=True)[1]"
     return (
-        f"numbers in text become numbers by {name}.astype(float), categories by one column each "
-        "(one-hot), or by numpy.unique(column, return_inverse=True)[1] for an Embedding"
+        f"convert numbers in text with {name}.astype(float), and encode categories as one column "
+        "each (one-hot), or with numpy.unique(column, return_inverse=True)[1] for an Embedding"
     )
 
 
 def _admit(name: str, data: Any) -> tuple[Backend, Any]:
-    """An array of whatever the user gave, and its backend."""
+    """The user's data as an array, and its backend."""
     if hasattr(data, "toarray") and hasattr(data, "nnz"):
         raise DataError(f"{name} is a sparse matrix; convert it with {name}.toarray().")
     if hasattr(data, "mask") and hasattr(data, "filled"):
@@ -76,8 +76,8 @@ def _from_table(name: str, data: Any) -> Any:
         return array.astype("float64")  # columns of several number types, or nullable ones
     except (TypeError, ValueError) as error:
         raise DTypeError(
-            f"{name} must hold real numbers, and some of its values are none ({error}): fill what "
-            f"is missing; {_encoding(name)}."
+            f"{name} must hold real numbers, but some of its values are not ({error}): fill "
+            f"missing values; {_encoding(name)}."
         ) from error
 
 
@@ -88,10 +88,10 @@ def _move(given: Backend, data: Any, backend: Backend) -> Any:
 
 
 def cast(x: Any, backend: Backend, dtype: str) -> Any:
-    """The backend's array in this type and in row-major order."""
+    """The backend's array in this type, in row-major order."""
     if dtype_name(x.dtype) == dtype:
         return backend.asarray(x, dtype)
-    with backend.quiet():  # what does not fit becomes infinite, and is then refused
+    with backend.quiet():  # numbers that are too large become infinite, and are then refused
         return backend.asarray(x, dtype)
 
 
@@ -108,7 +108,7 @@ def check_finite(name: str, x: Any, backend: Backend) -> None:
 def check_rows(name: str, x: Any) -> None:
     """Raise `ShapeError` for a single number."""
     if x.ndim == 0:
-        raise ShapeError(f"{name} must have one row a sample, got a single number.")
+        raise ShapeError(f"{name} must have one row per sample, got a single number.")
 
 
 def check_features(
@@ -119,8 +119,8 @@ def check_features(
     Raises
     ------
     DataError, DTypeError, ShapeError
-        If there are no samples or no features, not numbers, NaN or infinity (with `finite`), or
-        a sample's shape is not `features`.
+        If there are no samples or no features, the data are not numbers, there is NaN or infinity
+        (with `finite`), or a sample's shape is not `features`.
     """
     x = to_backend(name, X, backend)
     check_rows(name, x)
@@ -128,8 +128,8 @@ def check_features(
         raise DataError(f"{name} is empty (shape {tuple(x.shape)}): it needs at least one sample.")
     if features is not None and tuple(x.shape[1:]) != features:
         raise ShapeError(
-            f"the model is for samples of shape {features}, {name} has shape {tuple(x.shape)}, so "
-            f"samples of shape {tuple(x.shape[1:])}{_way(name, tuple(x.shape), features)}."
+            f"the model is for samples of shape {features}, but {name} has shape {tuple(x.shape)}, "
+            f"so samples of shape {tuple(x.shape[1:])}{_way(name, tuple(x.shape), features)}."
         )
     x = cast(x, backend, dtype)
     if finite:
@@ -138,19 +138,19 @@ def check_features(
 
 
 def _way(name: str, shape: Shape, features: Shape) -> str:
-    """What to do where samples have another shape, if that can be told."""
+    """What to do about samples of another shape, if a remedy is known."""
     if shape == features:
-        return f": one sample is given as {name}[:1] or {name}[None]"
+        return f": give one sample as {name}[:1] or {name}[None]"
     if len(features) == 1 and size_of(shape[1:]) == features[0]:
         return (
-            f": flatten them by {name}.reshape(len({name}), -1), or begin the network with "
+            f": flatten them with {name}.reshape(len({name}), -1), or begin the network with "
             "xpnet.Flatten()"
         )
     return ""
 
 
 def result_like(result: Any, backend: Backend, X: Any) -> Any:
-    """The result in the library of the data that came in (NumPy for lists)."""
+    """The result in the library of the input data (NumPy for lists)."""
     wanted = backend_of(X) or get("numpy")
     if wanted.name == backend.name:
         return result

@@ -1,4 +1,4 @@
-"""Numbers that name the rows of an `Embedding`: checked where they come in."""
+"""Numbers that name the rows of an `Embedding`: checked on entry."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -48,7 +48,7 @@ def check_ids(name: str, x: Any, ids: Sequence[Ids], place: Backend) -> None:
             raise DataError(
                 f"{name} is looked up in an Embedding of {size} rows, so it must hold whole "
                 f"numbers from 0 to {size - 1}; got numbers from {low:g} to {high:g}. Number the "
-                "things without gaps, by numpy.unique(things, return_inverse=True)[1], or make "
+                "things without gaps, with numpy.unique(things, return_inverse=True)[1], or make "
                 "the table larger."
             )
 
@@ -61,7 +61,7 @@ def _fractional(name: str, found: Any, whole: Any, size: int, backend: Backend) 
     return (
         f"{name} is looked up in an Embedding of {size} rows, so it must hold whole numbers from "
         f"0 to {size - 1}; got {value:g} in row {row} (counted from 0). Give categories as numbers "
-        "without gaps, by numpy.unique(things, return_inverse=True)[1], and real numbers to "
+        "without gaps, with numpy.unique(things, return_inverse=True)[1], and real numbers to "
         "another layer."
     )
 

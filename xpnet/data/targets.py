@@ -19,7 +19,7 @@ class TargetCheck:
     Attributes
     ----------
     loss : Loss
-        What the targets are for.
+        The loss that takes the targets.
     output : tuple of int
         Shape of the network's output for one sample.
     dtype : str
@@ -27,11 +27,11 @@ class TargetCheck:
     backend : Backend
         Where the arrays are put.
     where : str
-        What the error messages put in front of a name.
+        A prefix of the names in error messages.
     values : bool
-        Whether to read the values too (labels in range); this waits for a GPU.
+        Whether to check the values too (labels in range); this waits for a GPU.
     finite : bool
-        Whether NaN and infinity are refused.
+        Whether to refuse NaN and infinity.
     """
 
     loss: Loss
@@ -122,12 +122,12 @@ class TargetCheck:
         if classes == 1:
             return (
                 "With one output use loss='binary_cross_entropy_with_logits' for 0 and 1, or "
-                "loss='mean_squared_error' for values; or give the network an output a class."
+                "loss='mean_squared_error' for values; or give the network one output per class."
             )
         if low >= 1 and high - low < classes:
             return f"Count the classes from 0: y - {low}."
         if low < 0:
-            return "Number the classes by numpy.unique(y, return_inverse=True)[1]."
+            return "Number the classes with numpy.unique(y, return_inverse=True)[1]."
         return f"Give the last layer {high + 1} units, or number the classes without gaps."
 
     def _range(self, name: str, t: Any) -> None:
@@ -153,7 +153,7 @@ class TargetCheck:
                 )
 
     def weights(self, w: Any, rows: int) -> Any:
-        """Sample weights: None, or one number >= 0 a sample, not all 0."""
+        """Sample weights: None, or one number >= 0 per sample, not all 0."""
         if w is None:
             return None
         name, xp = f"{self.where}sample_weight", self.backend.xp

@@ -1,1 +1,1 @@
-"""A network on a device: what it was asked to be, its state, its programs."""
+"""A network on a device: its configuration, its state and its programs."""

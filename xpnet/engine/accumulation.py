@@ -1,10 +1,10 @@
-"""Gradient accumulation: one step by the gradients of several batches, as if they were one.
+"""Gradient accumulation: one step with the gradients of several batches, as if they were one.
 
 Each batch's gradient, of its loss without penalties, is multiplied by the batch's weight (its
 number of samples, or the sum of their weights) and added to a sum. The sum divided by the total
-weight is the gradient of all; the gradient of the penalties is then added once. A loss that is
-the sum of its samples' losses is only added up. Whoever adds the gradients of several processes
-does it here too: between `add` and `finish`.
+weight is the gradient of all batches; the gradient of the penalties is then added once. If the
+loss is the sum of its samples' losses, the gradients are only summed. The gradients of several
+processes can be added here too: between `add` and `finish`.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ from xpnet.typing import Array
 
 __all__ = ["Accumulation"]
 
-_APART = 32  # bits: the batches of a step draw dropout and noise as steps 2**32 apart would
+_APART = 32  # bits: a step's batches draw dropout and noise as steps that are 2**32 apart
 
 
 class Accumulation:
@@ -57,7 +57,7 @@ class Accumulation:
         look: Callable[[int, Program], None],
         at_cut: Callable[[int], float],
     ) -> None:
-        """Make one step from the chosen batches, as `Engine.step` does; `look` sees each."""
+        """Make one step from the chosen batches, like `Engine.step`; call `look` with each."""
         engine = self._engine
         state, lock, program = engine.state, engine.programs.lock, None
         self.clear()
@@ -80,12 +80,12 @@ class Accumulation:
     def clear(self) -> None:
         """Begin a step."""
         backend, vectors = self._engine.backend, self.vectors
-        self._engine.state.forget_overflow()  # of a step that was broken off
+        self._engine.state.forget_overflow()  # of an interrupted step
         for name in ("sum", "weight"):
             vectors[name] = backend.zeroed(vectors[name])
 
     def add(self, program: Program) -> None:
-        """Add the gradient of a batch that was computed by this program."""
+        """Add the gradient of the batch that this program computed."""
         layout, rows = program.batch_graph.layout, program.batch_graph.graph.inputs[0].shape[0]
         weight = program.results[layout[WEIGHT]] if WEIGHT in layout else rows
         added = self._added
@@ -95,7 +95,7 @@ class Accumulation:
         program.commit()
 
     def _numbers(self, numbers: Array, weight: Array | int) -> Array:
-        """By what the gradient is multiplied, and what is added to the total weight."""
+        """The factor of the gradient, and the number to add to the total weight."""
         backend = self._engine.backend
         if backend.planned:
             numbers[1:] = weight
@@ -106,7 +106,7 @@ class Accumulation:
         return backend.xp.concat([backend.xp.ones_like(more) if self._summed else more, more])
 
     def finish(self) -> None:
-        """Make the gradient of all the state's, with that of the penalties."""
+        """Store the gradient of all batches, with that of the penalties, in the state."""
         self._finished.run()
         self._engine.state.vectors["gradient"] = self.vectors["gradient"]
 

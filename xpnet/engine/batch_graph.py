@@ -1,4 +1,4 @@
-"""What is computed for a batch: the network's graph with loss, metrics, gradients and state."""
+"""The computation for a batch: the network's graph with loss, metrics, gradients and state."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,17 +20,17 @@ from xpnet.typing import Shape, size_of
 __all__ = ["PENALTY", "SHARED", "WEIGHT", "BatchGraph", "BatchSpec", "penalties_of"]
 
 PENALTY = "penalty on parameters"
-SHARED = "penalty shared among the samples"  # where a step has several batches: not divided yet
+SHARED = "penalty shared among the samples"  # not divided yet if a step has several batches
 TOTAL = "loss and penalty"
-WEIGHT = "total weight"  # of a batch's samples, among the results; no metric is called so
+WEIGHT = "total weight"  # of a batch's samples, among the results; no metric has this name
 
 
 @dataclass(frozen=True)
 class BatchSpec:
-    """What is computed, and for which kind of batch: its key among an engine's programs.
+    """A computation and its kind of batch: the key of an engine's programs.
 
     ``mode`` is ``"predict"`` (the output), ``"evaluate"`` (loss and metrics), ``"train"`` (these,
-    the gradient, and the state that changes) or ``"accumulate"`` (the same, where the gradient
+    the gradient, and the state that changes) or ``"accumulate"`` (as ``"train"``, but the gradient
     is that of the loss without the penalties). ``target`` is the shape of one sample's target.
     """
 
@@ -51,22 +51,22 @@ class BatchSpec:
 
 @dataclass
 class BatchGraph:
-    """A graph, and by what names its outputs go.
+    """A graph, and the names of its outputs.
 
     Attributes
     ----------
     graph : Graph
     predicted : list of Value
-        The network's output, in mode ``"predict"``; else nothing.
+        The network's output in mode ``"predict"``, else empty.
     results : list of Value
-        Numbers for people. The first is what is minimized: the loss, or with penalties the sum of
-        both. Then loss, metrics, penalty and total weight; `layout` says which is where.
+        The reported numbers. The first is the objective: the loss, plus the penalties if there
+        are any. Then come loss, metrics, penalty and total weight; see `layout`.
     layout : dict of str to slice
-        Positions of each one's numbers in the vector that all results make.
+        Positions of each result's numbers in the vector of all results.
     gradients, state : dict of str to Value
-        By the parameters' names.
+        By parameter name.
     scale : Value or None
-        A number given from outside, by which the loss and so these gradients are multiplied.
+        An input number that multiplies the loss, and with it these gradients.
     """
 
     graph: Graph
@@ -79,11 +79,11 @@ class BatchGraph:
 
     @classmethod
     def of(cls, network: Network, spec: BatchSpec, scaled: bool = False) -> Self:
-        """Trace the network, and append to its graph what the mode asks for.
+        """Trace the network, and append to its graph what the mode needs.
 
         If `scaled`, the loss is multiplied by `scale` before it is differentiated. The graph then
-        has the vectors ``"gradient"``, made of the gradients and divided by the scale, and
-        ``"loss_scale"``, where an overflow is noted.
+        has the vectors ``"gradient"``, which holds the gradients divided by the scale, and
+        ``"loss_scale"``, which records an overflow.
         """
         graph, output = network.trace(spec.rows, spec.mode in ("train", "accumulate"))
         if spec.mode == "predict":
@@ -99,12 +99,12 @@ class BatchGraph:
 
     @property
     def outputs(self) -> list[Value]:
-        """All of them, each once."""
+        """All outputs, each once."""
         return [*self.predicted, *self.results, *self.gradients.values(), *self.state.values()]
 
     @property
     def size(self) -> int:
-        """How many numbers the results are."""
+        """Number of elements in all results."""
         return sum(size_of(value.shape) for value in self.results)
 
     def _measure(
@@ -137,7 +137,7 @@ class BatchGraph:
         return loss, total
 
     def _differentiate(self, network: Network, loss: Value, scaled: bool) -> None:
-        """Append the gradient of each parameter that is trained, and the next state."""
+        """Append the gradient of each trained parameter, and the next state."""
         if scaled:
             self.scale = Value(self.graph, "scale", "loss scale", (), loss.dtype)
             loss = loss * self.scale
@@ -147,7 +147,7 @@ class BatchGraph:
         self.state = {n: v for n, v in self.graph.assignments.items() if n in network.table.specs}
 
     def _distinct(self) -> None:
-        """Give each output a value of its own."""
+        """Give each output its own value."""
         fresh = iter(distinct(self.outputs))
         self.results = [next(fresh) for _ in self.results]
         self.gradients = {name: next(fresh) for name in self.gradients}
@@ -177,9 +177,9 @@ def _per_sample(penalty: Value, rows: int, weights: Value | None) -> Value:
 
 
 def penalties_of(graph: Graph) -> list[tuple[Value, bool]]:
-    """The penalties on trained parameters, each one more fork.
+    """The penalties on trained parameters; each is one more fork.
 
-    With each, whether it is shared among the samples of a step: divided by their number or weight.
+    Each comes with whether it is shared among a step's samples: divided by their number or weight.
     """
     penalties = []
     for name, value in graph.parameters.items():

@@ -1,7 +1,7 @@
 """Data cut into batches, each with the program that takes it.
 
-Training, evaluation and prediction all take their batches from here: from where the network
-computes, or from the host, one batch being copied while another is computed with.
+Training, evaluation and prediction all take their batches from here. The data are where the
+network computes, or on the host; then one batch is copied while another is computed.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Found = TypeVar("Found")
 
 
 class Batches:
-    """Data that are where the network computes.
+    """Data on the device where the network computes.
 
     Attributes
     ----------
@@ -29,10 +29,10 @@ class Batches:
     sizes : list of int
         Samples of each batch.
     programs : list of Program
-        One a batch; batches of one size share theirs.
+        One per batch; batches of the same size share one.
     threads : context manager
-        A turn with as many threads of the BLAS as a batch is worth; the engine's lock again
-        where there is nothing to be limited.
+        Limits the BLAS to as many threads as a batch is worth; the engine's lock if there is
+        nothing to limit.
     """
 
     def __init__(self, engine: Engine, mode: str, data: Data, batch_size: int) -> None:
@@ -57,15 +57,15 @@ class Batches:
         return self.programs[0].flops
 
     def begin(self, order: Array = None, first: int = 0) -> None:
-        """Let the batches be of the rows in this order, and the next one the one of this number."""
+        """Begin with batch `first` of the rows in this order."""
         self._order = order
-        self.end()  # of an epoch that was broken off
+        self.end()  # of an interrupted epoch
         if order is not None and not self._gathers:
             bound = {id(p): p.gathers(self.data.arrays) for p in self._each()}
             self._gathers = [bound[id(p)] for p in self.programs]
 
     def load(self, i: int) -> Program:
-        """The program of the batch of this number, loaded with it; the engine's lock is held."""
+        """The program of batch `i`, loaded with it; the engine's lock is held."""
         program, part = self.programs[i], self.parts[i]
         if self._order is None:
             program.load(self.data.arrays, part)
@@ -90,7 +90,7 @@ class Batches:
         return found
 
     def end(self) -> None:
-        """Leave nothing on its way, and no program that reads the data."""
+        """Leave no copy in flight, and no program that reads the data."""
         with self._lock:
             for program in self._each():
                 program.release()
@@ -129,6 +129,6 @@ class StreamedBatches(Batches):
 
 
 def cut(engine: Engine, mode: str, data: Data, batch_size: int) -> Batches:
-    """Data in batches of so many samples, for this kind of computation."""
+    """Data in batches of `batch_size` samples, for this kind of computation."""
     there = data.backend.name == engine.backend.name
     return (Batches if there else StreamedBatches)(engine, mode, data, batch_size)

@@ -1,4 +1,4 @@
-"""What a model was asked to be."""
+"""The configuration of a model."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ __all__ = ["ModelConfig", "check_names", "check_sample_shape"]
 class ModelConfig:
     """Everything that a model is made from.
 
-    Training changes nothing in it, but a callback may give the optimizer another learning rate.
+    Training does not change it, but a callback may give the optimizer another learning rate.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class ModelConfig:
     loss : Loss
     optimizer : Optimizer
     metrics : tuple or None
-        As they were given; None for those that the loss suggests.
+        As they were given; None for the metrics that suit the loss.
     backend : Backend or None
         Where to compute; None follows the first arrays.
     dtype : str
@@ -72,14 +72,14 @@ class ModelConfig:
         frozen: Sequence[str],
         precision: Precision,
     ) -> Self:
-        """Check what a user gave; see `xpnet.Model` for the errors."""
+        """Check the user's settings; see `xpnet.Model` for the errors."""
         if isinstance(net, type) or not callable(net):
             raise ArgumentError(f"net must be a layer or a function, got {net!r}.")
         chosen, name = get_loss(loss), check_float(dtype)
         found, precision = _backend(backend, precision, name)
         if isinstance(metrics, Iterable) and not isinstance(metrics, str):
             metrics = tuple(metrics)  # a generator can be read once
-        get_metrics(metrics, chosen)  # raises what is wrong with them
+        get_metrics(metrics, chosen)  # raises if they are wrong
         return cls(
             net,
             chosen,
@@ -103,7 +103,7 @@ class ModelConfig:
 def _backend(
     backend: BackendLike | None, precision: Precision, dtype: DTypeName
 ) -> tuple[Backend | None, Precision]:
-    """The backend, None if it is open, and the precision in which it computes."""
+    """The backend, or None if it is undecided, and the precision in which it computes."""
     precision = check_precision(precision, dtype)
     if backend is None:
         return None, precision
@@ -124,6 +124,6 @@ def check_names(names: Iterable[str]) -> tuple[str, ...]:
     good = isinstance(names, Iterable) and not isinstance(names, str)
     if not good or not all(isinstance(n, str) and n for n in names):
         raise ArgumentError(
-            f"expected names of layers or parameters, such as 'layers.0', in a list, got {names!r}."
+            f"expected a list of layer or parameter names, such as ['layers.0'], got {names!r}."
         )
     return tuple(names)

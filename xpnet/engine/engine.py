@@ -1,9 +1,9 @@
-"""A network on a device, with its state: gradients, and updates.
+"""A network on a device, with its state: gradients and updates.
 
     batch -> forward -> loss -> backward -> gradient | update -> parameters
 
-The bar is the cut. What is done with a gradient (looking at it, adding it to others) is done
-by `at_cut`, between the two halves of `Engine.step`.
+The bar is the cut. Code that uses the gradient (to inspect it, or add it to others) runs in
+`at_cut`, between the two halves of `Engine.step`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,11 +25,11 @@ from xpnet.typing import Array
 
 __all__ = ["Engine", "Programs"]
 
-_KEPT = 32  # compiled programs that are kept; the least used goes first
+_KEPT = 32  # compiled programs that are kept; the least recently used is dropped first
 
 
 class Cached(Protocol):
-    """A short way for predictions; see `CachedPrediction`."""
+    """A shortcut for predictions; see `CachedPrediction`."""
 
     def takes(self, X: Any) -> bool:
         """Whether these inputs are like those before."""
@@ -39,7 +39,7 @@ class Cached(Protocol):
 
 
 class CachedStep(Protocol):
-    """A short way for steps on single batches; see `SingleStep`."""
+    """A shortcut for steps on single batches; see `SingleStep`."""
 
     def takes(self, X: Any, y: Any) -> bool:
         """Whether these arrays are like those before."""
@@ -56,9 +56,9 @@ class Programs:
     lock : RLock
         Held from loading a program to reading its results: all of them share one memory.
     cached : Cached or None
-        A short way for predictions like the last one.
+        A shortcut for predictions like the last one.
     step : CachedStep or None
-        A short way for steps on a batch like the last one.
+        A shortcut for steps on a batch like the last one.
     number : 0-d array
         The number of the step, from which a plan draws dropout and noise.
     """
@@ -77,10 +77,10 @@ class Programs:
         return Arena(backend) if backend.planned else None
 
     def get(self, spec: BatchSpec) -> Program:
-        """The program for this kind of batch, compiled when it is first asked for."""
-        with self.lock:  # programs share memory while they are made, too
+        """The program for this kind of batch, compiled on first use."""
+        with self.lock:  # programs share memory even while they are made
             program = self._made.pop(spec, None) or self._compile(spec)
-            self._made[spec] = program  # last in the order in which they were used
+            self._made[spec] = program  # the most recently used comes last
             if len(self._made) > _KEPT:
                 self._made.pop(next(iter(self._made)))
             return program
@@ -113,7 +113,7 @@ class Loaded(Protocol):
     threads: AbstractContextManager[Any]
 
     def load(self, i: int) -> Program:
-        """The program of the batch of this number, loaded with it."""
+        """The program of batch `i`, loaded with it."""
 
 
 class Engine:
@@ -151,7 +151,7 @@ class Engine:
         self.set_optimizer(optimizer)
 
     def set_optimizer(self, optimizer: Optimizer) -> None:
-        """Go on with an optimizer whose vectors are empty."""
+        """Continue with an optimizer whose vectors are empty."""
         network, backend = self.network, self.backend
         self.state.new_slots(backend, slot_names(optimizer))
         self.programs.step = None
@@ -159,11 +159,11 @@ class Engine:
 
     @property
     def optimizer(self) -> Optimizer:
-        """The optimizer at work."""
+        """The current optimizer."""
         return self.update.optimizer
 
     def learning_rate(self, share: float = 0.0) -> float:
-        """The learning rate when this share of the present epoch is done."""
+        """The learning rate after this share of the current epoch."""
         epoch = self.state.epoch
         return self.optimizer.rate(epoch + share if share else epoch)
 
@@ -203,7 +203,7 @@ class Engine:
         programs.number = backend.assign(programs.number, number)
 
     def change(self, program: Program, learning_rate: float) -> None:
-        """Make the update of a gradient that was computed by this program."""
+        """Update the parameters with the gradient that this program computed."""
         state = self.state
         before = state.updates
         try:
@@ -219,7 +219,7 @@ class Engine:
     # --- state --------------------------------------------------------------------------------
 
     def views(self, vector: Array) -> dict[str, Array]:
-        """The parts of a flat vector, of parameters or of gradients, by name."""
+        """The parts of a flat vector of parameters or gradients, by name."""
         table = self.network.table
         names = table.trained if vector.shape[0] == table.trainable else table.specs
         return {name: table.view(self.backend.xp, vector, name) for name in names}
@@ -229,17 +229,17 @@ class Engine:
         return self.backend.finite(self.state.params)
 
     def keep(self, when: str) -> None:
-        """Remember the parameters of this moment as good."""
+        """Remember the current parameters as good."""
         self.state.keep(self.backend, when)
 
     def restore(self) -> str:
-        """Put back the parameters kept last, with an empty optimizer; says from when they are."""
+        """Restore the parameters kept last and reset the optimizer; return when they were kept."""
         return self.state.restore(self.backend)
 
     def load(self, arrays: Mapping[str, Any], only: Sequence[str] | None = None) -> None:
         """Set the parameters from arrays by name, of any library; the optimizer starts again.
 
-        With `only`, those under these dotted names alone. All is checked before anything changes.
+        With `only`, set just those under these dotted names. Everything is checked beforehand.
         """
         backend, table = self.backend, self.network.table
         if only is not None:
@@ -255,7 +255,7 @@ class Engine:
         self.keep("the state that was loaded")
 
     def retraced(self, network: Network) -> Self:
-        """The same parameters in the network traced anew; its optimizer starts again."""
+        """The same parameters in the retraced network; its optimizer starts again."""
         twin = type(self)(network, self.backend, self.optimizer, self.views(self.state.params))
         twin.state.epoch, twin.state.step = self.state.epoch, self.state.step
         return twin
@@ -268,7 +268,7 @@ class Engine:
 
 
 def _loss_scale(backend: Backend) -> Array:
-    """The loss scale with which a float16 model starts, None for others."""
+    """The initial loss scale of a float16 model; None for others."""
     if backend.precision != "float16":
         return None
     return backend.asarray([FIRST, 0.0, 0.0, 0.0], "float32")

@@ -1,7 +1,7 @@
 """Data on entry: converted, checked against a model, and put where it computes.
 
-A model whose shape is still open gets its engine here. It becomes the model's own only when
-the caller keeps it, after everything that was given has been checked.
+A model whose shape is not yet known gets its engine here. The caller gives it to the model only
+after all arguments have been checked.
 """
 
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ def backend_for(config: ModelConfig, engine: Engine | None, *arrays: Any) -> Bac
         return own
     raise DataError(
         f"this model's parameters live in {own.name}, the data in {found.name}: convert the "
-        f"data, or make the model with backend={own.name!r} to have it done."
+        f"data, or make the model with backend={own.name!r}, which converts them."
     )
 
 
@@ -65,7 +65,7 @@ def _owned(backend: Backend, arrays: Sequence[Any]) -> bool:
 def accept_inputs(
     config: ModelConfig, engine: Engine | None, X: Any, *others: Any, wait: bool = True
 ) -> tuple[Engine, Data]:
-    """Inputs, checked, and the engine for them. Without `wait` no value on a GPU is read."""
+    """Checked inputs, and the engine for them. Without `wait`, no value on a GPU is read."""
     backend = backend_for(config, engine, X, *others)
     where = backend_for_data(backend, config.dtype, X, *others)
     read = wait or where.synchronous
@@ -80,7 +80,7 @@ def accept_inputs(
 def accept(
     config: ModelConfig, engine: Engine | None, X: Any, y: Any, w: Any = None, wait: bool = True
 ) -> tuple[Engine, Data]:
-    """Inputs, targets and weights, checked, and the engine for them."""
+    """Checked inputs, targets and weights, and the engine for them."""
     engine, inputs = accept_inputs(config, engine, X, y, w, wait=wait)
     read = wait or inputs.backend.synchronous
     check = target_check(config, engine, inputs.backend, "", read)
@@ -88,7 +88,7 @@ def accept(
 
 
 def accept_validation(config: ModelConfig, engine: Engine, given: Any) -> Data | None:
-    """Validation data, checked against the engine that is to be trained."""
+    """Validation data, checked against the engine in training."""
     if given is None:
         return None
     if not isinstance(given, tuple | list) or len(given) not in (2, 3):
@@ -100,8 +100,8 @@ def accept_validation(config: ModelConfig, engine: Engine, given: Any) -> Data |
         backend = engine.backend
     else:
         raise DataError(
-            f"validation_data are {backend.name} arrays, X and y {own}: convert one to the "
-            "other's library."
+            f"validation_data are {backend.name} arrays, X and y are {own} arrays: convert one to "
+            "the other's library."
         )
     network = engine.network
     where = backend_for_data(backend, config.dtype, X, y, w)

@@ -19,7 +19,7 @@ _ROWS = 7  # samples in the trace that finds the parameters; any number would do
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """What is known of a network once the shape of one sample is; it has no parameters' values.
+    """A network whose sample shape is known, traced; it holds no parameter values.
 
     Attributes
     ----------
@@ -31,11 +31,11 @@ class Network:
     dtype : str
     seed : int
     frozen : tuple of str
-        Dotted names of what is not trained.
+        Dotted names of layers and parameters that are not trained.
     features, output_shape : tuple of int
         Shapes of one sample and of its output.
     graph : Graph
-        A prediction.
+        The graph of a prediction.
     table : ParameterTable
     """
 
@@ -57,7 +57,7 @@ class Network:
         Raises
         ------
         ShapeError, GraphError, ArgumentError
-            If it does not keep one row a sample, nothing is left to train, or a frozen name is
+            If it does not keep one row per sample, nothing is left to train, or a frozen name is
             unknown.
         """
         measures = {"loss": loss_metric(config.loss), **config.measures}
@@ -65,8 +65,8 @@ class Network:
         graph, made = trace(config.net, declared, seed=config.seed, frozen=config.frozen)
         if made.shape[:1] != (_ROWS,):
             raise ShapeError(
-                f"the network must keep one row a sample: of {_ROWS} samples it made an output of "
-                f"shape {made.shape}."
+                f"the network must keep one row per sample: for {_ROWS} samples it made an output "
+                f"of shape {made.shape}."
             )
         network = cls(
             config.net,
@@ -84,7 +84,7 @@ class Network:
         return network
 
     def _check_trainable(self) -> None:
-        """Raise unless something is left to train, and everything frozen exists."""
+        """Raise unless something is left to train and every frozen name exists."""
         for name in self.frozen:
             self.check_known(name)
         if not self.table.trainable:
@@ -105,12 +105,12 @@ class Network:
         return ids_among(self.graph)
 
     def trace(self, rows: int, training: bool) -> tuple[Graph, Value]:
-        """The graph of a batch of so many samples, and its output.
+        """The graph of a batch of `rows` samples, and its output.
 
         Raises
         ------
         GraphError
-            If the network makes other layers than when it was traced first.
+            If the network makes other layers than in its first trace.
         """
         declared = [("x", (rows, *self.features), self.dtype)]
         graph, output = trace(
@@ -118,8 +118,8 @@ class Network:
         )
         if {n: s.shape for n, s in graph.specs.items()} != self.table.shapes:
             raise GraphError(
-                f"traced again, the network has the parameters {', '.join(graph.specs)}, before it "
-                f"had {', '.join(self.table.specs)}: it must make the same layers at every call."
+                f"traced again, the network has the parameters {', '.join(graph.specs)}, but first "
+                f"it had {', '.join(self.table.specs)}: every call must make the same layers."
             )
         return graph, output
 

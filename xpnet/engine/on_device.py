@@ -1,4 +1,4 @@
-"""Methods of a model run on its device, which may run out of memory."""
+"""Run a model's methods on its device, which may run out of memory."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -26,10 +26,10 @@ _Self = TypeVar("_Self", bound=_Model)
 def on_device(
     method: Callable[Concatenate[_Self, _P], _R],
 ) -> Callable[Concatenate[_Self, _P], _R]:
-    """Let a model's method work on the model's device, or on that of its first argument.
+    """Run a model's method on the model's device, or on that of its first argument.
 
-    Where the device has no room, the programs that the model keeps are dropped and their memory
-    is returned to the pool, so that the model can be used as before.
+    If the device runs out of memory, the model's programs are dropped and their memory is
+    returned to the pool, so the model remains usable.
     """
 
     @wraps(method)

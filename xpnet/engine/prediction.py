@@ -1,4 +1,4 @@
-"""Predictions: in batches, and by a short way where they are like the one before."""
+"""Predictions: in batches, with a shortcut for one that is like the last."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ _ALL = slice(None)
 
 
 def predict(engine: Engine, data: Data, batch_size: int, X: Any, check: bool) -> Array:
-    """The network's output for each sample, in the library of `X`, which `data` were made of."""
+    """The network's output for each sample, in the library of `X`, from which `data` were made."""
     backend, where = engine.backend, data.backend
     keep = backend.copy if where.name == backend.name else backend.to_numpy
     batches = cut(engine, "predict", data, batch_size)
@@ -29,10 +29,10 @@ def predict(engine: Engine, data: Data, batch_size: int, X: Any, check: bool) ->
 
 
 class CachedPrediction:
-    """A prediction whose checks and choices were made by one before it, all but those of values.
+    """A prediction that re-uses an earlier one's checks and choices, except those of values.
 
-    It is what makes predicting one sample after the other quick: finding the backend, the type,
-    the shape and the program takes longer than a small network's products.
+    It makes predicting single samples fast: finding the backend, the type, the shape and the
+    program takes longer than a small network's products.
     """
 
     def __init__(self, engine: Engine, program: Program, X: Array, check: bool) -> None:
@@ -42,7 +42,7 @@ class CachedPrediction:
         self._threads = turn(engine.backend, program.flops) or self._lock
 
     def takes(self, X: Any) -> bool:
-        """Whether these inputs are like those before; NaN and infinity are left to others."""
+        """Whether these inputs are like the earlier ones; NaN and infinity are left to others."""
         kind, shape, dtype = self._like
         if type(X) is not kind or X.shape != shape or X.dtype != dtype:
             return False
@@ -66,9 +66,9 @@ class CachedPrediction:
 def _cached(
     engine: Engine, program: Program, where: Backend, X: Any, x: Array, check: bool
 ) -> CachedPrediction | None:
-    """What predicts like this once more; None where more has to be looked at than the values.
+    """A shortcut for predictions like this one; None if more than the values must be checked.
 
-    `X` is what the user gave, `x` the same on the backend `where`.
+    `X` is the user's input, `x` the same on the backend `where`.
     """
     if x is not X or not where.planned or not where.synchronous or engine.network.ids:
         return None

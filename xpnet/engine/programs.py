@@ -1,7 +1,7 @@
-"""Programs: what is computed for a kind of batch, ready to be loaded with one and run.
+"""Programs: the computation for a kind of batch, ready to be loaded with one and run.
 
-Planned where the backend has kernels with ``out=``, interpreted elsewhere; both are loaded,
-run and read alike.
+They are planned where the backend has kernels with ``out=``, and interpreted elsewhere. Both
+kinds are loaded, run and read alike.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,11 +15,11 @@ from xpnet.typing import Array, Namespace, size_of
 
 __all__ = ["InterpretedProgram", "PlannedProgram", "Program", "batch_values"]
 
-_MOVED = 1 << 16  # bytes of a batch that are read where they are; fewer are copied as fast
+_MOVED = 1 << 16  # bytes from which a batch is read in place; copying fewer is as fast
 
 
 class Program(Protocol):
-    """What is computed for a kind of batch.
+    """The computation for a kind of batch.
 
     Attributes
     ----------
@@ -27,9 +27,9 @@ class Program(Protocol):
     results : array
         After a run: the numbers that the graph's `layout` names.
     flops : int
-        Floating-point operations of the largest matrix product, where they are known.
+        Flops of the largest matrix product, where they are known.
     borrowed : list of Value
-        Inputs that are read where the data are, until `release`.
+        Inputs that are read in place from the data, until `release`.
     """
 
     batch_graph: BatchGraph
@@ -38,22 +38,22 @@ class Program(Protocol):
     borrowed: list[Value]
 
     def load(self, arrays: Sequence[Array], rows: slice) -> None:
-        """Take these rows as the batch. Large ones may be read where they are until `release`."""
+        """Take these rows as the batch. Large ones may be read in place until `release`."""
 
     def release(self) -> None:
-        """Read none of the arrays that were loaded any more: they may soon be gone."""
+        """Stop reading the loaded arrays: they may soon be gone."""
 
     def gathers(self, arrays: Sequence[Array]) -> list[Callable[[Array], Any]]:
-        """Functions that take the rows that an array of numbers names; all are to be called."""
+        """Functions that take the rows at an array of indices; call all of them."""
 
     def run(self) -> None:
-        """Compute. In training, the state's gradient and results are then those of the batch."""
+        """Compute. In training, this sets the state's gradient and results to the batch's."""
 
     def commit(self) -> None:
-        """Give the state's running statistics the values that the last run made."""
+        """Set the state's running statistics to the values of the last run."""
 
     def output(self) -> Array:
-        """The network's output of the last run, which the next run overwrites."""
+        """The network's output in the last run; the next run overwrites it."""
 
 
 class PlannedProgram:
@@ -84,7 +84,7 @@ class PlannedProgram:
         self.plan = Plan(graph, backend, given, batch_graph.predicted, arena)
         self.flops = self.plan.flops
         self.inputs = [self.plan.array(value) for value in graph.inputs]
-        self.borrowed: list[Value] = []  # inputs that are read from the data
+        self.borrowed: list[Value] = []  # inputs that are read in place
         self._staged = [
             (table.view(backend.xp, state.params, name), given[value])
             for name, value in batch_graph.state.items()
@@ -129,7 +129,7 @@ def _given(
     batch_graph: BatchGraph,
     results: Array,
 ) -> dict[Value, Array]:
-    """The memory outside a plan: parts of the state's vectors, and of the results."""
+    """The memory outside a plan: parts of the state's vectors and of the results."""
     xp, graph = backend.xp, batch_graph.graph
     given = {value: table.view(xp, state.params, n) for n, value in graph.parameters.items()}
     given |= {value: state.vectors[name] for name, value in graph.vectors.items()}

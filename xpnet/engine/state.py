@@ -23,23 +23,23 @@ class Good:
 
 @dataclass(eq=False)
 class TrainState:
-    """The state of a model in training. A fit changes this, and nothing else of a model.
+    """The state of a model in training. A fit changes nothing else of a model.
 
     Attributes
     ----------
     vectors : dict of str to array
-        Flat vectors. ``"params"`` has all parameters, those that are trained first, running
-        statistics and what is frozen after them; ``"gradient"`` is that of the last batch, which
-        the update may overwrite; ``"loss_scale"`` is there in float16 only; the others are the
-        optimizer's, each as long as the gradient.
+        Flat vectors. ``"params"`` holds all parameters: first the trained ones, then running
+        statistics and frozen parameters. ``"gradient"`` is that of the last batch; the update may
+        overwrite it. ``"loss_scale"`` exists in float16 only. The others are the optimizer's,
+        each as long as the gradient.
     epoch, step : int
         Epochs and steps finished over the model's life.
     updates : int
-        Steps of the present optimizer.
+        Steps of the current optimizer.
     results : array or None
         Loss and metrics of the last batch.
     good : Good or None
-        What comes back when the training diverges.
+        Restored when the training diverges.
     """
 
     vectors: dict[str, Array]
@@ -71,12 +71,12 @@ class TrainState:
 
     @property
     def gradient(self) -> Array:
-        """The gradient of the parameters that are trained."""
+        """The gradient of the trained parameters."""
         return self.vectors["gradient"]
 
     @property
     def loss_scale(self) -> Array | None:
-        """What a float16 loss is multiplied by, and how it has fared; see `ops.loss_scale`."""
+        """The factor of a float16 loss, and its record of overflows; see `ops.loss_scale`."""
         return self.vectors.get("loss_scale")
 
     @property
@@ -85,7 +85,7 @@ class TrainState:
         return {name: v for name, v in self.vectors.items() if name not in FIXED}
 
     def forget_overflow(self) -> None:
-        """Let the next step not be left out: that in which float16 overflowed is not made."""
+        """Forget a float16 overflow of an unfinished step, so that the next step is made."""
         if self.loss_scale is not None:
             self.loss_scale[2:3] = 0
 
@@ -101,32 +101,32 @@ class TrainState:
         self.vectors["params"] = backend.assign(self.params, params)
 
     def new_slots(self, backend: Backend, names: Iterable[str]) -> None:
-        """Have these vectors of an optimizer, empty, in place of those of another."""
+        """Replace the vectors of one optimizer by those of another, empty."""
         fixed = {name: self.vectors[name] for name in FIXED if name in self.vectors}
         length, dtype = self.gradient.shape[0], dtype_name(self.gradient.dtype)
         self.vectors = fixed | {name: backend.zeros((length,), dtype) for name in names}
         self.updates = 0
 
     def set_slots(self, backend: Backend, slots: Mapping[str, Array], updates: int) -> None:
-        """Set what the optimizer keeps."""
+        """Set the optimizer's vectors and its number of updates."""
         for name, vector in slots.items():
             self.vectors[name] = backend.assign(self.vectors[name], vector)
         self.updates = updates
 
     def reset_slots(self, backend: Backend) -> None:
-        """Let the optimizer start again."""
+        """Reset the optimizer."""
         self.vectors |= {name: backend.zeroed(slot) for name, slot in self.slots.items()}
         self.updates = 0
 
     def keep(self, backend: Backend, when: str) -> None:
-        """Remember the parameters of this moment as good."""
+        """Remember the current parameters as good."""
         if self.good is None:
             self.good = Good(when, backend.copy(self.params))
         else:
             self.good = Good(when, backend.assign(self.good.params, self.params))
 
     def restore(self, backend: Backend) -> str:
-        """Put back the parameters kept last, with an empty optimizer; says from when they are."""
+        """Restore the parameters kept last and reset the optimizer; return when they were kept."""
         if self.good is not None:  # else they were not finite when the training began
             self.set_params(backend, self.good.params)
         self.reset_slots(backend)

@@ -9,7 +9,7 @@ __all__ = ["summary"]
 
 
 class Summary(str):
-    """Text that a Python prompt shows as it is."""
+    """Text that a Python prompt shows without quotes."""
 
     __slots__ = ()
 
@@ -18,7 +18,7 @@ class Summary(str):
 
 
 def summary(engine: Engine) -> Summary:
-    """One line a layer: path, kind, output shape (n samples), own parameters."""
+    """One line per layer: path, kind, output shape (n samples), own parameters."""
     network, own = engine.network, dict[str, int]()
     for name, spec in network.table.specs.items():
         path = name.rpartition(".")[0]

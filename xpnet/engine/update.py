@@ -1,4 +1,4 @@
-"""The update: an optimizer's rules, the constraints and the average, as one graph of vectors."""
+"""The update: an optimizer's rules, the constraints and the average as one graph on vectors."""
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -27,9 +27,9 @@ _TINY = {"float32": 1e-30, "float64": 1e-200}  # far above the denormals, far be
 def update_graph(
     optimizer: Optimizer, table: ParameterTable, dtype: str, scaled: bool = False
 ) -> Graph:
-    """The rules in the order in which they apply: the chain, the constraints, the average.
+    """The rules in order of application: the chain, the constraints, the average.
 
-    If the loss was `scaled`, a step that overflowed leaves all but the loss scale as it was.
+    If the loss was `scaled`, a step that overflowed changes only the loss scale.
     """
     graph, links = Graph(), [*optimizer.chain(), *optimizer.averaging()]
     slots = slot_names(optimizer)
@@ -60,7 +60,7 @@ def slot_names(optimizer: Optimizer) -> list[str]:
 
 
 def _hold(graph: Graph, names: Sequence[str], length: int, dtype: str) -> None:
-    """Keep what is trained where the step overflowed, before anything changes it."""
+    """Copy these vectors if the step overflowed, before anything changes them."""
     graph.vector("loss_scale", 4, dtype)
     scale = graph.vectors["loss_scale"]
     for name in names:
@@ -69,7 +69,7 @@ def _hold(graph: Graph, names: Sequence[str], length: int, dtype: str) -> None:
 
 
 def _put_back(graph: Graph, names: Sequence[str], part: Part) -> None:
-    """Undo a step that overflowed; the next scale."""
+    """Undo a step that overflowed, and compute the next scale."""
     scale = graph.vectors["loss_scale"]
     for name in names:
         kept = graph.assignments[f"kept.{name}"]
@@ -78,7 +78,7 @@ def _put_back(graph: Graph, names: Sequence[str], part: Part) -> None:
 
 
 def _append(graph: Graph, table: ParameterTable, link: Link, numbers: dict[str, Value]) -> None:
-    """Apply a link to the vectors, as a whole or to one part after the other."""
+    """Apply a link to the vectors, as a whole or part by part."""
     rule, end = link.update, table.decayed if link.weights_only else table.trainable
     parts = [slice(0, end)]
     if link.per_parameter:
@@ -104,10 +104,10 @@ def _constrain(graph: Graph, table: ParameterTable, name: str) -> None:
 
 
 def flush_graph(slots: Iterable[str], length: int, dtype: str) -> Graph:
-    """Set to 0 what is too small to matter in the slots.
+    """Set numbers in the slots to 0 if they are too small to matter.
 
-    The slot of a unit without gradient decays by beta a step until it is denormal, and a CPU
-    computes with denormal numbers some forty times slower.
+    The slot of a unit without gradient decays by beta in each step until it is denormal, and a
+    CPU computes with denormal numbers about forty times slower.
     """
     graph = Graph()
     for name in slots:
@@ -116,11 +116,11 @@ def flush_graph(slots: Iterable[str], length: int, dtype: str) -> Graph:
     return graph
 
 
-# --- at work --------------------------------------------------------------------------------------
+# --- running --------------------------------------------------------------------------------------
 
 
 class UpdateProgram:
-    """An optimizer at work on the vectors of a state.
+    """An optimizer's update of the vectors of a state.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ class UpdateProgram:
     table : ParameterTable
     backend : Backend
     state : TrainState
-        Has the optimizer's vectors; see `slot_names`.
+        Holds the optimizer's vectors; see `slot_names`.
     dtype : str
     """
 
@@ -145,7 +145,7 @@ class UpdateProgram:
         self._names = [value.name for value in self._graph.inputs]
 
     def run(self, learning_rate: float) -> None:
-        """Change the parameters by the gradient, whose vector may be overwritten."""
+        """Update the parameters with the gradient, whose vector may be overwritten."""
         state, rules, flush = self._state, self.rules, self._flush
         state.updates += 1
         values = self.optimizer.coefficients(learning_rate, state.updates)
@@ -156,17 +156,17 @@ class UpdateProgram:
         if flush is not None and state.updates % FLUSH_EVERY == 0:
             flush.run()
 
-    # Bound when they are first needed: a model that only predicts is ready sooner.
+    # Bound on first use: a model that only predicts is ready sooner.
 
     @cached_property
     def rules(self) -> VectorProgram:
-        """What makes an update."""
+        """The program of an update."""
         vectors = self._state.vectors
         return VectorProgram(self._graph, self._backend, vectors, self._dtype, spare=["gradient"])
 
     @cached_property
     def _flush(self) -> VectorProgram | None:
-        """What flushes denormals; None where they cost nothing."""
+        """The program that flushes denormals; None where they cost nothing."""
         if not self._backend.denormals_cost:
             return None
         length = self._state.gradient.shape[0]
@@ -176,13 +176,13 @@ class UpdateProgram:
     # --- many steps ahead, for CUDA graphs ----------------------------------------------------
 
     def ahead(self, learning_rates: Iterable[float]) -> list[list[float]]:
-        """The numbers that the next updates read, which have these learning rates, a row each."""
+        """The numbers that the next updates read, one row per learning rate."""
         steps = enumerate(learning_rates, self._state.updates + 1)
         found = [self.optimizer.coefficients(rate, step) for step, rate in steps]
         return [[values[name] for name in self._names] for values in found]
 
     def passed(self, steps: int) -> None:
-        """Note that so many updates were made by the rules' calls, with numbers from `ahead`."""
+        """Note that the rules' calls made this many updates, with numbers from `ahead`."""
         self._state.updates += steps
         self.rules.written = ()
 

@@ -1,4 +1,4 @@
-"""Graphs of rules on flat vectors, ready to run: the update, and what is done before it."""
+"""Graphs of rules on flat vectors, ready to run: the update and what precedes it."""
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ def changed_vectors(
 
 
 class VectorProgram:
-    """A graph whose rules change vectors, by a plan where the backend has plans.
+    """A graph whose rules change vectors, run by a plan where the backend has plans.
 
     Parameters
     ----------
@@ -34,19 +34,19 @@ class VectorProgram:
         Its inputs are numbers, in the order in which `write` takes them.
     backend : Backend
     vectors : mutable mapping of str to array
-        Those that the graph names. A plan changes them in place, else they are replaced. What is
-        missing is the program's own, and holds nothing from one run to the next.
+        The vectors that the graph names. A plan changes them in place, else they are replaced. A
+        missing one is the program's own, and keeps nothing from one run to the next.
     given : callable, optional
         Returns other arrays that the graph reads, by their values.
     spare : sequence of str
-        Vectors whose content nobody needs afterwards.
+        Vectors whose content is not needed afterwards.
 
     Attributes
     ----------
     numbers : array
-        What the graph reads.
+        The inputs of the graph.
     written : tuple of float
-        What `write` wrote into it last.
+        The numbers that `write` wrote into it last.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class VectorProgram:
 
     @property
     def definitions(self) -> list[str]:
-        """Rules that are computed by their definitions, since no kernel could be made."""
+        """Rules that are computed by their definitions, because no kernel could be made."""
         return [] if self._plan is None else self._plan.definitions
 
     @property
@@ -82,7 +82,7 @@ class VectorProgram:
 
     def write(self, numbers: tuple[float, ...]) -> None:
         """Set the numbers that the next run reads."""
-        self.written = ()  # until all are there: a signal may come in between
+        self.written = ()  # until all are written: a signal may come in between
         if self._backend.planned:
             for i, number in enumerate(numbers):
                 self.numbers[i] = number

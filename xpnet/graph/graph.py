@@ -21,13 +21,13 @@ _NOISE = 16  # each step draws random numbers from streams above this one
 
 @dataclass(frozen=True)
 class ParameterSpec:
-    """What a layer asks for.
+    """The parameter that a layer requests.
 
     Attributes
     ----------
     shape : tuple of int
     init : callable
-        Its initial value; see `xpnet.init`.
+        Returns the initial value; see `xpnet.init`.
     decay : bool
         Whether weight decay applies.
     trainable : bool
@@ -48,7 +48,7 @@ class ParameterSpec:
 
 @dataclass(frozen=True)
 class TraceSettings:
-    """What a trace depends on besides the function and its inputs.
+    """Settings of a trace, besides the function and its inputs.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class Graph:
     Attributes
     ----------
     parameters, specs : dict
-        Parameter values, and what layers asked for, by dotted name.
+        Parameter values, and the specs that layers requested, by dotted name.
     vectors : dict
         The vectors that rules change, before the step, by name.
     assignments : dict

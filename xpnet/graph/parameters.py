@@ -83,7 +83,7 @@ class ParameterTable:
         missing, extra = sorted(set(self.specs) - set(names)), sorted(set(names) - set(self.specs))
         if missing or extra:
             raise ShapeError(
-                f"the parameter names do not fit this network: missing {missing}, unknown "
+                f"the parameter names do not match this network: missing {missing}, unknown "
                 f"{extra}. Its parameters are {', '.join(self.specs)}."
             )
         for name, spec in self.specs.items():

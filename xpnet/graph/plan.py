@@ -73,14 +73,14 @@ class Plan:
     arena : Arena, optional
         Shared memory; by default the plan has its own.
     spare : sequence of array
-        Memory among `given` whose content nobody needs after a run.
+        Memory among `given` whose content is not needed after a run.
 
     Attributes
     ----------
     calls : list of callable
         The calls of a run, in order.
     flops : int
-        Floating-point operations of the largest matrix product.
+        Flops of the largest matrix product.
     """
 
     def __init__(

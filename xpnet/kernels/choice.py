@@ -76,7 +76,7 @@ def _inplace(record: Record) -> tuple[int, ...]:
 
 
 def _spent(record: Record, results: list[Term]) -> list[Given]:
-    """The gradient, if nobody reads it after this update."""
+    """The gradient, if it is not read after this update."""
     last = isinstance(record, Update) and record.last
     return [t for t in results[1:2] if last and isinstance(t, Given)]
 

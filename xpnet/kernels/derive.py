@@ -165,7 +165,7 @@ class _Emission:
         return last < now or (last == now and term in step.overwritable)
 
     def _free(self, out: Any, step: Step) -> bool:
-        """Whether a step may write into a result's memory: nobody needs its content.
+        """Whether a step may write into a result's memory: its content is not needed.
 
         Memory that is not dense gets a copy at the end, because a step may be reshaped.
         """

@@ -24,7 +24,7 @@ class Call:
     Attributes
     ----------
     fn, args, kwargs
-        As they were recorded, with numbers as numbers, so that `xpnet.lowering` can read them.
+        As recorded, with numbers as plain numbers, so that `xpnet.lowering` can read them.
     run : callable
         The call itself, with its numbers in the form that is fastest for the library.
     """
@@ -76,7 +76,7 @@ class Recorder:
     ----------
     calls : list of Call
     borrowed : list of array
-        Memory from `scratch`, whose content nobody needs after the calls.
+        Memory from `scratch`, whose content is not needed after the calls.
     """
 
     def __init__(self, backend: PlannedBackend, scratch: Scratch | None = None) -> None:

@@ -28,16 +28,16 @@ def lower(
     spare: Iterable[Any],
     kept: Iterable[Any] = (),
 ) -> list[Callable[[], Any]]:
-    """What to run in place of the calls.
+    """The calls to run in place of the recorded calls.
 
     Parameters
     ----------
     backend : PlannedBackend
     calls : sequence of Call
     spare : iterable of array
-        Memory whose content nobody needs after all calls.
+        Memory whose content is not needed after all calls.
     kept : iterable of array
-        Parts of it whose content is needed nevertheless.
+        Parts of `spare` whose content is needed nevertheless.
     """
     if backend.lowering == "none":
         return [call.run for call in calls]
@@ -66,7 +66,7 @@ def _say_once(text: str) -> None:
 
 
 def largest_product(backend: PlannedBackend, calls: Iterable[Call]) -> int:
-    """Floating-point operations of the largest matrix product among recorded calls."""
+    """Flops of the largest matrix product among recorded calls."""
     reader = Reader(backend)
     return max(map(reader.flops, calls), default=0)
 

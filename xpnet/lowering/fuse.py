@@ -3,7 +3,7 @@
 Calls are taken in order, and no call moves past another that it could disturb. A call joins the
 current loop under three conditions: it fits the loop's rows and columns, what it reads is available
 in time, and its memory either equals that of another array of the loop, element by element, or
-overlaps with none. A result that nobody reads after the loop is not written.
+overlaps with none. A result that is not read after the loop is not written.
 """
 
 from collections.abc import Iterable, Sequence
@@ -156,7 +156,7 @@ class _Group:
         return "column" in levels and not levels <= {"column", "full"}
 
     def _value(self, ref: MemoryRef) -> Argument:
-        """What the memory holds now."""
+        """The value that the memory holds now."""
         return self._now.get(ref) or self._loads.get(ref) or Load(ref)
 
     # --- the statements of a call -------------------------------------------------------------
@@ -234,7 +234,7 @@ class _Group:
         }
         buffers = set()
         for s in reloaded:
-            # Nobody else reads it, so one row is enough.
+            # Nothing else reads it, so one row is enough.
             if not any(o.stored and o.ref == s.ref for o in wanted):
                 kept = s.ref in self._loads
                 buffers |= set() if kept or not s.ref.row else {s.ref}

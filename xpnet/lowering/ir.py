@@ -14,7 +14,7 @@ statement has a *level*, the level of its result:
 
 A reduction of a row (its maximum, its sum) must finish before another statement reads it. So a row
 is processed in *phases*, each with its own inner loop. The results of an earlier phase are no
-longer in registers; they are read from memory. If nobody needs that memory after the loop, it is
+longer in registers; they are read from memory. If that memory is not needed after the loop, it is
 one row long and stays in cache.
 """
 
@@ -52,7 +52,7 @@ class MemoryRef:
 
 @dataclass(eq=False)
 class Load:
-    """What was in memory before the loop."""
+    """A value that was in memory before the loop."""
 
     ref: MemoryRef
 
@@ -64,7 +64,7 @@ class Load:
 
 @dataclass(eq=False)
 class Statement:
-    """One operation and what it computes.
+    """One operation and its result.
 
     Attributes
     ----------

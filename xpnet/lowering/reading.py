@@ -82,7 +82,7 @@ class Reader:
         return Operand(array, address, shape, strides, dtype, array.dtype.itemsize)
 
     def work(self, call: Call) -> Work | None:
-        """What the call does; None if no loop can do it."""
+        """The work of a call; None if no loop can do it."""
         name, kwargs = self.name(call), dict(call.kwargs)
         if name in (None, "matmul", "draw"):
             return None
@@ -143,7 +143,7 @@ class Reader:
         return found, None if written is None else self.operand(written).dense
 
     def flops(self, call: Call) -> int:
-        """Floating-point operations of a matrix product; 0 for any other call."""
+        """Flops of a matrix product; 0 for any other call."""
         if self.name(call) != "matmul":
             return 0
         return 2 * size_of(call.kwargs["out"].shape) * int(call.args[0].shape[-1])

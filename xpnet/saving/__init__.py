@@ -1,1 +1,1 @@
-"""Files: models, and checkpoints of their training."""
+"""Files: models and training checkpoints."""

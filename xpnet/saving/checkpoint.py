@@ -68,7 +68,7 @@ class Checkpoint(Callback):
     ...     model = xn.MLP([64, 32, 10])
     ...     save = xn.Checkpoint(folder, every=10, unit="step")
     ...     return model.fit(X, y, epochs=3, callbacks=[save], resume_from=folder)
-    >>> len(train()), len(train())  # the second time everything is there already
+    >>> len(train()), len(train())  # the second call has nothing left to do
     (3, 3)
     """
 
@@ -91,7 +91,7 @@ class Checkpoint(Callback):
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ArgumentError(
-                f"{self.folder} cannot be created as a folder: {error}. Use another."
+                f"{self.folder} cannot be created as a folder: {error}. Use another folder."
             ) from error
         if not os.access(self.folder, os.W_OK):
             raise ArgumentError(f"{self.folder} cannot be written: use another folder.")
@@ -110,7 +110,7 @@ class Checkpoint(Callback):
                 "the newest, or use a new folder for each fit."
             )
         for path in self.folder.glob(".xpnet-*.tmp"):
-            if time() - path.stat().st_mtime > _STALE:  # of a process that was killed
+            if time() - path.stat().st_mtime > _STALE:  # left by a killed process
                 path.unlink(missing_ok=True)
 
     def stride(self) -> int:

@@ -1,9 +1,9 @@
-"""Layers, losses, optimizers and settings as data that JSON can hold, and back.
+"""Convert layers, losses, optimizers and settings to JSON-compatible data, and back.
 
-    {"kind": "Dense", "settings": {"units": 10, ...}}   an object, made by its kind
+    {"kind": "Dense", "settings": {"units": 10, ...}}   an object of a registered kind
     {"kind": ..., "settings": ..., "id": 1}, {"same": 1}   a layer, and the same layer again
-    {"ref": "ops.relu"}                                 a registered function, as it is
-    {"tuple": [...]}, {"map": {...}}, {"float": "inf"}  what JSON has no word for
+    {"ref": "ops.relu"}                                 a registered function, unchanged
+    {"tuple": [...]}, {"map": {...}}, {"float": "inf"}  values that JSON lacks
     {"array": "name"}                                   an array, which is stored elsewhere
 
 Numbers, strings, lists, true, false and null stand for themselves.
@@ -24,7 +24,7 @@ from xpnet.typing import Array
 __all__ = ["decode", "encode"]
 
 _DEEPEST = 200  # levels of data; a layer within a layer takes three
-_MOST = 10_000  # objects, a shared layer counted each time: that many calls are traced
+_MOST = 10_000  # objects; a shared layer counts each time, because each call is traced
 
 
 def encode(value: Any, where: str, store: Callable[[Array], str] | None = None) -> Any:
@@ -34,7 +34,7 @@ def encode(value: Any, where: str, store: Callable[[Array], str] | None = None) 
     ----------
     value : object
     where : str
-        What it is, for errors: ``"net"``.
+        What it is, for error messages, such as ``"net"``.
     store : callable, optional
         Stores an array and returns the name by which `decode` finds it. Without it, arrays are
         refused.
@@ -42,7 +42,7 @@ def encode(value: Any, where: str, store: Callable[[Array], str] | None = None) 
     Raises
     ------
     ArgumentError
-        If something in it is not registered, and is not a number, text, list or dict either.
+        If something in it is not registered, and is not a number, string, list or dict either.
     """
     data = _Encoder(store).encode(value, where)
     try:
@@ -53,19 +53,19 @@ def encode(value: Any, where: str, store: Callable[[Array], str] | None = None) 
 
 
 def decode(data: Any, arrays: Mapping[str, Array] | None = None) -> Any:
-    """Rebuild what `encode` turned into these data.
+    """Rebuild an object from the data that `encode` returned.
 
     Parameters
     ----------
     data : object
-        What JSON gives.
+        Data from JSON.
     arrays : mapping of str to array, optional
         The arrays that were stored, by name.
 
     Raises
     ------
     FormatError
-        If `encode` does not write such data, or they name what is not registered or not stored.
+        If `encode` does not write such data, or they name something not registered or not stored.
     """
     _check_size(data)
     return _Decoder(arrays or {}).decode(data)
@@ -144,7 +144,7 @@ def _is_array(thing: Any) -> bool:
 
 
 def _plain(thing: Any) -> Any:
-    """The function alone, if a loss consists of nothing but that function."""
+    """The function itself, if a loss is nothing but that function."""
     if isinstance(thing, Loss) and thing.made_by is None and name_of(thing) is None:
         usual = get_loss(thing.function)
         if all(getattr(thing, f.name) == getattr(usual, f.name) for f in fields(Loss)):
@@ -153,20 +153,20 @@ def _plain(thing: Any) -> Any:
 
 
 def _not_registered(thing: Any, where: str) -> str:
-    """What to do so that a file can name this."""
+    """The error message for an object that a file cannot name."""
     if _is_array(thing):
-        return f"{where} is an array, which a file cannot hold as a setting: use a list of numbers."
+        return f"{where} is an array, which cannot be saved as a setting: use a list of numbers."
     name = getattr(thing, "__name__", None)
     if name == "<lambda>":
         return (
-            f"{where} is a lambda, and a file has no name for it: register one with "
+            f"{where} is a lambda, which has no name for a file: give it one with "
             "xpnet.register('name')(lambda ...), here and in the program that loads the file."
         )
     what = f"the function {name}" if name else f"of the class {type(thing).__name__}"
     return (
         f"{where} is {what}, which is not registered, so a file cannot name it: put "
-        "@xpnet.register in front of its definition, in a module that is also imported by the "
-        "program that loads the file."
+        "@xpnet.register before its definition, in a module that the program that loads the file "
+        "also imports."
     )
 
 
@@ -201,7 +201,7 @@ class _Decoder:
                     return made
             case {"kind": str(kind), "settings": dict(settings), **rest} if not rest:
                 return self._make(kind, settings)
-        raise FormatError(f"it holds {str(data)[:80]!r} where an object or a setting should be.")
+        raise FormatError(f"it holds {str(data)[:80]!r} instead of an object or a setting.")
 
     def _make(self, kind: str, settings: dict[str, Any]) -> Any:
         maker = _known(maker_named(kind), kind)
@@ -217,7 +217,7 @@ def _known(found: Any, name: str) -> Any:
     if found is None:
         raise FormatError(
             f"it needs {name[:200]!r}, which is not registered here: import the module that "
-            "defines it, with @xpnet.register in front of its definition."
+            "defines it, with @xpnet.register before its definition."
         )
     return found
 
@@ -229,9 +229,9 @@ def _check_size(data: Any) -> None:
 
 
 def _weigh(data: Any, weights: dict[Any, int], depth: int) -> int:
-    """How many objects the data stand for; a shared one counts each time that it occurs."""
+    """How many objects the data describe; a shared one counts each time that it occurs."""
     if depth > _DEEPEST:
-        raise FormatError(f"what it describes is nested more than {_DEEPEST} levels deep.")
+        raise FormatError(f"its description is nested more than {_DEEPEST} levels deep.")
     if isinstance(data, list):
         return sum(_weigh(item, weights, depth + 1) for item in data)
     if not isinstance(data, dict):

@@ -1,4 +1,4 @@
-"""What a fit is of: the network, the settings and the data that a resumed fit must have too."""
+"""The description of a fit: the network, settings and data that a resumed fit must share."""
 
 from collections.abc import Iterator
 from copy import copy
@@ -19,10 +19,10 @@ _INNER = ("settings", "map", "tuple", "float", "ref", "same", "id")  # words of 
 
 
 def describe(engine: Engine, steps: Recording) -> dict[str, Any]:
-    """What must be the same in a fit that resumes this one, as data that JSON can hold.
+    """What must be the same in a fit that resumes this one, as JSON-compatible data.
 
-    Network, loss and optimizer are described in words, and under ``"settings"`` by the codec if
-    all their parts are registered.
+    Network, loss and optimizer are described by their repr, and under ``"settings"`` by the codec
+    if all their parts are registered.
     """
     network, optimizer = engine.network, engine.optimizer
     words = {k: v for k, v in vars(optimizer).items() if not k.startswith("_")}
@@ -43,7 +43,7 @@ def describe(engine: Engine, steps: Recording) -> dict[str, Any]:
 
 
 def _constant(optimizer: Optimizer) -> Optimizer:
-    """The optimizer with some learning rate: a checkpoint holds the schedule by itself."""
+    """The optimizer with a fixed learning rate: a checkpoint holds the schedule separately."""
     same = copy(optimizer)
     same.learning_rate = 1.0
     return same
@@ -64,10 +64,10 @@ def check_description(there: dict[str, Any], here: dict[str, Any]) -> None:
     ArgumentError
         If the model or the settings of the fit are different.
     DataError
-        If the data are.
+        If the data are different.
     """
     there, here = dict(there), dict(here)
-    coded = there.pop("settings", {}), here.pop("settings")  # version 1 has words alone
+    coded = there.pop("settings", {}), here.pop("settings")  # version 1 has only the reprs
     for name, words in _CODED.items():
         one, other = (found.get(name) for found in coded)
         if one is not None and other is not None:
@@ -91,24 +91,24 @@ def check_same(
     error: type[XpnetError] = ArgumentError,
     remedy: str = "with the same model and settings",
 ) -> None:
-    """Raise unless something is the same there, in the checkpoint, and here."""
+    """Raise unless something is the same in the checkpoint (there) and here."""
     if there != here:
         raise error(
-            f"the checkpoint is of another fit: {what} there: {there}; here: {here}. Resume "
+            f"the checkpoint is from another fit: {what} there: {there}; here: {here}. Resume "
             f"{remedy}."
         )
 
 
 def _check_means(there: list[float], here: list[float]) -> None:
-    """Backends add in different orders, so means are equal to rounding."""
+    """Raise unless the means agree. Backends sum in different orders, so rounding may differ."""
     near = len(there) == len(here) and all(
         isclose(a, b, rel_tol=1e-4, abs_tol=1e-6) or (isnan(a) and isnan(b))
         for a, b in zip(there, here, strict=True)
     )
     if not near:
         raise DataError(
-            f"the checkpoint is of other data: inputs, targets and weights have the means {there} "
-            f"there, {here} here. Resume with the same data."
+            f"the checkpoint is from other data: inputs, targets and weights have the means "
+            f"{there} there, {here} here. Resume with the same data."
         )
 
 
@@ -126,7 +126,7 @@ def _differences(one: Any, other: Any, path: str) -> Iterator[tuple[str, Any, An
 
 
 def _brief(data: Any) -> Any:
-    """An encoded object by its kind alone."""
+    """An encoded object, reduced to its kind."""
     if isinstance(data, list):
         return [_brief(item) for item in data]
     if not isinstance(data, dict):

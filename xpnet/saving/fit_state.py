@@ -1,4 +1,4 @@
-"""Everything that a fit needs to resume as if it had never stopped."""
+"""The state that a fit needs to resume as if it had never stopped."""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +18,7 @@ __all__ = ["resumed", "take"]
 
 
 def take(context: FitContext) -> Snapshot:
-    """Copy the fit as it is to the host; this waits for a GPU."""
+    """Copy the fit's current state to the host; this waits for a GPU."""
     engine, own = context.engine, context.state
     backend = engine.backend
     vectors = _vectors(own)
@@ -33,7 +33,7 @@ def take(context: FitContext) -> Snapshot:
         "batch": context.batch,
         "begin": context.epochs.start,
         "seconds": context.clock.seconds if context.batch else 0.0,
-        "stopping": context.stopping and context.batch == 0,  # within an epoch there is a rest
+        "stopping": context.stopping and context.batch == 0,  # an unfinished epoch remains
         "rate": context.learning_rate,
         "schedule": _schedule(engine),
         "history": encode(list(context.history), "the history"),
@@ -43,7 +43,7 @@ def take(context: FitContext) -> Snapshot:
 
 
 def _vectors(state: TrainState) -> dict[str, Array]:
-    """What a snapshot holds of the flat vectors, by the names that they have there."""
+    """The flat vectors that a snapshot holds, by their names in it."""
     vectors = {"params": state.params, **{f"slots.{n}": v for n, v in state.slots.items()}}
     if state.loss_scale is not None:
         vectors["loss_scale"] = state.loss_scale
@@ -53,7 +53,7 @@ def _vectors(state: TrainState) -> dict[str, Array]:
 def _callbacks(
     context: FitContext, arrays: dict[str, Array], backend: Backend
 ) -> list[dict[str, Any]]:
-    """The states of the callbacks; their arrays join `arrays` under a number."""
+    """The states of the callbacks; their arrays are added to `arrays` under a number."""
 
     def store(array: Array) -> str:
         name = f"callbacks.{len(arrays)}"
@@ -68,7 +68,7 @@ def _callbacks(
 
 
 def _schedule(engine: Engine) -> Any:
-    """The present schedule, which a callback may have changed; None for a user's function."""
+    """The current schedule, which a callback may have changed; None for a user's function."""
     try:
         return encode(engine.optimizer.learning_rate, "learning_rate")
     except XpnetError:
@@ -86,7 +86,7 @@ def resumed(
 
 
 def _check(engine: Engine, context: FitContext, snapshot: Snapshot) -> None:
-    """Raise unless the snapshot is of this model, these data and these callbacks."""
+    """Raise unless the snapshot belongs to this model, these data and these callbacks."""
     state = snapshot.state
     found = {name: tuple(shape) for name, shape in state["parameters"].items()}
     check_same("parameters", found, engine.network.table.shapes)
@@ -103,7 +103,7 @@ def _check(engine: Engine, context: FitContext, snapshot: Snapshot) -> None:
 
 
 def _put_back(context: FitContext, snapshot: Snapshot) -> None:
-    """Let a fit that is about to begin continue from a snapshot that was checked."""
+    """Set a fit that is about to begin to the state of a checked snapshot."""
     engine, own, state = context.engine, context.state, snapshot.state
     backend, dtype = engine.backend, engine.network.dtype
     own.set_params(backend, backend.asarray(snapshot.arrays["params"], dtype))

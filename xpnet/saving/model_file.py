@@ -1,4 +1,4 @@
-"""What a file of a model holds, and the checks that it holds a whole one."""
+"""The contents of a model file, and the checks that they are complete."""
 
 import json
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from xpnet.version import __version__
 __all__ = ["FORMAT", "SLOTS", "made", "read_model", "save_model", "settings_of_model"]
 
 FORMAT = {"format": "xpnet model", "version": 1}
-SLOTS = "optimizer/"  # in front of the names of the optimizer's vectors
+SLOTS = "optimizer/"  # prefix of the names of the optimizer's vectors
 _CODED = ("net", "loss", "optimizer", "metrics")
 _ROWS = 7  # samples in a trace; any number would do
 
@@ -52,7 +52,7 @@ def save_model(
 
 
 def _described(config: ModelConfig, network: Network) -> dict[str, Any]:
-    """With what the model can be made again."""
+    """The data from which the model can be rebuilt."""
     parts = {
         "net": config.net,
         "loss": config.loss,
@@ -85,17 +85,17 @@ def _arrays(engine: Engine, optimizer_state: bool) -> dict[str, Any]:
 
 
 def _check_again(described: dict[str, Any], network: Network) -> None:
-    """Raise if what the description makes is another network: then the file would be useless."""
+    """Raise if the description makes another network: the file would then be useless."""
     try:
         settings = settings_of_model(described)
         table = _table(settings["net"], network.features, settings)
     except FormatError as error:
-        raise ArgumentError(f"the network cannot be made from its settings: {error}") from error
+        raise ArgumentError(f"the network cannot be rebuilt from its settings: {error}") from error
     if table.specs.keys() != network.table.specs.keys() or table.shapes != network.table.shapes:
         raise ArgumentError(
-            "made again from its settings, the network has the parameters "
-            f"{table.shapes}, the model's are {network.table.shapes}: the attributes of a layer "
-            "must be what its constructor was given."
+            "rebuilt from its settings, the network has the parameters "
+            f"{table.shapes}, but the model has {network.table.shapes}: the attributes of a layer "
+            "must be the arguments of its constructor."
         )
 
 
@@ -103,11 +103,11 @@ def _check_finite(name: str, array: Any) -> None:
     try:
         check_finite(name, array, get("numpy"))
     except DataError:
-        raise DataError(f"{name!r} holds NaN or infinite numbers: no model works so.") from None
+        raise DataError(f"{name!r} holds NaN or infinite numbers: the model is unusable.") from None
 
 
 def _preprocessing(given: Any) -> Any:
-    """What the user keeps with the model, as JSON gives it back."""
+    """The data that the user saves with the model, as JSON returns them."""
     if given is None:
         return None
     if not isinstance(given, Mapping):
@@ -116,8 +116,8 @@ def _preprocessing(given: Any) -> Any:
         return json.loads(json.dumps(dict(given), allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
         raise ArgumentError(
-            f"preprocessing must be what JSON can hold, finite numbers, text, lists and dicts: "
-            f"{error}. Arrays: array.tolist()."
+            f"preprocessing must be JSON-compatible (finite numbers, strings, lists and dicts): "
+            f"{error}. Convert arrays with array.tolist()."
         ) from error
 
 
@@ -125,46 +125,46 @@ def _preprocessing(given: Any) -> Any:
 
 
 def read_model(path: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The arrays and the data of a model's file, of which the version was checked.
+    """The arrays and the data of a model's file, whose version is checked.
 
     Raises
     ------
     FormatError
-        If it cannot be read, or is something else.
+        If it cannot be read, or is not a model.
     """
     arrays, data = read_file(path)
     if data.get("format") != FORMAT["format"]:
-        raise FormatError(f"{path} is no model but {str(data.get('format'))[:80]!r}.")
+        raise FormatError(f"{path} is not a model but {str(data.get('format'))[:80]!r}.")
     if data.get("version") != FORMAT["version"]:
         raise FormatError(
-            f"{path} has version {str(data.get('version'))[:80]} of the format, this xpnet reads "
-            f"version {FORMAT['version']}: install a newer one."
+            f"{path} has version {str(data.get('version'))[:80]} of the format, but this xpnet "
+            f"reads version {FORMAT['version']}: install a newer xpnet."
         )
     wanted = {"model": dict, "epoch": int, "step": int, "updates": int | None}
     for name, kind in {**wanted, "preprocessing": dict | None}.items():
         if name not in data or not isinstance(data[name], kind):
-            raise FormatError(f"{path}: its description has no good {name!r}.")
+            raise FormatError(f"{path}: its description has no valid {name!r}.")
     return arrays, data
 
 
 def settings_of_model(described: dict[str, Any]) -> dict[str, Any]:
-    """What to make the model with, from its description.
+    """The settings from which to make a model, from its description.
 
     Raises
     ------
     FormatError
-        If it describes no model, or needs what is not registered.
+        If it describes no model, or needs something that is not registered.
     """
     described = {"precision": "float32", **described}
     wanted = {*_CODED, "dtype", "seed", "input_shape", "check_finite", "frozen", "precision"}
     if described.keys() != wanted:
         missing, extra = sorted(wanted - described.keys()), sorted(described.keys() - wanted)
-        raise FormatError(f"what describes the model lacks {missing}, and has {extra} in addition.")
+        raise FormatError(f"the model's description lacks {missing} and has the unknown {extra}.")
     return {**described, **{name: decode(described[name]) for name in _CODED}}
 
 
 def _table(net: Any, features: Shape, settings: dict[str, Any]) -> ParameterTable:
-    """The parameters of a network, before there are any."""
+    """The parameter table of a network whose parameters do not exist yet."""
     declared = [("x", (_ROWS, *features), settings["dtype"])]
     frozen = tuple(settings["frozen"])
     graph, _ = trace(net, declared, training=False, seed=settings["seed"], frozen=frozen)
@@ -174,12 +174,12 @@ def _table(net: Any, features: Shape, settings: dict[str, Any]) -> ParameterTabl
 def check_arrays(
     config: ModelConfig, features: Shape, arrays: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The parameters and the optimizer's vectors among the arrays, before anything is made of them.
+    """The checked parameters and optimizer vectors among the arrays.
 
     Raises
     ------
     XpnetError
-        If names, shapes or types are not the network's, or there is NaN or infinity.
+        If names, shapes or types do not match the network, or there is NaN or infinity.
     """
     params = {name: a for name, a in arrays.items() if not name.startswith(SLOTS)}
     slots = {n.removeprefix(SLOTS): a for n, a in arrays.items() if n.startswith(SLOTS)}
@@ -189,7 +189,7 @@ def check_arrays(
     for name, array in arrays.items():
         if dtype_name(array.dtype) != config.dtype:
             raise FormatError(
-                f"{name!r} has the type {array.dtype}, the model's is {config.dtype}."
+                f"{name!r} has the type {array.dtype}, but the model has {config.dtype}."
             )
         _check_finite(name, array)
     for name, array in slots.items():
@@ -201,12 +201,12 @@ def check_arrays(
 
 
 def made(arrays: dict[str, Any], data: dict[str, Any], backend: Any) -> tuple[ModelConfig, Engine]:
-    """What a file's model was asked to be, and its engine.
+    """The configuration and the engine of a file's model.
 
     Raises
     ------
     XpnetError
-        If the file does not fit itself, or describes what cannot be made.
+        If the file contradicts itself, or describes something that cannot be made.
     """
     settings = settings_of_model(data["model"])
     settings["precision"] = kept_precision(resolve(backend), settings["precision"])
@@ -221,7 +221,7 @@ def made(arrays: dict[str, Any], data: dict[str, Any], backend: Any) -> tuple[Mo
     state, kept = engine.state, data["updates"] is not None
     if slots.keys() != (state.slots.keys() if kept else set()):
         raise FormatError(
-            f"it has the optimizer's vectors {sorted(slots)}, which are not those of "
+            f"it has the optimizer vectors {sorted(slots)}, which do not belong to "
             f"{config.optimizer!r}."
         )
     if kept:
@@ -234,7 +234,7 @@ def made(arrays: dict[str, Any], data: dict[str, Any], backend: Any) -> tuple[Mo
 
 
 def _four_numbers(found: Any) -> list[float]:
-    """A loss scale, as a file holds it."""
+    """A loss scale from a file, checked."""
     numbers = found if isinstance(found, list) else []
     if len(numbers) != 4 or not all(isinstance(n, float) and 0 <= n < inf for n in numbers):
         raise FormatError(f"its loss_scale must be four numbers >= 0, got {found!r}.")

@@ -1,4 +1,4 @@
-"""Models as pickles: host arrays and settings, so that one trained on a GPU loads without one."""
+"""Pickle models as settings and host arrays, so that one trained on a GPU loads without one."""
 
 import warnings
 from dataclasses import fields, replace
@@ -18,7 +18,7 @@ _TITLES = {"numpy": "NumPy", "cupy": "cupy, the first GPU"}
 
 
 def get_state(config: ModelConfig, engine: Engine | None, others: dict[str, Any]) -> dict[str, Any]:
-    """What a pickle holds: the settings, and the trained state as NumPy arrays."""
+    """The contents of a pickle: the settings, and the trained state as NumPy arrays."""
     settings = {f.name: getattr(config, f.name) for f in fields(config)}
     settings["backend"] = None if config.backend is None else _name(config.backend)
     trained = None if engine is None else _trained(engine)
@@ -41,7 +41,7 @@ def _trained(engine: Engine) -> dict[str, Any]:
 
 
 def restored(state: dict[str, Any]) -> tuple[ModelConfig, Engine | None]:
-    """What a model was asked to be, and its engine if it had one, from what a pickle holds."""
+    """A model's configuration, and its engine if it had one, from the contents of a pickle."""
     settings = dict(state["settings"])
     if settings["backend"] is not None:
         settings["backend"] = backend = _backend(settings["backend"])
@@ -77,7 +77,7 @@ def _name(backend: Backend) -> str:
 
 
 def _backend(name: str) -> Backend:
-    """The backend of this name; the first GPU or else NumPy, with a warning, if it cannot run."""
+    """The backend of this name; if it cannot run, the first GPU or NumPy, with a warning."""
     library, _, device = name.partition(":")
     try:
         return get(name if library in ("numpy", "cupy") else import_module(name))

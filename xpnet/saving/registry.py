@@ -1,7 +1,7 @@
-"""What a file can name: xpnet's own parts, and those that a program registers.
+"""The objects that a file can name: xpnet's own, and the ones that a program registers.
 
-A file holds names and settings, never code. What a name means is looked up here, so that a file
-can have made what is registered and nothing else.
+A file holds names and settings, never code. Names are looked up here, so loading a file can make
+only registered objects.
 """
 
 from collections.abc import Callable
@@ -36,8 +36,8 @@ def _own_makers() -> dict[str, Callable[..., Any]]:
     return {**classes, **starts, **measures}
 
 
-_MAKERS = _own_makers()  # called with the settings of a file
-_OBJECTS: dict[str, Any] = {f"ops.{name}": op for name, op in REGISTRY.items()}  # as they are
+_MAKERS = _own_makers()  # called with settings from a file
+_OBJECTS: dict[str, Any] = {f"ops.{name}": op for name, op in REGISTRY.items()}  # used unchanged
 _OWN = frozenset(_MAKERS) | frozenset(_OBJECTS)
 
 
@@ -48,25 +48,26 @@ def register(name: str | None = None) -> Callable[[T], T]: ...
 def register(name: Any = None) -> Any:
     """Let files name your own layer, loss or function: a decorator.
 
-    `xpnet.load` looks the name up again, so the program that loads must have registered it too,
-    which importing the module that defines it does.
+    `xpnet.load` looks the name up again, so the loading program must register it too, by
+    importing the module that defines it.
 
     Parameters
     ----------
     name : str, optional
-        Under which name; by default its ``__name__``. The decorator may stand without parentheses.
+        The name; by default ``__name__``. The decorator also works without parentheses.
 
     Returns
     -------
     function
-        Registers what it is given, and returns it unchanged: a class, whose constructor's
-        parameters must be attributes of the same name; or a function (a loss, a metric, an
-        activation, a schedule, a whole network), a `Loss` or a `Metric`, which stands for itself.
+        Registers its argument and returns it unchanged. The argument is a class, whose
+        constructor's parameters must be attributes of the same name; or a function (a loss, a
+        metric, an activation, a schedule, a whole network), a `Loss` or a `Metric`, which is
+        used unchanged.
 
     Raises
     ------
     ArgumentError
-        If the name is taken by something else, or what is given cannot be named.
+        If the name is taken, or the argument cannot be registered.
 
     Examples
     --------
@@ -86,7 +87,7 @@ def register(name: Any = None) -> Any:
 
 def _add(thing: T, name: str | None) -> T:
     if not callable(thing) and not isinstance(thing, Metric):
-        raise ArgumentError(f"a class or a function can be registered, got {thing!r}.")
+        raise ArgumentError(f"only a class or a function can be registered, got {thing!r}.")
     name = getattr(thing, "__name__", None) if name is None else name
     if not name or name == "<lambda>" or len(name) > _LONGEST or not name.isprintable():
         raise ArgumentError(f"{thing!r} needs a name: xpnet.register('name')(...), got {name!r}.")
@@ -101,7 +102,7 @@ def _add(thing: T, name: str | None) -> T:
 
 
 def _place(thing: Any) -> tuple[Any, Any]:
-    """Where a thing is defined: a cell of a notebook may define it again."""
+    """Where a thing is defined: a notebook cell may define it again."""
     return getattr(thing, "__module__", None), getattr(thing, "__qualname__", id(thing))
 
 
@@ -111,17 +112,17 @@ def maker_named(name: str) -> Callable[..., Any] | None:
 
 
 def object_named(name: str) -> Any:
-    """The function or the object that stands for itself; None if there is none."""
+    """The function or object that is used unchanged; None if there is none."""
     return _OBJECTS.get(name)
 
 
 def name_of(thing: Any) -> str | None:
-    """The name of what stands for itself."""
+    """The name of an object that is used unchanged."""
     return next((name for name, other in _OBJECTS.items() if other is thing), None)
 
 
 def maker_of(thing: Any) -> str | None:
-    """The name of what makes such objects."""
+    """The name of the class or function that makes such objects."""
     if isinstance(thing, Initializer):
         name = f"init.{thing.name}"
         return name if name in _MAKERS and _MAKERS[name](*thing.settings) == thing else None

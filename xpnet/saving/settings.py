@@ -1,4 +1,4 @@
-"""With what an object was made: read off its attributes by its constructor's parameters."""
+"""The settings that an object was made with: the attributes named like its parameters."""
 
 from collections.abc import Callable
 from inspect import Parameter, signature
@@ -14,15 +14,15 @@ __all__ = ["make", "settings_of"]
 
 
 def settings_of(thing: Any, maker: Callable[..., Any]) -> dict[str, Any]:
-    """The arguments by name with which `maker` makes such an object.
+    """The named arguments with which `maker` makes such an object.
 
-    A class's parameters must be attributes of the same name; those of a parameter ``*layers`` are
-    the list of that name.
+    A class's parameters must be attributes of the same name. For a parameter ``*layers``, the
+    attribute is a list.
 
     Raises
     ------
     ArgumentError
-        If a parameter is no attribute, or has no name of its own.
+        If a parameter has no attribute, or no name of its own.
     """
     if isinstance(thing, Loss):
         return thing.settings
@@ -33,7 +33,7 @@ def settings_of(thing: Any, maker: Callable[..., Any]) -> dict[str, Any]:
 
 
 def make(maker: Callable[..., Any], settings: dict[str, Any]) -> Any:
-    """What the maker makes of these settings: the inverse of `settings_of`."""
+    """The object that the maker makes from these settings: the inverse of `settings_of`."""
     rest = dict(settings)
     several = [p.name for p in _parameters(maker) if p.kind is Parameter.VAR_POSITIONAL]
     given = [rest.pop(name) for name in several if name in rest]
@@ -52,16 +52,16 @@ def _attributes(thing: Any) -> dict[str, Any]:
             names += list(Options.__annotations__)
         elif parameter.kind in (Parameter.VAR_KEYWORD, Parameter.POSITIONAL_ONLY):
             raise ArgumentError(
-                f"the constructor of {type(thing).__name__} takes {parameter}, which has no name "
-                "by which a file could keep it: list its settings by name."
+                f"the constructor of {type(thing).__name__} takes {parameter}, which a file cannot "
+                "hold: make each setting a parameter with its own name."
             )
         else:
             names.append(parameter.name)
     for name in names:
         if not hasattr(thing, name):
             raise ArgumentError(
-                f"{type(thing).__name__} takes {name!r} but has no such attribute, so that it "
-                f"cannot be saved: write self.{name} = {name} in its __init__."
+                f"{type(thing).__name__} takes {name!r} but has no such attribute, so it cannot "
+                f"be saved: write self.{name} = {name} in its __init__."
             )
     return {name: getattr(thing, name) for name in names}
 
@@ -75,7 +75,7 @@ def _maxout(layer: Maxout) -> dict[str, Any]:
     return {"units": layer.units, "pieces": layer.pieces, **dense}
 
 
-# By the constructor, which a subclass may inherit or replace.
+# Keyed by the constructor, which a subclass may inherit or replace.
 _READERS: dict[Any, Callable[[Any], dict[str, Any]]] = {
     Residual.__init__: _residual,
     Maxout.__init__: _maxout,

@@ -1,4 +1,4 @@
-"""Snapshots of a fit as files, and the newest of a folder."""
+"""Snapshots of a fit as files, and the newest in a folder."""
 
 import os
 from pathlib import Path
@@ -21,12 +21,12 @@ KEYS = frozenset(
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints of a folder, the newest last."""
+    """The checkpoints in a folder, the newest last."""
     return sorted(folder.glob(_PATTERN))
 
 
 def step_of(path: Path) -> int:
-    """The step of a checkpoint, by its name; 0 for a name that tells none."""
+    """The step of a checkpoint, from its name; 0 if the name has none."""
     number = path.stem.removeprefix("checkpoint-")
     return int(number) if number.isdecimal() else 0
 
@@ -37,14 +37,14 @@ def write_snapshot(path: Path, snapshot: Snapshot) -> None:
 
 
 def read_snapshot(source: FilePath | Snapshot) -> Snapshot | None:
-    """The snapshot of a file, or the newest that can be read of a folder; None if it has none.
+    """The snapshot in a file, or the newest readable one in a folder; None if it has none.
 
     Raises
     ------
     ArgumentError
         If there is no such file.
     FormatError
-        If the file is no checkpoint, or none of the folder's can be read.
+        If the file is not a checkpoint, or none of the folder's checkpoints can be read.
     """
     if isinstance(source, Snapshot):
         return source
@@ -56,7 +56,7 @@ def read_snapshot(source: FilePath | Snapshot) -> Snapshot | None:
     if not path.exists():
         if path.suffix == ".safetensors":
             raise ArgumentError(f"there is no checkpoint {path}.")
-        return None  # a folder that the first checkpoint will make
+        return None  # a folder that the first checkpoint will create
     return _read(path)
 
 
@@ -67,27 +67,27 @@ def _newest(paths: list[Path]) -> Snapshot | None:
         except FormatError as error:
             if path == paths[0]:
                 raise
-            warn(f"{error} The one before it is taken.", stacklevel=5)
+            warn(f"{error} The previous checkpoint is used.", stacklevel=5)
     return None
 
 
 def _read(path: Path) -> Snapshot:
     arrays, data = read_file(path)
     if data.get("format") != _FORMAT["format"]:
-        raise FormatError(f"{path} is no checkpoint but {data.get('format')!r}.")
+        raise FormatError(f"{path} is not a checkpoint but {data.get('format')!r}.")
     if data.get("version") not in (1, _FORMAT["version"]):
         raise FormatError(
-            f"{path} has version {data.get('version')!r} of the checkpoint format, this xpnet "
+            f"{path} has version {data.get('version')!r} of the checkpoint format, but this xpnet "
             f"reads versions 1 and {_FORMAT['version']}."
         )
     state = data.get("state")
     if not isinstance(state, dict) or not state.keys() >= KEYS or "params" not in arrays:
-        raise FormatError(f"{path} is not a whole checkpoint: parts of its state are missing.")
+        raise FormatError(f"{path} is not a complete checkpoint: parts of its state are missing.")
     return Snapshot(arrays, _upgraded(state) if data["version"] == 1 else state)
 
 
 def _upgraded(state: dict[str, Any]) -> dict[str, Any]:
-    """A state of version 1 in the words of the codec."""
+    """A state of version 1 in the codec's format."""
     return {
         **state,
         "fit": {name: _coded(value) for name, value in state["fit"].items()},
@@ -97,7 +97,7 @@ def _upgraded(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def _coded(value: Any) -> Any:
-    """A value of version 1, which wrote dicts as they are and had its own words for the rest."""
+    """A value of version 1, which wrote plain dicts and had its own format for the rest."""
     match value:
         case list():
             return [_coded(item) for item in value]

@@ -25,7 +25,7 @@ _TYPES = dict(
 _OTHERS = {
     b"PK\x03\x04": "a zip archive, as PyTorch (.pt), Keras (.keras) and NumPy (.npz) write",
     b"\x89HDF": "an HDF5 file, as Keras writes",
-    b"\x93NUM": "an array of NumPy",
+    b"\x93NUM": "a NumPy array",
     b"\x80\x02": "a pickle, which could run code and is never read",
     b"\x80\x03": "a pickle, which could run code and is never read",
     b"\x80\x04": "a pickle, which could run code and is never read",
@@ -47,15 +47,15 @@ def _path(path: Any) -> Path:
 
 
 def write_file(path: Any, arrays: dict[str, Any], data: dict[str, Any]) -> None:
-    """Write NumPy arrays and JSON-able data.
+    """Write NumPy arrays and JSON-compatible data.
 
-    The file is written beside its place under another name, brought to the disk and renamed, so
-    that a crash, a full disk or a second writer leaves the old file or the new one.
+    The file is written to the same folder under another name, flushed to the disk and renamed. So
+    a crash, a full disk or a second writer leaves the old file or the new one.
 
     Raises
     ------
     FormatError
-        If it cannot be written; the old file is then as it was.
+        If it cannot be written; the old file is then unchanged.
     """
     from safetensors import SafetensorError, safe_open
     from safetensors.numpy import save_file
@@ -66,22 +66,22 @@ def write_file(path: Any, arrays: dict[str, Any], data: dict[str, Any]) -> None:
         with _replacing(path) as temporary:
             save_file(arrays, temporary, {_KEY: text})
             with safe_open(temporary, framework="numpy"):
-                pass  # what could not be read again must not replace anything
+                pass  # an unreadable file must not replace anything
     except (OSError, SafetensorError, ValueError, TypeError, RecursionError) as error:
         if isinstance(error, FormatError):
             raise
         raise FormatError(
-            f"{path} cannot be written: {error}. What was there before is as it was."
+            f"{path} cannot be written: {error}. An existing file is unchanged."
         ) from error
 
 
 def check_place(given: Any) -> Path:
-    """The path of a file that can be written.
+    """The path of a file, checked to be writable.
 
     Raises
     ------
     FormatError
-        If there can be no file, or it may not be written.
+        If the file cannot exist there, or may not be written.
     """
     path = _path(given)
     try:
@@ -89,7 +89,7 @@ def check_place(given: Any) -> Path:
     except OSError as error:
         raise FormatError(f"{path} cannot be written: {error}.") from error
     if there and not path.is_file():
-        what = "a folder" if path.is_dir() else "no ordinary file"
+        what = "a folder" if path.is_dir() else "not a regular file"
         raise FormatError(f"{path} is {what}: name a file, such as model.safetensors.")
     if not path.parent.is_dir():
         raise FormatError(f"{path} cannot be written: there is no folder {path.parent}. Create it.")
@@ -100,20 +100,20 @@ def check_place(given: Any) -> Path:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """A new file beside `path`, which takes its place if all goes well and else vanishes."""
+    """A new file next to `path`, which replaces it on success and is deleted otherwise."""
     temporary = path.with_name(f".xpnet-{token_hex(8)}.tmp")
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         mode = stat.S_IMODE((path if path.exists() else temporary).stat().st_mode)
         yield temporary
-        os.chmod(temporary, mode)  # safetensors writes files that only their owner may read
+        os.chmod(temporary, mode)  # safetensors writes files that only the owner may read
         _to_disk(temporary)
         os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):
             os.unlink(temporary)
         raise
-    with suppress(OSError):  # not every system lets folders be opened; the file is there
+    with suppress(OSError):  # some systems cannot open folders; the file exists anyway
         _to_disk(path.parent)
 
 
@@ -132,13 +132,13 @@ def _to_disk(path: Path) -> None:
 def read_file(path: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """The arrays and the data of a file that `write_file` wrote.
 
-    The arrays are the file's own bytes, mapped into memory; writing into them changes no file.
-    Nothing in the file is run, and nothing larger than the file is made.
+    The arrays are the file's own bytes, mapped into memory; writing to them does not change the
+    file. Nothing in the file is executed, and no object is larger than the file.
 
     Raises
     ------
     FormatError
-        If it cannot be read, or is no such file.
+        If it cannot be read, or is not such a file.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -147,20 +147,20 @@ def read_file(path: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         _check_there(path)
         with path.open("rb") as stream:
             try:
-                with safe_open(path, framework="numpy") as file:  # checks names, types, places
+                with safe_open(path, framework="numpy") as file:  # checks names, types and offsets
                     metadata = file.metadata() or {}
             except SafetensorError:
                 _check_program(path, stream)
                 raise
             if _KEY not in metadata:
                 raise FormatError(
-                    f"{path} is a safetensors file of another program: it does not say what the "
-                    "network is. Make the model, and give its arrays to load_state_dict."
+                    f"{path} is a safetensors file of another program: it does not describe the "
+                    "network. Make the model, and pass the file's arrays to load_state_dict."
                 )
             return _mapped(stream), _parsed(path, metadata[_KEY])
     except SafetensorError as error:
         raise FormatError(
-            f"{path} is no safetensors file, or is damaged or cut short ({error})."
+            f"{path} is not a safetensors file, or is damaged or truncated ({error})."
         ) from error
     except (OSError, ValueError, OverflowError) as error:
         if isinstance(error, FormatError):
@@ -174,25 +174,25 @@ def _check_there(path: Path) -> None:
     if not path.exists():
         raise FormatError(f"there is no file {path}.")
     if not path.is_file():
-        raise FormatError(f"{path} is no ordinary file.")
+        raise FormatError(f"{path} is not a regular file.")
 
 
 def _check_program(path: Path, stream: BinaryIO) -> None:
-    """Raise if the first bytes are those of another kind of file.
+    """Raise if the first bytes belong to another kind of file.
 
-    Only asked of a file that is no safetensors file: such a one begins with a length, which may
-    look like anything.
+    Call this only if the file is not a safetensors file: such a file begins with a length, which
+    may look like anything.
     """
     start = stream.read(4)
     for known, what in _OTHERS.items():
         if start.startswith(known):
-            raise FormatError(f"{path} is {what}, not a file of xpnet.")
+            raise FormatError(f"{path} is {what}, not an xpnet file.")
     if not start:
         raise FormatError(f"{path} is empty.")
 
 
 def _mapped(stream: BinaryIO) -> dict[str, Any]:
-    """The arrays of a file whose header was found good."""
+    """The arrays of a file whose header is valid."""
     stream.seek(0)
     length = int.from_bytes(stream.read(8), "little")
     header = json.loads(stream.read(length))
@@ -218,7 +218,7 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
     try:
         data = json.loads(text, object_pairs_hook=_once, parse_constant=_refused)
     except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path}: its description is not good JSON ({error}).") from error
+        raise FormatError(f"{path}: its description is not valid JSON ({error}).") from error
     if not isinstance(data, dict):
         raise FormatError(f"{path}: its description is not a JSON object.")
     return data
@@ -227,9 +227,9 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a name occurs twice in it")
+        raise ValueError("a name occurs twice")
     return found
 
 
 def _refused(constant: str) -> Any:
-    raise ValueError(f"{constant} is no number of JSON")
+    raise ValueError(f"{constant} is not a JSON number")

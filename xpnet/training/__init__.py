@@ -1,1 +1,1 @@
-"""Training: the loop, the strategies that make its steps, and what is told of them."""
+"""Training: the loop, the strategies that make its steps, and their reports."""

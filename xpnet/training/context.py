@@ -20,7 +20,7 @@ A protocol in its place would forbid your own callback to say ``model: xpnet.Mod
 
 
 class Clock:
-    """The time spent on the present epoch, which a checkpoint stores.
+    """The time spent on the current epoch, which a checkpoint stores.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Clock:
 
     @property
     def seconds(self) -> float:
-        """Seconds spent on the present epoch so far."""
+        """Seconds spent on the current epoch so far."""
         return perf_counter() - self._started
 
 
@@ -68,7 +68,7 @@ class Listeners(Protocol):
 class FitContext:
     """A fit between two of its steps, as `Callback.on_safe_point` receives it.
 
-    A callback may read all of it, and may set `stopping`; the rest is the fit's to change.
+    A callback may read everything here and may set `stopping`; only the fit changes the rest.
 
     Attributes
     ----------
@@ -80,14 +80,14 @@ class FitContext:
         The epochs of this fit, counted from 0 over the model's life: ``range(10, 15)`` for five
         epochs of a model that was trained for ten before.
     batch : int
-        Number of finished batches of the present epoch; 0 after the end of an epoch.
+        Number of finished batches of the current epoch; 0 after the end of an epoch.
     learning_rate : float
-        The learning rate at the start of the present epoch.
+        The learning rate at the start of the current epoch.
     stopping : bool
         Whether a callback has asked to stop. A callback that sets it to True at a safe point ends
         the fit there.
     clock : Clock
-        ``clock.seconds`` is the time spent on the present epoch.
+        ``clock.seconds`` is the time spent on the current epoch.
     interrupts : Interrupts
         ``interrupts.received`` names the signal that ends the fit, such as ``"SIGINT"``, or is
         None.
@@ -116,7 +116,7 @@ class FitContext:
 
     @property
     def state(self) -> TrainState:
-        """All that training changes: parameters, the optimizer's vectors, `epoch`, `step`."""
+        """Everything that training changes: parameters, optimizer vectors, `epoch`, `step`."""
         return self.engine.state
 
     @property

@@ -1,8 +1,7 @@
-"""Steps of an epoch as CUDA graphs: the host launches many at a time and looks at none.
+"""Steps of an epoch as CUDA graphs: the host launches many at a time and reads no results.
 
-A step is made call by call the first time that there is one of its size, and in each epoch's
-first step, whose loss is looked at; then its calls are captured, and `steps_per_execution` of
-them are launched as one.
+The first step of each batch size is made call by call. So is the first step of each epoch, whose
+loss is checked. Then the calls are captured, and `steps_per_execution` steps are launched as one.
 """
 
 import os
@@ -24,15 +23,15 @@ from xpnet.typing import Array
 
 __all__ = ["GraphSteps", "captured", "usual_steps"]
 
-_SMALL, _MANY = 2e9, 32  # operations of a step that is small; steps that then make a graph
+_SMALL, _MANY = 2e9, 32  # flops below which a step is small; steps in one graph then
 
 
 def usual_steps(engine: Engine, batch_size: int) -> int:
-    """Steps in one graph where the user does not say: many if each is small.
+    """The default number of steps in one graph: many if each is small.
 
-    A launch costs the host some microseconds. A step of n parameters and a batch of m samples
-    makes about 6 n m operations, two for each of the three products with a weight. (A rule by
-    arithmetic: it has not been measured.)
+    A launch costs the host a few microseconds. A step of n parameters and a batch of m samples
+    needs about 6 n m flops, two for each of the three products with a weight. (This rule is
+    calculated, not measured.)
     """
     return _MANY if 6 * engine.network.table.trainable * batch_size < _SMALL else 1
 
@@ -40,12 +39,12 @@ def usual_steps(engine: Engine, batch_size: int) -> int:
 def captured(
     eager: EagerSteps, callbacks: Callbacks, wanted: int | None
 ) -> "GraphSteps | EagerSteps":
-    """Steps by graphs, or one by one where they cannot be captured, which is logged.
+    """Steps as graphs, or one by one if they cannot be captured; the reason is logged.
 
     Raises
     ------
     ArgumentError
-        If the user wants several steps in a graph (`wanted`) where there can be none.
+        If the user wants several steps in a graph (`wanted`) and they cannot be captured.
     """
     engine, backend = eager.engine, eager.engine.backend
     if backend.index is None:
@@ -56,14 +55,14 @@ def captured(
         usual = usual_steps(engine, eager.batches.sizes[0])
         try:
             return GraphSteps(eager, usual if wanted is None else wanted, wanted is not None)
-        except ShapeError as error:  # the kernel that fetches a batch is not for these
+        except ShapeError as error:  # the kernel that fetches a batch cannot fetch these
             reason = str(error).removesuffix(".")
     # A program written for a GPU runs unchanged where XPNET_FALLBACK puts it on a CPU.
     elsewhere = backend.index is None and bool(os.environ.get("XPNET_FALLBACK"))
     if wanted is not None and wanted > 1 and not elsewhere:
         raise ArgumentError(
             f"steps_per_execution={wanted} is not possible: {reason}. Leave it out: steps are "
-            "then captured where they can be."
+            "then captured where possible."
         )
     if backend.index is not None:
         _log(reason)
@@ -75,7 +74,7 @@ def _log(reason: str) -> None:
 
 
 def _refusal(eager: EagerSteps, callbacks: Callbacks) -> str | None:
-    """Why steps on this GPU cannot be captured; None if they can, as far as can be told before."""
+    """Why steps on this GPU cannot be captured; None if nothing known in advance prevents it."""
     from xpnet.lowering.cuda.gemm import usable
 
     engine: Any = eager.engine
@@ -92,10 +91,10 @@ def _refusal(eager: EagerSteps, callbacks: Callbacks) -> str | None:
     if eager.together > 1:
         return f"a step adds up the gradients of {eager.together} batches"
     if callbacks.every_step:
-        return f"{callbacks.every_step} looks at every step"
+        return f"{callbacks.every_step} reads every step"
     schedule = optimizer.learning_rate
     if optimizer.varies and not type(schedule).__module__.startswith("xpnet."):
-        return f"the learning rate is a function of your own ({schedule!r}), asked in every step"
+        return f"the learning rate is your own function ({schedule!r}), called in every step"
     return None
 
 
@@ -107,9 +106,9 @@ class GraphSteps:
     eager : EagerSteps
         The same steps one by one.
     steps : int
-        The most that make one graph.
+        The largest number of steps in one graph.
     explicit : bool
-        Whether the user said so, who is then told if it cannot be done.
+        Whether the user asked for it; then it is an error if it cannot be done.
 
     Raises
     ------
@@ -124,7 +123,7 @@ class GraphSteps:
         self._most, self._explicit = min(steps, len(eager.batches)), explicit
         self._device = DeviceEpoch(eager.engine, eager.batches, eager.record.table)
         self._graphs: dict[tuple[int, int], Graph] = {}
-        self._made: set[int] = set()  # sizes of which a step was made call by call
+        self._made: set[int] = set()  # batch sizes whose first step was made
 
     @property
     def rows(self) -> int:
@@ -137,11 +136,11 @@ class GraphSteps:
         return self._eager.count
 
     def begin(self, context: FitContext) -> None:
-        """Nothing stops a step from being tried."""
+        """Do nothing: a step can always be tried."""
         self._eager.begin(context)
 
     def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
-        """Make the steps that are left of the epoch; all that differs is sent ahead."""
+        """Make the remaining steps of the epoch; everything that differs is sent ahead."""
         engine, context, count = self._engine, loop.context, self.count
         first, varies = context.batch, engine.optimizer.varies
         rates = [
@@ -164,7 +163,7 @@ class GraphSteps:
         return self._eager.recorded(count)
 
     def restore(self, rows: Array) -> None:
-        """Let the results of this epoch's first batches be these."""
+        """Set the results of this epoch's first batches."""
         self._eager.restore(rows)
 
     def description(self) -> dict[str, Any]:
@@ -172,7 +171,7 @@ class GraphSteps:
         return self._eager.description()
 
     def _one(self, loop: FitLoop) -> bool:
-        """Make one step call by call; the first loss of an epoch is looked at before the update."""
+        """Make one step call by call; check the first loss of an epoch before the update."""
         i, engine = loop.context.batch, self._engine
         size, program = self.batches.sizes[i], self.batches.programs[i]
         compute, change = self._device.calls(size)
@@ -208,15 +207,15 @@ class GraphSteps:
         return loop.stepped(size * count, count)
 
     def _passed(self, i: int, steps: int) -> None:
-        """Note that so many steps were made, the first of this batch."""
+        """Note that this many steps were made, beginning with batch `i`."""
         self._engine.update.passed(steps)
         self._engine.state.step += steps
         self._engine.state.results = self.batches.programs[i].results
 
     def _count(self, loop: FitLoop) -> int:
-        """How many steps to make at once, where a callback may need a safe point after some.
+        """How many steps to make at once; a callback may need a safe point after some.
 
-        Graphs between safe points might have any length; those of powers of two are few.
+        Graphs between safe points could have any length; powers of two keep their number small.
         """
         due = loop.until_safe_point()
         count = min(self._most, self._alike(loop.context.batch), due)
@@ -225,13 +224,13 @@ class GraphSteps:
         return 1 << (count.bit_length() - 1)
 
     def _alike(self, i: int) -> int:
-        """How many batches from this one on have its size."""
+        """How many batches have this one's size, from this one on."""
         sizes = self.batches.sizes
         whole = len(sizes) - (sizes[-1] != sizes[0])
         return whole - i if i < whole else 1
 
     def _graph(self, size: int, count: int) -> Graph | None:
-        """The graph of so many steps; None if they cannot be captured."""
+        """The graph of `count` steps; None if they cannot be captured."""
         if (size, count) not in self._graphs:
             compute, change = self._device.calls(size)
             try:
@@ -243,12 +242,11 @@ class GraphSteps:
         return self._graphs[size, count]
 
     def _give_up(self, reason: str) -> None:
-        """Make the rest call by call."""
+        """Make the remaining steps call by call."""
         if self._explicit and self._most > 1:
             raise ArgumentError(
                 f"steps_per_execution={self._most} is not possible here: the steps cannot be "
-                f"captured ({reason}). The steps before this were made; leave steps_per_execution "
-                "out."
+                f"captured ({reason}). Earlier steps have been made; leave steps_per_execution out."
             )
         _log(reason)
         self._most = 0

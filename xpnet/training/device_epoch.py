@@ -1,6 +1,6 @@
 """An epoch whose order, coefficients and results are on a GPU, so that no step needs the host.
 
-The number of the step is on the device too; by it, kernels find their rows.
+The step number is on the device too, and tells kernels which rows to use.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ Calls = list[Callable[[], Any]]
 
 
 class DeviceEpoch:
-    """What an epoch's steps read and write on the device.
+    """The arrays that an epoch's steps read and write on the device.
 
     Parameters
     ----------
@@ -43,11 +43,11 @@ class DeviceEpoch:
         self.bind()
 
     def bound_to(self, update: UpdateProgram) -> bool:
-        """Whether the calls are those of this update."""
+        """Whether the calls belong to this update."""
         return self._update is update
 
     def bind(self) -> None:
-        """Make the calls of a step of each size, with the optimizer as it is."""
+        """Make the calls of a step of each size, with the current optimizer."""
         engine, batches, backend = self._engine, self._batches, self._engine.backend
         self._update, rules = engine.update, engine.update.rules
         shape = len(batches), rules.numbers.shape[0]
@@ -60,7 +60,7 @@ class DeviceEpoch:
                 self._calls[size] = [fetch, program.run], change
 
     def _ends(self, program: Any, numbers: Array) -> tuple[Callable[[], Any], Callable[[], Any]]:
-        """What fetches a step's batch and numbers, and what notes its results."""
+        """The calls that fetch a step's batch and numbers, and that record its results."""
         backend, batches = self._engine.backend, self._batches
         moves = [*zip(batches.data.arrays, program.inputs, strict=True)]
         fetch = begin(
@@ -70,13 +70,13 @@ class DeviceEpoch:
         return fetch, end(backend, self._counter, number, program.results, self._log)
 
     def calls(self, size: int) -> tuple[Calls, Calls]:
-        """The calls of a step up to its loss, and those that change what it began with."""
+        """The calls of a step up to its loss, and the later calls, which change the state."""
         return self._calls[size]
 
     def begin(self, order: Array, learning_rates: Sequence[float], first: int) -> None:
-        """Let an epoch begin with the batch of this number, counted from 0.
+        """Begin an epoch with batch `first`, counted from 0.
 
-        `learning_rates` are those of the steps that are left.
+        `learning_rates` are those of the remaining steps.
         """
         backend, engine = self._engine.backend, self._engine
         rows = engine.update.ahead(learning_rates)

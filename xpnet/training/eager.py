@@ -1,4 +1,4 @@
-"""Steps made one by one, each looked at."""
+"""Steps made one by one, each checked."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ class EagerSteps:
     order : SampleOrder
     callbacks : Callbacks
     together : int
-        Batches of a step.
+        Batches per step.
 
     Attributes
     ----------
@@ -68,11 +68,11 @@ class EagerSteps:
         return len(self.batches)
 
     def begin(self, context: FitContext) -> None:
-        """Nothing stops a step from being tried."""
+        """Do nothing: a step can always be tried."""
         self._model = context.model
 
     def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
-        """Make the steps that are left of the epoch."""
+        """Make the remaining steps of the epoch."""
         batches, step = self.batches, self.engine.step
         with self._begun(loop, learning_rate) as left:
             for i in left:
@@ -83,7 +83,7 @@ class EagerSteps:
 
     @contextmanager
     def _begun(self, loop: FitLoop, learning_rate: float) -> Iterator[range]:
-        """Begin or resume an epoch; the first batches of the steps that are left."""
+        """Begin or resume an epoch; the number of the first batch of each remaining step."""
         batches, engine, optimizer = self.batches, self.engine, self.engine.optimizer
         self._learning_rate, self._schedule = learning_rate, optimizer.learning_rate
         self._varies, first = optimizer.varies, loop.context.batch
@@ -95,7 +95,7 @@ class EagerSteps:
             batches.end()
 
     def _at_cut(self, i: int, program: Program) -> float:
-        """Look at the loss, and note the results; the learning rate of the update."""
+        """Check the loss and record the results; return the learning rate of the update."""
         results = program.results
         if i == 0 or self.engine.backend.synchronous:
             loss = float(results[0])
@@ -105,7 +105,7 @@ class EagerSteps:
         return self._decide(i) if self._callbacks.watched or self._varies else self._learning_rate
 
     def _decide(self, i: int) -> float:
-        """Let callbacks see the gradient; the learning rate of the update."""
+        """Show callbacks the gradient; return the learning rate of the update."""
         for call in self._callbacks.gradient:
             call(self._model, self.engine.state.step + 1)
         if self._callbacks.watched:
@@ -116,7 +116,7 @@ class EagerSteps:
         return self._learning_rate
 
     def _follow(self) -> None:
-        """Take up a schedule that a callback has put in place of another."""
+        """Switch to a schedule that a callback has set."""
         optimizer = self.engine.optimizer
         if optimizer.learning_rate is not self._schedule:
             self._schedule, self._varies = optimizer.learning_rate, optimizer.varies
@@ -127,7 +127,7 @@ class EagerSteps:
         return self.record.rows(count)
 
     def restore(self, rows: Array) -> None:
-        """Let the results of this epoch's first batches be these."""
+        """Set the results of this epoch's first batches."""
         self.record.restore(rows)
 
     def description(self) -> dict[str, Any]:
@@ -143,7 +143,7 @@ class EagerSteps:
 
 
 class AccumulatedSteps(EagerSteps):
-    """Steps by the gradient of several batches, one after the other, as if they were one."""
+    """Steps that accumulate the gradients of several batches, as if they were one batch."""
 
     def __init__(
         self,
@@ -157,7 +157,7 @@ class AccumulatedSteps(EagerSteps):
         self._accumulation = Accumulation(engine)
 
     def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
-        """Make the steps that are left of the epoch."""
+        """Make the remaining steps of the epoch."""
         batches = self.batches
         with self._begun(loop, learning_rate) as left:
             for first in left:
@@ -168,7 +168,7 @@ class AccumulatedSteps(EagerSteps):
         return self.record.finish()
 
     def _look(self, i: int, program: Program) -> None:
-        """Check and note the results of one batch of a step."""
+        """Check and record the results of one batch of a step."""
         if i == 0 or self.engine.backend.synchronous:
             self.record.look(i, float(program.results[0]))
         self.record.put(i, program.results)

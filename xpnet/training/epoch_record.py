@@ -1,4 +1,4 @@
-"""What is known of an epoch's batches: their results, and whether all is finite."""
+"""The record of an epoch's batches: their results, and whether they are finite."""
 
 from math import isfinite
 from typing import Any
@@ -15,20 +15,20 @@ __all__ = ["EpochRecord"]
 
 
 class EpochRecord:
-    """The results of an epoch's batches, kept on the device until they are asked for.
+    """The results of an epoch's batches, kept on the device until they are needed.
 
     Parameters
     ----------
     engine : Engine
     batches : Batches
     together : int
-        Batches of a step; the last step may have fewer.
+        Batches per step; the last step may have fewer.
 
     Attributes
     ----------
     together : int
     table : array of shape (batches, results)
-        On a backend with plans.
+        Only on a backend with plans.
     """
 
     def __init__(self, engine: Engine, batches: Batches, together: int = 1) -> None:
@@ -52,7 +52,7 @@ class EpochRecord:
         self._rows[i] = results
 
     def rows(self, count: int) -> Array:
-        """Those of the first batches in double precision; this waits for a GPU."""
+        """The results of the first batches in double precision; this waits for a GPU."""
         backend = self._engine.backend
         found = self.table[:count, ...]
         if count and not backend.planned:
@@ -60,43 +60,43 @@ class EpochRecord:
         return backend.to_numpy(found).astype("float64")
 
     def restore(self, rows: Any) -> None:
-        """Put back what `rows` returned."""
+        """Restore what `rows` returned."""
         dtype = self._engine.network.dtype
         found = self._engine.backend.asarray(rows.astype(dtype), dtype)
         for i in range(rows.shape[0]):
             self.put(i, found[i, ...])
 
     def finish(self) -> dict[str, float]:
-        """The mean loss and metrics of all batches, where all is finite; this waits for a GPU."""
+        """The mean loss and metrics of all batches, checked to be finite; this waits for a GPU."""
         batches = self._batches
         log = self.rows(len(batches))
         bad = (~np.isfinite(log[:, 0])).nonzero()[0]
         if len(bad):
             self.check(int(bad[0]), float(log[bad[0], 0]))
-        if not self._engine.finite():  # no loss follows the last update that would show its harm
+        if not self._engine.finite():  # no later loss would show it
             self._stop(len(batches) - 1, "the update made parameters NaN or infinite")
         graph = batches.programs[0].batch_graph
         return combine(self._engine.network, graph, log, batches.sizes, self.together)
 
     def look(self, i: int, loss: float) -> None:
-        """Check a loss; remember the parameters of an epoch's first."""
+        """Check a loss; at an epoch's first batch, remember the parameters."""
         if not isfinite(loss):
             self.check(i, loss)
         if i == 0:
             self._engine.keep(f"the start of epoch {self._engine.state.epoch + 1}")
 
     def check(self, i: int, loss: float) -> None:
-        """Stop the training where a loss is not finite."""
+        """Stop the training if a loss is not finite."""
         if not isfinite(loss):
             self._stop(i, f"the loss became {loss}")
 
     def _stop(self, i: int, what: str) -> None:
-        """Stop the training, with the last good parameters put back."""
+        """Restore the last good parameters, and stop the training."""
         epoch, kept = self._engine.state.epoch + 1, self._engine.restore()
         step = self.step(i) + 1
         raise DivergedError(
-            f"{what} in epoch {epoch}, step {step} of {self.steps}. The model was put back to its "
-            f"parameters of {kept}, and its optimizer was reset. "
+            f"{what} in epoch {epoch}, step {step} of {self.steps}. The model's parameters from "
+            f"{kept} were restored, and its optimizer was reset. "
             f"{self._engine.network.loss.advice}.",
             epoch,
             step,

@@ -1,4 +1,4 @@
-"""Loss and metrics of some data, and of the batches of an epoch put together."""
+"""Loss and metrics of data, and of an epoch's batches combined."""
 
 from collections.abc import Sequence
 
@@ -21,19 +21,19 @@ def combine(
     sizes: Sequence[int],
     together: int = 1,
 ) -> dict[str, float]:
-    """Loss and metrics of all batches, from each one's results and its samples or their weight.
+    """Loss and metrics of all batches, from each batch's results and its size or weight.
 
-    So many batches `together` are a step. The digits are those that the model's type has: 0.975,
-    not 0.9750000238418579.
+    A step has `together` batches. Numbers have only the digits of the model's type: 0.975, not
+    0.9750000238418579.
     """
     layout, kind = batch_graph.layout, np.dtype(network.dtype).type
     weights = log[:, layout[WEIGHT]][:, 0] if WEIGHT in layout else sizes
     shares = np.asarray(weights, dtype="float64")
     found = {n: m.combine(log[:, layout[n]], shares) for n, m in network.measures.items()}
-    if PENALTY in layout:  # once, also where the loss is a sum over the batches
+    if PENALTY in layout:  # once, even if the loss is a sum over the batches
         penalties = log[:, layout[PENALTY]][:, 0]
         found["loss"] += float((penalties * shares).sum() / shares.sum())
-    if SHARED in layout:  # once a step, whose batches have the same parameters
+    if SHARED in layout:  # once per step, because its batches have the same parameters
         penalties = log[::together, layout[SHARED]][:, 0]
         steps = np.add.reduceat(shares, range(0, len(shares), together))
         found["loss"] += float(penalties[steps > 0].sum() / shares.sum())
@@ -41,19 +41,19 @@ def combine(
 
 
 def columns(network: Network, validated: bool) -> tuple[str, ...]:
-    """Names of what is recorded of each epoch, but for the learning rate."""
+    """Names of the numbers recorded for each epoch, except the learning rate."""
     measured = list(network.measures)
     validation = [f"val_{name}" for name in measured] if validated else []
     return ("epoch", *measured, *validation, "seconds")
 
 
 def evaluate(engine: Engine, data: Data, batch_size: int) -> dict[str, float]:
-    """Loss and metrics of these data, with the parameters as they are."""
+    """Loss and metrics of these data with the current parameters."""
     return evaluate_batches(engine, cut(engine, "evaluate", data, batch_size))
 
 
 def evaluate_batches(engine: Engine, batches: Batches) -> dict[str, float]:
-    """Loss and metrics of data that were cut into batches for it."""
+    """Loss and metrics of data that are already cut into batches."""
     backend = engine.backend
     rows = batches.each(lambda program: backend.copy(program.results))
     log = backend.to_numpy(backend.xp.stack(rows)).astype("float64")

@@ -1,4 +1,4 @@
-"""What a fit was asked to be, and the loop and the strategy that follow from it."""
+"""The settings of a fit, and the loop and the strategy that follow from them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class FitSettings:
         callbacks: Sequence[CallbackLike] | None,
         verbose: bool | Literal["auto"],
     ) -> Self:
-        """Check what a user gave."""
+        """Check the user's settings."""
         epochs, batch_size = count("epochs", epochs), count("batch_size", batch_size)
         if steps_per_execution is not None:
             steps_per_execution = count("steps_per_execution", steps_per_execution, 0)
@@ -55,7 +55,7 @@ class FitSettings:
         return cls(epochs, batch_size, together, steps_per_execution, shuffle, listeners, progress)
 
     def columns(self, engine: Engine) -> tuple[str, ...]:
-        """What the history has besides loss, metrics and seconds."""
+        """The columns of the history besides loss, metrics and seconds."""
         return (LbfgsSteps if engine.optimizer.whole_batch else EagerSteps).columns
 
 
@@ -80,7 +80,8 @@ def _steps(engine: Engine, data: Data, settings: FitSettings) -> Steps:
     if engine.optimizer.whole_batch:
         if together > 1:
             raise ArgumentError(
-                f"accumulate={together} is for steps on batches; L-BFGS takes all samples at once."
+                f"accumulate={together} needs steps on batches, but L-BFGS takes all samples at "
+                "once: leave it out, or use another optimizer."
             )
         return LbfgsSteps(engine, data)
     order = SampleOrder(data, settings.shuffle, engine.network.seed)

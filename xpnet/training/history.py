@@ -1,4 +1,4 @@
-"""What happened in each epoch."""
+"""The history of a fit: the loss and metrics of each epoch."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,10 +7,10 @@ __all__ = ["History"]
 
 
 class History:
-    """A table with one row an epoch.
+    """A table with one row per epoch.
 
     Columns are ``epoch`` (counted from 1 over the model's life), ``loss``, the metrics, the same
-    with ``val_`` in front where validation data were given, ``learning_rate`` and ``seconds``.
+    prefixed with ``val_`` if validation data were given, ``learning_rate`` and ``seconds``.
     ``history["loss"]`` is a column, ``history[-1]`` a row.
 
     Attributes

@@ -1,4 +1,4 @@
-"""Signals that end a fit in an orderly way: after the step that it is making."""
+"""Signals that end a fit in an orderly way: after its current step."""
 
 import logging
 import signal
@@ -11,14 +11,14 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """Notes SIGINT (Ctrl-C) and SIGTERM while it is entered; a second one has its usual effect.
+    """Notes SIGINT (Ctrl-C) and SIGTERM inside a ``with``; a second one has its usual effect.
 
     Your own handlers, and threads other than the main one, are left alone.
 
     Attributes
     ----------
     received : str or None
-        Name of the signal that came.
+        Name of the signal that was received.
     """
 
     def __init__(self) -> None:

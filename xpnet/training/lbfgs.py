@@ -1,4 +1,4 @@
-"""Steps by SciPy's L-BFGS: every iteration is an epoch on all samples."""
+"""Steps by SciPy's L-BFGS: each iteration is an epoch on all samples."""
 
 from math import isfinite
 from typing import Any
@@ -30,20 +30,20 @@ class Objective:
         self._at = self.start()
 
     def start(self) -> Array:
-        """The trained parameters as they are."""
+        """The current trained parameters."""
         engine = self._engine
         trained = engine.backend.to_numpy(engine.state.params)[: engine.network.table.trainable]
         return trained.astype("float64")
 
     def __call__(self, x: Array) -> tuple[float, Array]:
-        """What is minimized, and its gradient."""
+        """The objective, and its gradient."""
         engine, backend, table = self._engine, self._engine.backend, self._engine.network.table
         state, program = engine.state, self._program
         self._at = x.copy()
         trained = backend.asarray(x.astype(engine.network.dtype), engine.network.dtype)
         rest = state.params[table.trainable :]
         state.set_params(backend, backend.xp.concat([trained, rest]))
-        # Other programs share this one's memory: what was loaded before may be gone.
+        # Other programs share this one's memory: earlier loaded data may be gone.
         with engine.programs.lock, backend.quiet(), self._threads:
             program.load(self._data.arrays, slice(None))
             try:
@@ -58,7 +58,7 @@ class Objective:
         return (value if isfinite(value) else np.inf), gradient
 
     def accept(self, x: Array) -> dict[str, float]:
-        """Take this point; the loss and the metrics there."""
+        """Take this point; return its loss and metrics."""
         if not np.array_equal(self._at, x):
             self(x)
         program, engine = self._program, self._engine
@@ -69,9 +69,9 @@ class Objective:
 
 
 class LbfgsSteps:
-    """All epochs in one minimization by SciPy, which is told to stop where the loop ends.
+    """All epochs in one minimization by SciPy, which the loop can stop.
 
-    Dropout and noise are those of the step at which the training starts.
+    Every evaluation draws the dropout and noise of the step at which training starts.
     """
 
     columns: tuple[str, ...] = ()
@@ -82,25 +82,25 @@ class LbfgsSteps:
         self._engine, self._objective, self.rows = engine, Objective(engine, data), data.rows
 
     def begin(self, context: FitContext) -> None:
-        """Raise `DivergedError` if the loss is not finite where the training starts."""
+        """Raise `DivergedError` if the loss is not finite at the start of the training."""
         engine, objective = self._engine, self._objective
         engine.set_number(engine.state.step)
         if not isfinite(objective(objective.start())[0]):
             raise DivergedError(
-                "the loss is NaN or infinite where L-BFGS would start: scale the inputs.",
+                "the loss is NaN or infinite at the point where L-BFGS starts: scale the inputs.",
                 engine.state.epoch + 1,
                 1,
             )
         engine.keep("the start of the training")
 
     def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
-        """Minimize, until SciPy or the loop ends it."""
+        """Minimize until SciPy or the loop stops."""
         optimize = require("scipy.optimize", "scipy", "the L-BFGS optimizer")
         optimizer: Any = self._engine.optimizer
         context, state = loop.context, self._engine.state
 
         def accepted(x: Array) -> None:
-            """Note the point that an iteration found; SciPy stops at `StopIteration`."""
+            """Record the point that an iteration found; SciPy stops at `StopIteration`."""
             found = self._objective.accept(x)
             state.step += 1
             self._engine.keep(f"the end of epoch {state.epoch + 1}")
@@ -121,25 +121,25 @@ class LbfgsSteps:
             )
             context.history.converged = found.status == 0
         finally:
-            self._engine.restore()  # the last point accepted, not a trial of the line search
+            self._engine.restore()  # the last accepted point, not a trial of the line search
         context.stopping = True
         return {}
 
     def recorded(self, count: int) -> Array:
-        """Nothing: SciPy keeps its state to itself, so that there are no checkpoints."""
+        """Raise: SciPy keeps its state to itself, so there are no checkpoints."""
         raise ArgumentError("a fit by L-BFGS has no checkpoints: SciPy keeps its state.")
 
     def restore(self, rows: Array) -> None:
-        """Nothing; see `recorded`."""
+        """Raise; see `recorded`."""
         raise ArgumentError("a fit by L-BFGS cannot be resumed: SciPy keeps its state.")
 
     def description(self) -> dict[str, Any]:
-        """What this fit is of."""
+        """What must be the same in a fit that resumes this one."""
         return {"rows": self.rows}
 
 
 def _check(engine: Engine) -> None:
-    """Raise for what L-BFGS cannot do."""
+    """Raise for settings that L-BFGS does not support."""
     require("scipy.optimize", "scipy", "the L-BFGS optimizer")
     specs = engine.network.table.specs
     constrained = [n for n, spec in specs.items() if spec.constraint is not None]
@@ -150,6 +150,6 @@ def _check(engine: Engine) -> None:
         )
     if engine.state.loss_scale is not None:
         raise ArgumentError(
-            "L-BFGS cannot leave out the steps in which float16 gradients overflow: use "
+            "L-BFGS cannot skip the steps in which float16 gradients overflow: use "
             "precision='bfloat16', or another optimizer."
         )

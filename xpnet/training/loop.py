@@ -1,4 +1,4 @@
-"""The loop of a fit: epochs, and what is done between them."""
+"""The loop of a fit: epochs, and the work between them."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -26,7 +26,7 @@ class Steps(Recording, Protocol):
     rows, count : int
         Samples and batches of an epoch.
     columns : tuple of str
-        What it adds to the history besides loss, metrics and seconds.
+        Columns that it adds to the history besides loss, metrics and seconds.
     """
 
     @property
@@ -39,10 +39,10 @@ class Steps(Recording, Protocol):
     def columns(self) -> tuple[str, ...]: ...
 
     def begin(self, context: FitContext) -> None:
-        """Raise if training cannot start where the parameters are."""
+        """Raise if training cannot start from the current parameters."""
 
     def epoch(self, loop: "FitLoop", learning_rate: float) -> dict[str, float]:
-        """Make the steps that are left of the epoch; its loss and metrics, {} if it ends early.
+        """Make the remaining steps; return the epoch's loss and metrics, {} if it ends early.
 
         L-BFGS makes all epochs at once, and calls the loop's `end_epoch` and `begin_epoch`.
         """
@@ -55,7 +55,7 @@ class FitLoop:
     ----------
     model : Model
     engine : Engine
-        The model's.
+        The model's engine.
     steps : Steps
     epochs : int
     validation : Batches, optional
@@ -84,11 +84,11 @@ class FitLoop:
         self._told_last, self._count = False, steps.count
 
     def run(self, snapshot: Snapshot | None = None, resume: Resume | None = None) -> History:
-        """Train until the end, perhaps from a snapshot; return what happened in each epoch."""
+        """Train until the end, starting from a snapshot if given; return the history."""
         context, engine, steps = self.context, self.engine, self._steps
         steps.begin(context)
         self._callbacks.run_begin(context, snapshot)
-        if engine.finite():  # on a GPU, steps made by hand are not checked
+        if engine.finite():  # manual steps on a GPU are not checked
             engine.keep("the start of the training")
         try:
             self._callbacks.fit_begin(context.model)
@@ -110,11 +110,11 @@ class FitLoop:
 
     @property
     def done(self) -> bool:
-        """Whether no epoch follows."""
+        """Whether no epoch remains."""
         return self.engine.state.epoch >= self.context.epochs.stop or self.context.over
 
     def begin_epoch(self) -> float:
-        """Tell all that an epoch begins or resumes; return its learning rate."""
+        """Announce that an epoch begins or resumes; return its learning rate."""
         context = self.context
         self._progress.epoch()
         if context.batch == 0:
@@ -126,7 +126,7 @@ class FitLoop:
         return learning_rate
 
     def end_epoch(self, found: dict[str, float]) -> None:
-        """Note the loss and metrics of an epoch, validate, and tell the callbacks."""
+        """Record the loss and metrics of an epoch, validate, and call the callbacks."""
         context, state = self.context, self.engine.state
         seconds = context.clock.seconds
         row: dict[str, float] = {"epoch": state.epoch + 1, **found}
@@ -147,11 +147,11 @@ class FitLoop:
         return self._callbacks.until_safe_point(self.engine.state.step)
 
     def progressed(self, samples: int) -> None:
-        """Show that so many samples more were used."""
+        """Advance the progress bar by this many samples."""
         self._progress.step(samples)
 
     def stepped(self, samples: int, batches: int = 1) -> bool:
-        """Note that a step was made, or several, and tell the callbacks; whether to break off."""
+        """Note one or more finished steps and call the callbacks; return whether to stop."""
         context, callbacks = self.context, self._callbacks
         context.batch += batches
         if self._shown:

@@ -27,7 +27,7 @@ class SampleOrder:
         self.kind = "function" if callable(shuffle) else "seed" if shuffle else "as they come"
 
     def of(self, epoch: int) -> Array:
-        """The numbers of the rows, where the data are; None for as they come."""
+        """The row numbers, on the data's backend; None for ``"as they come"``."""
         if not self._shuffle:
             return None
         backend, rows = self._data.backend, self._data.rows
@@ -39,7 +39,7 @@ class SampleOrder:
         return backend.asarray(random.permutation(np, key, rows))  # not every library sorts int64
 
     def _checked(self, order: ArrayLike) -> Array:
-        """The user's order, on the host, where it is known to hold every row once."""
+        """The user's order on the host, checked to hold every row once."""
         rows, found = self._data.rows, np.asarray(order)
         if not np.array_equal(np.sort(found, axis=None), np.arange(rows)) or found.ndim != 1:
             raise ArgumentError(

@@ -1,4 +1,4 @@
-"""The progress bar of `Model.fit`: epoch, loss, samples a second."""
+"""The progress bar of `Model.fit`: epoch, loss, samples per second."""
 
 import sys
 from typing import Any, Literal
@@ -30,7 +30,7 @@ class Progress:
         self._epochs = self._epoch = 0
 
     def begin(self, epochs: int, samples: int) -> None:
-        """Show the bar for so many epochs of so many samples."""
+        """Show the bar for this many epochs of this many samples."""
         self._epochs = epochs
         if self.shown:
             from tqdm import tqdm
@@ -57,6 +57,6 @@ class Progress:
             self._bar.set_postfix({k: f"{v:.4g}" for k, v in row.items() if k not in hidden})
 
     def close(self) -> None:
-        """Leave the bar as it is."""
+        """Close the bar and leave it on the screen."""
         if self._bar is not None:
             self._bar.close()

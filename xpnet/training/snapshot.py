@@ -15,10 +15,10 @@ class Snapshot:
     Attributes
     ----------
     arrays : dict of str to NumPy array
-        Parameters and the optimizer's vectors, each flat; the results of the present epoch's
+        Parameters and the optimizer's vectors, each flat; the results of the current epoch's
         batches; arrays of callbacks.
     state : dict
-        Everything else, as data that JSON can hold.
+        Everything else, as JSON-compatible data.
     """
 
     arrays: dict[str, Array]

@@ -75,7 +75,7 @@ def test_nothing_kept_is_an_error_and_changes_nothing():
     before = model.state_dict()
     keep = xn.KeepBest()
     assert keep.state is keep.best is keep.best_epoch is None
-    with pytest.raises(xn.errors.ArgumentError, match="nothing was kept"):
+    with pytest.raises(xn.errors.ArgumentError, match="nothing has been kept"):
         keep.restore(model)
     assert same(model.parameters, before)
 

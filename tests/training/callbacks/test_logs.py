@@ -150,7 +150,7 @@ def test_a_csv_file_that_is_no_log_is_not_gone_on_with(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("name,age\nAnn,7\n")
     model = make()
-    with pytest.raises(xn.errors.ArgumentError, match="not the log of a training"):
+    with pytest.raises(xn.errors.ArgumentError, match="not a training log"):
         model.fit(X, Y, callbacks=[xn.CSVLog(path, append=True)])
     assert model.epoch == 0
     assert path.read_text() == "name,age\nAnn,7\n"

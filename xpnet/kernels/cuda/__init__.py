@@ -1,4 +1,4 @@
-"""Kernels by hand in CUDA, for what CuPy's functions would do in more launches."""
+"""Handwritten CUDA kernels for work that would take CuPy's functions more launches."""
 
 from xpnet.kernels.cuda import loss_scale_kernels
 

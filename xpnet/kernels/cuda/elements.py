@@ -1,4 +1,4 @@
-"""Kernels written in CUDA that walk over the elements of vectors."""
+"""CUDA kernels that loop over the elements of vectors."""
 
 from functools import cache
 from typing import Any
@@ -18,7 +18,7 @@ def cached_kernel(cupy: Any, source: str, name: str, device: int) -> Any:
 
 
 def launch_of(cupy: Any, source: str, name: str, n: int, *args: Any) -> tuple[Any, ...]:
-    """A kernel, and what it is called with to walk over n elements: grid, block, arguments."""
+    """A kernel and its launch parameters for n elements: grid, block, arguments."""
     kernel = cached_kernel(cupy, source, name, cupy.cuda.Device().id)
     blocks = min(-(-n // _THREADS), _BLOCKS)
     return kernel, (blocks,), (_THREADS if n > 1 else 1,), args

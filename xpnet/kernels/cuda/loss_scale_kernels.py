@@ -1,7 +1,7 @@
 """The loss scale's rules in CUDA: one launch each, which returns at once in a good step.
 
-By CuPy's functions each rule would be several launches, and copy whether the step overflowed or
-not.
+With CuPy's functions, each rule would be several launches, and would copy even if the step did not
+overflow.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ from xpnet.ops.loss_scale import (
 __all__ = ["SOURCE"]
 
 SOURCE = r"""
-// scale: the scale, good steps since it changed, whether this step overflowed, steps left out.
+// scale: the scale, good steps since it changed, whether this step overflowed, steps skipped.
 extern "C" __global__ void unscale(float *gradient, float *scale, long long n) {
     float divisor = scale[0];
     LOOP {

@@ -1,4 +1,4 @@
-"""Update rules by hand; all others are derived from their definitions."""
+"""Handwritten update rules; all others are derived from their definitions."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def _root(k: Recorder, v: Any, eps: Any, out: Any) -> None:
     k(k.raw.add, out, eps, out=out)
 
 
-# A product in place of a sum of squares: one pass over the gradient less, twice as fast.
+# A product instead of a sum of squares: one pass fewer over the gradient, twice as fast.
 @kernel(UPDATES["clip_norm"])
 def clip_norm(k: Recorder, p: Any, g: Any, *, limit: float) -> None:
     share = k.scratch(g, (1, 1))
@@ -26,7 +26,7 @@ def clip_norm(k: Recorder, p: Any, g: Any, *, limit: float) -> None:
     k(k.raw.multiply, g, share[0], out=g)
 
 
-# Parts that are computed where they belong need no copy.
+# Parts that are computed in place need no copy.
 @kernel(JOIN_GRADIENT)
 def join_gradient(k: Recorder, g: Any, *parts: Any) -> None:
     start = 0
@@ -54,8 +54,8 @@ def _step(k: Recorder, p: Any, g: Any, m: Any, v: Any, rate: Any, eps: Any) -> N
     k(k.raw.subtract, p, g, out=p)
 
 
-# Derived kernels of these two are as fast. They multiply by the rate before they divide, which
-# rounds otherwise: a seed would give other bits than it has given so far.
+# Derived kernels of these two are as fast. They multiply by the learning rate before they divide,
+# which rounds differently: a seed would no longer give the same bits.
 
 
 @kernel(UPDATES["adam"])

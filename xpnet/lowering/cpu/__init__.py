@@ -1,1 +1,1 @@
-"""Lowering on a CPU: loops by LLVM, products by BLAS, a whole step as one call."""
+"""Lowering on a CPU: LLVM compiles loops, BLAS computes products, a whole step is one call."""

@@ -15,7 +15,7 @@ __all__ = ["compile_calls"]
 
 
 def compile_calls(reader: Reader, items: Sequence[Loop | Call]) -> list[Callable[[], Any]]:
-    """What to run, as few calls as possible."""
+    """The calls to run, as few as possible."""
     threads = advice(max((reader.flops(i) for i in items if isinstance(i, Call)), default=0))
     result: list[Callable[[], Any]] = []
     tasks: list[Task] = []

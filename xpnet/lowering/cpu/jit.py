@@ -1,4 +1,4 @@
-"""LLVM at work: it compiles code, and many calls of machine code become one call from Python.
+"""Compile code with LLVM, and combine many calls of machine code into one call from Python.
 
 A *task* is the address of a function with one argument, and that argument: the address of a row of
 64-bit numbers. A program is a list of tasks, which `run` executes without Python.
@@ -166,7 +166,7 @@ class Program:
         self._table = np.array(table, dtype=np.int64)
         pointer, count = ctypes.c_void_p(self._table.ctypes.data), ctypes.c_int64(len(tasks))
         self.run = partial(_runner(), pointer, count)
-        # Addresses keep nothing alive: whoever holds `run` alone holds the memory with it.
+        # Addresses keep nothing alive, so `run` must keep the memory alive.
         vars(self.run)["memory"] = self._table, tasks
 
     def __call__(self) -> None:

@@ -1,4 +1,4 @@
-"""The functions of loops as LLVM's intermediate code, and conversions between types."""
+"""The functions of loops in LLVM's intermediate code, and conversions between types."""
 
 from collections.abc import Callable
 from typing import Any

@@ -106,7 +106,7 @@ def _power_of_two(b: ir.IRBuilder, n: Any, kind: str) -> Any:
 
 
 def exp(b: ir.IRBuilder, x: Any) -> Any:
-    """e**x = 2**n e**r, with n the whole number nearest to x / ln 2 and r what is left."""
+    """e**x = 2**n e**r, with n the whole number nearest to x / ln 2 and r the remainder."""
     kind = str(x.type)
     low, high, ln2_high, ln2_low, width, *_ = _EXP[kind]
     real, integer, nan = x.type, ir.IntType(width), b.fcmp_unordered("uno", x, x)

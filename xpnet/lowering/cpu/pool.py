@@ -137,7 +137,7 @@ class _Turn(AbstractContextManager[None]):
 
     def __enter__(self) -> None:
         pool = self._pool
-        with pool._lock:  # every step of a fit, whose limit has set the number, comes here
+        with pool._lock:  # every step of a fit comes here; the fit's limit has set the number
             if pool._now == self._count and pool.limits and not pool._waiting:
                 pool._running.add(get_ident())
                 return
@@ -169,7 +169,7 @@ def numpys() -> Pool:
 
 
 def _numpys_controls() -> _Controls:
-    """Those of NumPy's BLAS."""
+    """The controls of NumPy's BLAS."""
     for library in blas.libraries():
         ask, give = (blas.openblas(library, f"{do}_num_threads") for do in ("get", "set"))
         if ask and give:

@@ -39,7 +39,7 @@ class _Printer:
     def __init__(self, loop: Loop) -> None:
         self.module = ir.Module(name="xpnet")
         self._loop, self._refs = loop, loop.refs
-        self._values: dict[Any, Any] = {}  # what registers hold, until the end of the phase or row
+        self._values: dict[Any, Any] = {}  # values in registers, until the phase or row ends
         self._cells: dict[Statement, Any] = {}  # memory of a row's reductions
         self._totals: dict[Statement, Any] = {}  # memory of reductions over all rows
         self._pointers: dict[MemoryRef, Any] = {}
@@ -217,7 +217,7 @@ class _Printer:
         return found
 
     def _set(self, s: Statement, found: Any, column: Any) -> None:
-        """Keep what a statement computed, and write it to memory if needed."""
+        """Keep the result of a statement, and write it to memory if needed."""
         self._values[s] = found
         if s.stored:
             if s.ref.dtype == "bool":

@@ -20,7 +20,7 @@ _REALS = {"float32": ir.FloatType(), "float64": ir.DoubleType()}
 def product_task(reader: Reader, call: Call, threads: int | None = None) -> Task | None:
     """The task of a recorded product of two matrices; None if BLAS cannot do it by address.
 
-    `threads` is how many it will be run with, see `best_blas.best`.
+    `threads` is the number of threads that will run it; see `best_blas.best`.
     """
     out = call.kwargs.get("out")
     if reader.name(call) != "matmul" or len(call.args) != 2 or set(call.kwargs) != {"out"}:

@@ -1,7 +1,7 @@
 """How many threads the matrix products of a step are worth, and turns with that many.
 
 A product on two threads costs more than its own time. Each thread waits for the other, and the next
-computation finds half of its data in the other core's cache. Beside a busy process it is worse,
+computation finds half of its data in the other core's cache. Next to a busy process it is worse,
 because a thread that is not running keeps the other waiting for milliseconds.
 """
 
@@ -20,7 +20,7 @@ def advice(flops: float) -> int | None:
     Parameters
     ----------
     flops : float
-        Floating-point operations of a step's largest product: 2 m n k.
+        Flops of a step's largest product: 2 m n k.
     """
     return 1 if flops < _WORTH and numpys().count > 1 else None
 
@@ -41,7 +41,7 @@ def at_most(threads: int | None) -> AbstractContextManager[None]:
 def turn(flops: float) -> AbstractContextManager[None] | None:
     """Compute with as many threads as the largest product is worth, whatever else runs.
 
-    None where there is one thread only.
+    None if there is only one thread.
 
     Parameters
     ----------

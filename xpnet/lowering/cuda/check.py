@@ -38,7 +38,7 @@ def check(cupy: Any, lt: Lt, precision: str) -> list[str]:
         for names, trial in _Trials(cupy, lt, precision, size):
             try:
                 wrong = "" if trial() else "gives other numbers than the plain calls"
-            except Exception as error:  # the library raises this for what it cannot do
+            except Exception as error:  # the library raises for unsupported products
                 wrong = f"{type(error).__name__}: {error}"
             passed |= set(names)
             if wrong:

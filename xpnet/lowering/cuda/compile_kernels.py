@@ -1,4 +1,4 @@
-"""Recorded calls on a GPU: products by cuBLASLt, loops and noise as kernels, the rest unchanged."""
+"""Recorded calls on a GPU: cuBLASLt for products, kernels for loops and noise, else unchanged."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ __all__ = ["compile_calls"]
 def compile_calls(
     backend: CupyBackend, calls: Sequence[Call], live: Intervals
 ) -> list[Callable[[], Any]]:
-    """What to run in place of these calls.
+    """The calls to run in place of these calls.
 
     Parameters
     ----------

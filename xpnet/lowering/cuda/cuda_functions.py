@@ -126,18 +126,18 @@ struct Min {
     template <class T> __device__ static T of(T x, T y) { return minimum(x, y); }
 };
 
-// A team is as many neighboring threads as a power of two, within a warp, or the whole block.
+// A team is a power of two of neighboring threads within a warp, or the whole block.
 template <int TEAM> __device__ __forceinline__ unsigned int team_mask() {
     return TEAM >= 32 ? 0xffffffffu : ((1u << TEAM) - 1) << (threadIdx.x % 32 / TEAM * TEAM);
 }
 
-// Wait for the team, and see what its threads wrote.
+// Wait for the team, and make the writes of its threads visible.
 template <int TEAM> __device__ __forceinline__ void team_wait() {
     if (TEAM > 32) __syncthreads();
     else __syncwarp(team_mask<TEAM>());
 }
 
-// What all threads of the team have, put together in an order that is always the same.
+// Combine the values of all threads of the team, always in the same order.
 template <class Op, int TEAM, class T> __device__ __forceinline__ T reduce(T x) {
     for (int k = (TEAM < 32 ? TEAM : 32) / 2; k > 0; k /= 2)
         x = Op::of(x, __shfl_xor_sync(team_mask<TEAM>(), x, k));
@@ -151,7 +151,7 @@ template <class Op, int TEAM, class T> __device__ __forceinline__ T reduce(T x) 
     return x;
 }
 
-// The sum of the threads that stand WIDE apart, in the first WIDE threads.
+// The sum over threads that are WIDE apart, in the first WIDE threads.
 template <int WIDE, class T> __device__ __forceinline__ T sum_down(T x) {
     __shared__ T cells[BLOCK];
     __syncthreads();
@@ -164,7 +164,7 @@ template <int WIDE, class T> __device__ __forceinline__ T sum_down(T x) {
     return cells[threadIdx.x];
 }
 
-// Whether all other blocks have come here before: then what they wrote before can be read.
+// Whether all other blocks have already arrived: their earlier writes can then be read.
 // The counter is 0 again afterwards.
 __device__ __forceinline__ bool is_last(unsigned int *counter, unsigned int blocks) {
     __shared__ bool last;

@@ -1,4 +1,4 @@
-"""CUDA graphs: calls that a GPU can repeat by itself."""
+"""CUDA graphs: calls that a GPU can replay without the host."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,7 +19,7 @@ class Graph:
 
     A dedicated stream captures them, because other threads may use the backend's own. The graph
     keeps everything that it uses alive: the calls with their arrays, and memory that the library
-    allocates within a call. That memory comes from the graph's own pool, so nobody else gets it.
+    allocates within a call. That memory comes from the graph's own pool, so nothing else uses it.
 
     Parameters
     ----------
@@ -71,14 +71,14 @@ class Graph:
 def _nothing_from_the_host(cupy: Any) -> Iterator[None]:
     """Refuse copies from the host by this thread within a call.
 
-    CuPy copies addresses and numbers from pinned memory that it soon reuses. A graph would repeat
-    the copy with whatever is there by then.
+    CuPy copies addresses and numbers from pinned memory that it soon re-uses. A graph would repeat
+    the copy with the later contents.
     """
     pool, own = cupy.get_default_pinned_memory_pool(), get_ident()
 
     def allocate(size: int) -> Any:
         if get_ident() == own:
-            raise NotCaptured("a call copies something from the host")
+            raise NotCaptured("a call copies data from the host")
         return pool.malloc(size)
 
     cupy.cuda.set_pinned_memory_allocator(allocate)

@@ -1,6 +1,6 @@
 """A loop as a CUDA kernel, of one of three kinds.
 
-There are three, since a GPU's threads work on rows and columns at the same time:
+There are three, because a GPU's threads work on rows and columns at the same time:
 
 ``elements``
     each thread has its own elements;
@@ -9,8 +9,8 @@ There are three, since a GPU's threads work on rows and columns at the same time
 ``tiles``
     sums over rows: a block has a few columns and some of their rows, and combines its rows.
 
-Every element is read and written by one thread alone, so phases need not wait for each other. Rows
-have memory of their own: a loop's buffers are not shared, as they are on a CPU.
+Only one thread reads and writes each element, so phases need not wait for each other. Each row has
+its own memory: unlike on a CPU, rows do not share a loop's buffers.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from xpnet.lowering.ir import Load, Loop, Statement
 
 __all__ = ["printed"]
 
-_MANY = 1 << 20  # from this many elements, a thread has several at a time
+_MANY = 1 << 20  # from this many elements, a thread processes several at a time
 _REGISTERS = 8  # most columns of a thread in registers at a time
 
 

@@ -1,9 +1,9 @@
-"""What all CUDA kernels of loops have in common: how they begin and end.
+"""The common parts of all CUDA kernels of loops: their beginning and end.
 
-What is put together over the whole grid (sums over rows, totals) is put together by each block
-first; the last block to be done adds the blocks' numbers up, in their order. So results do not
-depend on which thread was faster. What is computed once (``pre`` and ``post``) is written by that
-block too, when nobody reads any more what was there before.
+For reductions over the whole grid (sums over rows, totals), each block first combines its own
+numbers. The last block to finish combines the blocks' numbers, in block order. So results do not
+depend on which thread was faster. That block also writes the results that are computed once
+(``pre`` and ``post``), when no other block reads the old contents any more.
 
 Sizes are arguments, so that batches of any size share a kernel; strides are part of the code.
 """
@@ -35,7 +35,7 @@ class Source:
     team : int
         Threads that share a row (``rows``), or columns in a block (``tiles``).
     each : int
-        Elements that a thread has at a time; 0 if their number is unknown.
+        Elements that a thread processes at a time; 0 if their number is unknown.
     numbers : tuple of int
         Whole numbers in the statements, such as a mean's divisor.
     sums : int
@@ -105,7 +105,7 @@ class Kernel:
         return f'extern "C" __global__ void __launch_bounds__({BLOCK}) {name}(\n    {listed})'
 
     def _begin(self) -> None:
-        """Sizes, and what is computed once."""
+        """Sizes, and the statements that are computed once."""
         body = self._body
         body.put(f"typedef {self._index_type()} I;")
         body.put("const I rows = (I) all_rows, columns = (I) all_columns;")
@@ -124,7 +124,7 @@ class Kernel:
         return "int" if reach < 1 << 30 else "long long"  # with room for the grid's last step
 
     def _end(self) -> None:
-        """Totals of all blocks, and what is computed or written once."""
+        """Totals of all blocks, and the statements that are computed or written once."""
         body = self._body
         once = [s for s in self._statements if s.level == "post"]
         counted = [s for s in self._statements if s.level == "pre" and s.stored]
@@ -146,7 +146,7 @@ class Kernel:
             body.store(s)
 
     def _put_together(self, k: int, s: Statement) -> None:
-        """The k-th total, from the blocks' parts."""
+        """The k-th total, from the parts of the blocks."""
         total, op = self._body.variable("t", s), combined(s)
         self._body.put(
             f"{total} = {beginning(s, 'float64')};",

@@ -24,7 +24,7 @@ _PASSES = 8  # rows for each thread of a tile, so that each block has enough to 
 
 @cache
 def compiled(cupy: Any, device: int, name: str, code: str) -> Any:
-    """A kernel on a device. Raises whatever the compiler raises."""
+    """A kernel on a device. Raises any error of the compiler."""
     kernel = cupy.RawKernel(PRELUDE + code, name, OPTIONS)
     with cupy.cuda.Device(device):
         kernel.compile()

@@ -1,4 +1,4 @@
-"""The calls around a product in a list of recorded calls, and what each call writes."""
+"""The calls around a product in a list of recorded calls, and the writes of each call."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -70,7 +70,7 @@ class Patterns:
         return found if good and found.dense is not None else None
 
     def gate(self, i: int, h: Operand) -> Operand | None:
-        """The y of ``greater(y, 0, out=m)``, ``multiply(h, m, out=h)``, if nobody needs m later."""
+        """The y of ``greater(y, 0, out=m)``, ``multiply(h, m, out=h)``, if m is dead later."""
         call = self._named(i, "greater")
         if call is None or not self._zero(call.args[1]) or not hasattr(call.args[0], "shape"):
             return None
@@ -135,7 +135,7 @@ class Patterns:
         return isinstance(x, int | float) and x == 0
 
     def _dead(self, x: Operand, start: int) -> bool:
-        """Whether nobody reads the content of x from a call on."""
+        """Whether the content of x is not read from a call on."""
         low, high = x.range
         for call in self._calls[start:]:
             reads, overwritten = self.reader.effects(call)

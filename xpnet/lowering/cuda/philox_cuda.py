@@ -1,4 +1,4 @@
-"""Random words from one kernel: the same bits as `xpnet.random`, and so as every other library.
+"""Random words from one kernel: the same bits as `xpnet.random`, and so the same everywhere.
 
 Each thread has one counter value of the generator and writes its four words.
 """

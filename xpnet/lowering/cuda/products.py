@@ -113,7 +113,7 @@ class _Lowering:
         return recorded, 1
 
     def _candidates(self, i: int, a: Operand, b: Operand, y: Operand) -> Iterator[_Candidate]:
-        """What may replace a product, the best first."""
+        """The candidates that may replace a product, the best first."""
         known, patterns = self._lt.epilogues, self._patterns
         row = patterns.bias(i + 1, y)
         if row is not None and _apart(row, y) and "bias" in known:
@@ -132,7 +132,7 @@ class _Lowering:
         yield "", 1, None, None
 
     def _note(self, calls: Sequence[Call]) -> None:
-        """Forget what is known about memory that these calls write."""
+        """Forget the bits of memory that these calls write."""
         for call in calls:
             for written in self._patterns.written(call):
                 self._bits = {r: k for r, k in self._bits.items() if not overlap(r, written)}

@@ -1,28 +1,28 @@
 """Products of 16-bit numbers: copies of operands, and the scale that float16's gradients need.
 
-``precision`` says how the operands of matrix products are rounded, and nothing else:
+``precision`` sets how the operands of matrix products are rounded, and nothing else:
 
 ============  ==================================================================================
 ``float32``   not at all: true float32, never TF32
-``tf32``      by the tensor cores, to 10 bits after the point, as they read float32 memory
+``tf32``      to 10 bits after the point, by the tensor cores as they read float32 memory
 ``bfloat16``  to 7 bits, with float32's range
 ``float16``   to 10 bits, with a range from 6e-8 to 65504
 ============  ==================================================================================
 
-Sums are float32, and so is what a product leaves, every other op, the parameters, the gradients
-and the optimizer's state. An operand is copied to 16 bits by one kernel (`Casts`): once as long as
-nobody writes to its memory, so weights once a step, and an activation once for its forward and
-backward products.
+Sums are float32, and so are the results of products, every other op, the parameters, the gradients
+and the optimizer's state. One kernel (`Casts`) copies an operand to 16 bits. The copy is valid
+until something writes to the operand's memory. So weights are copied once per step, and an
+activation once for its forward and backward products.
 
 float16 alone needs more: a gradient below 6e-8 would become 0. So the loss is multiplied by a
 scale before it is differentiated, which multiplies every gradient, and the finished gradient
-vector is divided by it. Where that finds a number that is not finite, a copy has overflowed: then
-that step changes neither the parameters nor the optimizer's vectors, and the scale is halved;
-after 2000 good steps it is doubled. These are rules in the graphs of the batch and of the update
-(`xpnet.ops.loss_scale`), and all of it stays on the device. In a good step the update costs no
-more than the launches: what an overflow would spoil is copied before the update, and put back
-after it, by kernels that return at once where there was none. The optimizer's count of steps,
-which Adam's bias correction goes by, is the host's and counts a step that was left out.
+vector is divided by it. If the result is not finite, a copy has overflowed. Then that step changes
+neither the parameters nor the optimizer's vectors, and the scale is halved. After 2000 good steps
+it is doubled. These are rules in the graphs of the batch and of the update
+(`xpnet.ops.loss_scale`), and all of this stays on the device. In a good step, the update costs only
+the launches: kernels save the vectors before the update and restore them after it, but return at
+once if there was no overflow. The optimizer's step count, which Adam's bias correction uses, is on
+the host and includes skipped steps.
 
 Source: Micikevicius et al., "Mixed precision training", ICLR 2018, arXiv:1710.03740.
 """
@@ -82,7 +82,7 @@ def _launch(name: str, n: int, *args: Any) -> Callable[[], None]:
 
 
 class Casts:
-    """16-bit copies of the operands of a list of calls, by the memory that they are copied from.
+    """16-bit copies of the operands of a list of calls, by their source memory.
 
     Parameters
     ----------
@@ -95,9 +95,9 @@ class Casts:
         self._fresh: set[Range] = set()
 
     def operand(self, x: Operand) -> tuple[Operand, list[Callable[[], None]]]:
-        """An operand in 16 bits, and the launches that bring its copy up to date.
+        """An operand in 16 bits, and the launches that update its copy.
 
-        Calls are bound in the order in which they run; `wrote` says what they write in between.
+        Calls are bound in the order in which they run; `wrote` reports their writes in between.
         """
         found = x.range
         n = (found[1] - found[0]) // x.itemsize
@@ -114,6 +114,6 @@ class Casts:
         return Operand(kept, start, x.shape, strides, self._dtype, 2), launches
 
     def wrote(self, written: Iterable[Range]) -> None:
-        """Take notice of memory that a call writes: its copies are old."""
+        """Note memory that a call writes: its copies are outdated."""
         for low, high in written:
             self._fresh = {r for r in self._fresh if r[1] <= low or high <= r[0]}

@@ -1,4 +1,4 @@
-"""What a callback is, and several of them as one."""
+"""The base class of callbacks, and several callbacks as one."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -37,7 +37,7 @@ class Callback:
     def check(self, columns: tuple[str, ...]) -> None:
         """Raise if the fit will not record what the callback needs.
 
-        `columns` are those of the fit's history. Called before anything changes.
+        `columns` are the columns of the fit's history. Called before anything changes.
         """
 
     def on_run_begin(self, context: FitContext, snapshot: Snapshot | None) -> None:
@@ -64,8 +64,8 @@ class Callback:
     def on_safe_point(self, model: FittedModel, context: FitContext) -> None:
         """Run after each step and each epoch, after the other methods of all callbacks.
 
-        Nothing is half done then: what `context` shows can be stored, and `context.stopping` may
-        be set. `stride` says how often it is needed.
+        No work is half done then: everything in `context` can be stored, and `context.stopping`
+        may be set. `stride` says how often it is needed.
         """
 
     def stride(self) -> int:
@@ -103,7 +103,7 @@ class _Function(Callback):
 
 
 def _check_signature(function: Callable[..., Any]) -> None:
-    """Raise for a function that cannot be called as a callback is, as far as Python can tell."""
+    """Raise if a function's signature shows that it cannot be called as a callback."""
     try:
         bind = signature(function).bind
     except (TypeError, ValueError):  # some compiled functions have no signature
@@ -129,7 +129,7 @@ class Callbacks:
         if callbacks is not None and not isinstance(callbacks, list | tuple):
             raise ArgumentError(f"callbacks must be a list, such as [callback]; got {callbacks!r}.")
         self._all = [self._one(c) for c in callbacks or ()]
-        # Called at every step, so only the methods that a callback overrides.
+        # These run at every step, so list only the methods that a callback overrides.
         self.gradient = [c.on_gradient for c in self._all if _own(c, "on_gradient")]
         self.step_end = [c.on_step_end for c in self._all if _own(c, "on_step_end")]
         self.safe_point = [c.on_safe_point for c in self._all if _own(c, "on_safe_point")]
@@ -150,7 +150,7 @@ class Callbacks:
 
     @property
     def every_step(self) -> str | None:
-        """Name of a callback that must be called at every step; None if there is no such one."""
+        """Name of a callback that must be called at every step; None if there is none."""
         for callback in self._all:
             often = _own(callback, "on_safe_point") and callback.stride() == 1
             if often or _own(callback, "on_gradient") or _own(callback, "on_step_end"):
@@ -162,7 +162,7 @@ class Callbacks:
         return min((stride - step % stride for stride in self._strides), default=maxsize)
 
     def check(self, columns: tuple[str, ...]) -> None:
-        """Call `Callback.check` of all."""
+        """Call `Callback.check` of all callbacks."""
         for callback in self._all:
             callback.check(columns)
 
@@ -182,7 +182,7 @@ class Callbacks:
             callback.on_epoch_begin(model, epoch)
 
     def epoch_end(self, model: FittedModel, epoch: int, logs: dict[str, float]) -> bool:
-        """Tell all; true if any asks to stop."""
+        """Call all callbacks; return whether any asks to stop."""
         answers = [(c, c.on_epoch_end(model, epoch, dict(logs))) for c in self._all]
         for callback, answer in answers:
             if answer is not None and type(answer).__name__ not in ("bool", "bool_"):
@@ -203,7 +203,7 @@ class Callbacks:
             callback.set_state(model, state)
 
     def fit_end(self, model: FittedModel) -> None:
-        """Tell all, even if one fails; the first error is raised after all have been told."""
+        """Call all callbacks, even if one fails; then raise the first error."""
         with ExitStack() as stack:
             for callback in reversed(self._all):
                 stack.callback(callback.on_fit_end, model)

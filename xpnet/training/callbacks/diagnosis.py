@@ -6,7 +6,7 @@ from typing import Any
 
 __all__ = ["diagnose"]
 
-_RECORDS = 3  # a rule must hold in so many of the last ones, or come after so many
+_RECORDS = 3  # a rule must hold in this many of the last records, or come after this many
 
 # One parameter's history: lists by column.
 History = dict[str, list[Any]]
@@ -20,7 +20,7 @@ def diagnose(
     fast: float,
     slow: float,
 ) -> list[str]:
-    """What looks wrong in the histories of these parameters; see `GradientMonitor.explain`."""
+    """The problems in the histories of these parameters; see `GradientMonitor.explain`."""
     if not histories:
         return ["Nothing was recorded yet: give this monitor to a fit."]
     last = max(history["step"][-1] for history in histories.values())
@@ -52,9 +52,9 @@ _VANISHING = (
     "gradients that fade on their way back (vanishing). Try ReLUs with He's initial weights, "
     "residual connections, normalization or fewer layers."
 )
-_FAST = "updates that are large beside what they change. Try a smaller learning rate."
+_FAST = "updates that are large relative to their parameters. Try a smaller learning rate."
 _SLOW = (
-    "updates that change next to nothing. The training has converged, its gradients vanish, or "
+    "updates that change almost nothing. The training has converged, its gradients vanish, or "
     "the learning rate is too small."
 )
 
@@ -70,7 +70,7 @@ def _exploding(histories: dict[str, History], factor: float) -> list[str]:
 
 
 def _jump(norms: list[float], factor: float) -> int | None:
-    """The first place that is not finite, or more than `factor` times the median before it."""
+    """The first index that is not finite, or more than `factor` times the median before it."""
     before: list[float] = []
     for place, norm in enumerate(norms):
         median = before[len(before) // 2] if len(before) >= _RECORDS else 0.0

@@ -1,4 +1,4 @@
-"""Stop when the model no longer gets better."""
+"""Stop when the model no longer improves."""
 
 from typing import Any, Literal
 
@@ -13,31 +13,31 @@ _STATE = ("best", "best_epoch", "stopped_epoch", "_state", "_waited", "_at_best"
 
 
 class EarlyStopping(Callback):
-    """Stop once a column has not improved for some epochs, and put the best epoch back.
+    """Stop once a column has not improved for some epochs, and restore the best epoch.
 
     Parameters
     ----------
     monitor : str, default "val_loss"
         A column of the history.
     patience : int, default 5
-        Stop after so many epochs in a row without improvement, at least 1.
+        Stop after this many epochs in a row without improvement, at least 1.
     min_delta : float, default 0
-        An improvement is larger than this, at least 0. NaN is none.
+        An improvement must be larger than this, at least 0. NaN is never an improvement.
     mode : {"auto", "min", "max"}, default "auto"
         What better means; ``"auto"`` maximizes columns that end in ``accuracy`` or ``r2`` and
         minimizes losses. For other columns, give the mode.
     restore_best : bool, default True
-        Whether the parameters of the best epoch are put back when the fit ends, also by an error
-        or by its last epoch. The optimizer then starts again, since its state belongs to later
-        parameters; where the best epoch is the last, nothing is changed.
+        Whether to restore the parameters of the best epoch when the fit ends, even by an error or
+        after its last epoch. The optimizer then starts again, because its state belongs to later
+        parameters. If the best epoch is the last, nothing changes.
 
     Attributes
     ----------
     best : float or None
-        The best value; None as long as there was none but NaN.
+        The best value; None as long as all values were NaN.
     best_epoch, stopped_epoch : int or None
-        Where it was; after which epoch the training was stopped, None if it was not. Epochs are
-        counted from 1 over the model's life.
+        The epoch of the best value, and the epoch after which training stopped (None if it did
+        not). Epochs are counted from 1 over the model's life.
 
     Raises
     ------

@@ -24,11 +24,11 @@ class KeepBest(Callback):
     Attributes
     ----------
     state : dict of str to array, or None
-        The best epoch's `Model.state_dict`; None as long as there was no epoch but with NaN.
+        The best epoch's `Model.state_dict`; None as long as all epochs gave NaN.
     best : float or None
         The best value.
     best_epoch : int or None
-        Where it was, counted from 1 over the model's life.
+        The epoch of the best value, counted from 1 over the model's life.
 
     Raises
     ------
@@ -37,7 +37,7 @@ class KeepBest(Callback):
 
     Notes
     -----
-    One object given to several fits keeps the best of them all. The first of equal epochs stays.
+    One object given to several fits keeps the best of them all. The first of equal epochs wins.
 
     Examples
     --------
@@ -74,17 +74,17 @@ class KeepBest(Callback):
         vars(self).update(state)
 
     def restore(self, model: FittedModel) -> None:
-        """Put the best parameters into a model; its optimizer starts again.
+        """Load the best parameters into a model; its optimizer starts again.
 
         Raises
         ------
         ArgumentError
-            If nothing was kept yet.
+            If nothing has been kept yet.
         ShapeError
             If the model has other parameters.
         """
         if self.state is None:
             raise ArgumentError(
-                "nothing was kept yet: give this callback to a fit that finishes an epoch."
+                "nothing has been kept yet: give this callback to a fit that finishes an epoch."
             )
         model.load_state_dict(self.state)

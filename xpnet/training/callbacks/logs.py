@@ -1,4 +1,4 @@
-"""Each epoch's row of the history in a file, as soon as there is one."""
+"""Write each epoch's row of the history to a file, as soon as it exists."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ __all__ = ["CSVLog", "JSONLinesLog"]
 
 
 class _Log(Callback):
-    """A text file that is opened before the training and gets one line an epoch."""
+    """A text file that is opened before the training and gets one line per epoch."""
 
     def __init__(self, path: FilePath, append: bool = False, overwrite: bool = False) -> None:
         if not isinstance(path, str | os.PathLike):
@@ -66,7 +66,7 @@ class _Log(Callback):
             self._write("\n")  # its last line was cut off: begin a new one
 
     def _check(self, text: str) -> None:
-        """Raise unless this is a log that can be gone on with."""
+        """Raise unless this is a log that can be continued."""
 
     def _write(self, text: str) -> None:
         assert self._file is not None
@@ -94,19 +94,19 @@ class CSVLog(_Log):
         The file; its folder must exist.
     append : bool, default False
         Append to an existing file, whose columns must be the same. The same object given to a
-        second fit appends by itself.
+        second fit always appends.
     overwrite : bool, default False
         Replace an existing file. Without either, an existing file is an error.
 
     Raises
     ------
     ArgumentError
-        Before anything is trained if the file exists, cannot be written, is no such log or has
+        Before anything is trained, if the file exists, cannot be written, is not such a log or has
         other columns.
 
     Notes
     -----
-    Rows are flushed as they are written, so that a run that is killed keeps them.
+    Rows are flushed as they are written, so a killed run keeps them.
 
     Examples
     --------
@@ -119,7 +119,7 @@ class CSVLog(_Log):
     True
     """
 
-    _columns: list[str] | None = None  # of the file, once it has some
+    _columns: list[str] | None = None  # of the file, once known
     _recorded: set[str] | None = None  # by this fit
 
     def check(self, columns: tuple[str, ...]) -> None:
@@ -133,7 +133,7 @@ class CSVLog(_Log):
         self._columns = next(csv.reader([text.partition("\n")[0].rstrip("\r")]))
         if self._columns[:2] != ["epoch", "loss"]:
             raise ArgumentError(
-                f"{self.path} is not the log of a training: its first columns are "
+                f"{self.path} is not a training log: its first columns are "
                 f"{self._columns[:2]}, not ['epoch', 'loss']. Give another path."
             )
         if self._recorded is not None and self._recorded != set(self._columns):
@@ -142,7 +142,7 @@ class CSVLog(_Log):
     def _refuse(self, columns: list[str]) -> None:
         assert self._columns is not None
         raise ArgumentError(
-            f"{self.path} has the columns {', '.join(self._columns)}, and this training has "
+            f"{self.path} has the columns {', '.join(self._columns)}, but this training has "
             f"{', '.join(columns)}: give another path."
         )
 
@@ -163,19 +163,19 @@ class JSONLinesLog(_Log):
     path : str or path
         The file; its folder must exist.
     append : bool, default False
-        Append to an existing file. The same object given to a second fit appends by itself.
+        Append to an existing file. The same object given to a second fit always appends.
     overwrite : bool, default False
         Replace an existing file. Without either, an existing file is an error.
 
     Raises
     ------
     ArgumentError
-        Before anything is trained if the file exists or cannot be written.
+        Before anything is trained, if the file exists or cannot be written.
 
     Notes
     -----
     NaN and infinity, which JSON does not have, are written as null. Rows are flushed as they are
-    written, so that a run that is killed keeps them.
+    written, so a killed run keeps them.
 
     Examples
     --------

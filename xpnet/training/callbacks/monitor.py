@@ -16,34 +16,33 @@ _COLUMNS = ("step", "epoch", "loss", "name", "gradient", "parameter", "update", 
 
 
 class GradientMonitor(Callback):
-    """Record the norms of each parameter's gradient and update, every so many steps.
+    """Record the norms of each parameter's gradient and update every few steps.
 
-    Shows dead ReLUs, vanishing and exploding gradients and where a spike of the loss began.
+    They show dead ReLUs, vanishing and exploding gradients, and where a spike of the loss began.
 
     Parameters
     ----------
     every : int, default 10
         Steps 1, 1 + every, 1 + 2 every, ... are recorded, counted over the model's life. Each
-        record waits for a GPU and copies the parameters, the steps between cost nothing.
+        record waits for a GPU and copies the parameters; the steps in between cost nothing.
 
     Attributes
     ----------
     columns : tuple of str
-        ``step`` and ``epoch``, counted from 1; ``loss`` of the step's batch before it; ``name``
-        of the parameter; Euclidean norms of its
-        ``gradient``, of the ``parameter`` itself before the update, and of the ``update``, the
-        change that the step made, with everything that the optimizer does; their ``ratio``
-        update / parameter, NaN where the parameter is 0; for weight matrices ``inactive``, the
-        share of units (columns) whose gradient is exactly 0, NaN for other parameters.
+        ``step`` and ``epoch``, counted from 1; ``loss``, of the step's batch before the update;
+        ``name``, of the parameter; the Euclidean norms of its ``gradient``, of the ``parameter``
+        before the update, and of the ``update``, the whole change that the step made; ``ratio``,
+        update / parameter (NaN if the parameter is 0); ``inactive``, for a weight matrix the
+        share of units (columns) whose gradient is exactly 0 (NaN for other parameters).
     rows : list of dict
-        One row a record and trained parameter, ready for a data frame.
+        One row per record and trained parameter, ready for a data frame.
 
     Notes
     -----
     ``monitor["layers.0.weight"]`` is one parameter's history as a dict of columns, and
     ``print(monitor)`` shows the last record. A penalty on a layer's weights is part of its
-    gradient: its inactive units then have a gradient that is not 0. Use one monitor for one
-    model; further fits add to it.
+    gradient, so its inactive units then have a nonzero gradient. Use each monitor for one model
+    only; further fits add to it.
 
     Examples
     --------
@@ -72,7 +71,7 @@ class GradientMonitor(Callback):
     def on_fit_begin(self, model: FittedModel) -> None:
         if model.optimizer.whole_batch:
             raise ArgumentError("L-BFGS makes no single steps, so there is nothing to record.")
-        self._before = None  # of a fit that ended within a step
+        self._before = None  # may be left by a fit that ended within a step
 
     def on_gradient(self, model: FittedModel, step: int) -> None:
         if (step - 1) % self._every == 0:
@@ -98,7 +97,7 @@ class GradientMonitor(Callback):
         rows = [row for row in self._rows if row["name"] == name]
         if not rows:
             known = dict.fromkeys(row["name"] for row in self._rows)
-            raise KeyError(f"{name!r}: recorded are {', '.join(known) or 'no parameters yet'}")
+            raise KeyError(f"{name!r}: the records have {', '.join(known) or 'no parameters yet'}")
         return {column: [row[column] for row in rows] for column in _COLUMNS if column != "name"}
 
     def explain(
@@ -110,21 +109,20 @@ class GradientMonitor(Callback):
         fast: float = 0.1,
         slow: float = 1e-6,
     ) -> list[str]:
-        """Sentences on what looks wrong, at most one a rule; none if nothing does.
+        """Sentences on what looks wrong, at most one per rule; an empty list if nothing does.
 
-        The rules are rules of thumb on what was recorded: a reason to look, not a proof. All but
-        `exploding` must hold in each of the last three records, and speak of weight matrices.
+        These are rules of thumb: a reason to look, not a proof. All but `exploding` are about
+        weight matrices, and must hold in each of the last three records.
 
         Parameters
         ----------
         inactive : float, default 0.5
             A larger share of the units has no gradient.
         vanishing : float, default 1e-4
-            The norm of the first matrix's gradient is less than this times that of the last
-            one's.
+            The norm of the first matrix's gradient is less than this times the last matrix's.
         exploding : float, default 1e3
             A gradient's norm was ever NaN, infinite, or more than this times the median of the
-            records before it, of which there must be three.
+            earlier records, if there are at least three.
         fast, slow : float, defaults 0.1 and 1e-6
             The ratio of update to parameter is more than `fast`, or less than `slow`.
         """
@@ -168,7 +166,7 @@ def _show(value: Any) -> str:
 
 
 class _Before:
-    """What must be taken down between the backward pass and the update; all on the device."""
+    """The values recorded between the backward pass and the update; all on the device."""
 
     def __init__(self, model: FittedModel) -> None:
         backend = _backend(model)
@@ -186,7 +184,7 @@ class _Before:
         for name, (gradient, parameter, inactive) in self._found.items():
             change = parameters[name] - self._values[name]
             cells += [gradient, parameter, _norm(backend, change), inactive]
-        numbers = backend.to_numpy(backend.xp.stack(cells)).tolist()  # here a GPU is waited for
+        numbers = backend.to_numpy(backend.xp.stack(cells)).tolist()  # waits for a GPU
         rows = (tuple(numbers[i : i + 4]) for i in range(0, len(numbers), 4))
         return dict(zip(self._found, rows, strict=True))
 
@@ -197,7 +195,7 @@ def _backend(model: FittedModel) -> Backend:
 
 
 def _norm(backend: Backend, array: Any) -> Any:
-    """Euclidean norm in double precision, whose squares neither vanish nor overflow."""
+    """Euclidean norm in double precision, so that squares neither vanish nor overflow."""
     exact = backend.xp.astype(array, backend.dtype("float64"))
     return backend.xp.sqrt(backend.xp.sum(exact * exact))
 

@@ -1,4 +1,4 @@
-"""Lower the learning rate when the model no longer gets better."""
+"""Lower the learning rate when the model no longer improves."""
 
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ __all__ = ["ReduceOnPlateau"]
 
 
 class ReduceOnPlateau(Callback):
-    """Multiply the learning rate by a factor where a column has stopped improving.
+    """Multiply the learning rate by a factor when a column stops improving.
 
     Parameters
     ----------
@@ -22,13 +22,13 @@ class ReduceOnPlateau(Callback):
     factor : float, default 0.1
         In (0, 1).
     patience : int, default 10
-        Epochs without improvement that are tolerated; the next one reduces the rate.
+        Epochs without improvement that are tolerated; the next one reduces the learning rate.
     min_delta : float, default 1e-4
-        An improvement is larger than this, at least 0. NaN is none.
+        An improvement must be larger than this, at least 0. NaN is never an improvement.
     cooldown : int, default 0
-        Epochs after a reduction in which none is counted.
+        Epochs after a reduction that are not counted.
     min_rate : float, default 0
-        The rate is not reduced below this.
+        The learning rate is not reduced below this.
     mode : {"auto", "min", "max"}, default "auto"
         What better means; ``"auto"`` maximizes columns that end in ``accuracy`` or ``r2`` and
         minimizes losses. For other columns, give the mode.
@@ -36,7 +36,7 @@ class ReduceOnPlateau(Callback):
     Attributes
     ----------
     reductions : list of int
-        Epochs at whose end this fit's rate was reduced, counted from 1 over the model's life.
+        Epochs after which this fit reduced the rate, counted from 1 over the model's life.
 
     Raises
     ------
@@ -45,9 +45,9 @@ class ReduceOnPlateau(Callback):
 
     Notes
     -----
-    Assigns ``model.optimizer.learning_rate``, which keeps the optimizer's state, and is seen by
-    every model that was given the same optimizer object; a schedule continues, scaled. Each fit
-    begins a new count with the rate as it then is. The rule is that of
+    It assigns ``model.optimizer.learning_rate``. This keeps the optimizer's state, and affects
+    every model with the same optimizer object. A schedule continues, scaled. Each fit begins a new
+    count with the current learning rate. The rule is that of
     torch.optim.lr_scheduler.ReduceLROnPlateau with ``threshold_mode="abs"``.
 
     Examples
@@ -90,7 +90,7 @@ class ReduceOnPlateau(Callback):
 
     def on_fit_begin(self, model: FittedModel) -> None:
         if model.optimizer.whole_batch:
-            raise ArgumentError("L-BFGS has no learning rate that could be reduced.")
+            raise ArgumentError("L-BFGS has no learning rate to reduce: use another optimizer.")
         self._begin()
 
     def on_epoch_end(self, model: FittedModel, epoch: int, logs: dict[str, float]) -> None:
@@ -112,7 +112,7 @@ class ReduceOnPlateau(Callback):
         vars(self).update(state)
 
     def _reduce(self, model: FittedModel, epoch: int) -> None:
-        """Lower the rate of the epochs to come, unless it is at its least."""
+        """Lower the learning rate of later epochs, unless it is at its minimum."""
         optimizer = model.optimizer
         rate = optimizer.rate(model.epoch)
         lower = max(rate * self._factor, self._min_rate)

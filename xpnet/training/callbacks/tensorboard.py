@@ -1,4 +1,4 @@
-"""The history as TensorBoard shows it."""
+"""Write the history for TensorBoard."""
 
 import os
 from math import isnan
@@ -19,22 +19,22 @@ __all__ = ["TensorBoard"]
 class TensorBoard(Callback):
     """Write each epoch's row of the history for TensorBoard; needs the extra ``tensorboard``.
 
-    The runs ``train`` and ``validation`` in the folder hold ``loss`` and the metrics under one
-    name, so that TensorBoard draws the two curves in one picture.
+    The runs ``train`` and ``validation`` in the folder hold ``loss`` and the metrics under the
+    same names, so TensorBoard draws both curves in one chart.
 
     Parameters
     ----------
     folder : str or path
-        Made if it does not exist. Files in it stay: each fit adds new ones.
+        Created if it does not exist. Existing files stay: each fit adds new ones.
     monitor : GradientMonitor, optional
-        One of the fit's callbacks, whose norms are written too, by step.
+        One of the fit's callbacks. Its norms are written too, by step.
 
     Raises
     ------
     MissingDependencyError
         If tensorboardX is not installed.
     ArgumentError
-        For a folder or monitor that is none, and at the beginning of a fit for a folder that
+        If `folder` or `monitor` has another type, or, at the beginning of a fit, if the folder
         cannot be written.
 
     Examples
@@ -58,7 +58,7 @@ class TensorBoard(Callback):
 
     def _writer(self, run: str) -> Any:
         if run not in self._writers:
-            # The library names a file by the second, and would begin one of the same second anew.
+            # The library names files by the second, and would overwrite one of the same second.
             self._writers[run] = self._library.SummaryWriter(
                 str(self.folder / run), filename_suffix=f".{uuid4().hex}"
             )
@@ -80,7 +80,7 @@ class TensorBoard(Callback):
             writer.flush()
 
     def _write_norms(self) -> None:
-        """Write what the monitor has recorded since the last time."""
+        """Write the records that the monitor has added since the last call."""
         rows = [] if self._monitor is None else self._monitor.rows[self._seen :]
         self._seen += len(rows)
         for row in rows:

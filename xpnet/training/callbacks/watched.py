@@ -9,20 +9,20 @@ from xpnet.nn import losses
 
 __all__ = ["Watched"]
 
-_GROWS = re.compile(r"(accuracy|(^|_)r2)$")  # columns of which more is better
+_GROWS = re.compile(r"(accuracy|(^|_)r2)$")  # columns where more is better
 _FALLS = {"loss", *losses.names(), *(losses.get(name).name for name in losses.names())}
 
 
 class Watched:
-    """One column, and when a value of it is better than another.
+    """One column, and when one of its values is better than another.
 
     Parameters
     ----------
     monitor : str
         Name of the column.
     mode : {"auto", "min", "max"}
-        ``"auto"`` maximizes columns that end in ``accuracy`` or ``r2`` and minimizes losses; which
-        way others improve it does not guess.
+        ``"auto"`` maximizes columns that end in ``accuracy`` or ``r2`` and minimizes losses. It
+        does not guess for other columns.
     min_delta : float
         A value must be better by more than this, at least 0.
     """
@@ -38,7 +38,7 @@ class Watched:
         grows = bool(_GROWS.search(monitor)) if mode == "auto" else mode == "max"
         if mode == "auto" and not grows and monitor.removeprefix("val_") not in _FALLS:
             raise ArgumentError(
-                f"whether more or less of {monitor!r} is better is not known: give mode='max' or "
+                f"it is not known whether {monitor!r} should grow or shrink: give mode='max' or "
                 "mode='min'."
             )
         self._sign = 1 if grows else -1
@@ -46,7 +46,7 @@ class Watched:
 
     @property
     def worst(self) -> float:
-        """What every finite value is better than."""
+        """The value that every finite value improves on."""
         return -self._sign * inf
 
     def check(self, columns: tuple[str, ...]) -> None:
@@ -55,7 +55,7 @@ class Watched:
             return
         validated = any(name.startswith("val_") for name in columns)
         missing = self.column.startswith("val_") and not validated
-        hint = " Give fit validation_data=(X, y) to have it." if missing else ""
+        hint = " Pass validation_data=(X, y) to fit to record it." if missing else ""
         raise ArgumentError(
             f"the history has no column {self.column!r} to monitor; its columns are "
             f"{', '.join(columns)}.{hint}"
