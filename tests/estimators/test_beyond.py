@@ -252,7 +252,7 @@ def test_a_loss_that_diverges_ends_early_stopping_with_the_best_weights():
     assert np.isnan(model.validation_scores_[-1])
     assert np.isfinite(model.predict(X_REG)).all()
     model.set_params(learning_rate_init=1e12, solver="sgd")
-    with pytest.warns(ConvergenceWarning, match="the best weights so far were put back"):
+    with pytest.warns(ConvergenceWarning, match="the best weights so far were restored"):
         model.fit(X_REG * 1e100, Y_REG)
     start = regressor(activation="identity").initialize(X_REG, Y_REG)
     assert model.n_iter_ == 1

@@ -60,5 +60,5 @@ def training_errors(estimator: Any, watch: Watch) -> Iterator[None]:
             ) from error
         watch.diverged()
         warn_user(
-            f"{error.args[0]} Then the best weights so far were put back.", ConvergenceWarning
+            f"{error.args[0]} Then the best weights so far were restored.", ConvergenceWarning
         )
