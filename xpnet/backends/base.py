@@ -77,6 +77,8 @@ class Backend(ABC):
         NVRTC for the rest; see `xpnet.lowering`.
     compiles : bool
         Whether runs of elementwise calls are fused into loops and compiled.
+    faster_with : str or None
+        The extra that compiles the calls of a plan, if it is not installed.
     denormals_cost : bool
         Whether arithmetic on denormal numbers is slow.
     synchronous : bool
@@ -95,6 +97,7 @@ class Backend(ABC):
     planned: bool = False
     lowering: Lowering = "none"
     compiles: bool = False
+    faster_with: str | None = None
     denormals_cost: bool = False
     synchronous: bool = True
     device: Any = None

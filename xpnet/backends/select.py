@@ -47,7 +47,10 @@ class Status:
 def _numpy() -> Backend:
     from xpnet.backends.cpu import NumpyBackend
 
-    return NumpyBackend(compiles=_compiles())
+    backend = NumpyBackend(compiles=_compiles())
+    if not (backend.compiles or _fast()):
+        backend.faster_with = "fast"
+    return backend
 
 
 def _fast() -> str:

@@ -1,6 +1,7 @@
 """The loop of a fit: epochs, and the work between them."""
 
 from collections.abc import Callable
+from time import perf_counter
 from typing import Protocol
 
 from xpnet.engine.batches import Batches
@@ -8,6 +9,7 @@ from xpnet.engine.engine import Engine
 from xpnet.training.callbacks.callback import Callbacks
 from xpnet.training.context import FitContext, FittedModel, Recording
 from xpnet.training.evaluation import evaluate_batches
+from xpnet.training.fast_hint import hint
 from xpnet.training.history import History
 from xpnet.training.progress import Progress
 from xpnet.training.snapshot import Snapshot
@@ -85,7 +87,7 @@ class FitLoop:
 
     def run(self, snapshot: Snapshot | None = None, resume: Resume | None = None) -> History:
         """Train until the end, starting from a snapshot if given; return the history."""
-        context, engine, steps = self.context, self.engine, self._steps
+        context, engine, steps, start = self.context, self.engine, self._steps, perf_counter()
         steps.begin(context)
         self._callbacks.run_begin(context, snapshot)
         if engine.finite():  # manual steps on a GPU are not checked
@@ -105,6 +107,7 @@ class FitLoop:
         finally:
             self._progress.close()
             self._callbacks.fit_end(context.model)
+        hint(engine, steps.rows // steps.count, perf_counter() - start)
         context.history.interrupted = context.interrupts.received
         return context.history
 
