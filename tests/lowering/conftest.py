@@ -3,11 +3,11 @@
 import pytest
 from support import loop_interpreter
 from support import recorded as recorded_calls
-from support.fixtures import applications
+from support.fixtures import applications, variations
 
 from xpnet.backends.cpu import NumpyBackend
 
-__all__ = ["applications"]
+__all__ = ["applications", "variations"]
 
 
 @pytest.fixture(scope="session")

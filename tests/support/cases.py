@@ -6,7 +6,7 @@ the care that the ops take for extreme inputs (those have a test of their own).
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -546,6 +546,26 @@ CASES = [
         lambda z, t, top: 1.0 * (np.argsort(z)[:, -top:] == np.argsort(t)[:, -1:]).any(-1),
         lambda n: {"top": 3},
     ),
+]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """All entries of the table for one op."""
+
+    op: str
+    cases: tuple[Case, ...]
+
+    def __str__(self) -> str:
+        return self.op
+
+    def __iter__(self) -> Iterator[Case]:
+        return iter(self.cases)
+
+
+EXAMPLES = [
+    Examples(op, tuple(case for case in CASES if case.op == op))
+    for op in dict.fromkeys(case.op for case in CASES)
 ]
 
 
