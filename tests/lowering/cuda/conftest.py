@@ -75,12 +75,40 @@ def raw_kernels(
     monkeypatch.setattr(cupy, "RawKernel", RawKernel)
 
 
-@pytest.fixture
-def lt(cupy: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The stand-in of cuBLASLt, installed; nothing tried yet."""
-    from xpnet.kernels.cuda.elements import cached_kernel
-    from xpnet.lowering.cuda import gemm
+@pytest.fixture(scope="session")
+def checked() -> dict[Any, Any]:
+    """What the checks of cuBLASLt's stand-in have found, by what it was asked to do."""
+    return {}
 
+
+@pytest.fixture
+def untried(lt: Any, checked: dict[Any, Any]) -> None:
+    """Let this test's checks of the stand-in compute, even if another test has had the same."""
+    checked.clear()
+
+
+@pytest.fixture
+def lt(cupy: Any, checked: dict[Any, Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The stand-in of cuBLASLt, installed; nothing tried yet.
+
+    A check takes half a second, so what passes is checked once for all tests.
+    """
+    from xpnet.kernels.cuda.elements import cached_kernel
+    from xpnet.lowering.cuda import cublaslt, gemm
+
+    compute = gemm.check
+
+    def check(cupy: Any, lt: Any, precision: str) -> list[str]:
+        settings = sorted((k, repr(v)) for k, v in standin_cublaslt.SETTINGS.items())
+        key = precision, int(cupy.cuda.Device().id), *settings
+        if key not in checked:
+            checked[key] = compute(cupy, lt, precision), lt.epilogues
+        wrong, lt.epilogues = checked[key]
+        return [*wrong]
+
+    monkeypatch.setattr(gemm, "check", check)
+    # Nobody reads it, and to fill 32 MB with NaN takes longer than a product.
+    monkeypatch.setattr(cublaslt, "WORKSPACE", 1 << 16)
     for name, module in standin_cublaslt.modules(standin_cublaslt).items():
         monkeypatch.setitem(sys.modules, name, module)
     standin_cublaslt.CUPY = cupy
