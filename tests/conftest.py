@@ -1,9 +1,13 @@
 """The array libraries that the tests run on, and the tables of examples that they run through.
 
 `xp` is a fixture with one value for each way in which a graph can be run (`testing.Variant`).
-A test with an argument `case` runs once for each entry of the table in ``support/cases.py``, a
-test with an argument `rule` once for each example of an optimizer's update rule, a test with an
-argument `entry` once for each model of ``support/zoo.py``.
+A test with an argument `examples` runs once for each op, with the op's entries of the table in
+``support/cases.py``, a test with an argument `rule` once for each example of an optimizer's update
+rule, a test with an argument `entry` once for each model of ``support/zoo.py``.
+
+A test costs some milliseconds before it does anything. What is only a matter of another type, size
+or value is a loop inside of a test, each turn of it under ``with each(...)``, which names what
+fails and goes on.
 """
 
 import os
@@ -13,6 +17,7 @@ from contextlib import ExitStack
 import pytest
 from support import cases as table_of_cases
 from support import zoo as table_of_models
+from support.each import Each
 
 from xpnet import testing
 from xpnet.backends.base import PlannedBackend
@@ -51,7 +56,7 @@ def pytest_configure(config):
 
 def pytest_generate_tests(metafunc):
     for argument, table in (
-        ("case", table_of_cases.CASES),
+        ("examples", table_of_cases.EXAMPLES),
         ("rule", table_of_cases.RULES),
         ("entry", table_of_models.ZOO),
     ):
@@ -60,12 +65,34 @@ def pytest_generate_tests(metafunc):
 
 
 @pytest.fixture
+def each():
+    """Names the cases of a test that loops over them: see `Each`."""
+    return Each()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """Fail a test some of whose cases failed, once all have run."""
+    __tracebackhide__ = True
+    cases = pyfuncitem.funcargs.get("each")
+    try:
+        result = yield
+    except BaseException as error:
+        if isinstance(cases, Each) and cases.failures:
+            error.add_note(cases.summary())
+        raise
+    if isinstance(cases, Each):
+        cases.finish()
+    return result
+
+
+@pytest.fixture
 def zoo():
     """The module of the small models: `ZOO`."""
     return table_of_models
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def cases():
     """The table's module: `CASES`, `RULES`, `trace` and what goes with them."""
     return table_of_cases

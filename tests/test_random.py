@@ -1,5 +1,6 @@
 """Philox by its published answers, and the same numbers on every library."""
 
+from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
@@ -40,23 +41,25 @@ def test_published_answers(cases, counter, key, answer):
     assert tuple(int(word[0]) for word in got) == answer
 
 
-@pytest.mark.parametrize("seed", [0, 1, 0x80000000, F])
-@pytest.mark.parametrize("stream", [0, F])
-@pytest.mark.parametrize("step", [0, 7, F, F + 1, 2**63, 2**64 - 1])
-def test_bits_in_int64_are_exact(xp, cases, seed, stream, step):
+def test_bits_in_int64_are_exact(xp, cases, each):
     """No product leaves int64, on any library: compare with Python's integers."""
-    words = bits(xp.xp, Key(seed, stream, step), 5)
-    got = list(zip(*(xp.to_numpy(w).tolist() for w in words), strict=True))
-    at = step & F, step >> 32
-    assert got == [cases.philox((i, 0, *at), (seed, stream)) for i in range(5)]
+    seeds, streams = (0, 1, 0x80000000, F), (0, F)
+    steps = (0, 7, F, F + 1, 2**63, 2**64 - 1)
+    for seed, stream, step in product(seeds, streams, steps):
+        with each(seed=seed, stream=stream, step=step):
+            words = bits(xp.xp, Key(seed, stream, step), 5)
+            got = list(zip(*(xp.to_numpy(w).tolist() for w in words), strict=True))
+            at = step & F, step >> 32
+            assert got == [cases.philox((i, 0, *at), (seed, stream)) for i in range(5)]
 
 
-@pytest.mark.parametrize("step", [0, 7, F, F + 1, 2**62 + 3])
-def test_a_step_may_be_an_array(xp, step):
+def test_a_step_may_be_an_array(xp, each):
     """The step of a network that runs on a device; the bits are the same."""
-    found = bits(xp.xp, Key(5, 6, xp.asarray(np.array(step))), 5)
-    for got, wanted in zip(found, bits(np, Key(5, 6, step), 5), strict=True):
-        np.testing.assert_array_equal(xp.to_numpy(got), wanted)
+    for step in (0, 7, F, F + 1, 2**62 + 3):
+        with each(step=step):
+            found = bits(xp.xp, Key(5, 6, xp.asarray(np.array(step))), 5)
+            for got, wanted in zip(found, bits(np, Key(5, 6, step), 5), strict=True):
+                np.testing.assert_array_equal(xp.to_numpy(got), wanted)
 
 
 def test_a_negative_step_of_an_array_counts_from_the_end():
@@ -73,26 +76,28 @@ def test_words_are_the_four_arrays_of_bits(shape):
     np.testing.assert_array_equal(words(np, key, shape), wanted)
 
 
-@pytest.mark.parametrize("shape", [(), (0,), (1,), (3, 5), (2, 0, 3), (129,)])
-def test_same_numbers_on_every_library(xp, shape):
+def test_same_numbers_on_every_library(xp, each):
     key = Key(3, 1, 4)
-    for draw, exact in ((uniform, True), (normal, False)):
-        wanted = draw(np, key, shape)
-        got = draw(xp.xp, key, shape)
-        assert tuple(got.shape) == shape
-        got = xp.to_numpy(got)
-        assert got.dtype == np.float64
-        if exact:
-            np.testing.assert_array_equal(got, wanted)
-        np.testing.assert_allclose(got, wanted, rtol=1e-13, atol=1e-15)
+    shapes = (), (0,), (1,), (3, 5), (2, 0, 3), (129,)
+    for (draw, exact), shape in product(((uniform, True), (normal, False)), shapes):
+        with each(draw.__name__, shape):
+            wanted = draw(np, key, shape)
+            got = draw(xp.xp, key, shape)
+            assert tuple(got.shape) == shape
+            got = xp.to_numpy(got)
+            assert got.dtype == np.float64
+            if exact:
+                np.testing.assert_array_equal(got, wanted)
+            np.testing.assert_allclose(got, wanted, rtol=1e-13, atol=1e-15)
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, 5, 1000])
-def test_same_permutation_on_every_library(xp, n):
-    got = xp.to_numpy(permutation(xp.xp, Key(1, 2, 3), n))
-    assert got.dtype == np.int64
-    assert sorted(got.tolist()) == list(range(n))
-    np.testing.assert_array_equal(got, permutation(np, Key(1, 2, 3), n))
+def test_same_permutation_on_every_library(xp, each):
+    for n in (0, 1, 2, 5, 1000):
+        with each(n=n):
+            got = xp.to_numpy(permutation(xp.xp, Key(1, 2, 3), n))
+            assert got.dtype == np.int64
+            assert sorted(got.tolist()) == list(range(n))
+            np.testing.assert_array_equal(got, permutation(np, Key(1, 2, 3), n))
 
 
 @pytest.mark.parametrize("other", [Key(1, 2, 4), Key(1, 3, 3), Key(2, 2, 3)])
@@ -138,9 +143,8 @@ def test_normal_has_the_moments_of_a_normal():
     assert abs(np.corrcoef(z[:50_000], z[50_000:])[0, 1]) < 0.02  # cosine and sine
 
 
-@pytest.mark.parametrize(
-    ("arguments", "name"),
-    [
+def test_bad_keys(each):
+    for arguments, name in (
         ((-1, 0), "seed"),
         ((2**32, 0), "seed"),
         ((1.5, 0), "seed"),
@@ -154,11 +158,9 @@ def test_normal_has_the_moments_of_a_normal():
         ((0, 0, np.array(1.0)), "step"),
         ((0, 0, np.array(1, "int32")), "step"),
         ((0, 0, np.float64(1.0)), "step"),
-    ],
-)
-def test_bad_keys(arguments, name):
-    with pytest.raises(ArgumentError, match=f"^{name} must be a"):
-        Key(*arguments)
+    ):
+        with each(arguments), pytest.raises(ArgumentError, match=f"^{name} must be a"):
+            Key(*arguments)
 
 
 def test_numpy_integers_are_seeds():

@@ -1,6 +1,8 @@
 """Tracing: operators, what is refused and how it is said, and the names of parameters."""
 
 import operator
+from functools import partial
+from itertools import product
 from typing import Any, cast
 
 import numpy as np
@@ -19,21 +21,22 @@ def run(graph, x, array, y):
     return interpret(graph, np, {x: array}, [y])[0]
 
 
-@pytest.mark.parametrize(
-    ("name", "other"),
-    [*((name, n) for name in OPERATORS for n in NUMBERS), ("matmul", NUMBERS[-1])],
-    ids=lambda n: n if isinstance(n, str) else type(n).__name__,
-)
-def test_operators_both_ways_round(name, other):
+def test_operators_both_ways_round(each):
     """`array @ x` must reach xpnet, not NumPy's loop over objects."""
-    function, data = getattr(operator, name), np.array([[0.5, 1.5], [2.5, 1.0]])
-    for apply in (lambda v: function(v, other), lambda v: function(other, v)):
-        graph = Graph()
-        x = graph.input("x", (2, 2), "float64")
-        y = apply(x)
-        assert isinstance(y, Value)
-        assert (y.shape, y.dtype) == ((2, 2), "float64")
-        assert_allclose(run(graph, x, data, y), apply(data))
+    data = np.array([[0.5, 1.5], [2.5, 1.0]])
+    for name, other in [*product(OPERATORS, NUMBERS), ("matmul", NUMBERS[-1])]:
+        function = getattr(operator, name)
+        for where in ("left", "right"):
+            with each(name, type(other).__name__, f"on the {where}"):
+                apply = partial(function, other)
+                if where == "right":
+                    apply = lambda v, f=function, other=other: f(v, other)  # noqa: E731
+                graph = Graph()
+                x = graph.input("x", (2, 2), "float64")
+                y = apply(x)
+                assert isinstance(y, Value)
+                assert (y.shape, y.dtype) == ((2, 2), "float64")
+                assert_allclose(run(graph, x, data, y), apply(data))
 
 
 def test_a_mixed_expression():
@@ -158,10 +161,10 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("function", "error", "message"), REFUSED.values(), ids=list(REFUSED))
-def test_what_tracing_refuses(function, error, message):
-    with pytest.raises(error, match=message):
-        function()
+def test_what_tracing_refuses(each):
+    for name, (function, error, message) in REFUSED.items():
+        with each(name), pytest.raises(error, match=message):
+            function()
 
 
 @pytest.mark.parametrize("compare", ["lt", "le", "gt", "ge"])

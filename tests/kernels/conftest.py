@@ -1,13 +1,13 @@
 """Applications of ops and vjps to arrays, and all records that may need a kernel."""
 
 import pytest
-from support.fixtures import applications
+from support.fixtures import applications, variations
 
 from xpnet.ops import loss_scale, vector_rules
 from xpnet.ops.op_registry import REGISTRY, UPDATES
 from xpnet.ops.record import PASS, Update
 
-__all__ = ["applications"]
+__all__ = ["applications", "variations"]
 
 
 @pytest.fixture

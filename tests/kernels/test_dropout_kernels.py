@@ -1,5 +1,7 @@
 """The kernels that draw random numbers: the definition's exact bits, in pieces."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -32,20 +34,20 @@ def bound(backend, op, x, step, **settings):
     return zip(places, wanted, strict=True)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("rate", [0.0, 0.3, 1 - 2**-40])
-def test_dropout_to_the_bit(backend, shape, dtype, rate):
-    x = np.random.default_rng(1).normal(size=shape).astype(dtype)
-    for step in (0, 0xFFFFFFFF, 2**62 + 12345):
-        for got, wanted in bound(backend, ops.dropout, x, step, rate=rate):
-            assert_array_equal(got, wanted)
+def test_dropout_to_the_bit(backend, rate, each):
+    steps = (0, 0xFFFFFFFF, 2**62 + 12345)
+    for shape, dtype, step in product(SHAPES, ("float32", "float64"), steps):
+        with each(shape, dtype, step=step):
+            x = np.random.default_rng(1).normal(size=shape).astype(dtype)
+            for got, wanted in bound(backend, ops.dropout, x, step, rate=rate):
+                assert_array_equal(got, wanted)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_gaussian_noise_to_rounding(backend, shape, dtype):
-    x = np.zeros(shape, dtype)
-    for step in (0, 2**62 + 12345):
-        for got, wanted in bound(backend, ops.gaussian_noise, x, step, std=1.5):
-            assert_allclose(got, wanted, rtol={"float32": 1e-6, "float64": 1e-14}[dtype])
+def test_gaussian_noise_to_rounding(backend, each):
+    near = {"float32": 1e-6, "float64": 1e-14}
+    for shape, dtype, step in product(SHAPES, near, (0, 2**62 + 12345)):
+        with each(shape, dtype, step=step):
+            x = np.zeros(shape, dtype)
+            for got, wanted in bound(backend, ops.gaussian_noise, x, step, std=1.5):
+                assert_allclose(got, wanted, rtol=near[dtype])

@@ -1,9 +1,10 @@
 """Every kernel, handwritten or derived, against the definition that it replaces."""
 
 import math
+from dataclasses import replace
+from itertools import product
 
 import numpy as np
-import pytest
 from numpy.testing import assert_allclose
 
 from xpnet import ops
@@ -12,7 +13,6 @@ from xpnet.kernels.derive import results_of
 from xpnet.kernels.terms import Underivable
 
 TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
-dtypes = pytest.mark.parametrize("dtype", list(TOLERANCE))
 
 # Handwritten kernels that reshape an input, which needs row-major memory, as a plan's is.
 ROW_MAJOR = {"softmax_cross_entropy.vjp_z", "embedding.vjp_w", "sum_squares"}
@@ -41,6 +41,12 @@ def kernels(record):
     return [chosen] if chosen.family == "derived" else [chosen, derived(record)]
 
 
+def named(application, kernel, alias=None):
+    """What a failure is called by."""
+    over = "" if alias is None else f" over input {alias}"
+    return f"{application.record.name} ({kernel.family}){over}"
+
+
 def test_only_these_definitions_cannot_be_derived(cases, applications, poisoned):
     found = set()
     for case in cases.CASES:
@@ -59,26 +65,31 @@ def test_every_kernel_belongs_to_a_record(every_record):
     assert {name for family, name in KERNELS if family in ("out", "cuda")} <= known
 
 
-@dtypes
-def test_kernel_gives_what_the_definition_gives(applications, poisoned, case, dtype):
+def test_kernel_gives_what_the_definition_gives(applications, new_poisoned, examples, each):
     """Output (and saved tensor) start as NaN between guard bands; two runs give the same bits."""
-    for n in case.rows:
-        for application in applications(case, n, dtype):
-            for kernel in kernels(application.record):
-                run = application.bind(kernel, poisoned)
-                first, second = run(), run()
-                check(first, application, dtype)
-                for a, b in zip(first, second, strict=True):
-                    np.testing.assert_array_equal(a, b)
+    for case, dtype in product(examples, TOLERANCE):
+        for n in case.rows:
+            poisoned = new_poisoned()
+            for application in applications(case, n, dtype):
+                for kernel in kernels(application.record):
+                    with each(case, dtype, f"n={n}", named(application, kernel)):
+                        run = application.bind(kernel, poisoned)
+                        first, second = run(), run()
+                        check(first, application, dtype)
+                        for a, b in zip(first, second, strict=True):
+                            np.testing.assert_array_equal(a, b, "the second run")
 
 
-@dtypes
-def test_every_declared_inplace_position(applications, poisoned, case, dtype):
-    for n in case.rows:
-        for application in applications(case, n, dtype):
-            for kernel in kernels(application.record):
-                for position in application.aliases(kernel):
-                    check(application.bind(kernel, poisoned, alias=position)(), application, dtype)
+def test_every_declared_inplace_position(applications, new_poisoned, examples, each):
+    for case, dtype in product(examples, TOLERANCE):
+        for n in case.rows:
+            poisoned = new_poisoned()
+            for application in applications(case, n, dtype):
+                for kernel in kernels(application.record):
+                    for position in application.aliases(kernel):
+                        with each(case, dtype, f"n={n}", named(application, kernel, position)):
+                            run = application.bind(kernel, poisoned, alias=position)
+                            check(run(), application, dtype)
 
 
 def test_every_declared_inplace_position_is_reached(cases, applications):
@@ -95,11 +106,15 @@ def test_every_declared_inplace_position_is_reached(cases, applications):
     assert tried == declared
 
 
-def test_inputs_in_column_major_order(applications, poisoned, case):
-    for application in applications(case, 3, "float64"):
-        if application.record.name not in ROW_MAJOR:
-            for kernel in kernels(application.record):
-                check(application.bind(kernel, poisoned, order="F")(), application, "float64")
+def test_inputs_in_column_major_order(applications, new_poisoned, examples, each):
+    for case in examples:
+        poisoned = new_poisoned()
+        for application in applications(case, 3, "float64"):
+            if application.record.name not in ROW_MAJOR:
+                for kernel in kernels(application.record):
+                    with each(case, named(application, kernel)):
+                        run = application.bind(kernel, poisoned, order="F")
+                        check(run(), application, "float64")
 
 
 # Huge values have one sign, so that no sum cancels: orders of summation may differ.
@@ -115,28 +130,40 @@ SPECIAL = {
 }
 
 
-@dtypes
-@pytest.mark.parametrize("values", SPECIAL.values(), ids=list(SPECIAL))
-def test_special_values_as_by_the_definition(applications, poisoned, case, values, dtype):
+def filled(values):
+    """Changes an array to these values, over and over."""
+    return lambda array: np.resize(np.asarray(values, array.dtype), array.shape)
+
+
+def test_special_values_as_by_the_definition(variations, new_poisoned, examples, each):
     """NaN where the definition has NaN, infinite where it is infinite, equal elsewhere."""
+    changes = [filled(values) for values in SPECIAL.values()]
+    for case, dtype in product(examples, TOLERANCE):
+        poisoned = new_poisoned()
+        for applied in variations(case, 3, dtype, changes):
+            application = replace(applied[0])
+            for kernel in kernels(application.record):
+                for alias in (None, *application.aliases(kernel)):
+                    with each(case, dtype, named(application, kernel, alias)):
+                        run = application.bind(kernel, poisoned, alias=alias)
+                        for name, special in zip(SPECIAL, applied, strict=True):
+                            application.inputs, application.outputs = (
+                                special.inputs,
+                                special.outputs,
+                            )
+                            with each(name), np.errstate(all="ignore"):
+                                check(run(), application, dtype)
 
-    def special(array):
-        return np.resize(np.asarray(values, array.dtype), array.shape)
 
-    for application in applications(case, 3, dtype, special):
-        for kernel in kernels(application.record):
-            for alias in (None, *application.aliases(kernel)):
-                with np.errstate(all="ignore"):
-                    got = application.bind(kernel, poisoned, alias=alias)()
-                check(got, application, dtype)
-
-
-def test_fallback_is_the_definition(applications, poisoned, case):
+def test_fallback_is_the_definition(applications, new_poisoned, examples, each):
     """Without a kernel, the plain definition runs and its results are copied."""
-    for application in applications(case, 3, "float64"):
-        kernel = find(application.record, ())
-        assert (kernel.family, kernel.inplace) == ("definition", ())
-        check(application.bind(kernel, poisoned)(), application, "float64")
+    for case in examples:
+        poisoned = new_poisoned()
+        for application in applications(case, 3, "float64"):
+            with each(case, application.record.name):
+                kernel = find(application.record, ())
+                assert (kernel.family, kernel.inplace) == ("definition", ())
+                check(application.bind(kernel, poisoned)(), application, "float64")
 
 
 def test_find_prefers_the_first_family(monkeypatch):

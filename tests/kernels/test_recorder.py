@@ -38,13 +38,16 @@ def test_allocations_are_seen():
     assert peak_of([lambda: np.add(a, 1.0, out=a)]) < SMALL
 
 
-def test_no_array_is_allocated_in_a_run(applications, poisoned, case):
-    for application in applications(case, ROWS, "float64"):
-        recorder = Recorder(poisoned)
-        outputs = [np.empty_like(a) for a in application.outputs]
-        function = find(application.record, ("out",)).function
-        recorder.bind(function, *outputs, *application.inputs, **application.static)
-        assert peak_of(recorder.calls) < SMALL, application.record.name
+def test_no_array_is_allocated_in_a_run(applications, new_poisoned, examples, each):
+    for case in examples:
+        poisoned = new_poisoned()
+        for application in applications(case, ROWS, "float64"):
+            with each(case, application.record.name):
+                recorder = Recorder(poisoned)
+                outputs = [np.empty_like(a) for a in application.outputs]
+                function = find(application.record, ("out",)).function
+                recorder.bind(function, *outputs, *application.inputs, **application.static)
+                assert peak_of(recorder.calls) < SMALL
 
 
 def test_no_array_is_allocated_in_an_update(cases, poisoned, rule):

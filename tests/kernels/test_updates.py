@@ -1,6 +1,7 @@
 """The optimizers' update kernels against their definitions: in place, in blocks."""
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -20,10 +21,10 @@ def guarded(array):
     return memory, memory[GUARD : array.size + GUARD]
 
 
-@pytest.mark.parametrize("dtype", list(TOLERANCE))
-@pytest.mark.parametrize("size", [0, 1, 7, 64, 129])
-def test_update_in_place(cases, poisoned, rule, size, dtype):
-    check(cases, poisoned, rule, size, dtype, ("out",))
+def test_update_in_place(cases, new_poisoned, rule, each):
+    for size, dtype in product((0, 1, 7, 64, 129), TOLERANCE):
+        with each(dtype, size=size):
+            check(cases, new_poisoned(), rule, size, dtype, ("out",))
 
 
 def test_fallback_is_the_definition(cases, poisoned, rule):
@@ -58,8 +59,7 @@ def check(cases, poisoned, rule, size, dtype, families):
 GRADIENTS = ["decay", "clip_value", "clip_norm", "rms", "centered_rms"]
 
 
-@pytest.mark.parametrize("size", [0, 7, 129])
-def test_gradients_that_are_handed_on(cases, poisoned, rule, size):
+def test_gradients_that_are_handed_on(cases, new_poisoned, rule, each):
     """What the next rule reads: the gradient is the definition's, the parameters are unchanged.
 
     The other rules change the parameters and are the last of a chain.
@@ -68,18 +68,21 @@ def test_gradients_that_are_handed_on(cases, poisoned, rule, size):
     if rule.name not in GRADIENTS:
         assert UPDATES[rule.name].last or rule.name in ("decoupled_decay", "average")
         return
-    poisoned.block = 64
-    record = UPDATES[rule.name]
-    vectors = cases.vectors(rule, size, "float64")
-    wanted = record.fn(np, *vectors, **rule.static)
-    start = vectors[0].copy()
-    recorder = Recorder(poisoned)
-    recorder.bind(find(record, ("out",)).function, *vectors, **rule.static)
-    poisoned.poison()
-    for call in recorder.calls:
-        call()
-    assert_allclose(vectors[1], wanted[1], rtol=1e-15)
-    np.testing.assert_array_equal(vectors[0], start)
+    for size in (0, 7, 129):
+        with each(size=size):
+            poisoned = new_poisoned()
+            poisoned.block = 64
+            record = UPDATES[rule.name]
+            vectors = cases.vectors(rule, size, "float64")
+            wanted = record.fn(np, *vectors, **rule.static)
+            start = vectors[0].copy()
+            recorder = Recorder(poisoned)
+            recorder.bind(find(record, ("out",)).function, *vectors, **rule.static)
+            poisoned.poison()
+            for call in recorder.calls:
+                call()
+            assert_allclose(vectors[1], wanted[1], rtol=1e-15)
+            np.testing.assert_array_equal(vectors[0], start)
 
 
 @pytest.mark.parametrize("name", ["decoupled_decay", "average"])
@@ -139,12 +142,17 @@ class TestSpecialGradients:
 SPECIAL = [0.0, -0.0, math.inf, -math.inf, math.nan, 1e30, -1e30, 1e-38, -1e-38, 1e-45, 5e-324, 1]
 
 
-@pytest.mark.parametrize("dtype", list(TOLERANCE))
-def test_special_gradients_as_by_the_definition(cases, poisoned, rule, dtype):
+def test_special_gradients_as_by_the_definition(cases, new_poisoned, rule, each):
     """Also over what they leave in the slots: a second step follows.
 
     NaN where the definition has NaN, infinite where it is infinite, the same signs of the steps.
     """
+    for dtype in TOLERANCE:
+        with each(dtype):
+            check_special(cases, new_poisoned(), rule, dtype)
+
+
+def check_special(cases, poisoned, rule, dtype):
     record = UPDATES[rule.name]
     vectors = cases.vectors(rule, len(SPECIAL), dtype)
     numbers = [np.array(c, dtype) for c in rule.coefficients]

@@ -1,13 +1,15 @@
 """Random lists of calls, loops executed without a compiler, and kernels applied to arrays."""
 
+from functools import partial
+
 import pytest
 from support import loop_interpreter
 from support import recorded as recorded_calls
-from support.fixtures import applications
+from support.fixtures import applications, variations
 
 from xpnet.backends.cpu import NumpyBackend
 
-__all__ = ["applications"]
+__all__ = ["applications", "variations"]
 
 
 @pytest.fixture(scope="session")
@@ -22,11 +24,17 @@ def interpret():
     return loop_interpreter.interpret
 
 
-@pytest.fixture
-def compiling(new_poisoned):
-    """A NumPy backend whose calls are compiled, and whose workspace can be filled with NaN."""
+@pytest.fixture(scope="session")
+def new_compiling(new_poisoned):
+    """Makes NumPy backends that compile their calls, whose workspace can be filled with NaN."""
     pytest.importorskip("llvmlite", reason="the extra 'fast' is not installed")
-    return new_poisoned(compiles=True)
+    return partial(new_poisoned, compiles=True)
+
+
+@pytest.fixture
+def compiling(new_compiling):
+    """One such backend."""
+    return new_compiling()
 
 
 @pytest.fixture(scope="session")

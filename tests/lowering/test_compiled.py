@@ -4,6 +4,7 @@ import gc
 import math
 import tracemalloc
 import weakref
+from itertools import product
 
 import numpy as np
 import pytest
@@ -17,7 +18,6 @@ from xpnet.ops.op_registry import UPDATES
 pytest.importorskip("llvmlite", reason="the extra 'fast' is not installed")
 
 DTYPES = ["float32", "float64"]
-dtypes = pytest.mark.parametrize("dtype", DTYPES)
 
 # Calls that round or add differently when compiled.
 ROUNDED = {"exp", "expm1", "log", "log1p", "tanh", "pow", "sum", "matmul"}
@@ -44,7 +44,7 @@ class Bound:
 
     def __init__(self, backend, record, written, read, static, alias=None):
         self.backend = backend
-        self.starts = [np.asarray(a) for a in (*written, *read)]
+        self.start_from(written, read)
         self.count = len(written)
         pairs = [self.guarded(a) for a in self.starts]
         self.memories = [memory for memory, _ in pairs]
@@ -59,6 +59,10 @@ class Bound:
         self.compiled = lower(backend, recorder.calls, recorder.borrowed)
         reader = Reader(backend)
         self.exact = not ROUNDED & {reader.name(call) for call in recorder.calls}
+
+    def start_from(self, written, read):
+        """Let the next runs begin with these values, in the arrays that were bound."""
+        self.starts = [np.asarray(a) for a in (*written, *read)]
 
     @staticmethod
     def guarded(like):
@@ -102,64 +106,82 @@ def same(got, wanted, exact):
     np.testing.assert_allclose(got, wanted, rtol=ULPS * eps, atol=ULPS * eps)
 
 
+def poison_like(arrays):
+    """Outputs start as NaN (or whatever 0xFF bytes are)."""
+    return [np.full(a.nbytes, 0xFF, "uint8").view(a.dtype).reshape(a.shape) for a in arrays]
+
+
 def bound(backend, application, alias=None):
-    # Outputs start as NaN (or whatever 0xFF bytes are).
-    written = [
-        np.full(a.nbytes, 0xFF, "uint8").view(a.dtype).reshape(a.shape) for a in application.outputs
-    ]
-    return Bound(
-        backend, application.record, written, application.inputs, application.static, alias
-    )
+    written, read = poison_like(application.outputs), application.inputs
+    return Bound(backend, application.record, written, read, application.static, alias)
 
 
-@dtypes
-def test_every_op_and_gradient(applications, compiling, case, dtype):
-    for n in case.rows:
-        for application in applications(case, n, dtype):
-            bound(compiling, application).check()
+def test_every_op_and_gradient(applications, new_compiling, examples, each):
+    for case, dtype in product(examples, DTYPES):
+        for n in case.rows:
+            backend = new_compiling()
+            for application in applications(case, n, dtype):
+                with each(case, dtype, f"n={n}", application.record.name):
+                    bound(backend, application).check()
 
 
-@dtypes
-def test_over_an_input(applications, compiling, case, dtype):
-    for application in applications(case, 3, dtype):
-        kernel = find(application.record, compiling.families)
-        for position in application.aliases(kernel):
-            bound(compiling, application, position).check()
+def test_over_an_input(applications, new_compiling, examples, each):
+    for case, dtype in product(examples, DTYPES):
+        backend = new_compiling()
+        for application in applications(case, 3, dtype):
+            kernel = find(application.record, backend.families)
+            for position in application.aliases(kernel):
+                with each(case, dtype, application.record.name, f"over input {position}"):
+                    bound(backend, application, position).check()
 
 
-@dtypes
-@pytest.mark.parametrize("values", SPECIAL.values(), ids=list(SPECIAL))
-def test_special_values(applications, compiling, case, values, dtype):
+def filled(values, op):
+    """Changes an array to these values, over and over."""
+
     def special(array):
         found = np.resize(np.asarray(values).astype(array.dtype), array.shape)
         # Its definition is for c >= 0, and NumPy's (-inf)**0.5 differs from C's.
-        return np.abs(found) if case.op == "focal" else found
+        return np.abs(found) if op == "focal" else found
 
-    for application in applications(case, 3, dtype, special):
-        bound(compiling, application).check()
+    return special
 
 
-@dtypes
-@pytest.mark.parametrize("size", [0, 1, 7, 64, 1000])
-def test_every_update(cases, compiling, rule, size, dtype):
+def test_special_values(variations, new_compiling, examples, each):
+    changes = [filled(values, examples.op) for values in SPECIAL.values()]
+    for case, dtype in product(examples, DTYPES):
+        backend = new_compiling()
+        for applied in variations(case, 3, dtype, changes):
+            with each(case, dtype, applied[0].record.name):
+                binding = bound(backend, applied[0])
+                for name, application in zip(SPECIAL, applied, strict=True):
+                    with each(name):
+                        binding.start_from(poison_like(application.outputs), application.inputs)
+                        binding.check()
+
+
+def test_every_update(cases, new_compiling, rule, each):
     """Two steps, so that the second one reads the slots of the first."""
     record = UPDATES[rule.name]
-    vectors = cases.vectors(rule, size, dtype)
-    numbers = [np.array(c, dtype) for c in rule.coefficients]
-    binding = Bound(compiling, record, vectors, numbers, rule.static)
-    binding.check()
-    after = binding.run(binding.compiled)
-    after[1] = vectors[1]
-    Bound(compiling, record, after, numbers, rule.static).check()
+    for size, dtype in product((0, 1, 7, 64, 1000), DTYPES):
+        with each(dtype, size=size):
+            vectors = cases.vectors(rule, size, dtype)
+            numbers = [np.array(c, dtype) for c in rule.coefficients]
+            binding = Bound(new_compiling(), record, vectors, numbers, rule.static)
+            binding.check()
+            after = binding.run(binding.compiled)
+            after[1] = vectors[1]
+            binding.start_from(after, numbers)
+            binding.check()
 
 
-@dtypes
-def test_updates_of_special_gradients(cases, compiling, rule, dtype):
+def test_updates_of_special_gradients(cases, new_compiling, rule, each):
     values = [v for group in SPECIAL.values() for v in group]
-    vectors = cases.vectors(rule, len(values), dtype)
-    vectors[1] = np.array(values).astype(dtype)
-    numbers = [np.array(c, dtype) for c in rule.coefficients]
-    Bound(compiling, UPDATES[rule.name], vectors, numbers, rule.static).check()
+    for dtype in DTYPES:
+        with each(dtype):
+            vectors = cases.vectors(rule, len(values), dtype)
+            vectors[1] = np.array(values).astype(dtype)
+            numbers = [np.array(c, dtype) for c in rule.coefficients]
+            Bound(new_compiling(), UPDATES[rule.name], vectors, numbers, rule.static).check()
 
 
 def test_a_new_coefficient_takes_effect(compiling):
@@ -192,13 +214,16 @@ def peak_of(steps):
         tracemalloc.stop()
 
 
-def test_nothing_is_allocated_in_a_run(applications, compiling, case):
-    for application in applications(case, 4096, "float64"):
-        binding = bound(compiling, application)
-        binding.run(binding.compiled)  # so that indices are valid rows
-        compiled_only = all(not hasattr(step, "func") for step in binding.compiled)
-        # NumPy's own calls need buffers for conversions.
-        assert peak_of(binding.compiled) < (2048 if compiled_only else 256 * 1024)
+def test_nothing_is_allocated_in_a_run(applications, new_compiling, examples, each):
+    for case in examples:
+        backend = new_compiling()
+        for application in applications(case, 4096, "float64"):
+            with each(case, application.record.name):
+                binding = bound(backend, application)
+                binding.run(binding.compiled)  # so that indices are valid rows
+                compiled_only = all(not hasattr(step, "func") for step in binding.compiled)
+                # NumPy's own calls need buffers for conversions.
+                assert peak_of(binding.compiled) < (2048 if compiled_only else 256 * 1024)
 
 
 def test_nothing_is_allocated_in_an_update(cases, compiling, rule):

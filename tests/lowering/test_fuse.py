@@ -1,5 +1,7 @@
 """Which calls become one loop, and that loops compute what the calls do."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -390,20 +392,21 @@ def test_a_column_and_a_number_a_row_in_the_same_place(check):
     check(record, array(3, 1), array(3), array(3, 1))
 
 
-@pytest.mark.parametrize("axis", [0, -1, None, (0, 1)])
-@pytest.mark.parametrize("shape", [(1, 5), (5, 1), (1, 1), (2, 1), (1, 2)])
-@pytest.mark.parametrize("keepdims", [False, True])
-def test_reductions_of_one_row_or_column(check, shape, axis, keepdims):
-    out = np.sum(array(*shape), axis=axis, keepdims=keepdims)
+def test_reductions_of_one_row_or_column(check, each):
+    shapes, axes = ((1, 5), (5, 1), (1, 1), (2, 1), (1, 2)), (0, -1, None, (0, 1))
+    for shape, axis, keepdims in product(shapes, axes, (False, True)):
+        how = {"axis": axis, "keepdims": keepdims}
 
-    def record(k, x, s, y):
-        k(k.raw.add, x, 1, out=x)
-        k(k.raw.sum, x, axis=axis, out=s, keepdims=keepdims)
-        k(k.raw.multiply, s, 2, out=s)
-        k(k.raw.add, s, 1, out=y)
-        k(k.raw.negative, x, out=x)
+        def record(k, x, s, y, how=how):
+            k(k.raw.add, x, 1, out=x)
+            k(k.raw.sum, x, out=s, **how)
+            k(k.raw.multiply, s, 2, out=s)
+            k(k.raw.add, s, 1, out=y)
+            k(k.raw.negative, x, out=x)
 
-    check(record, array(*shape), np.zeros_like(out), np.zeros_like(out))
+        with each(shape, **how):
+            out = np.sum(array(*shape), **how)
+            check(record, array(*shape), np.zeros_like(out), np.zeros_like(out))
 
 
 def test_the_sum_of_one_row_over_itself(check):

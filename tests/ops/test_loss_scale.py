@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import pytest
 
 from xpnet.ops.loss_scale import (
     COPY_IF_OVERFLOW,
@@ -38,27 +37,30 @@ def _applied(xp: Any, rule: Any, *vectors: Any) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize(("before", "after"), STEPS)
-def test_the_next_scale(xp: Any, before: list[float], after: list[float]) -> None:
-    assert _applied(xp, NEXT_SCALE, before)[0].tolist() == after
+def test_the_next_scale(xp: Any, each: Any) -> None:
+    for before, after in STEPS:
+        with each(before):
+            assert _applied(xp, NEXT_SCALE, before)[0].tolist() == after
 
 
-@pytest.mark.parametrize("bad", [None, np.inf, -np.inf, np.nan])
-def test_gradients_are_divided_and_looked_at(xp: Any, bad: float | None) -> None:
-    gradient = RNG.normal(size=100).astype("float32")
-    if bad is not None:
-        gradient[61] = bad
-    found, scale = _applied(xp, UNSCALE, gradient, [FIRST, 5, 0, 3])
-    np.testing.assert_array_equal(found, gradient / np.float32(FIRST))
-    assert scale.tolist() == [FIRST, 5, bad is not None, 3]
+def test_gradients_are_divided_and_looked_at(xp: Any, each: Any) -> None:
+    for bad in (None, np.inf, -np.inf, np.nan):
+        with each(bad):
+            gradient = RNG.normal(size=100).astype("float32")
+            if bad is not None:
+                gradient[61] = bad
+            found, scale = _applied(xp, UNSCALE, gradient, [FIRST, 5, 0, 3])
+            np.testing.assert_array_equal(found, gradient / np.float32(FIRST))
+            assert scale.tolist() == [FIRST, 5, bad is not None, 3]
 
 
 def test_an_overflow_stays_noted(xp: Any) -> None:
     assert _applied(xp, UNSCALE, [1.0], [FIRST, 5, 1, 3])[1].tolist() == [FIRST, 5, 1, 3]
 
 
-@pytest.mark.parametrize("overflowed", [0, 1])
-def test_a_copy_is_made_where_the_step_overflowed(xp: Any, overflowed: int) -> None:
+def test_a_copy_is_made_where_the_step_overflowed(xp: Any, each: Any) -> None:
     own, other = [1.0, np.nan, 3.0], [4.0, 5.0, np.inf, 7.0]
-    (found,) = _applied(xp, COPY_IF_OVERFLOW, own, other, [FIRST, 0, overflowed, 0])
-    np.testing.assert_array_equal(found, other[:3] if overflowed else own)
+    for overflowed in (0, 1):
+        with each(overflowed=overflowed):
+            (found,) = _applied(xp, COPY_IF_OVERFLOW, own, other, [FIRST, 0, overflowed, 0])
+            np.testing.assert_array_equal(found, other[:3] if overflowed else own)

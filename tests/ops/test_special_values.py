@@ -6,6 +6,7 @@ Each entry gives inputs, the op's output and, for ``gy = 1``, the gradient of th
 
 import math
 import warnings
+from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
@@ -232,7 +233,6 @@ TABLE = {
         ([B, inf, 0.0], [0.0, 0.0, 1.0], [1, 1, 0], [0, 0, 1]),
     ],
 }  # fmt: skip
-ROWS = [(op, i) for op, rows in TABLE.items() for i in range(len(rows(1)))]
 
 
 def compute(xp, op, dtype, inputs, index=0, **static):
@@ -251,15 +251,18 @@ def compute(xp, op, dtype, inputs, index=0, **static):
     return SimpleNamespace(y=xp.to_numpy(results[0]), gx=xp.to_numpy(results[1]))
 
 
-@pytest.mark.parametrize("dtype", list(HUGE))
-@pytest.mark.parametrize(("op", "row"), ROWS)
-def test_extreme_inputs(xp, op, row, dtype):
-    *inputs, y, gx = TABLE[op](HUGE[dtype])[row]
-    got = compute(xp, op, dtype, inputs)
-    rounding = {"float32": 5e-7, "float64": 1e-15}[dtype]
-    assert_allclose(got.y, y, rtol=10 * rounding)
-    if gx is not None:
-        assert_allclose(got.gx, gx, atol=rounding)
+@pytest.mark.parametrize("op", TABLE)
+def test_extreme_inputs(xp, op, each):
+    for dtype, huge in HUGE.items():
+        rounding = {"float32": 5e-7, "float64": 1e-15}[dtype]
+        for i, (*inputs, y, gx) in enumerate(TABLE[op](huge)):
+            with each(dtype, f"row {i}", inputs):
+                got = compute(xp, op, dtype, inputs)
+                with each("output"):
+                    assert_allclose(got.y, y, rtol=10 * rounding)
+                if gx is not None:
+                    with each("gradient"):
+                        assert_allclose(got.gx, gx, atol=rounding)
 
 
 def test_softmax_gradient_of_one_hot_rows_is_zero(xp):
@@ -268,21 +271,24 @@ def test_softmax_gradient_of_one_hot_rows_is_zero(xp):
     assert (got.gx == 0).all()
 
 
-@pytest.mark.parametrize("index", [0, 1])
-def test_no_columns_have_no_gradient(xp, index):
+def test_no_columns_have_no_gradient(xp, each):
     """The mean of an empty array is NaN; its gradient is empty."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's of a mean over nothing
-        got = compute(xp, "mean_squared_error", "float32", [np.ones((2, 0))] * 2, index=index)
-    assert got.gx.shape == (2, 0)
+    for index in (0, 1):
+        with each(index=index), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's of a mean over nothing
+            got = compute(xp, "mean_squared_error", "float32", [np.ones((2, 0))] * 2, index=index)
+            assert got.gx.shape == (2, 0)
 
 
-@pytest.mark.parametrize("op", ["softmax_cross_entropy", "soft_cross_entropy"])
-def test_small_losses_keep_their_digits(xp, op):
+def test_small_losses_keep_their_digits(xp, each):
     """ln(1 + e**-20) is 2e-9: the loss of the certain class must not round to 0 in float64."""
-    target = [0] if op == "softmax_cross_entropy" else [[1.0, 0.0]]
-    got = compute(xp, op, "float64", [[[20.0, 0.0]], target])
-    assert_allclose(got.y, math.log1p(math.exp(-20)), rtol=1e-6)
+    for op, target in {
+        "softmax_cross_entropy": [0],
+        "soft_cross_entropy": [[1.0, 0.0]],
+    }.items():
+        with each(op):
+            got = compute(xp, op, "float64", [[[20.0, 0.0]], target])
+            assert_allclose(got.y, math.log1p(math.exp(-20)), rtol=1e-6)
 
 
 def test_exponent_at_base_zero(xp):
@@ -302,23 +308,24 @@ FAR_BELOW = {
 }
 
 
-@pytest.mark.parametrize("dtype", list(HUGE))
-@pytest.mark.parametrize("op", FAR_BELOW)
-def test_vanishing_values_and_gradients_keep_their_digits(xp, op, dtype):
+def test_vanishing_values_and_gradients_keep_their_digits(xp, each):
     """Where a function is nearly flat, the rest is small, but not a rounding error."""
-    x, y, gx = FAR_BELOW[op]
-    got = compute(xp, op, dtype, [[x]])
-    tolerance = {"float32": 1e-5, "float64": 1e-10}[dtype]
-    for found, wanted in ((got.y, y), (got.gx, gx)):
-        if wanted is not None:
-            assert_allclose(found, wanted, rtol=tolerance)
+    for (op, (x, y, gx)), dtype in product(FAR_BELOW.items(), HUGE):
+        tolerance = {"float32": 1e-5, "float64": 1e-10}[dtype]
+        with each(op, dtype):
+            got = compute(xp, op, dtype, [[x]])
+            for name, found, wanted in (("output", got.y, y), ("gradient", got.gx, gx)):
+                if wanted is not None:
+                    with each(name):
+                        assert_allclose(found, wanted, rtol=tolerance)
 
 
-@pytest.mark.parametrize("dtype", list(HUGE))
-def test_erf_is_good_to_a_few_units_in_the_last_place(xp, dtype):
-    x = np.concatenate([np.linspace(-7, 7, 2001), 10.0 ** -np.arange(30)]).astype(dtype)
-    wanted = [math.erf(v) for v in x.tolist()]
-    assert_allclose(compute(xp, "erf", dtype, [x]).y, wanted, rtol=6 * np.finfo(dtype).eps)
+def test_erf_is_good_to_a_few_units_in_the_last_place(xp, each):
+    for dtype in HUGE:
+        with each(dtype):
+            x = np.concatenate([np.linspace(-7, 7, 2001), 10.0 ** -np.arange(30)]).astype(dtype)
+            wanted = [math.erf(v) for v in x.tolist()]
+            assert_allclose(compute(xp, "erf", dtype, [x]).y, wanted, rtol=6 * np.finfo(dtype).eps)
 
 
 def test_the_slope_of_prelu_learns_from_negative_inputs_only(xp):
@@ -327,65 +334,73 @@ def test_the_slope_of_prelu_learns_from_negative_inputs_only(xp):
     assert_allclose(got.gx, [0, 0, 0, 0, -2, -1e30], rtol=1e-7)
 
 
-@pytest.mark.parametrize(
-    ("op", "static", "inputs", "y", "gx"),
-    [
-        ("huber", {"delta": 2.0}, [0, -2.0, 1e30, -inf, inf, nan],
-         [0, 2, 2e30, inf, inf, nan], [0, -2, 2, -2, 2, nan]),
-        ("pinball", {"quantile": 0.75}, [0, -0.0, 1e30, -1e30, inf, -inf, nan],
-         [0, 0, 0.75e30, 0.25e30, inf, inf, nan], None),
-        ("focal", {"gamma": 2.0}, [0, 1e-10, 1e30, inf, nan], [0, 1e-30, 1e30, inf, nan],
-         [0, 3e-20, 1, 1, nan]),
-        ("focal", {"gamma": 0.5}, [0, 1e30, inf, nan], [0, 1e30, inf, nan], [0, 1, 1, nan]),
-        ("focal", {"gamma": 0.0}, [0, 1.0, 1e30, inf, nan], [0, 1, 1e30, inf, nan],
-         [1, 1, 1, 1, nan]),
-    ],
-)  # fmt: skip
-def test_extreme_residuals(xp, op, static, inputs, y, gx):
-    got = compute(xp, op, "float32", [inputs], **static)
-    assert_allclose(got.y, y, rtol=1e-6)
-    if gx is not None:
-        assert_allclose(got.gx, gx, rtol=1e-6)
+RESIDUALS = [
+    ("huber", {"delta": 2.0}, [0, -2.0, 1e30, -inf, inf, nan],
+     [0, 2, 2e30, inf, inf, nan], [0, -2, 2, -2, 2, nan]),
+    ("pinball", {"quantile": 0.75}, [0, -0.0, 1e30, -1e30, inf, -inf, nan],
+     [0, 0, 0.75e30, 0.25e30, inf, inf, nan], None),
+    ("focal", {"gamma": 2.0}, [0, 1e-10, 1e30, inf, nan], [0, 1e-30, 1e30, inf, nan],
+     [0, 3e-20, 1, 1, nan]),
+    ("focal", {"gamma": 0.5}, [0, 1e30, inf, nan], [0, 1e30, inf, nan], [0, 1, 1, nan]),
+    ("focal", {"gamma": 0.0}, [0, 1.0, 1e30, inf, nan], [0, 1, 1e30, inf, nan],
+     [1, 1, 1, 1, nan]),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("dtype", list(HUGE))
-def test_residuals_of_any_size_keep_their_digits(xp, dtype):
+def test_extreme_residuals(xp, each):
+    for op, static, inputs, y, gx in RESIDUALS:
+        with each(op, **static):
+            got = compute(xp, op, "float32", [inputs], **static)
+            with each("output"):
+                assert_allclose(got.y, y, rtol=1e-6)
+            if gx is not None:
+                with each("gradient"):
+                    assert_allclose(got.gx, gx, rtol=1e-6)
+
+
+def test_residuals_of_any_size_keep_their_digits(xp, each):
     """ln cosh d is d**2 / 2 near 0, not 0: the two halves must not cancel."""
     small = [sign * 10.0**-n for n in range(1, 19) for sign in (1, -1)]
-    d = np.concatenate([small, np.linspace(-3, 3, 601)]).astype(dtype)
-    wanted = np.log1p(2 * np.sinh(d.astype("float64") / 2) ** 2)
-    assert_allclose(compute(xp, "log_cosh", dtype, [d]).y, wanted, rtol=8 * np.finfo(dtype).eps)
+    for dtype in HUGE:
+        with each(dtype):
+            d = np.concatenate([small, np.linspace(-3, 3, 601)]).astype(dtype)
+            wanted = np.log1p(2 * np.sinh(d.astype("float64") / 2) ** 2)
+            got = compute(xp, "log_cosh", dtype, [d]).y
+            assert_allclose(got, wanted, rtol=8 * np.finfo(dtype).eps)
 
 
-@pytest.mark.parametrize("dtype", list(HUGE))
-def test_the_gradients_of_sigmoid_and_tanh_end_where_y_rounds_to_1(xp, dtype):
+def test_the_gradients_of_sigmoid_and_tanh_end_where_y_rounds_to_1(xp, each):
     """They are computed from y; the documentation states exactly how."""
-    for op, x in (("sigmoid", 17.0), ("tanh", 10.0)):
-        gx = compute(xp, op, dtype, [[x, -x, 8.0]]).gx
-        assert (gx[0] == 0) == (dtype == "float32")
-        assert gx[2] > 0
-    assert compute(xp, "sigmoid", dtype, [[-17.0]]).gx > 0
+    for dtype in HUGE:
+        for op, x in (("sigmoid", 17.0), ("tanh", 10.0)):
+            with each(op, dtype):
+                gx = compute(xp, op, dtype, [[x, -x, 8.0]]).gx
+                assert (gx[0] == 0) == (dtype == "float32")
+                assert gx[2] > 0
+        with each("sigmoid at -17", dtype):
+            assert compute(xp, "sigmoid", dtype, [[-17.0]]).gx > 0
 
 
-@pytest.mark.parametrize(
-    ("z", "label", "right"),
-    [
-        ([3.0, 2.0, 1.0], 3, 0),
-        ([-3.0, -2.0, -1.0], -1, 0),
-        ([nan, -2.0, -1.0], 7, 0),
-        ([3.0, 2.0, 1.0], 1, 1),
-        ([3.0, 2.0, 1.0], 2, 0),
-        ([inf, inf, 0.0], 1, 1),
-        ([1.0, 1.0, 1.0], 0, 0),
-        ([-inf, 0.0, -1e30], 2, 1),
-        ([nan, 1.0, 0.0], 1, 1),
-        ([nan, 1.0, 0.0], 2, 0),
-        ([5.0, nan, 0.0], 1, 0),
-        ([nan, nan, nan], 0, 0),
-    ],
-)
-def test_two_best_of_three(xp, z, label, right):
+RANKED = [
+    ([3.0, 2.0, 1.0], 3, 0),
+    ([-3.0, -2.0, -1.0], -1, 0),
+    ([nan, -2.0, -1.0], 7, 0),
+    ([3.0, 2.0, 1.0], 1, 1),
+    ([3.0, 2.0, 1.0], 2, 0),
+    ([inf, inf, 0.0], 1, 1),
+    ([1.0, 1.0, 1.0], 0, 0),
+    ([-inf, 0.0, -1e30], 2, 1),
+    ([nan, 1.0, 0.0], 1, 1),
+    ([nan, 1.0, 0.0], 2, 0),
+    ([5.0, nan, 0.0], 1, 0),
+    ([nan, nan, nan], 0, 0),
+]
+
+
+def test_two_best_of_three(xp, each):
     """A NaN counts as ranked above all other logits, and is never right itself."""
-    labels = xp.asarray(np.array([label]))
-    found = ops.top_k_accuracy(xp.asarray(np.array([z])), labels, top=2)
-    assert xp.to_numpy(found).tolist() == [right]
+    for z, label, right in RANKED:
+        with each(z, label=label):
+            labels = xp.asarray(np.array([label]))
+            found = ops.top_k_accuracy(xp.asarray(np.array([z])), labels, top=2)
+            assert xp.to_numpy(found).tolist() == [right]

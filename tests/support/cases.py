@@ -6,8 +6,9 @@ the care that the ops take for extreme inputs (those have a test of their own).
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,11 @@ from xpnet.ops.op_registry import REGISTRY, UPDATES
 
 def reals(*shape: int, seed: int = 0, low: float = 0.2, signed: bool = True) -> np.ndarray:
     """Numbers in [low, 2), of both signs if `signed`: none near the kink or the pole at 0."""
+    return _drawn(shape, seed, low, signed).copy()
+
+
+@lru_cache(maxsize=200)
+def _drawn(shape: tuple[int, ...], seed: int, low: float, signed: bool) -> np.ndarray:
     rng = np.random.default_rng([seed, *shape])
     size = rng.uniform(low, 2.0, shape)
     return np.asarray(size * rng.choice([-1.0, 1.0], shape) if signed else size)
@@ -546,6 +552,26 @@ CASES = [
         lambda z, t, top: 1.0 * (np.argsort(z)[:, -top:] == np.argsort(t)[:, -1:]).any(-1),
         lambda n: {"top": 3},
     ),
+]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """All entries of the table for one op."""
+
+    op: str
+    cases: tuple[Case, ...]
+
+    def __str__(self) -> str:
+        return self.op
+
+    def __iter__(self) -> Iterator[Case]:
+        return iter(self.cases)
+
+
+EXAMPLES = [
+    Examples(op, tuple(case for case in CASES if case.op == op))
+    for op in dict.fromkeys(case.op for case in CASES)
 ]
 
 

@@ -3,6 +3,7 @@
 // to wait for others gets something wrong in one of them.
 
 #include <cmath>
+#include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -20,17 +21,43 @@ static Place3 gridDim, blockDim, blockIdx, threadIdx;
 
 namespace emulator {
 const unsigned int MOST = 256, STACK = 64 * 1024;
-static ucontext_t scheduler, fibers[MOST];
+static jmp_buf scheduler, fibers[MOST];
+static bool begun[MOST];
 static char stacks[MOST * STACK];
 static bool done[MOST];
 static unsigned int arrived[MOST][10], turn[MOST][10];
 static unsigned long long slots[MOST], progress;
 static void (*body)();
 
+// From one stack to another. `swapcontext` would also exchange the masks of signals, by a call of
+// the system each time.
+#define SWITCH(from, to) \
+    if (!_setjmp(from)) _longjmp(to, 1)
+
 static void fiber() {
-    body();
-    done[threadIdx.x] = true;
-    ++progress;
+    const unsigned int me = threadIdx.x;
+    for (;;) { // one block after another
+        body();
+        done[me] = true;
+        ++progress;
+        SWITCH(fibers[me], scheduler);
+    }
+}
+
+static void resume(unsigned int t) {
+    threadIdx.x = t;
+    if (begun[t]) {
+        SWITCH(scheduler, fibers[t]);
+        return;
+    }
+    begun[t] = true;
+    ucontext_t start;
+    getcontext(&start);
+    start.uc_stack.ss_sp = &stacks[t * STACK];
+    start.uc_stack.ss_size = STACK;
+    start.uc_link = nullptr;
+    makecontext(&start, fiber, 0);
+    if (!_setjmp(scheduler)) setcontext(&start);
 }
 
 // Wait until `count` threads, of which `first` is the first, are here.
@@ -41,7 +68,7 @@ static void wait(unsigned int first, unsigned int count) {
         ++turn[first][kind];
         ++progress;
     }
-    while (turn[first][kind] == now) swapcontext(&fibers[me], &scheduler);
+    while (turn[first][kind] == now) SWITCH(fibers[me], scheduler);
 }
 
 static void wait_for(unsigned int mask) {
@@ -50,22 +77,14 @@ static void wait_for(unsigned int mask) {
 
 static void run_block(bool backwards) {
     const unsigned int n = blockDim.x;
-    for (unsigned int t = 0; t < n; ++t) {
-        done[t] = false;
-        getcontext(&fibers[t]);
-        fibers[t].uc_stack.ss_sp = &stacks[t * STACK];
-        fibers[t].uc_stack.ss_size = STACK;
-        fibers[t].uc_link = &scheduler;
-        makecontext(&fibers[t], fiber, 0);
-    }
+    for (unsigned int t = 0; t < n; ++t) done[t] = false;
     for (unsigned int left = n; left > 0;) {
         const unsigned long long before = progress;
         left = 0;
         for (unsigned int k = 0; k < n; ++k) {
             const unsigned int t = backwards ? n - 1 - k : k;
             if (done[t]) continue;
-            threadIdx.x = t;
-            swapcontext(&scheduler, &fibers[t]);
+            resume(t);
             left += !done[t];
         }
         if (left && progress == before) {

@@ -4,7 +4,7 @@ import ctypes
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -75,12 +75,40 @@ def raw_kernels(
     monkeypatch.setattr(cupy, "RawKernel", RawKernel)
 
 
-@pytest.fixture
-def lt(cupy: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The stand-in of cuBLASLt, installed; nothing tried yet."""
-    from xpnet.kernels.cuda.elements import cached_kernel
-    from xpnet.lowering.cuda import gemm
+@pytest.fixture(scope="session")
+def checked() -> dict[Any, Any]:
+    """What the checks of cuBLASLt's stand-in have found, by what it was asked to do."""
+    return {}
 
+
+@pytest.fixture
+def untried(lt: Any, checked: dict[Any, Any]) -> None:
+    """Let this test's checks of the stand-in compute, even if another test has had the same."""
+    checked.clear()
+
+
+@pytest.fixture
+def lt(cupy: Any, checked: dict[Any, Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The stand-in of cuBLASLt, installed; nothing tried yet.
+
+    A check takes half a second, so what passes is checked once for all tests.
+    """
+    from xpnet.kernels.cuda.elements import cached_kernel
+    from xpnet.lowering.cuda import cublaslt, gemm
+
+    compute = gemm.check
+
+    def check(cupy: Any, lt: Any, precision: str) -> list[str]:
+        settings = sorted((k, repr(v)) for k, v in standin_cublaslt.SETTINGS.items())
+        key = precision, int(cupy.cuda.Device().id), *settings
+        if key not in checked:
+            checked[key] = compute(cupy, lt, precision), lt.epilogues
+        wrong, lt.epilogues = checked[key]
+        return [*wrong]
+
+    monkeypatch.setattr(gemm, "check", check)
+    # Nobody reads it, and to fill 32 MB with NaN takes longer than a product.
+    monkeypatch.setattr(cublaslt, "WORKSPACE", 1 << 16)
     for name, module in standin_cublaslt.modules(standin_cublaslt).items():
         monkeypatch.setitem(sys.modules, name, module)
     standin_cublaslt.CUPY = cupy
@@ -130,25 +158,57 @@ def zoo_cases(collect: Any) -> list[Any]:
         return [*collect.zoo_cases(zoo.ZOO, patch)]
 
 
+@pytest.fixture(scope="session")
+def emulated_kernels(emulated: Any) -> Callable[[Any], Any]:
+    """``emulated_kernels(kernel)``: the library with a kernel, a pair of name and code.
+
+    What was announced (``emulated_kernels.announced``) is compiled with the first one that is
+    launched, because a compiler takes longer to start than for a kernel.
+    """
+    from xpnet.lowering.cuda.cuda_functions import PRELUDE
+
+    libraries: dict[Any, Any] = {}
+    announced: dict[str, str] = {}
+
+    def library(kernel: tuple[str, str]) -> Any:
+        if kernel not in libraries:
+            name, code = kernel
+            together = {**announced, name: code}
+            announced.clear()
+            built = emulated.built(
+                PRELUDE, [(n, c.removeprefix(PRELUDE)) for n, c in together.items()]
+            )
+            libraries.update(dict.fromkeys(together.items(), built))
+        return libraries[kernel]
+
+    library.announced = announced
+    return library
+
+
 @pytest.fixture
-def emulating(cupy: Any, emulated: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def emulating(
+    cupy: Any, emulated: Any, emulated_kernels: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[list[str]]:
     """CuPy's stand-in compiles kernels and runs them; their names, in the order of launches."""
     from xpnet.lowering.cuda import launch
 
     launched: list[str] = []
-    libraries: dict[str, Any] = {}
+    failed: list[Exception] = []
 
     class RawKernel:
         def __init__(self, code: str, name: str, options: Any) -> None:
             self.code, self.name = code, name
 
         def compile(self) -> None:
-            if self.name not in libraries:
-                libraries[self.name] = emulated.built("", [(self.name, self.code)])
+            emulated_kernels.announced[self.name] = self.code
 
         def __call__(self, grid: Any, block: Any, args: Any) -> None:
+            try:
+                library = emulated_kernels((self.name, self.code))
+            except Exception as error:
+                failed.append(error)
+                raise
             launched.append(self.name)
-            library = libraries[self.name]
 
             def compute() -> None:
                 numbers = [a.data.ptr if isinstance(a, cupy.ndarray) else a for a in args]
@@ -160,3 +220,4 @@ def emulating(cupy: Any, emulated: Any, monkeypatch: pytest.MonkeyPatch) -> list
     launch.compiled.cache_clear()
     yield launched
     launch.compiled.cache_clear()
+    assert not failed, "what a plan does without is no reason for a test to do so"

@@ -3,6 +3,7 @@
 import gc
 import re
 import sys
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -49,22 +50,22 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", CASES)
-def test_every_layout(name: str, dtype: str, cupy: Any, lt: Any, backend: Any) -> None:
-    a, b = CASES[name](lambda *shape: _random(*shape, dtype=dtype))
-    left, right = cupy.ndarray(a), cupy.ndarray(b)
-    out = cupy.empty((a @ b).shape, dtype)
-    run = plan_matmul(backend, left, right, out)
-    assert run is not None
-    lt.PRODUCTS.clear()
-    run()
-    assert len(lt.PRODUCTS) == 1
-    np.testing.assert_allclose(out.get(), a @ b, rtol=1e-5, atol=1e-5)
-    left._values[...] *= 2  # the memory counts, not what was in it
-    run()
-    np.testing.assert_allclose(out.get(), 2 * out.get() / 2, rtol=0)
-    np.testing.assert_allclose(out.get(), a @ b, rtol=1e-5, atol=1e-5)
+def test_every_layout(cupy: Any, lt: Any, backend: Any, each: Any) -> None:
+    for (name, make), dtype in product(CASES.items(), ("float32", "float64")):
+        with each(name, dtype):
+            a, b = make(lambda *shape, dtype=dtype: _random(*shape, dtype=dtype))
+            left, right = cupy.ndarray(a), cupy.ndarray(b)
+            out = cupy.empty((a @ b).shape, dtype)
+            run = plan_matmul(backend, left, right, out)
+            assert run is not None
+            lt.PRODUCTS.clear()
+            run()
+            assert len(lt.PRODUCTS) == 1
+            np.testing.assert_allclose(out.get(), a @ b, rtol=1e-5, atol=1e-5)
+            left._values[...] *= 2  # the memory counts, not what was in it
+            run()
+            np.testing.assert_allclose(out.get(), 2 * out.get() / 2, rtol=0)
+            np.testing.assert_allclose(out.get(), a @ b, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -204,6 +205,7 @@ def test_a_product_is_captured_without_an_allocation(cupy: Any, lt: Any, backend
 # --- what is tried first ------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("untried")
 def test_what_works_is_tried_once(cupy: Any, lt: Any) -> None:
     good, reason = usable(cupy)
     assert good
@@ -213,6 +215,7 @@ def test_what_works_is_tried_once(cupy: Any, lt: Any) -> None:
     assert len(lt.PRODUCTS) == count
 
 
+@pytest.mark.usefixtures("untried")
 def test_relu_that_hides_nan_is_not_used(cupy: Any, lt: Any) -> None:
     found = handle()
     assert found is not None
@@ -221,6 +224,7 @@ def test_relu_that_hides_nan_is_not_used(cupy: Any, lt: Any) -> None:
     assert "relu_bias: gives other numbers" in usable(cupy)[1]
 
 
+@pytest.mark.usefixtures("untried")
 def test_relu_that_keeps_nan_is_used(cupy: Any, lt: Any) -> None:
     lt.SETTINGS["nan_hidden"] = False
     found = handle()
@@ -229,6 +233,7 @@ def test_relu_that_keeps_nan_is_used(cupy: Any, lt: Any) -> None:
     assert usable(cupy) == (True, "works")
 
 
+@pytest.mark.usefixtures("untried")
 def test_a_gate_that_is_open_at_0_is_not_used(cupy: Any, lt: Any) -> None:
     lt.SETTINGS.update(nan_hidden=False, zero_positive=True)
     found = handle()
@@ -237,6 +242,7 @@ def test_a_gate_that_is_open_at_0_is_not_used(cupy: Any, lt: Any) -> None:
     assert "relu_aux_bias" not in found.epilogues
 
 
+@pytest.mark.usefixtures("untried")
 def test_a_gate_that_hides_infinity_and_nan_is_not_used(cupy: Any, lt: Any) -> None:
     lt.SETTINGS.update(nan_hidden=False, gradient_hidden=True)
     found = handle()
@@ -244,6 +250,7 @@ def test_a_gate_that_hides_infinity_and_nan_is_not_used(cupy: Any, lt: Any) -> N
     assert found.epilogues == {"bias", "relu_bias"}
 
 
+@pytest.mark.usefixtures("untried")
 def test_epilogues_that_there_are_not(cupy: Any, lt: Any) -> None:
     lt.SETTINGS.update(nan_hidden=False, refused={"DRELU_BGRAD"})
     found = handle()
@@ -252,12 +259,14 @@ def test_epilogues_that_there_are_not(cupy: Any, lt: Any) -> None:
     assert "drelu_bgrad: RuntimeError: cuBLASLt has no product of this kind" in usable(cupy)[1]
 
 
+@pytest.mark.usefixtures("untried")
 def test_workspaces_of_the_trials_are_given_back(cupy: Any, lt: Any) -> None:
     found = handle()
     assert found is not None
     assert list(found._workspaces) == [cupy.cuda.get_current_stream().ptr]
 
 
+@pytest.mark.usefixtures("untried")
 @pytest.mark.parametrize(
     ("setting", "said"),
     [

@@ -74,23 +74,27 @@ def launched(monkeypatch: pytest.MonkeyPatch, raw_kernels: None, lt: Any) -> Cou
     return found
 
 
-@pytest.mark.parametrize(("record", "given"), CASES)
+@pytest.mark.parametrize(
+    "record", [UNSCALE, COPY_IF_OVERFLOW, NEXT_SCALE], ids=lambda record: record.name
+)
 def test_a_kernel_has_the_bits_of_its_definition(
-    float16: Any, cupy: Any, record: Any, given: list[Any]
+    float16: Any, cupy: Any, record: Any, each: Any
 ) -> None:
-    arrays = [np.asarray(v, "float32") for v in given]
-    with np.errstate(all="ignore"):
-        wanted = record.fn(np, *arrays)
-    vectors = [cupy.asarray(a) for a in arrays]
-    kernel, recorder = find(record, float16.families), Recorder(float16)
-    assert kernel.family == "cuda"
-    recorder.bind(kernel.function, *vectors)
-    runs = lower(float16, recorder.calls, ())
-    assert len(runs) == 1
-    runs[0]()
-    after = [*wanted, *arrays[len(wanted) :]]
-    for found, expected in zip(vectors, after, strict=True):
-        np.testing.assert_array_equal(found.get(), expected)
+    for i, given in enumerate(given for other, given in CASES if other is record):
+        with each(i, *(f"{len(v)} of {v[:4]}" for v in given)):
+            arrays = [np.asarray(v, "float32") for v in given]
+            with np.errstate(all="ignore"):
+                wanted = record.fn(np, *arrays)
+            vectors = [cupy.asarray(a) for a in arrays]
+            kernel, recorder = find(record, float16.families), Recorder(float16)
+            assert kernel.family == "cuda"
+            recorder.bind(kernel.function, *vectors)
+            runs = lower(float16, recorder.calls, ())
+            assert len(runs) == 1
+            runs[0]()
+            after = [*wanted, *arrays[len(wanted) :]]
+            for found, expected in zip(vectors, after, strict=True):
+                np.testing.assert_array_equal(found.get(), expected)
 
 
 # --- the batch's graph --------------------------------------------------------------------------

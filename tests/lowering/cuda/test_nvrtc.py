@@ -47,8 +47,10 @@ def compiled(nvrtc: ctypes.CDLL, source: str, options: Sequence[str]) -> tuple[i
 
 
 @pytest.fixture(scope="module")
-def sources(zoo_cases: Any) -> list[str]:
-    found = {case.source.name: case.source.code for case in zoo_cases}
+def sources(nvrtc: Any, request: pytest.FixtureRequest) -> list[str]:
+    """Made only where there is NVRTC, because to collect the loops takes seconds."""
+    cases = request.getfixturevalue("zoo_cases")
+    found = {case.source.name: case.source.code for case in cases}
     return ["\n".join([PRELUDE, *found.values(), philox_cuda.SOURCE]), sixteen_bit.SOURCE]
 
 

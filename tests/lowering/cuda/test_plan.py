@@ -1,5 +1,6 @@
 """Whole trainings with kernels in the place of calls, emulated, and the same on NumPy."""
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -78,22 +79,22 @@ def _applied(backend: Any, op: Any, places: Any, x: Any, step: int, **settings: 
         run()
 
 
-@pytest.mark.parametrize("shape", [(1,), (3, 5), (129,), (7, 300)], ids=str)
-@pytest.mark.parametrize("step", [0, 1, 0xFFFFFFFF, 2**40 + 5])
-def test_words_are_those_of_numpy(
-    backend: Any, emulating: Any, cupy: Any, shape: Any, step: int
-) -> None:
-    x = np.random.default_rng(0).normal(size=shape)
-    for op, settings in ((ops.dropout, {"rate": 0.4}), (ops.gaussian_noise, {"std": 0.5})):
-        wanted = op.fn(np, x, np.array(step), **settings, **KEY)
-        wanted = wanted if isinstance(wanted, tuple) else (wanted,)
-        places = [cupy.asarray(np.full_like(w, np.nan)) for w in wanted]
-        _applied(backend, op, places, cupy.asarray(x), step, **settings)
-        assert "xpnet_draw" in emulating
-        emulating.clear()
-        for found, expected in zip(places, wanted, strict=True):
-            near = {"rtol": 0 if op is ops.dropout else 1e-13}
-            assert_allclose(found.get(), expected, **near)
+def test_words_are_those_of_numpy(backend: Any, emulating: Any, cupy: Any, each: Any) -> None:
+    noises = (ops.dropout, {"rate": 0.4}), (ops.gaussian_noise, {"std": 0.5})
+    shapes = (1,), (3, 5), (129,), (7, 300)
+    steps = 0, 1, 0xFFFFFFFF, 2**40 + 5
+    for (op, settings), shape, step in product(noises, shapes, steps):
+        with each(op.name, shape, step=step):
+            x = np.random.default_rng(0).normal(size=shape)
+            wanted = op.fn(np, x, np.array(step), **settings, **KEY)
+            wanted = wanted if isinstance(wanted, tuple) else (wanted,)
+            places = [cupy.asarray(np.full_like(w, np.nan)) for w in wanted]
+            emulating.clear()
+            _applied(backend, op, places, cupy.asarray(x), step, **settings)
+            assert "xpnet_draw" in emulating
+            for found, expected in zip(places, wanted, strict=True):
+                near = {"rtol": 0 if op is ops.dropout else 1e-13}
+                assert_allclose(found.get(), expected, **near)
 
 
 def test_words_that_no_kernel_can_draw_are_drawn_all_the_same(

@@ -3,6 +3,8 @@
 import ctypes
 import shutil
 import subprocess
+from functools import cache
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -49,11 +51,12 @@ class _Kernel:
                 self._library[self._name](*values)
 
 
-@pytest.fixture
-def backend(tmp_path: Path) -> Any:
-    """NumPy's memory, with kernels compiled as C."""
+@pytest.fixture(scope="module")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """NumPy's memory, with kernels compiled as C, each once."""
+    kernel = cache(lambda source, name: _Kernel(tmp_path_factory.mktemp(name), source, name))
     return SimpleNamespace(
-        cupy=SimpleNamespace(RawKernel=lambda source, name: _Kernel(tmp_path, source, name)),
+        cupy=SimpleNamespace(RawKernel=kernel),
         address=lambda x: x.ctypes.data,
     )
 
@@ -69,13 +72,14 @@ def _aligned(shape: Any, dtype: str, offset: int = 0) -> Any:
 ROWS, BATCH = 23, 5
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("width", [1, 3, 4, 18, 700])
-@pytest.mark.parametrize("offset", [0, 8])
-@pytest.mark.parametrize("rows", [BATCH, 3])
-def test_begin_takes_the_rows_and_the_numbers_of_the_step(
-    backend: Any, dtype: str, width: int, offset: int, rows: int
-) -> None:
+def test_begin_takes_the_rows_and_the_numbers_of_the_step(backend: Any, each: Any) -> None:
+    dtypes, widths = ("float32", "float64"), (1, 3, 4, 18, 700)
+    for dtype, width, offset, rows in product(dtypes, widths, (0, 8), (BATCH, 3)):
+        with each(dtype, width=width, offset=offset, rows=rows):
+            _check_begin(backend, dtype, width, offset, rows)
+
+
+def _check_begin(backend: Any, dtype: str, width: int, offset: int, rows: int) -> None:
     rng = np.random.default_rng(0)
     x, y = _aligned((ROWS, width), dtype, offset), rng.integers(0, 9, ROWS)
     x[...] = rng.normal(size=x.shape)
