@@ -14,6 +14,9 @@ import os
 import signal
 from contextlib import ExitStack
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has one core; NumPy reads it when imported
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import pytest
 from support import cases as table_of_cases
 from support import zoo as table_of_models

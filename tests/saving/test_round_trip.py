@@ -9,6 +9,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 import xpnet as xn
+from xpnet.backends.cpu import NumpyBackend
 from xpnet.errors import ArgumentError
 from xpnet.nn import Metric
 from xpnet.saving.codec import decode, encode
@@ -20,19 +21,22 @@ def same(a, b):
     assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_every_part(entry, dtype, path):
+@pytest.mark.parametrize(
+    ("dtype", "compiled"), [("float32", True), ("float64", False)], ids=["float32", "float64"]
+)
+def test_every_part(entry, dtype, compiled, path):
     if entry.name == "embedding":
         pytest.skip("its network is a lambda, which no file can name")
     X, y = entry.data()
-    model = entry.model("numpy", dtype)
-    model.fit(X, y, epochs=1, batch_size=16)
+    backend = "numpy" if compiled else NumpyBackend()
+    model = entry.model(backend, dtype)
+    model.fit(X, y, epochs=1, batch_size=14)
     model.save(path, optimizer_state=True)
-    again = xn.load(path)
+    again = xn.load(path, backend=backend)
     assert repr(again) == repr(model)
     same(again.predict(X), model.predict(X))
     assert again.evaluate(X, y) == model.evaluate(X, y)
-    wanted, found = (m.fit(X, y, epochs=2, batch_size=16) for m in (model, again))
+    wanted, found = (m.fit(X, y, epochs=2, batch_size=14) for m in (model, again))
     assert found.columns == wanted.columns
     assert found["loss"] == wanted["loss"]
     for name, array in model.state_dict().items():
