@@ -1,7 +1,7 @@
 """scikit-learn's multilayer perceptrons on xpnet's engine (extra ``sklearn``).
 
-`MLPClassifier` and `MLPRegressor` have scikit-learn's names, meanings and defaults, and parameters
-for much that scikit-learn leaves to other libraries. `Model.fit` trains them.
+`MLPClassifier` and `MLPRegressor` keep the names, meanings and defaults of scikit-learn's
+parameters, and add parameters for features that scikit-learn lacks. `Model.fit` trains them.
 """
 
 from xpnet.optional import require

@@ -1,4 +1,4 @@
-"""The layers that an estimator's parameters describe, and the weights they start from."""
+"""The layers that an estimator's parameters describe, and their initial weights."""
 
 from collections.abc import Iterable, Iterator
 from copy import copy
@@ -18,41 +18,41 @@ _NORMALIZATIONS = {"batch": BatchNorm, "layer": LayerNorm}
 
 
 def hidden_sizes(given: Any) -> list[int]:
-    """Units of each hidden layer, from a number or a sequence.
+    """Size of each hidden layer, from a number or a sequence.
 
     Raises
     ------
     ArgumentError
-        If one is not a whole number greater than 0.
+        If a size is not a whole number greater than 0.
     """
     sizes = list(given) if isinstance(given, Iterable) else [given]
     if any(isinstance(n, bool) or not isinstance(n, Integral) or n <= 0 for n in sizes):
-        raise ArgumentError(f"hidden_layer_sizes must be > 0, and whole numbers, got {sizes}.")
+        raise ArgumentError(f"hidden_layer_sizes must be > 0 and whole numbers, got {sizes}.")
     return [int(size) for size in sizes]
 
 
 def _each(name: str, given: Any, layers: int) -> list[Any]:
-    """One setting for each hidden layer, from one for all or from a sequence."""
+    """One setting per hidden layer, from one setting for all or from a sequence."""
     if isinstance(given, str) or not isinstance(given, Iterable):
         return [given] * layers
     found = list(given)
     if len(found) != layers:
         raise ArgumentError(
-            f"{name} has {len(found)} entries, but there are {layers} hidden layers: give one for "
-            "each, or one for all."
+            f"{name} has {len(found)} entries, but there are {layers} hidden layers: give one per "
+            "layer, or one for all."
         )
     return found
 
 
 def _activation(spec: Any) -> Any:
-    """A layer by scikit-learn's or xpnet's name, or the user's own; a new layer for each use."""
+    """A new layer from scikit-learn's or xpnet's name for it, or from the user's own layer."""
     if isinstance(spec, Layer):
         return copy(spec)
     return activation("sigmoid" if isinstance(spec, str) and spec == "logistic" else spec)
 
 
 def make_network(estimator: Any, head: Head) -> Sequential:
-    """The chain of layers: dense, normalized, activated, dropped out; the head's units last."""
+    """The chain of layers: dense, normalization, activation, dropout; the output layer last."""
     penalty = L2(estimator.alpha, per_sample=True) if estimator.alpha else None
     sizes = hidden_sizes(estimator.hidden_layer_sizes)
     activations = _each("activation", estimator.activation, len(sizes))
@@ -77,7 +77,7 @@ def dense_names(network: Sequential) -> list[str]:
 
 
 def draw_weights(estimator: Any, sizes: list[int], random: np.random.RandomState) -> list[Any]:
-    """Weights and biases of each layer: scikit-learn's own draws, in its order.
+    """Draw each layer's weights and biases as scikit-learn does, in the same order.
 
     Uniform within +-sqrt(f / (inputs + outputs)), with f = 2 for a logistic activation and 6
     for others (Glorot and Bengio, 2010).

@@ -1,4 +1,4 @@
-"""Arrays of any library: which one it is, and how they get from one to another."""
+"""Arrays of any library: find an array's library, and move arrays between libraries."""
 
 from importlib import import_module
 from types import ModuleType
@@ -14,17 +14,17 @@ __all__ = ["backend_for", "check_library", "library", "moved", "on_host", "take_
 
 
 def library(x: Any) -> Backend:
-    """The library of an array; NumPy for everything else."""
+    """The library of an array; NumPy for anything else."""
     return backend_of(x) or get("numpy")
 
 
 def backend_for(name: str | ModuleType | None, X: Any) -> Backend:
-    """The backend of this name, or of the Array API library of this name; None follows X.
+    """The backend, or the Array API library, of this name; None means the library of X.
 
     Raises
     ------
     ArgumentError
-        If it is neither, or a module: those cannot be cloned or pickled.
+        If there is neither, or if `name` is a module, which cannot be cloned or pickled.
     """
     if isinstance(name, ModuleType):
         raise ArgumentError(f"backend must be a name, got a module: give {name.__name__!r}.")
@@ -33,26 +33,26 @@ def backend_for(name: str | ModuleType | None, X: Any) -> Backend:
     for module in (f"array_api_compat.{name}", name):
         try:
             found = import_module(module)
-        except (ImportError, TypeError, ValueError):  # the last two for names of no module
+        except (ImportError, TypeError, ValueError):  # the last two: not a module's name
             continue
         return resolve(found, X)
     return resolve(name, X)  # raises, with the valid names
 
 
 def on_host(x: Any) -> Any:
-    """The array in NumPy."""
+    """The array as a NumPy array."""
     found = backend_of(x)
     return np.asarray(x) if found is None else np.asarray(found.to_numpy(x))
 
 
 def moved(x: Any, like: Any) -> Any:
-    """The array in the library, and on the device, of another."""
+    """The array in the library and on the device of `like`."""
     wanted = library(like)
     return x if library(x).name == wanted.name else wanted.asarray(on_host(x))
 
 
 def take_rows(x: Any, index: Any) -> Any:
-    """Rows of an array, by their numbers on the host."""
+    """Rows of an array, by indices on the host."""
     found = library(x)
     if found.name == "numpy":
         return x[index]
@@ -60,12 +60,12 @@ def take_rows(x: Any, index: Any) -> Any:
 
 
 def check_library(estimator: Any, X: Any, fitted: Any, method: str) -> None:
-    """Raise unless X is of the library that the estimator was fitted in.
+    """Raise unless X is from the library that the estimator was fitted with.
 
     Raises
     ------
     DataError
-        If it is of another, while scikit-learn's array_api_dispatch is on.
+        If X is from another library and scikit-learn's array_api_dispatch is on.
     """
     names = library(X).name, library(fitted).name
     if estimator.backend is not None or resolve(None, X).name == names[1]:
@@ -74,5 +74,5 @@ def check_library(estimator: Any, X: Any, fitted: Any, method: str) -> None:
         return
     raise DataError(
         f"Inputs passed to {type(estimator).__name__}.{method}() must use the same namespace and "
-        f"the same device as those passed to fit(): {names[1]} there, {names[0]} here. Convert X."
+        f"the same device as those passed to fit(): it got {names[1]}, X is {names[0]}. Convert X."
     )

@@ -1,4 +1,4 @@
-"""How both estimators are fitted: samples and model are prepared, and `Model.fit` trains."""
+"""Fit both estimators: prepare the samples and the model, then train with `Model.fit`."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ _OF_ONE_FIT = (
 
 
 class BaseMLP(FittedMLP):
-    """A multilayer perceptron as scikit-learn fits it; see `MLPClassifier` and `MLPRegressor`."""
+    """A multilayer perceptron, fitted as in scikit-learn; see `MLPClassifier`, `MLPRegressor`."""
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(
@@ -50,13 +50,13 @@ class BaseMLP(FittedMLP):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Sparse ones are made dense.
+            Sparse matrices are made dense.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            For a classifier class labels, or 0 and 1 for each of several; for a regressor values.
+            Class labels, or a column of 0 and 1 for each label; for a regressor, values.
         sample_weight : array-like of shape (n_samples,), optional
             Numbers of at least 0.
         X_val, y_val, sample_weight_val : optional
-            Samples that are not trained on, whose loss and score are followed.
+            Validation samples: their loss and score are recorded, but not trained on.
 
         Returns
         -------
@@ -65,12 +65,12 @@ class BaseMLP(FittedMLP):
         Raises
         ------
         ValueError
-            For data or parameters that cannot be used.
+            If the data or parameters cannot be used.
         """
         return self._train(Given(X, y, sample_weight, X_val, y_val, sample_weight_val))
 
     def initialize(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Make the weights without training, to look at or set them before `partial_fit`.
+        """Create the weights without training, to inspect or set them before `partial_fit`.
 
         Parameters
         ----------
@@ -87,7 +87,7 @@ class BaseMLP(FittedMLP):
         return self
 
     def _train(self, given: Given) -> Self:
-        """Prepare, train, finish; an error leaves the estimator as it was."""
+        """Prepare, train, finish; an error leaves the estimator unchanged."""
         random = check_random_state(self.random_state)
         with undone_by_errors(self):
             samples = self._prepare(given, random)
@@ -110,13 +110,13 @@ class BaseMLP(FittedMLP):
                 watch.on_history(self._model, history)
             self._finish(watch, partial=given.partial)
         if watch.interrupted == "SIGTERM":
-            os.kill(os.getpid(), signal.SIGTERM)  # its usual effect, now that the state is tidy
+            os.kill(os.getpid(), signal.SIGTERM)  # its usual effect, now that the state is valid
         return self
 
     # --- before -------------------------------------------------------------------------------
 
     def _prepare(self, given: Given, random: np.random.RandomState) -> Samples:
-        """The validated samples; the model is then ready to be trained on them."""
+        """Return the validated samples, with the model ready to train on them."""
         hidden_sizes(self.hidden_layer_sizes)
         first = not hasattr(self, "coefs_") or not (self.warm_start or given.partial)
         X, y = validate_samples(self, given.X, given.y, reset=first, numeric=self._numeric)
@@ -131,21 +131,21 @@ class BaseMLP(FittedMLP):
             self.t_ = 0
         else:
             self._sync()
-        if not keeps_best(self):  # the best weights of an earlier fit do not count in this one
+        if not keeps_best(self):  # the best weights of an earlier fit do not count
             self._forget("_best_state")
         if not self._goes_on(given.partial):
             self._set_up_model(given, X, random, first=first)
         return samples
 
     def _forget(self, *names: str) -> None:
-        """Delete what earlier fits have left in these attributes."""
+        """Delete these attributes if an earlier fit has set them."""
         for name in names:
             self.__dict__.pop(name, None)
 
     def _set_up_model(
         self, given: Given, X: Any, random: np.random.RandomState, *, first: bool
     ) -> None:
-        """A new model; its weights are drawn, given, or those of the fit before."""
+        """Make the model; its weights are random, given, or from the previous fit."""
         before = getattr(self, "_model", None)
         measured = given.partial or given.X_val is not None or self.early_stopping
         self._network = make_network(self, self._head)
@@ -165,7 +165,7 @@ class BaseMLP(FittedMLP):
     def _split(
         self, samples: Samples, given: Given, random: np.random.RandomState
     ) -> tuple[Samples, Samples | None]:
-        """The samples to train on, and those to validate on if there are any."""
+        """The training samples, and the validation samples if there are any."""
         if (given.X_val is None) != (given.y_val is None):
             raise ArgumentError("give X_val and y_val together, or neither.")
         if given.X_val is not None:
@@ -187,7 +187,7 @@ class BaseMLP(FittedMLP):
         return Samples(X, y, target, validate_weights(given.weight_val, X))
 
     def _batch_rows(self, rows: int) -> int:
-        """Samples in a batch."""
+        """Number of samples in a batch."""
         if self.batch_size == "auto":
             return min(200, rows)
         if self.batch_size > rows and is_stochastic(self):
@@ -197,18 +197,18 @@ class BaseMLP(FittedMLP):
         return int(min(self.batch_size, rows))
 
     def _class_weights(self) -> Any:
-        """What `Model.fit` takes as class weights; a classifier has some."""
+        """Class weights for `Model.fit`; only a classifier has them."""
         return None
 
     def _listeners(self, watch: Watch, samples: Samples) -> Sequence[Any]:
-        """Everything that is called during the training."""
+        """All callbacks of the training."""
         theirs = [FitCallbacks(self, samples)] if hasattr(self, "_skl_callbacks") else []
         return [*watch.callbacks, *(self.callbacks or ()), *theirs]
 
     # --- after --------------------------------------------------------------------------------
 
     def _finish(self, watch: Watch, *, partial: bool) -> None:
-        """Put the best weights back, show them, and warn if training ended too early."""
+        """Restore the best weights, link them, and warn if training ended too early."""
         if watch.interrupted == "SIGINT":
             warn_user("Training interrupted by user.")
         self.converged_ = watch.stopped

@@ -1,4 +1,4 @@
-"""An epoch's loss as scikit-learn has it where samples are weighted."""
+"""An epoch's loss as scikit-learn computes it for weighted samples."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ __all__ = ["BatchLosses"]
 
 
 class BatchLosses(Callback):
-    """The mean of an epoch's batch losses, weighted by their numbers of samples.
+    """The mean of an epoch's batch losses, weighted by the batches' numbers of samples.
 
     xpnet's own mean is weighted by the samples' weights.
     """
@@ -22,7 +22,7 @@ class BatchLosses(Callback):
         self._losses.append(model.batch_loss)
 
     def mean(self) -> float:
-        """That of the epoch that has just ended."""
+        """The mean of the epoch that has just ended."""
         losses, self._losses = [float(loss) for loss in self._losses], []
         starts = range(0, self._rows, self._size)
         sizes = [min(self._size, self._rows - start) for start in starts]

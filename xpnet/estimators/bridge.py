@@ -11,18 +11,18 @@ __all__ = ["FitCallbacks"]
 
 
 class FitCallbacks(Callback):
-    """One task of scikit-learn's protocol for each epoch, below the task of the whole fit.
+    """Reports each epoch to scikit-learn's callbacks as a subtask of the fit.
 
     Parameters
     ----------
     estimator : BaseMLP
     samples : Samples
-        What it is trained on; callbacks may compute scores of it.
+        The training samples, on which callbacks may compute scores.
     """
 
     def __init__(self, estimator: Any, samples: Samples) -> None:
         self._estimator, self._samples = estimator, samples
-        most = estimator.max_iter + 1  # L-BFGS begins an iteration that it then finds needless
+        most = estimator.max_iter + 1  # L-BFGS may begin an iteration that it does not need
         self._fit: Any = estimator._init_callback_context(max_subtasks=most)
         self._epoch: Any = None
 
@@ -33,7 +33,7 @@ class FitCallbacks(Callback):
         return {"estimator": self._estimator, **given}
 
     def _fitted(self, model: Model) -> dict[str, Any]:
-        """The attributes of an estimator as if training had ended now."""
+        """The estimator's attributes as if training had ended now."""
         twin = deepcopy(model)
         weights, biases = self._estimator._weights().of(twin)
         linked = [*weights, *biases]
@@ -42,7 +42,7 @@ class FitCallbacks(Callback):
             "coefs_": weights,
             "intercepts_": biases,
             "_linked": linked,
-            "_checked": self._samples.X,  # an array, which needs no column names
+            "_checked": self._samples.X,  # an array: column names are not needed
         }
 
     def on_fit_begin(self, model: Model) -> None:

@@ -1,4 +1,4 @@
-"""Between the labels that users have and the targets that losses take."""
+"""Convert users' labels to the targets of losses, and outputs to labels."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -15,7 +15,7 @@ __all__ = ["Labels", "unique_labels"]
 
 
 def unique_labels(y: Any) -> Any:
-    """The different labels in ascending order, in the library of y."""
+    """The distinct labels in ascending order, in the library of y."""
     found = library(y)
     if found.name == "numpy":
         return np.unique(y)
@@ -23,7 +23,7 @@ def unique_labels(y: Any) -> Any:
 
 
 def _check_kind(y: Any) -> None:
-    """Raise `ValueError` unless y are labels."""
+    """Raise `ValueError` unless y holds labels."""
     found = library(y)
     if found.name == "numpy":
         check_classification_targets(y)
@@ -34,12 +34,12 @@ def _check_kind(y: Any) -> None:
 
 @dataclass(frozen=True)
 class Labels:
-    """The classes of a classifier, in ascending order, and what kind of target they make.
+    """The classes of a classifier, in ascending order, and the kind of target.
 
     Attributes
     ----------
     classes : array
-        For several labels a sample: the numbers of the columns.
+        With several labels per sample, the column numbers.
     kind : {"binary", "multiclass", "multilabel"}
     """
 
@@ -48,12 +48,12 @@ class Labels:
 
     @classmethod
     def of(cls, y: Any, classes: Any = None) -> "Labels":
-        """Those of targets, or of the classes that the user has announced.
+        """The labels in the targets, or the classes that the user gave.
 
         Raises
         ------
         ValueError
-            If y are not labels.
+            If y does not hold labels.
         """
         _check_kind(y)
         if y.ndim == 2:
@@ -65,11 +65,11 @@ class Labels:
 
     @property
     def number(self) -> int:
-        """How many classes there are."""
+        """The number of classes."""
         return int(self.classes.shape[0])
 
     def check(self, y: Any, *, all_of_them: bool = False) -> None:
-        """Raise unless y has only these classes, or all of them.
+        """Raise unless y has only these classes, and each one if `all_of_them`.
 
         Raises
         ------
@@ -95,7 +95,7 @@ class Labels:
             )
 
     def encode(self, y: Any, head: Head, X: Any) -> Any:
-        """Class numbers or columns of 0 and 1, in the library of X and in its type."""
+        """Class numbers or columns of 0 and 1, with the library and dtype of X."""
         like = library(X)
         if self.kind == "multilabel":
             return like.xp.astype(moved(y, X), X.dtype)
@@ -115,7 +115,7 @@ class Labels:
         return found.xp.searchsorted(moved(self.classes, y), y)
 
     def decode(self, output: Any, head: Head) -> Any:
-        """The labels that a network's output chooses, in its library unless they are names."""
+        """The labels that an output predicts, in its library unless they are names."""
         xp = library(output).xp
         if self.kind == "multilabel":
             return xp.astype(output > head.threshold, xp.int64)
@@ -128,7 +128,7 @@ class Labels:
         return self._named(codes)
 
     def on_host(self) -> Self:
-        """The same with the classes in NumPy."""
+        """A copy with the classes in NumPy."""
         return replace(self, classes=on_host(self.classes))
 
     def _named(self, codes: Any) -> Any:

@@ -1,4 +1,4 @@
-"""`MLPClassifier`: scikit-learn's, on xpnet's engine."""
+"""`MLPClassifier`: scikit-learn's classifier on xpnet's engine."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
@@ -35,20 +35,20 @@ def _has_probabilities(estimator: Any) -> bool:
 
 @documented
 class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
-    """A multilayer perceptron for classes: one of two, one of several, or several at once.
+    """A multilayer perceptron for binary, multiclass and multilabel classification.
 
-    A drop-in replacement for ``sklearn.neural_network.MLPClassifier``: its parameters, with their
-    meanings and defaults, come first and others follow. The same ``random_state`` draws the same
+    A drop-in replacement for ``sklearn.neural_network.MLPClassifier``: its parameters come first,
+    with the same meanings and defaults, then xpnet's own. The same ``random_state`` draws the same
     weights and batches, so the same settings give the same loss curve.
 
     Parameters
     ----------
     <parameters>
     loss : str, Loss or callable, default "log_loss"
-        Cross-entropy of the softmax for several classes, of the logistic function for two and for
-        several labels a sample; or any of `xpnet.losses`, or a function of output and target.
+        The cross-entropy, of the softmax for several classes, of the logistic function for two or
+        for several labels per sample; any of `xpnet.losses`; or a function of output and target.
     class_weight : "balanced", dict or None, default None
-        The factor by which each class multiplies the weights of its samples, in training only.
+        A factor per class for the weights of its samples, in training only.
 
     Attributes
     ----------
@@ -137,7 +137,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         X, y, sample_weight
             As in `fit`.
         classes : array-like of shape (n_classes,)
-            All labels that any call will have; needed in the first.
+            All labels that any call will contain; required in the first call.
         X_val, y_val, sample_weight_val : optional
             As in `fit`. With `early_stopping`, stop calling once `converged_` is true; the best
             weights are then restored.
@@ -148,14 +148,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         """
         if self.class_weight == "balanced":
             raise ArgumentError(
-                "class_weight='balanced' needs all samples: for partial_fit give a dict, such as "
-                "that of sklearn.utils.class_weight.compute_class_weight."
+                "class_weight='balanced' needs all samples: give partial_fit a dict, computed "
+                "for example with sklearn.utils.class_weight.compute_class_weight."
             )
         validation = (X_val, y_val, sample_weight_val)
         return self._train(Given(X, y, sample_weight, *validation, classes, partial=True))
 
     def _learn_targets(self, y: Any, given: Given, *, first: bool) -> Labels:
-        """The classes: those of an earlier call if this one goes on from it."""
+        """The classes, from an earlier call if this call continues it."""
         known: Labels | None = getattr(self, "_targets", None)
         if given.partial and _check_partial_fit_first_call(self, given.classes):
             known = None
@@ -173,7 +173,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return classifier_head(self.loss, self._targets.kind, self._targets.number)
 
     def _class_weights(self) -> Any:
-        """The weights by class number, as `Model.fit` takes them."""
+        """The weights by class number, for `Model.fit`."""
         given = self.class_weight
         if given is None or isinstance(given, str):
             return given
@@ -181,7 +181,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         names = on_host(self.classes_).tolist()
         unknown = [label for label in given if label not in names]
         if unknown:
-            raise ArgumentError(f"class_weight names {unknown}, the classes are {names}.")
+            raise ArgumentError(f"class_weight names {unknown}, but the classes are {names}.")
         return {names.index(label): weight for label, weight in given.items()}
 
     def _metric(self, y: Any, predicted: Any, sample_weight: Any) -> float:
@@ -223,7 +223,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         if head.units == 1:
             return xp.concat([1 - found, found], axis=1)
         if head.out == "logistic" and self._targets.kind == "multiclass":
-            return found / xp.sum(found, axis=1, keepdims=True)  # one against the rest
+            return found / xp.sum(found, axis=1, keepdims=True)  # one-vs-rest
         return found
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]

@@ -1,4 +1,4 @@
-"""The model that an estimator's parameters describe, and the weights that it starts from."""
+"""The model that an estimator's parameters describe, and its initial weights."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ _SEEDS = 2**32
 
 
 def make_model(estimator: Any, X: Any, random: np.random.RandomState, *, measured: bool) -> Model:
-    """A built model of the estimator's network; `measured` if its loss is asked without penalty."""
+    """Build the estimator's model; `measured` if the loss without penalty is also reported."""
     head = estimator._head
     noisy = np.any(np.asarray(estimator.dropout, dtype="float64") > 0)
     return Model(
@@ -36,8 +36,8 @@ def make_model(estimator: Any, X: Any, random: np.random.RandomState, *, measure
 def starting_weights(
     estimator: Any, random: np.random.RandomState, *, first: bool
 ) -> tuple[Any, Any]:
-    """The weights and the biases: the user's, or drawn."""
-    if not first:  # the user has set them before any fit
+    """The weights and the biases: the user's, or random ones."""
+    if not first:  # the user set them before any fit
         return estimator.coefs_, estimator.intercepts_
     if estimator.initial_weights is not None:
         weights, biases = estimator.initial_weights

@@ -27,7 +27,7 @@ __all__ = ["FittedMLP"]
 
 
 def _takes_weights(scorer: Callable[..., float]) -> bool:
-    """Whether a scorer, or the metric that scikit-learn's scorer calls, takes `sample_weight`."""
+    """Whether a scorer, or the metric that scikit-learn's scorer calls, accepts `sample_weight`."""
     found = signature(getattr(scorer, "_score_func", scorer)).parameters
     return "sample_weight" in found or any(p.kind is p.VAR_KEYWORD for p in found.values())
 
@@ -47,7 +47,7 @@ class FittedMLP(
         return "_model" in vars(self)
 
     def _goes_on(self, partial: bool) -> bool:
-        """Whether training continues with the present network."""
+        """Whether training continues with the current network."""
         return partial and "_model" in vars(self)
 
     # --- weights ------------------------------------------------------------------------------
@@ -56,12 +56,12 @@ class FittedMLP(
         return Weights(dense_names(self._network))
 
     def _link(self) -> None:
-        """Show the model's weights as `coefs_` and `intercepts_`: live views on NumPy and CuPy."""
+        """Set `coefs_` and `intercepts_` to the model's weights: live views on NumPy and CuPy."""
         self.coefs_, self.intercepts_ = self._weights().of(self._model)
         self._linked = [*self.coefs_, *self.intercepts_]
 
     def _sync(self) -> None:
-        """Give the model the weights that the user has put into the lists."""
+        """Copy arrays that the user has put into the lists into the model."""
         linked = getattr(self, "_linked", None)
         if linked is None:
             return
@@ -71,7 +71,7 @@ class FittedMLP(
             self._link()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Host arrays. The model holds the weights; loading makes the lists of them anew."""
+        """The state, on the host. The model holds the weights; loading makes the lists anew."""
         if getattr(self, "_model", None) is None:
             return dict(super().__getstate__())
         self._sync()
@@ -94,7 +94,7 @@ class FittedMLP(
     # --- predicting ---------------------------------------------------------------------------
 
     def _output(self, X: Any, method: str) -> Any:
-        """The network's output for a user's samples, in their library."""
+        """The network's output for the user's samples, in the library of X."""
         if "_model" not in vars(self):
             check_is_fitted(self)
         if X is not None and X is vars(self).get("_checked"):
@@ -107,7 +107,7 @@ class FittedMLP(
         return self._model.predict(X)
 
     def _is_plain(self, X: Any) -> bool:
-        """Whether a NumPy array needs none of scikit-learn's checks, which take long."""
+        """Whether a NumPy array needs none of scikit-learn's slow checks."""
         dtype = X.dtype
         return (
             self.backend is None
@@ -125,7 +125,7 @@ class FittedMLP(
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         layer : int, default -1
-            Which hidden layer, counted from 0; the last by default.
+            Index of the hidden layer, from 0; by default the last.
 
         Returns
         -------
@@ -148,18 +148,18 @@ class FittedMLP(
 
     @property
     def _n_features_out(self) -> int:
-        """Units of the last hidden layer, which `get_feature_names_out` names."""
+        """Number of units in the last hidden layer, for `get_feature_names_out`."""
         return int(self.coefs_[-1].shape[0])
 
     def _hidden(self, layer: Any) -> Model:
-        """A model of the layers up to this hidden one, with its activation."""
+        """A model of the layers up to this hidden layer and its activation."""
         dense = [int(name.partition(".")[2]) for name in dense_names(self._network)]
         hidden = len(dense) - 1
         if not isinstance(layer, Integral):
             raise ArgumentError(f"layer must be a whole number, got {layer!r}.")
         if not hidden:
             raise ArgumentError("there is no hidden layer: hidden_layer_sizes is empty.")
-        number = count("layer, from the last", layer + hidden, 0, 2 * hidden) % hidden
+        number = count("layer + number of hidden layers", layer + hidden, 0, 2 * hidden) % hidden
         front = Sequential(*self._network.layers[: dense[number + 1]])
         found = self._model
         model = Model(
@@ -171,7 +171,7 @@ class FittedMLP(
         return model
 
     def _validation_score(self, held: Samples) -> float:
-        """The score by `scoring`, or else the estimator's own; NaN where outputs are not finite."""
+        """The score by `scoring`, else the estimator's own; NaN if an output is not finite."""
         if self.scoring is not None:
             return self._scored_by(check_scoring(self, self.scoring), held)
         output = on_host(self._model.predict(held.X))
@@ -182,17 +182,17 @@ class FittedMLP(
         return float(self._metric(on_host(held.y), predicted, sample_weight=weight))
 
     def _scored_by(self, scorer: Callable[..., float], held: Samples) -> float:
-        """A scorer's score, weighted if it takes weights."""
+        """A scorer's score, weighted if the scorer accepts weights."""
         weighted = held.weight is not None and _takes_weights(scorer)
         kwargs = {"sample_weight": held.weight} if weighted else {}
-        self._checked = held.X  # an array, which needs no column names
+        self._checked = held.X  # an array: column names are not needed
         try:
             return float(scorer(self, held.X, held.y, **kwargs))
         finally:
             del self._checked
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Accuracy for a classifier, R**2 for a regressor, the mean D**2 of its quantiles.
+        """Accuracy for a classifier, R**2 for a regressor, mean D**2 for quantiles.
 
         Parameters
         ----------

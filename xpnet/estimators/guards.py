@@ -1,4 +1,4 @@
-"""What surrounds a training: an error undoes it, or ends it in scikit-learn's way."""
+"""Errors during training: they undo the fit, or end it as in scikit-learn."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ _OF_CALLBACKS = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")  # scikit-le
 
 @contextmanager
 def undone_by_errors(estimator: Any) -> Iterator[None]:
-    """Put the attributes back if the body raises an error."""
+    """Restore the attributes if the body raises an error."""
     found = vars(estimator)
     before = dict(found)
     curves = {name: list(before[name]) for name in _LISTS if before.get(name) is not None}
@@ -33,14 +33,14 @@ def undone_by_errors(estimator: Any) -> Iterator[None]:
 
 @contextmanager
 def training_errors(estimator: Any, watch: Watch) -> Iterator[None]:
-    """Let an interrupt end the training, and a divergence too if there are best weights to restore.
+    """End training on an interrupt, and on divergence if there are best weights to restore.
 
     Raises
     ------
     DataError
         If the loss diverged and no weights were kept.
     ArgumentError
-        For what `Model.fit` refuses; in an estimator's words where those differ.
+        If `Model.fit` raises it; the message names the estimator's arguments.
     """
     try:
         yield
@@ -49,9 +49,7 @@ def training_errors(estimator: Any, watch: Watch) -> Iterator[None]:
     except ArgumentError as error:
         if watch.validates or "no column 'val_" not in str(error):
             raise
-        raise ArgumentError(
-            f"{error} For an estimator these are X_val= and y_val= of fit."
-        ) from error
+        raise ArgumentError(f"{error} For an estimator, pass X_val= and y_val= to fit.") from error
     except DivergedError as error:
         if getattr(estimator, "_best_state", None) is None:
             raise DataError(
@@ -59,6 +57,4 @@ def training_errors(estimator: Any, watch: Watch) -> Iterator[None]:
                 f"large values and need to be preprocessed. ({error})"
             ) from error
         watch.diverged()
-        warn_user(
-            f"{error.args[0]} Then the best weights so far were restored.", ConvergenceWarning
-        )
+        warn_user(f"{error.args[0]} The best weights so far were restored.", ConvergenceWarning)

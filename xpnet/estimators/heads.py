@@ -1,4 +1,4 @@
-"""The end of a network: how many outputs, which loss, and how outputs are read."""
+"""The head of a network: its outputs, its loss, and how to interpret the outputs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,17 +17,17 @@ _ON_PROBABILITIES = {"cross_entropy": "softmax", "binary_cross_entropy": "logist
 
 @dataclass(frozen=True)
 class Head:
-    """The end of a network.
+    """The head of a network.
 
     Attributes
     ----------
     units : int
-        Outputs of the last layer.
+        Number of outputs.
     loss : Loss
-        What is minimized.
+        The loss to minimize.
     reported : Loss
-        What is shown: usually `loss`. Where scikit-learn shows the mean over the outputs but
-        descends along the gradient of their sum, `loss` is `factor` times as large.
+        The loss to report, usually `loss`. Where scikit-learn reports the mean over the outputs
+        but descends along the gradient of their sum, `loss` is `factor` times as large.
     out : str
         scikit-learn's name of the last activation.
     inside : bool
@@ -35,7 +35,7 @@ class Head:
     codes : bool
         Whether the loss takes class numbers, not a column for each output.
     threshold : float
-        An output greater than this means yes.
+        An output greater than this predicts class 1.
     probabilistic : bool
         Whether outputs can be read as probabilities.
     """
@@ -59,7 +59,7 @@ class Head:
 
 
 class DataLoss:
-    """What a head reports, as a metric: the loss without penalties on the weights."""
+    """A head's reported loss as a metric, without penalties on the weights."""
 
     __name__ = "data_loss"
 
@@ -71,19 +71,19 @@ class DataLoss:
 
 
 def log_loss(z: Value, t: Value) -> Value:
-    """The binary cross-entropy, added up over the columns."""
+    """The binary cross-entropy, summed over the columns."""
     total: Value = z.shape[-1] * ops.binary_cross_entropy_with_logits(z, t)
     return total
 
 
 def half_squares(z: Value, t: Value) -> Value:
-    """Half of the squared errors, added up over the columns."""
+    """Half the squared errors, summed over the columns."""
     total: Value = (0.5 * z.shape[-1]) * ops.mean_squared_error(z, t)
     return total
 
 
 def poisson_deviance(z: Value, t: Value) -> Value:
-    """Half of the Poisson deviance, t ln(t / e**z) - t + e**z, added up over the columns."""
+    """Half the Poisson deviance, t ln(t / e**z) - t + e**z, summed over the columns."""
     constant = t * ops.log(ops.maximum(t, 1e-300 if t.dtype == "float64" else 1e-37)) - t
     total: Value = ops.sum(constant + ops.exp(z) - t * z, axis=-1)
     return total
@@ -95,12 +95,12 @@ def rate(z: Any) -> Any:
 
 
 def classifier_head(spec: Any, kind: str, classes: int) -> Head:
-    """The head for a loss by name or object, a kind of target and a number of classes.
+    """The head for a loss (name or object), a kind of target and a number of classes.
 
     Raises
     ------
     ArgumentError
-        If the loss cannot be used for several labels at once.
+        If the loss does not support several labels per sample.
     """
     single = kind == "binary"
     if isinstance(spec, str) and spec == "log_loss":
@@ -117,8 +117,8 @@ def classifier_head(spec: Any, kind: str, classes: int) -> Head:
         return Head(max(2, classes), loss, loss, out, inside, codes=True, probabilistic=probable)
     if loss.target == "classes":
         raise ArgumentError(
-            f"loss {loss.name!r} chooses one class: for several labels a sample use 'log_loss', "
-            "'binary_focal' or another loss of columns."
+            f"loss {loss.name!r} chooses one class: for several labels per sample use 'log_loss', "
+            "'binary_focal' or another loss that treats each column on its own."
         )
     logistic = loss.target == "any" or loss.name.startswith("binary")
     threshold = 0.5 if inside or loss.target in ("real", "counts") else loss.threshold
@@ -134,16 +134,16 @@ def classifier_head(spec: Any, kind: str, classes: int) -> Head:
 
 
 def regressor_head(spec: Any, outputs: int, quantiles: Any) -> Head:
-    """The head for a loss by name or object and a number of values to predict.
+    """The head for a loss (name or object) and a number of target columns.
 
     Raises
     ------
     ArgumentError, ShapeError
-        If the loss does not go with `quantiles`, or not with so many values.
+        If the loss does not support `quantiles` or this number of columns.
     """
     if quantiles is not None:
         if not (isinstance(spec, str) and spec in ("squared_error", "quantile")):
-            raise ArgumentError(f"quantiles are a loss of their own: leave out loss={spec!r}.")
+            raise ArgumentError(f"quantiles set their own loss: leave out loss={spec!r}.")
         spec = losses.quantile(quantiles)
     if isinstance(spec, str) and spec == "squared_error":
         shown = losses.half_mean_squared_error()
@@ -154,7 +154,7 @@ def regressor_head(spec: Any, outputs: int, quantiles: Any) -> Head:
         return Head(outputs, loss, loss, "exp")
     loss = losses.get(spec)
     if loss.target in ("classes", "binary"):
-        raise ArgumentError(f"{loss.name} is a loss of classes: use MLPClassifier.")
+        raise ArgumentError(f"{loss.name} is a classification loss: use MLPClassifier.")
     out = "exp" if loss.name == "poisson" else "identity"
     return Head(_units(loss, outputs), loss, loss, out)
 

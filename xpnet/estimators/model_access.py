@@ -1,4 +1,4 @@
-"""The one place that reaches into a model's optimizer state."""
+"""The only module here that accesses a model's optimizer state."""
 
 from xpnet.model import Model
 

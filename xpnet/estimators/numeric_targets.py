@@ -1,4 +1,4 @@
-"""Between the values that users have and the targets that losses take."""
+"""Convert users' values to the targets of losses, and outputs to values."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -14,20 +14,20 @@ __all__ = ["Scale", "Values", "column_count"]
 
 @dataclass(frozen=True)
 class Scale:
-    """Mean and standard deviation of each target column, on the host; 1 for a constant one."""
+    """Mean and standard deviation of each target column, on the host; a constant column has 1."""
 
     mean: Any
     deviation: Any
 
     @classmethod
     def of(cls, y: Any) -> "Scale":
-        """That of targets."""
+        """The scale of these targets."""
         columns = on_host(y).reshape(y.shape[0], -1).astype("float64")
         deviation = columns.std(axis=0)
         return cls(columns.mean(axis=0), np.where(deviation > 0, deviation, 1.0))
 
     def like(self, x: Any) -> tuple[Any, Any]:
-        """Mean and deviation in the library and in the type of an array."""
+        """Mean and deviation with the library and dtype of x."""
         found = library(x)
         mean, deviation = (
             found.xp.astype(found.asarray(a), x.dtype) for a in (self.mean, self.deviation)
@@ -37,16 +37,16 @@ class Scale:
 
 @dataclass(frozen=True)
 class Values:
-    """What a regressor predicts.
+    """The targets of a regressor.
 
     Attributes
     ----------
     columns : int
-        How many targets a sample has.
+        Number of targets per sample.
     levels : array, optional
-        The quantiles that are predicted in place of the mean.
+        The quantiles to predict instead of the mean.
     scale : Scale, optional
-        Where training has targets of mean 0 and standard deviation 1.
+        The scale of the targets, if training standardizes them.
     """
 
     columns: int
@@ -54,7 +54,7 @@ class Values:
     scale: Scale | None = None
 
     def check(self, y: Any, name: str = "y_val") -> None:
-        """Raise unless y has as many columns.
+        """Raise unless y has `columns` columns.
 
         Raises
         ------
@@ -63,10 +63,10 @@ class Values:
         """
         columns = column_count(y)
         if columns != self.columns:
-            raise ArgumentError(f"{name} has {columns} columns, the fit has {self.columns}.")
+            raise ArgumentError(f"{name} has {columns} columns, but the fit used {self.columns}.")
 
     def encode(self, y: Any, head: Head, X: Any) -> Any:
-        """The values as columns, in the library of X and in its type."""
+        """The values as columns, with the library and dtype of X."""
         like = library(X)
         target = like.xp.astype(like.xp.reshape(moved(y, X), (y.shape[0], -1)), X.dtype)
         if self.scale is None:
@@ -75,7 +75,7 @@ class Values:
         return (target - mean) / deviation
 
     def decode(self, output: Any, head: Head) -> Any:
-        """Values in the users' unit; a vector if there is one for each sample."""
+        """Values in the user's units; a vector if there is one per sample."""
         values = head.activate(output)
         if self.scale is not None:
             mean, deviation = self.scale.like(values)
@@ -83,10 +83,10 @@ class Values:
         return values[:, 0] if values.shape[1] == 1 else values
 
     def on_host(self) -> Self:
-        """Itself: it has no arrays elsewhere."""
+        """The object itself: all its arrays are on the host."""
         return self
 
 
 def column_count(y: Any) -> int:
-    """How many targets a sample has."""
+    """The number of targets per sample."""
     return 1 if y.ndim == 1 else int(y.shape[1])

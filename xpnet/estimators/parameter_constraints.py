@@ -1,4 +1,4 @@
-"""What each parameter may be, by scikit-learn's rules of validation."""
+"""The valid values of each parameter, for scikit-learn's validation."""
 
 from numbers import Integral, Real
 from types import ModuleType
@@ -50,7 +50,7 @@ CONSTRAINTS: dict[str, Any] = {
     "restore_best": ["boolean"],
     "callbacks": [list, tuple, None],
     "initial_weights": [list, tuple, None],
-    "backend": [str, ModuleType, None],  # a module is refused by an error that says more
+    "backend": [str, ModuleType, None],  # a module raises a clearer error later
     "dtype": [StrOptions({"float32", "float64"}), type, np.dtype, None],
 }
 

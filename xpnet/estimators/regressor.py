@@ -1,4 +1,4 @@
-"""`MLPRegressor`: scikit-learn's, on xpnet's engine."""
+"""`MLPRegressor`: scikit-learn's regressor on xpnet's engine."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Literal, Self
@@ -24,10 +24,10 @@ __all__ = ["MLPRegressor"]
 
 @documented
 class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
-    """A multilayer perceptron for numbers: one or several, or quantiles of one.
+    """A multilayer perceptron for regression: one target or several, or quantiles of one.
 
-    A drop-in replacement for ``sklearn.neural_network.MLPRegressor``: its parameters, with their
-    meanings and defaults, come first and others follow. The same ``random_state`` draws the same
+    A drop-in replacement for ``sklearn.neural_network.MLPRegressor``: its parameters come first,
+    with the same meanings and defaults, then xpnet's own. The same ``random_state`` draws the same
     weights and batches, so the same settings give the same loss curve.
 
     Parameters
@@ -126,7 +126,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         Parameters
         ----------
         X, y, sample_weight
-            As in `fit`. A target's scale is learned in the first call.
+            As in `fit`. The first call sets the scale of the targets.
         X_val, y_val, sample_weight_val : optional
             As in `fit`. With `early_stopping`, stop calling once `converged_` is true; the best
             weights are then restored.
@@ -139,7 +139,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         return self._train(Given(X, y, sample_weight, *validation, partial=True))
 
     def _learn_targets(self, y: Any, given: Given, *, first: bool) -> Values:
-        """How many values, and their scale: that of the first fit if this one goes on from it."""
+        """The targets and their scale, from the first fit if this fit continues it."""
         known: Values | None = getattr(self, "_targets", None)
         if known is not None and self._goes_on(given.partial):
             known.check(y, "y")
@@ -154,7 +154,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     def _make_head(self) -> Head:
         head = regressor_head(self.loss, self._targets.columns, self.quantiles)
         if self.scale_target and head.out == "exp":
-            raise ArgumentError(f"scale_target does not go with counts: loss={self.loss!r}.")
+            raise ArgumentError(f"scale_target does not work for counts: loss={self.loss!r}.")
         return head
 
     def _metric(self, y: Any, predicted: Any, sample_weight: Any) -> float:
@@ -170,7 +170,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         return float(np.mean(scores))
 
     def predict(self, X: ArrayLike) -> Array:
-        """The values for each sample.
+        """The predicted values of each sample.
 
         Parameters
         ----------

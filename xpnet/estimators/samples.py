@@ -1,4 +1,4 @@
-"""Samples as users give them, and as they are once scikit-learn's rules have accepted them."""
+"""Samples as users give them, and as validated by scikit-learn's rules."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -46,13 +46,13 @@ class Samples:
         return int(self.X.shape[0])
 
     def rows_at(self, index: Any) -> "Samples":
-        """The samples with these numbers."""
+        """The samples at these indices."""
         given = (self.X, self.y, self.target, self.weight)
         return Samples(*(None if a is None else take_rows(a, index) for a in given))
 
     @property
     def validation(self) -> tuple[Any, ...]:
-        """As `Model.fit` takes validation data."""
+        """The validation data for `Model.fit`."""
         return self.X, self.target, self.weight
 
 
@@ -77,7 +77,7 @@ def validate_samples(
 
 
 def validate_weights(weight: Any, X: Any) -> Any:
-    """A weight for each sample, in the library of X; None for none."""
+    """A weight for each sample, in the library of X; None if there are none."""
     if weight is None:
         return None
     if _stays_on_gpu(X):
@@ -87,12 +87,12 @@ def validate_weights(weight: Any, X: Any) -> Any:
 
 
 def _stays_on_gpu(X: Any) -> bool:
-    """Whether X is CuPy's and scikit-learn, which would refuse it, must not see it."""
+    """Whether X is a CuPy array that scikit-learn would refuse."""
     return library(X).name.startswith("cupy") and not get_config()["array_api_dispatch"]
 
 
 def _validate_on_gpu(estimator: Any, X: Any, reset: bool) -> Any:
-    """scikit-learn's rules for an array that must not leave its device."""
+    """scikit-learn's rules for an array that must stay on its device."""
     if X.ndim != 2:
         raise DataError(f"Expected 2D array, got {X.ndim}D array instead: reshape X.")
     found = library(X)

@@ -1,4 +1,4 @@
-"""Which samples are trained on, which are validated on, and in which order they come."""
+"""Choose the samples for training and for validation, and their order."""
 
 from typing import Any
 
@@ -14,14 +14,14 @@ __all__ = ["RandomOrder", "held_out"]
 
 
 def held_out(estimator: Any, samples: Samples, random: np.random.RandomState) -> tuple[Any, Any]:
-    """Numbers of the samples to train on and to validate on: those that scikit-learn chooses.
+    """Indices of the training and validation samples, as scikit-learn chooses them.
 
     Raises
     ------
     DataError
-        If fewer than two would be validated on.
+        If there would be fewer than two validation samples.
     ValueError
-        If there are too few of one of two classes.
+        If one of two classes has too few samples.
     """
     binary = is_classifier(estimator) and estimator.n_outputs_ == 1
     target = on_host(samples.target).reshape(samples.rows, -1)
@@ -40,7 +40,7 @@ def held_out(estimator: Any, samples: Samples, random: np.random.RandomState) ->
 
 
 class RandomOrder:
-    """The orders of the samples that scikit-learn draws, each a shuffle of the one before."""
+    """The orders of the samples that scikit-learn draws; each shuffles the previous one."""
 
     def __init__(self, rows: int, random: np.random.RandomState) -> None:
         self._order, self._random = np.arange(rows), random

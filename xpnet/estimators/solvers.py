@@ -26,21 +26,21 @@ class InnerAdam(Adam):
 
 
 def make_optimizer(estimator: Any) -> Optimizer:
-    """The optimizer that `optimizer` names, or else `solver` and its settings.
+    """The optimizer from `optimizer`, or else from `solver` and its settings.
 
     Raises
     ------
     ArgumentError
-        If the gradient is to be clipped where that cannot be, or settings of `solver` are given
-        beside an `optimizer` that does not read them.
+        If clipping is set where it has no effect, or settings of `solver` are set together with
+        an `optimizer` that does not read them.
     """
     clips = ("clip_value", "clip_norm", "clip_global_norm")
     clip = {n: getattr(estimator, n) for n in clips if getattr(estimator, n) is not None}
     own, solver = estimator.optimizer, estimator.solver
     if clip and (own is not None or solver == "lbfgs"):
         raise ArgumentError(
-            f"{', '.join(clip)} goes with the solvers 'sgd' and 'adam': give it to the optimizer "
-            "object, such as xpnet.AdamW(clip_norm=1.0); L-BFGS has none."
+            f"{', '.join(clip)} needs the solver 'sgd' or 'adam'. Otherwise set it in an optimizer "
+            "object, such as xpnet.AdamW(clip_norm=1.0); L-BFGS does not clip."
         )
     if own is not None:
         return _own_optimizer(estimator)
@@ -57,7 +57,7 @@ def make_optimizer(estimator: Any) -> Optimizer:
 
 
 def is_stochastic(estimator: Any) -> bool:
-    """Whether the optimizer takes batches."""
+    """Whether the optimizer trains on batches."""
     if estimator.optimizer is None:
         return bool(estimator.solver != "lbfgs")
     try:
@@ -78,7 +78,7 @@ _OF_SOLVERS = (
 
 
 def _own_optimizer(estimator: Any) -> Optimizer:
-    """That of `optimizer`: by name with the estimator's rate if it was set, or a copy."""
+    """The optimizer by name, with the estimator's rate if that was set; or a copy."""
     own, defaults = estimator.optimizer, signature(type(estimator)).parameters
     optimizer: Optimizer = get_optimizer(own) if isinstance(own, str) else deepcopy(own)
     changed = [
@@ -102,8 +102,8 @@ def _own_optimizer(estimator: Any) -> Optimizer:
 class Rate:
     """scikit-learn's rules for the learning rate of the solver ``"sgd"``.
 
-    Its velocity holds the rate, v = momentum v - rate g; xpnet's does not, v = momentum v + g.
-    So when the rate changes, xpnet's velocity is multiplied by the old one over the new one.
+    Its velocity includes the rate, v = momentum v - rate g; xpnet's does not, v = momentum v + g.
+    So when the rate changes, xpnet's velocity is multiplied by old rate / new rate.
     """
 
     def __init__(self, estimator: Any) -> None:
@@ -117,7 +117,7 @@ class Rate:
             self._set(model, float(self._start) / (seen + 1) ** self._power)
 
     def lower(self, model: Model) -> str | None:
-        """Divide the rate by 5 if the rule does so; the message about it, or None."""
+        """Divide the rate by 5 if the rule says so; return a message about it, or None."""
         now = model.optimizer.rate(model.epoch)
         if self._rule != "adaptive" or now <= 1e-6:
             return None

@@ -1,4 +1,4 @@
-"""Warnings that point at the user's line, however deep the code that gives them."""
+"""Warnings that point at the user's line, however deep the code that issues them."""
 
 import sys
 import warnings
@@ -10,7 +10,7 @@ _INSIDE = {"xpnet", "sklearn", "contextlib"}
 
 
 def warn_user(text: str, category: type[Warning] = UserWarning) -> None:
-    """Warn at the first line outside of this library and scikit-learn."""
+    """Warn at the first line outside this library and scikit-learn."""
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and _package(frame) in _INSIDE:
         level, frame = level + 1, frame.f_back

@@ -1,4 +1,4 @@
-"""What happens after each epoch: scikit-learn's curves, scores, patience and messages."""
+"""The work after each epoch: scikit-learn's curves, scores, patience and messages."""
 
 from math import inf
 from typing import Any
@@ -20,17 +20,17 @@ class Watch(Callback):
     ----------
     estimator : BaseMLP
     samples : Samples
-        What it is trained on.
+        The training samples.
     held : Samples, optional
-        What it is validated on.
+        The validation samples.
     batch_size : int
 
     Attributes
     ----------
     stopped : bool
-        Whether a lack of progress ended the training.
+        Whether a lack of progress ended training.
     interrupted : str or None
-        Name of the signal that ended it.
+        Name of the signal that ended training.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Watch(Callback):
         self._begin(estimator)
 
     def _begin(self, estimator: Any) -> None:
-        """The attributes that a first fit makes and a warm start continues."""
+        """Set the attributes that a first fit creates and a warm start continues."""
         estimator.n_iter_ = 0
         estimator._no_improvement_count = getattr(estimator, "_no_improvement_count", 0)
         if not hasattr(estimator, "loss_curve_"):
@@ -68,7 +68,7 @@ class Watch(Callback):
 
     @property
     def callbacks(self) -> list[Callback]:
-        """Itself, and before it the one that sees every step, where that is needed."""
+        """This callback, after the one that watches every step, if there is one."""
         return [self] if self._losses is None else [self._losses, self]
 
     def on_epoch_end(self, model: Model, epoch: int, logs: dict[str, float]) -> bool:
@@ -88,12 +88,12 @@ class Watch(Callback):
         return self.stopped
 
     def on_history(self, model: Model, history: History) -> None:
-        """Note how a training ended, if without an error."""
+        """Record how training ended, if without an error."""
         self.interrupted = history.interrupted
         if self._stochastic:
             return
         self.stopped = bool(history.converged)
-        if not len(history):  # L-BFGS starts where it would end
+        if not len(history):  # L-BFGS has nothing to improve
             samples = self._samples
             found = model.evaluate(
                 samples.X, samples.target, sample_weight=samples.weight, batch_size=samples.rows
@@ -107,7 +107,7 @@ class Watch(Callback):
         return float(loss - (factor - 1) * logs["data_loss"]) if factor > 1 else loss
 
     def _score(self, model: Model, logs: dict[str, float]) -> bool:
-        """Record the validation score; whether it is the best."""
+        """Record the validation score; return whether it is the best."""
         estimator = self._estimator
         if estimator.scoring == "loss":
             score = -logs["val_data_loss"]
@@ -122,7 +122,7 @@ class Watch(Callback):
         return True
 
     def _compare_loss(self) -> bool:
-        """Record the training loss; whether it is the best."""
+        """Record the training loss; return whether it is the best."""
         estimator = self._estimator
         self._count(estimator.loss_ > estimator.best_loss_ - estimator.tol)
         if not estimator.loss_ < estimator.best_loss_:

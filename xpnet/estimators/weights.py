@@ -1,4 +1,4 @@
-"""The weights of the dense layers, as scikit-learn shows them: a list of each kind."""
+"""The dense layers' parameters as scikit-learn has them: lists of weights and of biases."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,12 +28,12 @@ class Weights:
         return weights, biases
 
     def put(self, model: Model, weights: Sequence[Any], biases: Sequence[Any]) -> None:
-        """Set them.
+        """Set the weights and biases.
 
         Raises
         ------
         ShapeError
-            If there are not as many as dense layers, or they have other shapes.
+            If there is not one of each per dense layer, or if shapes differ.
         """
         given: dict[str, Any] = {}
         for names, arrays in zip(self._names, (weights, biases), strict=True):

@@ -61,7 +61,7 @@ class Residual(Layer):
 
 
 class _Branches(Layer):
-    """Several layers on the same input. Without layers, it joins its own inputs."""
+    """Several layers on the same input. Without layers, the inputs themselves are joined."""
 
     def __init__(self, *branches: LayerLike) -> None:
         self.branches = _callables(type(self).__name__, branches)

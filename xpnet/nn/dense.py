@@ -36,7 +36,7 @@ class DenseSettings(TypedDict, total=False):
 
 
 class Dense(Layer):
-    """Every output unit sees every input: y_no = sum_i x_ni w_io + b_o.
+    """A fully connected layer: y_no = sum_i x_ni w_io + b_o.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Dense(Layer):
         Initial weights, of shape (in, out), and biases, of shape (out,); by default Glorot uniform
         and zeros.
     kernel_penalty, bias_penalty : callable, optional
-        ``penalty(w)``, a number made of ops, is added to the loss: `L1`, `L2` or a function.
+        ``penalty(w)``, a scalar built from ops, is added to the loss: `L1`, `L2` or a function.
     kernel_constraint : MaxNorm or UnitNorm, optional
         Applied to the weights after every update.
 
@@ -126,7 +126,7 @@ class Maxout(Layer):
     pieces : int, default 2
         Affine maps for each output, at least 1.
     **dense
-        Further settings of the `Dense` layer of ``units pieces`` outputs that computes them.
+        Further settings of the `Dense` layer that computes the ``units * pieces`` maps.
 
     Raises
     ------

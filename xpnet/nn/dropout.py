@@ -1,4 +1,4 @@
-"""Layers that disturb their input during training only."""
+"""Layers that add noise to their input, only in training."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ __all__ = ["Dropout", "GaussianNoise"]
 
 
 class Dropout(Layer):
-    """In training, each number becomes 0 with probability `rate`, else is divided by 1 - rate.
+    """In training, sets each number to 0 with probability `rate`, else divides it by 1 - rate.
 
-    So the mean is preserved. Outside training the input passes unchanged. The model's seed and
-    the step number decide which numbers become 0: the same ones on every backend.
+    This preserves the mean. Outside training the input passes unchanged. The model's seed and
+    the step number decide which numbers become 0; they are the same on every backend.
 
     Parameters
     ----------

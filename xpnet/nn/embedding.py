@@ -1,4 +1,4 @@
-"""A learned vector for each of a number of things: words, tags, categories."""
+"""Learned vectors for items such as words, tags and categories."""
 
 from typing import Any
 

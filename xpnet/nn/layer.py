@@ -62,7 +62,7 @@ def check_constraint(what: str, constraint: Constraint | None) -> Constraint | N
 
 
 def batch_shape(shape: tuple[int, ...]) -> str:
-    """A batch's shape as the user sees it: n for the samples, however many were traced."""
+    """A batch's shape for a message: n stands for the number of samples."""
     return str(shape).replace(str(shape[0]), "n", 1) if shape else "()"
 
 

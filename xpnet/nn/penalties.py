@@ -1,7 +1,7 @@
 """Penalties on parameters: each adds a scalar to the loss.
 
-The loss that `fit` and `evaluate` report includes the penalties of the trained parameters and
-leaves out those of frozen ones.
+The loss that `fit` and `evaluate` report includes the penalties of the trained parameters, but
+not the penalties of frozen ones.
 """
 
 from dataclasses import dataclass

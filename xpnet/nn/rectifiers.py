@@ -1,4 +1,4 @@
-"""Activation layers that let positive numbers pass and hold back negative ones."""
+"""Activation layers that pass positive numbers and damp negative ones."""
 
 from typing import Any
 

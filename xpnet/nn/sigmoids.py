@@ -1,4 +1,4 @@
-"""Activation layers that squash numbers into an interval, and those that make probabilities."""
+"""Activation layers that squash numbers into an interval or turn them into probabilities."""
 
 from xpnet import ops
 from xpnet.nn.activation_layer import Activation

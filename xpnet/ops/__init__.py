@@ -105,7 +105,7 @@ soft_top_k_accuracy = metrics.SOFT_TOP_K_ACCURACY
 
 __all__ = ["Op", *sorted(_REGISTRY)]
 
-if not TYPE_CHECKING:  # to a checker, a module with __getattr__ has every name
+if not TYPE_CHECKING:  # with __getattr__, a type checker would accept every name
     _MOVED = {
         "PASS": "record",
         "REGISTRY": "op_registry",

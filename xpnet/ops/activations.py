@@ -2,7 +2,7 @@
 sigmoid and tanh are computed from y: they lose digits as |y| nears 1, and are 0 where |y| rounds
 to 1 (in float32 from x = 17 and |x| = 10).
 
-The module `gates` has those that multiply their input by a gate (silu, gelu, mish).
+Functions that multiply their input by a gate (silu, gelu, mish) are in the module `gates`.
 """
 
 from typing import Any
@@ -55,7 +55,7 @@ def step(xp: Namespace, x: Any, *, threshold: float = 0.0) -> Any:
 
 
 def step_vjp(xp: Namespace, gy: Any) -> Any:
-    """gx = 0: a step is flat, so nothing before it learns through it."""
+    """gx = 0: a step is flat, so no gradient passes through it."""
     return xp.zeros_like(gy)
 
 

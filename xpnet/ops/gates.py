@@ -35,7 +35,7 @@ def silu_vjp(xp: Namespace, gy: Any, y: Any, r: Any) -> Any:
 
 
 def gelu(xp: Namespace, x: Any) -> Any:
-    """y = x r; saved: r = (1 + erf(x / sqrt 2)) / 2, the normal distribution's share below x."""
+    """y = x r; saved: r = (1 + erf(x / sqrt 2)) / 2, the normal distribution function of x."""
     gate = 0.5 * erfc(xp, -sqrt(0.5) * x)
     return xp.maximum(x, -_FAR) * gate, gate
 

@@ -11,7 +11,7 @@ __all__ = ["AS_INDEX", "EMBEDDING", "ONE_HOT", "is_row"]
 
 
 def is_row(xp: Namespace, ids: Any, rows: int) -> Any:
-    """True where the index is the row's: shape (..., rows)."""
+    """True where the row has this index: shape (..., rows)."""
     device = getattr(ids, "device", None)
     return xp.expand_dims(ids, axis=-1) == xp.arange(rows, dtype=ids.dtype, device=device)
 
@@ -35,7 +35,7 @@ def index_shape(shapes: list[Shape], *, dtype: str = "int64") -> Shape:
 
 
 def as_index(xp: Namespace, x: Any, *, dtype: str = "int64") -> Any:
-    """y = x as an integer: indices that came as floats."""
+    """y = x as an integer, for indices given as floats."""
     return xp.astype(x, getattr(xp, dtype))
 
 
@@ -60,7 +60,7 @@ def embedding_vjp_w(xp: Namespace, gy: Any, ids: Any, *, w_shape: Shape) -> Any:
     picks = xp.matrix_transpose(xp.astype(is_row(xp, flat, w_shape[0]), g.dtype))
     zero, finite = xp.zeros_like(g), xp.isfinite(g)
     total = xp.matmul(picks, xp.where(finite, g, zero))
-    # Infinities must not meet the zeros of other rows. A NaN counts as both infinities.
+    # Infinities must not be multiplied by zeros of other rows. A NaN counts as both infinities.
     for falls, end in ((g < 0, xp.inf), (g > 0, -xp.inf)):
         ends = xp.matmul(picks, xp.astype(~finite & ~falls, g.dtype))
         total = total + xp.where(ends > 0, xp.full_like(ends, end), xp.zeros_like(ends))

@@ -1,4 +1,4 @@
-"""Matrix products: where the time goes.
+"""Matrix products, which take most of the time.
 
 Leading dimensions broadcast, so that a stack of networks is one batched product.
 """

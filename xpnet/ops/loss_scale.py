@@ -1,7 +1,7 @@
 """Rules on the scale of a float16 model's loss, a vector of four numbers.
 
-These are the scale itself, how many good steps were made since it changed, whether this step
-overflowed (1 or 0), and how many steps were left out.
+These are the scale itself, the number of good steps since it changed, whether this step
+overflowed (1 or 0), and the number of skipped steps.
 """
 
 from typing import Any
@@ -37,7 +37,7 @@ def copy_if_overflow(xp: Namespace, v: Any, w: Any, s: Any) -> New:
 
 
 def next_scale(xp: Namespace, s: Any) -> New:
-    """After an overflow half the scale, after `PATIENCE` good steps twice the scale."""
+    """Halve the scale after an overflow; double it after `PATIENCE` good steps."""
     scale, good, overflowed, left_out = (s[i : i + 1] for i in range(4))
     one, bad, good = xp.ones_like(good), overflowed != 0, good + 1
     enough = good == PATIENCE

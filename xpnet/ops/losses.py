@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 _LEAST_LOG = -100.0  # of a probability: 0 has a loss of 100, not an infinite one
-_LEAST = 1e-12  # what a gradient is divided by at least
+_LEAST = 1e-12  # the smallest divisor of a gradient
 
 
 def _shifted_softmax(xp: Namespace, z: Any) -> tuple[Any, Any, Any]:

@@ -1,14 +1,14 @@
-"""What an op is: a name, a shape signature, a forward function, and one vjp for each input.
+"""The record of an op: name, shape signature, forward function, and one vjp for each input.
 
-The functions themselves say the rest:
+The functions' parameters define the rest:
 
 - a **forward** is ``f(xp, *inputs, *, **static)``: positional parameters are arrays and name
-  the inputs; keyword-only parameters are static settings such as ``axis``; one called ``dtype``
-  names the type of the output, which otherwise is that of the first input;
+  the inputs; keyword-only parameters are static settings such as ``axis``; a setting ``dtype``
+  is the output's type, which otherwise is the first input's;
 - a **vjp** (vector-Jacobian product) is ``f(xp, gy, *reads, *, **static)``: given the gradient
   of the loss with respect to the output, it returns the gradient with respect to one input.
   The parameters after ``gy`` say what the backward reads: an input by its name, the output as
-  ``y``, the saved tensor as ``r``. What no vjp reads may be overwritten. Its keyword-only
+  ``y``, the saved tensor as ``r``. Arrays that no vjp reads may be overwritten. Its keyword-only
   parameters are the op's settings, ``x_shape`` for the shape of an input ``x``, or ``index``
   and ``shapes``, the input's position and all the inputs' shapes.
 
@@ -77,8 +77,8 @@ class Op:
     signature : str
         Shapes of the inputs, the output and, after a semicolon, the saved tensor, in NumPy's
         generalized-ufunc notation: ``"(...,n,i),(...,i,o)->(...,n,o)"``. Leading dimensions
-        (``...``) broadcast against one another, as the Array API says, if `broadcast` is true,
-        and must be equal otherwise.
+        (``...``) broadcast by the Array API's rules if `broadcast` is true, and must be equal
+        otherwise.
     fn : callable
         The forward function. If the op saves a tensor, it returns ``(output, saved)``.
     vjps : sequence of callable, Vjp or None
@@ -190,9 +190,9 @@ class Update:
 
     ``fn(xp, p, g, *slots, *coefficients, **static)`` returns the new ``(p, g, *slots)``.
     Coefficients are 0-d arrays, computed on the host for each step. Slots are vectors as long as
-    the parameters; they start as zeros. A rule that is not an optimizer's changes the vectors
-    that `changes` names, not p and g. After a rule that is `last`, nobody
-    reads the gradient, so its kernel may overwrite it.
+    the parameters; they start as zeros. A rule outside optimizers changes the vectors named in
+    `changes`, not p and g. Nothing reads the gradient after a rule that is `last`, so its kernel
+    may overwrite the gradient.
     """
 
     name: str

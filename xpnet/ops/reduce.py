@@ -94,7 +94,7 @@ def sum_to_axes(have: Shape, want: Shape) -> tuple[int, ...]:
 
 
 def sum_to_shape(shapes: list[Shape], *, shape: Shape) -> Shape:
-    """The shape asked for; it must broadcast to the input's shape."""
+    """The requested shape; it must broadcast to the input's shape."""
     have = shapes[0]
     lead = len(have) - len(shape)
     if lead < 0 or any(n not in (1, m) for n, m in zip(shape, have[lead:], strict=True)):
@@ -114,7 +114,7 @@ def sum_to_vjp(xp: Namespace, gy: Any, *, x_shape: Shape) -> Any:
 
 
 def weighted_mean(xp: Namespace, x: Any, w: Any) -> Any:
-    """y = sum_n w_n x_n / sum_n w_n, where 0 x_n = 0 even for an infinite x_n; 0 if all w are."""
+    """y = sum_n w_n x_n / sum_n w_n, where 0 x_n = 0 even for infinite x_n; 0 if all w_n are."""
     total = xp.sum(w)
     terms = xp.where(w == 0, xp.zeros_like(x), w * x)
     return xp.sum(terms) / xp.where(total == 0, xp.ones_like(total), total)

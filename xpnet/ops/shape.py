@@ -103,7 +103,7 @@ def slice_vjp(
 
 
 def cuts(key: Any, shape: Shape) -> tuple[list[tuple[int, slice]], list[int]]:
-    """The axes that an index such as ``[:, 2:5]`` cuts, with their slices, and those it removes."""
+    """The axes that an index such as ``[:, 2:5]`` cuts, with their slices, and the removed axes."""
     ndim = len(shape)
     keys = key if isinstance(key, tuple) else (key,)
     dots = [i for i, k in enumerate(keys) if k is ...]

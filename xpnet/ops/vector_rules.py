@@ -1,4 +1,4 @@
-"""Rules on flat vectors outside optimizers: flushing, and what happens at the cut."""
+"""Rules on flat vectors outside optimizers: flushing, and combining gradients at the cut."""
 
 from typing import Any
 

@@ -171,7 +171,7 @@ class Nadam(_Moments):
     ) -> None:
         super().__init__(learning_rate, beta1, beta2, epsilon, **options)
         self.momentum_decay = number("momentum_decay", momentum_decay, 0)
-        self._products = [1.0]  # M_0, M_1, ..., as far as they were needed
+        self._products = [1.0]  # M_0, M_1, ..., as far as needed
 
     def rules(self) -> list[Link]:
         return [self.link("nadam")]

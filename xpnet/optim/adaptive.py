@@ -1,4 +1,4 @@
-"""Optimizers that divide each element of the gradient by the size it has had so far."""
+"""Optimizers that divide each element of the gradient by its typical past size."""
 
 from math import sqrt
 from typing import Unpack

@@ -1,4 +1,4 @@
-"""What an optimizer is: a learning rate, and a chain of update rules on flat vectors."""
+"""Optimizers: a learning rate, and a chain of update rules on flat vectors."""
 
 from dataclasses import dataclass, field
 from inspect import signature
@@ -51,11 +51,11 @@ class Optimizer:
     ----------
     learning_rate : float or callable
         A number greater than 0, or a function of the epoch, counted from 0. xpnet's schedules
-        are called in every step, with the epoch as a fraction. So is any other function with a
-        true attribute ``varies``; all others are called once an epoch.
+        are called in every step, with a fractional epoch. So is any other function whose
+        attribute ``varies`` is true; all others are called once per epoch.
     weight_decay : float, default 0
-        Adds ``weight_decay`` times the weights to their gradient, the gradient of an L2 penalty
-        of ``weight_decay / 2`` times the sum of squares; not applied to biases.
+        Adds ``weight_decay`` times the weights to their gradient, like an L2 penalty of
+        ``weight_decay / 2`` times the sum of squares; not applied to biases.
     clip_value : float, optional
         Greater than 0. Each element of the gradient is clipped to [-clip_value, clip_value].
     clip_norm : float, optional
@@ -124,11 +124,11 @@ class Optimizer:
 
     @property
     def varies(self) -> bool:
-        """Whether the learning rate is computed in every step, not once an epoch."""
+        """Whether the learning rate is computed in every step, not once per epoch."""
         return bool(getattr(self._schedule, "varies", False))
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Refuse changes, except of the learning rate: other settings are bound into the update."""
+        """Refuse changes except to the learning rate: other settings are fixed in the update."""
         if name in vars(self) and name != "_schedule":
             raise ArgumentError(
                 f"the {name} of an optimizer cannot be changed: assign a new optimizer, such as "

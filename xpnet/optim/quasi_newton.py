@@ -1,4 +1,4 @@
-"""L-BFGS: steps by the curvature that recent gradients show, on all samples at once."""
+"""L-BFGS: steps that use the curvature of recent gradients, on all samples at once."""
 
 from typing import ClassVar
 
@@ -33,7 +33,7 @@ class LBFGS(Optimizer):
     loss_tolerance : float, default 2.2e-9
         Stop when an iteration lowers the loss by less than this share of it.
     max_evaluations : int, default 15000
-        Most evaluations of the loss in one ``fit``.
+        Maximum number of loss evaluations in one ``fit``.
     weight_decay : float, default 0
         Adds ``weight_decay / 2`` times the sum of the squared weights, without biases, to the
         function to minimize.

@@ -95,7 +95,7 @@ class ExponentialDecay:
     factor : float
         In (0, 1].
     every : float, default 1
-        Epochs in which the learning rate is multiplied by `factor`, greater than 0.
+        Number of epochs per multiplication by `factor`, greater than 0.
     """
 
     rate: float

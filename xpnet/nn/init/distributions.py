@@ -87,7 +87,7 @@ def _truncated_normal(
     sign, near, far = (1.0, low, high) if low <= 0 else (-1.0, -high, -low)
     start = _probability(near)
     p = start + (_probability(far) - start) * random.uniform(xp, key, shape)
-    z = xp.clip(normal_quantile(xp, p), near, far)  # rounding may step over an edge
+    z = xp.clip(normal_quantile(xp, p), near, far)  # rounding may cross a bound
     return mean + std * sign * z
 
 

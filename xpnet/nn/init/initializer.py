@@ -25,7 +25,7 @@ class Initializer:
     settings : tuple of float
         The arguments of that function.
     draw : callable
-        ``draw(xp, key, shape, *settings)``; a function of a module, so that pickle can find it.
+        ``draw(xp, key, shape, *settings)``; a module-level function, so that pickle can find it.
     """
 
     name: str

@@ -21,14 +21,14 @@ def _orthogonal(xp: Namespace, key: random.Key, shape: Shape, gain: float) -> An
 
 
 def orthogonal(gain: float = 1.0) -> Initializer:
-    """A random matrix with orthonormal columns (or rows, if it has fewer of those), times `gain`.
+    """A random matrix with orthonormal columns (or rows, if there are fewer), times `gain`.
 
     It is the Q of the QR decomposition of a matrix of normal numbers.
 
     Parameters
     ----------
     gain : float, default 1
-        Every singular value of the weight.
+        The value of all singular values of the weight.
 
     Raises
     ------

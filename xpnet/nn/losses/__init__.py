@@ -92,7 +92,7 @@ def names() -> list[str]:
 
 
 def check_function(kind: str, spec: object) -> None:
-    """Raise `ArgumentError` for what is not a function of output and target, such as a class."""
+    """Raise `ArgumentError` unless `spec` is a function of output and target."""
     if not callable(spec) or spec in _MAKERS:
         raise ArgumentError(
             f"a {kind} is a name or a function of output and target, or the result of a function "
@@ -101,7 +101,7 @@ def check_function(kind: str, spec: object) -> None:
 
 
 def get(spec: LossLike) -> Loss:
-    """The loss of this name, `spec` itself if it is a loss, or a loss made of the user's function.
+    """The loss of this name, `spec` itself if it is a loss, or a loss from the user's function.
 
     Raises
     ------

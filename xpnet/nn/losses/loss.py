@@ -124,7 +124,7 @@ def _made_again(make: Callable[..., Loss], settings: dict[str, Any]) -> Loss:
 
 
 def _fixed(value: Any) -> Any:
-    """A setting that nobody can change later: sequences become tuples."""
+    """A setting that cannot change later: sequences become tuples."""
     if isinstance(value, Iterable) and not isinstance(value, str):
         return tuple(v.item() if hasattr(v, "item") else v for v in value)
     return value

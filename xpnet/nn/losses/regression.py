@@ -89,7 +89,7 @@ def huber(delta: float = 1.0) -> Loss:
 
 @maker
 def log_cosh() -> Loss:
-    """mean_k ln cosh d: d**2 / 2 for small d, |d| - ln 2 for large, smooth between.
+    """mean_k ln cosh d: d**2 / 2 for small d, |d| - ln 2 for large d, smooth in between.
 
     Its gradient with respect to z is tanh(d) / k.
     """

@@ -1,6 +1,6 @@
-"""Metrics by name: what `fit` and `evaluate` report besides the loss.
+"""Metrics by name: the numbers that `fit` and `evaluate` report besides the loss.
 
-- ``"accuracy"``: the share of right answers, for classification losses;
+- ``"accuracy"``: the share of correct predictions, for classification losses;
 - ``"top_<k>_accuracy"``: the share of samples whose label is among the k largest outputs;
 - ``"r2"``: the coefficient of determination, for regression;
 - the name of a loss that compares numbers (``"mean_absolute_error"``), or a `Loss`;
@@ -105,7 +105,7 @@ def _of_loss(name: str, found: Loss, loss: Loss) -> Metric:
 
 
 def _accuracy(loss: Loss) -> Metric:
-    """The share of right answers."""
+    """The share of correct predictions."""
     if loss.target == "classes":
         return of_samples("accuracy", by_target(ops.accuracy, ops.soft_accuracy))
     if loss.target == "binary":

@@ -14,7 +14,7 @@ __all__ = ["Metric", "mean_over_samples", "of_samples", "sum_over_samples"]
 
 @dataclass(frozen=True)
 class Metric:
-    """A number about a model and some data, combined from the batches.
+    """A measure of a model on some data, combined from the batches.
 
     Attributes
     ----------
