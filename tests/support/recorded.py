@@ -4,6 +4,8 @@ The arrays lie where they like: on, beside and partly over one another, transpos
 backwards, repeated. Numbers are whole and small, so that results are exact in any order.
 """
 
+from functools import cache
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -35,6 +37,7 @@ class Program:
         self.owner = np.zeros(memory.size, "uint8")
         self.views, self.written, self.calls, self.text = [], [], [], []
         self.before = self.after = memory.copy()
+        self._bytes = {}
 
     def __repr__(self):
         return "\n".join(["Program:", *self.text])
@@ -42,6 +45,13 @@ class Program:
     def bytes_of(self, array):
         """Positions in memory of an array's bytes."""
         start = array.__array_interface__["data"][0] - self.memory.__array_interface__["data"][0]
+        key = start, array.shape, array.strides, array.itemsize
+        if key not in self._bytes:
+            self._bytes[key] = self._positions(start, array)
+        return self._bytes[key]
+
+    @staticmethod
+    def _positions(start, array):
         at = np.full(array.shape, start)
         for axis, stride in enumerate(array.strides):
             steps = stride * np.arange(array.shape[axis])
@@ -104,6 +114,7 @@ class Program:
             assert not wrong.any(), "{} at bytes {}: {}, not {}\n{}".format(dtype, *some, self)
 
 
+@cache
 def _code(dtype):
     return 1 + DTYPES.index(str(dtype))
 
