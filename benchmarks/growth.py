@@ -1,4 +1,4 @@
-"""How time and memory grow: series over width, depth, batch and rows, and a line through each.
+"""How time and memory grow: series over width, depth, batch and rows, with a line fitted to each.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/growth.py [--rounds 15] [--backend numpy]
         [--json FILE] [--plot FILE]
@@ -41,7 +41,7 @@ class Series:
     Attributes
     ----------
     against : str
-        What grows: ``"parameters"``, ``"batch"`` or ``"rows"``.
+        The quantity that grows: ``"parameters"``, ``"batch"`` or ``"rows"``.
     """
 
     name: str
