@@ -15,7 +15,7 @@ species and smaller than those of the other. Two remedies bend the boundary:
 
 All are trained on the same 120 flowers with cross-entropy. With basis functions the penalty L2/2
 |w|**2 is added, because the weights would grow without limit. Except for the two layers, this
-error is convex: there is one best (w, b), and scikit-learn must find the same. Each hidden unit
+error is convex: there is one best (w, b), and scikit-learn must find it too. Each hidden unit
 draws a line, so two units make a band. Eight units bend around single flowers of the training set.
 """
 
