@@ -230,5 +230,5 @@ if not TYPE_CHECKING:  # with __getattr__, a type checker would accept every nam
 
 
 def __dir__() -> list[str]:
-    # The estimators are not in `__all__`: they need scikit-learn, which a star import must not.
+    # The estimators are not in `__all__`: a star import must not need scikit-learn.
     return [*__all__, *_NAMES["xpnet.estimators"].split(), "__version__"]
