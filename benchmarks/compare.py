@@ -1,9 +1,9 @@
-"""Find what became slower between two measurements, beyond noise.
+"""Find slowdowns between two measurements, beyond noise.
 
     python benchmarks/compare.py OLD.json NEW.json [--least 0.05] [--all]
 
 It reads the files that `peers.py`, ``xpnet bench --json`` and ``pytest benchmarks
---benchmark-json`` write, and compares what is in both. For the first two it compares ratios to the
+--benchmark-json`` write, and compares the rows in both. For the first two it compares ratios to the
 matrix products, which do not depend on the speed of the machine. For pytest-benchmark, and for the
 part ``processes`` of `peers.py`, it compares times. These are comparable only on the same machine.
 

@@ -1,10 +1,10 @@
-"""The parameters of the suites, and how they measure time.
+"""The parameters of the suites, and their clock.
 
     python -m pytest benchmarks --benchmark-only --benchmark-json FILE
 
 They run with every backend that works here, float32 and float64, and the named sizes. On a GPU the
 clock uses events in the backend's own stream; elsewhere it is pytest-benchmark's. `timed` stores
-the case, and the information that the test gives about the work, with each figure.
+the case, and the test's information about the work, with each figure.
 """
 
 from functools import cache

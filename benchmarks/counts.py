@@ -1,8 +1,8 @@
-"""What the package's design is held to, counted: frames, calls, sizes, rooms, circles.
+"""Count frames, calls, sizes, rooms and circles, and compare them with the design's targets.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/counts.py [--json FILE] [--calls]
 
-Frames are those of the package from the user's call, its own included, to the first numeric call of
+Frames are the package's stack frames from the user's call, inclusive, to the first numeric call of
 a training step. Python calls of a step are counted in `fit` in steady state, for 20-64-64-3 with
 batches of 32; with `--calls` they are listed. Both are measured by running; sizes, rooms and
 circles are read off the source. The exit code is 1 if a count is above its target.
@@ -28,7 +28,7 @@ OPTIMIZERS = ("sgd", "adam")
 
 @dataclass(frozen=True)
 class Count:
-    """A number, its target, and what it is made of."""
+    """A number, its target, and its parts."""
 
     name: str
     found: float
@@ -45,7 +45,7 @@ class Count:
 
 
 def running() -> Iterator[Count]:
-    """What is measured by running it."""
+    """Counts that are measured by running the package."""
     kinds = {"plain": False, "fast": True} if find_spec("llvmlite") else {"plain": False}
     for kind, compiles in kinds.items():
         found = fit_frames(compiles)
@@ -62,7 +62,7 @@ def running() -> Iterator[Count]:
 
 
 def reading() -> Iterator[Count]:
-    """What is read off the source."""
+    """Counts that are read off the source."""
     lengths, lines = files(), functions()
     yield Count("files", len(lengths))
     yield Count("lines", sum(lengths.values()))
@@ -89,7 +89,7 @@ def _median(sizes: dict[str, int]) -> int:
 
 
 def main() -> int:
-    """Count and print; the exit code."""
+    """Count and print; return the exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

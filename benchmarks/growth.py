@@ -1,9 +1,9 @@
-"""How time and memory grow: series over width, depth, batch and rows, and a line through each.
+"""How time and memory grow: series over width, depth, batch and rows, with a line fitted to each.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/growth.py [--rounds 15] [--backend numpy]
         [--json FILE] [--plot FILE]
 
-Time is that of one training step, or of an epoch in the series over rows; the members of a series
+The time is for one training step, or an epoch in the series over rows; the members of a series
 are timed in turn. Memory is the peak of NumPy's memory while a model is made and fitted, without
 the data; other backends have no such figure. Against parameters, samples of a batch, or rows, both
 should be straight lines. R2 says how straight they are. The exponent of the power law through the
@@ -41,7 +41,7 @@ class Series:
     Attributes
     ----------
     against : str
-        What grows: ``"parameters"``, ``"batch"`` or ``"rows"``.
+        The quantity that grows: ``"parameters"``, ``"batch"`` or ``"rows"``.
     """
 
     name: str

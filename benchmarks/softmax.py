@@ -3,13 +3,13 @@
     OPENBLAS_NUM_THREADS=1 python benchmarks/softmax.py [--rounds 200] [--json FILE]
 
 Lecture notes say that the joint gradient, ``p - t``, is 6 to 8 times faster than a chain of two.
-Three ways lead from logits z and classes to the gradient of the mean loss with respect to z:
+There are three ways from logits z and classes to the gradient of the mean loss with respect to z:
 
 - ``joint``: the op `softmax_cross_entropy`, whose gradient is ``(p - t) / n``;
 - ``chain``: `softmax`, then `cross_entropy` on probabilities, each with its vector-Jacobian
   product;
 - ``jacobian``: the same with each sample's Jacobian matrix ``p_i ([i = j] - p_j)`` written out,
-  as in a first program of the formulas. It is not planned: every call makes new arrays.
+  as in a first implementation. It is not planned: every call makes new arrays.
 
 The benchmark times the gradient alone, from p, and the whole way from logits to loss and gradient.
 All gradients are compared before anything is timed. The three are timed in turn, round by round.
@@ -93,7 +93,7 @@ def gradient_alone(way: str, given: Problem) -> Run:
 
 
 def applied(given: Problem, steps: list[tuple[Any, tuple[Any, ...]]]) -> Run:
-    """Consecutive vector-Jacobian products, by kernels if the backend has them."""
+    """Consecutive vector-Jacobian products, with kernels if the backend has them."""
     backend = given.backend
     if backend.raw is None:
 

@@ -183,8 +183,8 @@ __all__ = [
 ]
 
 
-# Where each name is at home: `import xpnet` loads none of these modules, the first use of a name
-# loads its own.
+# The module of each name: `import xpnet` loads none of these modules; the first use of a name
+# loads its module.
 _NAMES = {
     "xpnet.estimators": "MLPClassifier MLPRegressor",
     "xpnet.graph": "value_and_grad",
@@ -214,10 +214,10 @@ _NAMES = {
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 _ROOMS = "backends datasets errors exchange graph nn ops optim plot testing typing".split()
 
-if not TYPE_CHECKING:  # which would take every name for one that it has
+if not TYPE_CHECKING:  # with __getattr__, a type checker would accept every name
 
     def __getattr__(name: str) -> object:
-        """Load what has this name when it is first used."""
+        """Import the object of this name on first use."""
         from importlib import import_module
 
         if name in _ROOMS:
@@ -230,5 +230,5 @@ if not TYPE_CHECKING:  # which would take every name for one that it has
 
 
 def __dir__() -> list[str]:
-    # The estimators are not in `__all__`: they need scikit-learn, and a star import needs nothing.
+    # The estimators are not in `__all__`: a star import must not need scikit-learn.
     return [*__all__, *_NAMES["xpnet.estimators"].split(), "__version__"]

@@ -1,4 +1,4 @@
-"""The library's exceptions. Each says what was expected, what came, and what to do.
+"""The library's exceptions. Each says what was expected, what was given, and what to do.
 
 Every exception derives from `XpnetError` and from the built-in class that a caller would
 expect, so both ``except xpnet.errors.XpnetError`` and ``except ValueError`` work.
@@ -25,7 +25,7 @@ __all__ = [
 
 
 class XpnetError(Exception):
-    """Base class of everything that xpnet raises on purpose."""
+    """Base class of xpnet's exceptions."""
 
 
 class ArgumentError(XpnetError, ValueError):
@@ -82,7 +82,7 @@ class DeviceMemoryError(XpnetError, MemoryError):
     Attributes
     ----------
     asked, free, total : int or None
-        Bytes that were requested, that are free, and that the device has, where known.
+        Bytes requested, free, and in total on the device, where known.
     """
 
     def __init__(

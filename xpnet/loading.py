@@ -10,33 +10,33 @@ __all__ = ["load"]
 
 
 def load(path: FilePath, backend: BackendLike | None = None) -> Model:
-    """The model that `Model.save` wrote.
+    """Load a model that `Model.save` wrote.
 
-    Nothing in the file is run: layers, losses and functions are looked up by name among xpnet's
-    own and those that `register` named. Nothing is made that the file is not large enough for. So
-    a file from a stranger does no harm, though its predictions may be anything.
+    Nothing in the file is executed: layers, losses and functions are looked up by name among
+    xpnet's own and the registered ones. No array is created that the file is too small for. So an
+    untrusted file does no harm, although its predictions may be wrong.
 
     Parameters
     ----------
     path : str or path
     backend : None, {"numpy", "cupy", "auto"} or namespace
-        Where the model is to compute, wherever it was trained; None for ``XPNET_BACKEND``, or else
-        NumPy. A precision other than float32 is kept on CuPy alone.
+        Where the model computes, regardless of where it was trained; None means ``XPNET_BACKEND``,
+        or else NumPy. Only CuPy keeps a precision other than float32.
 
     Returns
     -------
     Model
-        With the parameters bit for bit. The optimizer starts again unless its state was saved.
-        ``model.preprocessing`` is what was saved beside it.
+        With the same parameters, bit for bit. The optimizer starts anew unless its state was
+        saved. ``model.preprocessing`` is the preprocessing that was saved.
 
     Raises
     ------
     FormatError
-        If there is no such file, it is cut short, damaged or of another program or version, its
-        tensors are not those of its network, or it needs a layer or function that is not
+        If the file does not exist, is truncated, damaged or from another program or version, has
+        tensors that do not match its network, or needs a layer or function that is not
         registered.
     BackendUnavailableError, UnknownNameError
-        If the backend cannot be had.
+        If the backend cannot be used.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def load(path: FilePath, backend: BackendLike | None = None) -> Model:
         raise FormatError(f"{path} cannot be loaded: {error}") from error
     except (MemoryError, KeyboardInterrupt):
         raise
-    except Exception as error:  # what a file describes may fail in any way when it is called
+    except Exception as error:  # building a file's network may fail in any way
         raise FormatError(
             f"{path} cannot be loaded: its network cannot be built "
             f"({type(error).__name__}: {error})."

@@ -28,16 +28,16 @@ def MLP(
     Parameters
     ----------
     sizes : sequence of int
-        Features, units of each hidden layer, outputs: ``[784, 128, 10]``.
+        Number of features, units of each hidden layer, outputs: ``[784, 128, 10]``.
     activation : str or callable, default "relu"
-        Applied after every layer but the last. A layer object is shared by all; a name or a class
-        gives each layer its own, which matters for `PReLU`.
+        Applied after every layer but the last. All layers share a layer object; a name or a class
+        gives each its own activation, which matters for `PReLU`.
     dropout : float, default 0
         Rate of a `Dropout` after every activation.
     kernel_init, bias_init : str or initializer
         See `Dense`.
     **settings
-        Those of `Model`: ``loss``, ``optimizer``, ``backend``, ``dtype``, ``seed``, ...
+        Arguments of `Model`: ``loss``, ``optimizer``, ``backend``, ``dtype``, ``seed``, ...
 
     Examples
     --------
@@ -50,7 +50,7 @@ def MLP(
     sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
     if len(sizes) < 2:
         raise ArgumentError(
-            f"sizes must name at least the features and the outputs, such as [784, 128, 10]; got "
+            f"sizes must hold at least the features and the outputs, such as [784, 128, 10]; got "
             f"{sizes!r}."
         )
     layers: list[Any] = []
@@ -64,6 +64,6 @@ def MLP(
 
 
 def _hint(settings: Mapping[str, object]) -> str:
-    """Where the settings of the optimizer go."""
+    """A hint that the learning rate belongs to the optimizer."""
     rate = settings.get("learning_rate", settings.get("lr"))
     return "" if rate is None else f" Give it to the optimizer: optimizer=xpnet.Adam({rate!r})."

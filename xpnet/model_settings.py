@@ -1,4 +1,4 @@
-"""The settings that every maker of a `Model` takes by keyword and hands on."""
+"""The keyword settings that every function that makes a `Model` passes on."""
 
 from collections.abc import Sequence
 from typing import TypedDict
@@ -12,7 +12,7 @@ __all__ = ["ModelSettings"]
 
 
 class ModelSettings(TypedDict, total=False):
-    """What `Model` takes besides the network and its `input_shape`; `Model` says what each does."""
+    """The arguments of `Model` after the network and its `input_shape`; `Model` documents them."""
 
     loss: LossLike
     optimizer: OptimizerLike

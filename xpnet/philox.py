@@ -17,7 +17,7 @@ _ROUNDS = 10
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 
-Pair = Any  # two of anything; pair[::-1] exchanges them
+Pair = Any  # two of anything; pair[::-1] swaps them
 
 
 def round_keys(seed: int, stream: int) -> list[tuple[int, int]]:

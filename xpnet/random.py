@@ -19,7 +19,7 @@ __all__ = ["Key", "bits", "normal", "permutation", "uniform", "words"]
 
 
 class Key:
-    """Names one stream of random numbers: ``(seed, stream, step)``.
+    """The key of one draw of random numbers: ``(seed, stream, step)``.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Key:
     stream : int
         The purpose of the numbers (initial weights, shuffles, ...), in [0, 2**32).
     step : int or int64 array
-        Which draw of that stream, in [0, 2**64): the parameter's index, the epoch, ... An array
+        The draw within the stream, in [0, 2**64): the parameter's index, the epoch, ... An array
         of shape () for a training step, whose number only the device knows.
     """
 

@@ -1,4 +1,4 @@
-"""Type aliases: arrays, what is accepted as one, and settings with few values.
+"""Type aliases: arrays, objects accepted as arrays, and settings with few values.
 
 They serve type checkers and editors; nothing is checked at run time.
 """
@@ -60,7 +60,7 @@ DTypeLike: TypeAlias = DTypeName | DType | type
 
 
 class TypedArray(Protocol):
-    """What every library's arrays have, and symbolic values too."""
+    """The attributes that all arrays and symbolic values have."""
 
     @property
     def shape(self) -> Shape:
@@ -72,13 +72,13 @@ class TypedArray(Protocol):
 
 
 class SupportsArray(Protocol):
-    """What NumPy can convert, such as a pandas table."""
+    """An object that NumPy can convert, such as a pandas DataFrame."""
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any: ...
 
 
 ArrayLike: TypeAlias = TypedArray | SupportsArray | Sequence[Any] | float
-"""An array of any library, or what converts to one: lists, tables, numbers."""
+"""An array of any library, or an object that converts to one: lists, tables, numbers."""
 
 ClassWeight: TypeAlias = Literal["balanced"] | Mapping[int, float] | Sequence[float] | TypedArray
 """A factor for each class: by its number, or in order."""

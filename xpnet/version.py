@@ -1,4 +1,4 @@
-"""The version of this xpnet, which files say too."""
+"""The version of xpnet, which saved files state too."""
 
 __all__ = ["__version__"]
 

@@ -5,7 +5,7 @@ From the slides. Logistic regression gives a flower with the features x the prob
     p(x) = sigmoid(w . x + b)
 
 of being in class 1; p = 1/2 is a straight line. Here class 1 is versicolor, and only the petals
-are used. If class 0 is virginica alone, a line almost suffices. If class 0 is virginica and
+are used. If class 0 is only virginica, a line almost suffices. If class 0 is virginica and
 setosa, no line has all versicolors on one side, because their petals are larger than those of one
 species and smaller than those of the other. Two remedies bend the boundary:
 
@@ -15,7 +15,7 @@ species and smaller than those of the other. Two remedies bend the boundary:
 
 All are trained on the same 120 flowers with cross-entropy. With basis functions the penalty L2/2
 |w|**2 is added, because the weights would grow without limit. Except for the two layers, this
-error is convex: there is one best (w, b), and scikit-learn must find the same. Each hidden unit
+error is convex: there is one best (w, b), and scikit-learn must find it too. Each hidden unit
 draws a line, so two units make a band. Eight units bend around single flowers of the training set.
 """
 

@@ -1,4 +1,4 @@
-"""The journal: handwritten digits with 784-128-10, and everything that its author looked at.
+"""The journal: handwritten digits with 784-128-10, and all of its author's pictures and scores.
 
 From the journal. An image of 28 x 28 gray values x in [0, 1] is a row of 784 numbers. The network
 has one hidden layer of 128 units and gives the probability of each digit:

@@ -10,7 +10,7 @@ language model", JMLR 3, 2003):
 
 Its loss is the mean of -ln p of the characters that occur, in nats. Tables of counts do the same
 without a network: the 1-gram model knows how often each character occurs, and the 4-gram model
-knows how often it follows each three others. With 27 characters and 180,000 samples that table is
+knows how often it follows each group of three. With 27 characters and 180,000 samples that table is
 hard to beat. But it has half a million cells, and knows little about rare contexts. The network
 gives similar characters similar vectors: in the picture the vowels are close together.
 

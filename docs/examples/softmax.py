@@ -17,7 +17,7 @@ probabilities, above 1 it flattens them.
 In the second part, SGD, momentum, Nesterov, Adagrad, RMSprop and Adam descend Rosenbrock's valley,
 f(x, y) = (1 - x)**2 + 20 (y - x**2)**2, from the same point. The walls are steep, the floor is
 nearly flat and curved, and the minimum 0 is at (1, 1). Each optimizer has the best learning rate
-of a grid, among those with which it never climbs above its start. The result holds for this
+of a grid for which its path never climbs above its start. The result holds for this
 surface; it says nothing about others.
 """
 

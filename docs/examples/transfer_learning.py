@@ -10,7 +10,7 @@ new digits in four ways:
 - fine-tuned: a new head with everything else frozen at first; then all layers are trained.
 
 The first layer finds strokes, which all digits share. The second was trained only to tell 0-4
-apart, and drops what is useless for that. If it is frozen, it does harm.
+apart, and drops information that is useless for that. If it is frozen, it does harm.
 
 The 100 images are drawn ten times. All ways get the same images, so their differences from
 "scratch" vary less than the accuracies themselves. Epochs, learning rates and dropout were chosen

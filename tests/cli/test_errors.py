@@ -67,7 +67,7 @@ def test_a_target_without_columns(fails):
 
 def test_a_task_for_images(fails):
     err = fails("train", "digits", "--task", "regression")
-    assert "--task says what the target of a file is; digits has classes" in err
+    assert "--task gives the kind of target in a file; digits has classes" in err
 
 
 def test_a_file_that_is_no_table(fails, tmp_path):

@@ -285,7 +285,7 @@ def test_types_of_settings():
 
 
 def test_a_callback_that_needs_validation_says_how():
-    with pytest.raises(ValueError, match="X_val= and y_val= of fit"):
+    with pytest.raises(ValueError, match="X_val= and y_val= to fit"):
         classifier(callbacks=[xn.EarlyStopping()]).fit(X, Y)
 
 

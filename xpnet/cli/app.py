@@ -1,4 +1,4 @@
-"""`main`: run a command; turn what can go wrong into a message and an exit status."""
+"""`main`: run a command; turn errors into a message and an exit status."""
 
 import os
 import sys

@@ -29,7 +29,7 @@ __all__ = ["bench", "products"]
 
 _ROUNDS = 7
 _LEARNING_RATE = 1e-4  # so small that no network diverges on random data
-_NUMBERS = 2**24  # in the data of an epoch: enough to spread out what `fit` does once
+_NUMBERS = 2**24  # in the data of an epoch: enough to amortize the one-time work of `fit`
 _LONGEST = (
     2 * 10**10
 )  # the most operations in a step, for batch sizes that the user did not ask for

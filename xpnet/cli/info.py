@@ -14,7 +14,7 @@ from xpnet.errors import XpnetError
 
 __all__ = ["info"]
 
-# Distributions that provide the package, and what installs one of them.
+# Distributions that provide the package, and the extra or package that installs one of them.
 _OPTIONAL = {
     "cupy": (("cupy-cuda13x", "cupy-cuda12x", "cupy"), "xpnet[cuda13]' or 'xpnet[cuda12]"),
     "scikit-learn": (("scikit-learn",), "xpnet[sklearn]"),
@@ -38,7 +38,7 @@ _SOURCES = (MNIST, FASHION_MNIST)
 
 
 def info() -> None:
-    """Print it."""
+    """Print the information."""
     sections = {
         "Versions": [
             ("xpnet", f"{__version__}, in {Path(__file__).parents[1]}"),

@@ -1,4 +1,4 @@
-"""`xpnet inspect`: what is in a model's file, without building the model."""
+"""`xpnet inspect`: show the contents of a model's file, without building the model."""
 
 import argparse
 from typing import Any

@@ -54,7 +54,7 @@ def _add_train(commands: Any) -> None:
         "--task",
         choices=("auto", "classification", "regression"),
         default="auto",
-        help="what the target of a file is (default: auto, the rule below)",
+        help="kind of target in a file (default: auto, the rule below)",
     )
     _add_network(train.add_argument_group("network").add_argument)
     _add_training(train.add_argument_group("training").add_argument)
@@ -112,11 +112,11 @@ def _add_saved(commands: Any) -> None:
     told = {
         "predict": ("predict the rows of a file", texts.PREDICT, _predict),
         "evaluate": ("measure a saved model on a file", texts.EVALUATE, _evaluate),
-        "inspect": ("show what is in a model's file", texts.INSPECT, _inspect),
+        "inspect": ("show the contents of a model's file", texts.INSPECT, _inspect),
     }
     for name, (text, description, function) in told.items():
         command = commands.add_parser(name, help=text, description=description)
-        command.add_argument("model", metavar="MODEL", help="what xpnet train --save wrote")
+        command.add_argument("model", metavar="MODEL", help="file from xpnet train --save")
         if name != "inspect":
             command.add_argument("data", metavar="FILE", help="FILE.csv or FILE.npz")
             command.add_argument("--backend", metavar="B", help="numpy, cupy, cupy:1 or auto")
@@ -133,7 +133,7 @@ def _add_export(commands: Any) -> None:
         help="write a saved model for another library",
         description="Write a saved model as ONNX, or its arrays under PyTorch's names.",
     )
-    export.add_argument("model", metavar="MODEL", help="what xpnet train --save wrote")
+    export.add_argument("model", metavar="MODEL", help="file from xpnet train --save")
     export.add_argument("--to", choices=("onnx", "torch"), required=True, help="for which library")
     export.add_argument(
         "--out", metavar="FILE", help="default: MODEL.onnx, MODEL.torch.safetensors"

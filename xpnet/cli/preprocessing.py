@@ -1,4 +1,4 @@
-"""What `xpnet train` did to a table's columns: stored in the model's file and repeated later."""
+"""How `xpnet train` prepared a table's columns: stored in the model's file, repeated later."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class Preprocessing:
 
     @classmethod
     def of(cls, given: Mapping[str, Any] | None) -> Self:
-        """Read it from a model's file; without an entry the data are left unchanged.
+        """Read it from a model's file; without an entry, data are left unchanged.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What `xpnet train` prints: a row for each epoch, the results, one JSON object."""
+"""The output of `xpnet train`: a row for each epoch, the results, one JSON object."""
 
 import argparse
 import json

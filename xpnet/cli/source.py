@@ -42,11 +42,11 @@ class Source:
     defaults : Defaults
         How to train on them.
     prepared : Preprocessing
-        What was done to the columns, for the model's file.
+        How the columns were prepared, for the model's file.
     target : str or None
         Name of the predicted column, for a file.
     notes : tuple of str
-        What was done to the data, as text.
+        How the data were prepared, as text.
     """
 
     X: NDArray[Any]
@@ -89,7 +89,7 @@ def load(data: str, target: str | None, seed: int, task: Task = "auto") -> Sourc
             )
         if task != "auto":
             raise ArgumentError(
-                f"--task says what the target of a file is; {data} has classes. Leave it out."
+                f"--task gives the kind of target in a file; {data} has classes. Leave it out."
             )
         loaded = _LOADERS[data]()
         classes = tuple(map(str, range(int(loaded.y.max()) + 1)))

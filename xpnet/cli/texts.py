@@ -1,4 +1,4 @@
-"""What the command line's help says of each command, at length."""
+"""The long help texts of the commands."""
 
 from xpnet.cli.defaults import DEFAULTS, LEARNING_RATE_SGD, TABLE
 

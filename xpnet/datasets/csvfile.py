@@ -257,7 +257,7 @@ def _full(
         if len(row) != len(names):
             raise DataError(
                 f"{path}, line {line}: expected {len(names)} fields, as in the header, found "
-                f"{len(row)}. Fill in what is missing, or quote fields that contain the delimiter."
+                f"{len(row)}. Add the missing fields, or quote fields that contain the delimiter."
             )
         yield line, row
 

@@ -19,7 +19,7 @@ _TEST = ("X_test", "y_test")
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     """Read and check ``X`` and ``y``, and ``X_test`` and ``y_test`` if the file has them.
 
-    Nothing is unpickled, so a file from a stranger cannot run code. Other arrays are ignored.
+    Nothing is unpickled, so an untrusted file cannot run code. Other arrays are ignored.
 
     Parameters
     ----------

@@ -63,7 +63,7 @@ def read_table(
     target : str, optional
         Header of the target column of a CSV file; by default the last column.
     task : {"auto", "classification", "regression"}
-        What the target is. ``"auto"`` treats text and booleans as classes. It also treats whole
+        Kind of target. ``"auto"`` treats text and booleans as classes. It also treats whole
         numbers as classes if they have exactly two distinct values, or at most 100, none of them
         negative. Anything else is regression.
 

@@ -56,7 +56,7 @@ class BaseMLP(FittedMLP):
         sample_weight : array-like of shape (n_samples,), optional
             Numbers of at least 0.
         X_val, y_val, sample_weight_val : optional
-            Validation samples: their loss and score are recorded, but not trained on.
+            Validation samples: training records their loss and score only.
 
         Returns
         -------

@@ -14,7 +14,7 @@ __all__ = ["Scale", "Values", "column_count"]
 
 @dataclass(frozen=True)
 class Scale:
-    """Mean and standard deviation of each target column, on the host; a constant column has 1."""
+    """Mean and standard deviation (1 if constant) of each target column, on the host."""
 
     mean: Any
     deviation: Any

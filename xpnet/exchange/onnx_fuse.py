@@ -1,4 +1,4 @@
-"""Fuse neighboring operators that together are one standard operator."""
+"""Fuse neighboring operators that together form one standard operator."""
 
 from collections import Counter
 from typing import Any

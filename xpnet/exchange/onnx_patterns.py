@@ -14,12 +14,12 @@ __all__ = ["PATTERNS", "Pattern"]
 
 @dataclass(frozen=True)
 class Pattern:
-    """Consecutive operators that start with a value, where a later one reads it again.
+    """Consecutive operators whose first input is read again by a later one.
 
     Attributes
     ----------
     layer : type
-        The layer that they are together.
+        The equivalent layer.
     kinds : tuple of str
     constants : tuple of float
         Their constant operands, in order.

@@ -1,7 +1,7 @@
-"""A namespace that computes nothing: an op's definition that runs with it writes ONNX operators.
+"""A namespace that computes nothing: run with it, an op's definition writes ONNX operators.
 
-It has the part of the Array API that the ops use, so that every op can be written even if ONNX
-does not have it. Ops that are single standard operators are in `onnx_ops`.
+It has the part of the Array API that the ops use, so that it can write every op, even one that
+ONNX lacks. Ops that are single standard operators are in `onnx_ops`.
 """
 
 from collections.abc import Mapping, Sequence

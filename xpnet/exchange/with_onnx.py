@@ -28,7 +28,7 @@ __all__ = ["from_onnx", "to_onnx"]
 
 _OPSET = 20  # the first set that has Gelu
 _IR = 9  # the file version of this operator set
-_ROWS = (7, 11)  # what differs between traces with these numbers of rows is the number of rows
+_ROWS = (7, 11)  # a number that differs between traces of these sizes is the number of rows
 _MOST = 2**31 - 2**20  # protobuf's limit, less some room for the rest of the file
 _READ_AS = {
     "softmax_cross_entropy": ops.softmax,

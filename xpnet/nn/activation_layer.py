@@ -1,4 +1,4 @@
-"""What an activation layer is, and the simplest of them."""
+"""The base class of activation layers, and the simplest ones."""
 
 from typing import Any, ClassVar
 

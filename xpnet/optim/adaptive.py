@@ -97,7 +97,7 @@ class RMSprop(Optimizer):
 
     v = rho v + (1 - rho) g**2; d = g / (sqrt(v) + epsilon); p = p - learning_rate d. With
     `momentum`, b = momentum b + d and p = p - learning_rate b. With
-    `centered`, the root is that of the gradient's variance, v - a**2 with the running mean
+    `centered`, the root is taken of the gradient's variance, v - a**2, with the running mean
     a = rho a + (1 - rho) g.
 
     Parameters

@@ -1,4 +1,4 @@
-"""What all pictures share: figures and axes, colors, and conversion of arrays to NumPy."""
+"""Shared parts of all pictures: figures and axes, colors, and conversion of arrays to NumPy."""
 
 from __future__ import annotations
 

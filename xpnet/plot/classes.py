@@ -30,7 +30,7 @@ def confusion_matrix(
     normalize: bool = False,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw how many samples of each true class (rows) were given each class (columns).
+    """Draw how many samples of each true class (rows) were predicted as each class (columns).
 
     A cell's color is its share of the row, so that rare classes are as visible as common ones.
 

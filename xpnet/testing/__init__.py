@@ -1,4 +1,4 @@
-"""Checks for your own op, layer, kernel or backend: the ones that the library's tests use.
+"""Checks for your own op, layer, kernel or backend, which the library's tests use too.
 
 Each ``check_...`` function returns nothing if all is well and raises `AssertionError` otherwise;
 the message says what differs and by how much. They need no test framework.

@@ -1,4 +1,4 @@
-"""An array library: every op on it and a small fit, compared with NumPy."""
+"""Check an array library: every op and a small fit, compared with NumPy."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,23 +16,23 @@ from xpnet.typing import Namespace
 
 __all__ = ["check_backend"]
 
-_FIT: dict[str, float] = {"float32": 1e-4, "float64": 1e-9}  # rounding, grown by a few steps
+_FIT: dict[str, float] = {"float32": 1e-4, "float64": 1e-9}  # rounding, amplified by a few steps
 
 
 def check_backend(namespace: Namespace, *, dtypes: Iterable[str] = ("float32", "float64")) -> None:
-    """Check that an array library computes what NumPy does, to rounding.
+    """Check that an array library gives NumPy's results, up to rounding.
 
-    Arrays go there and come back unchanged; every op of the registry and each of its gradients
-    gives NumPy's values; a small network with batch normalization and dropout has the same losses
-    in three epochs of training, and the same predictions.
+    Arrays must survive a round trip unchanged. Every op of the registry and its gradients must
+    have NumPy's values. A small network with batch normalization and dropout must have the same
+    losses in three epochs of training, and the same predictions.
 
     Parameters
     ----------
     namespace : module, str or Backend
-        What a model takes as ``backend``: a namespace that follows the Array API standard, such
-        as ``torch`` or ``jax.numpy``, or a backend's name.
+        As for a model's ``backend``: a namespace that follows the Array API standard, such as
+        ``torch`` or ``jax.numpy``, or a backend's name.
     dtypes : iterable of str, default ("float32", "float64")
-        Types that the library computes in.
+        The dtypes to check.
 
     Raises
     ------
@@ -60,13 +60,13 @@ def _check_arrays(backend: Backend, dtype: str) -> None:
     array = backend.asarray(given)
     if not backend.owns(array):
         raise AssertionError(f"{backend.name} made {type(array).__name__}, which it does not own")
-    np.testing.assert_array_equal(backend.to_numpy(array), given, err_msg="there and back")
+    np.testing.assert_array_equal(backend.to_numpy(array), given, err_msg="round trip")
 
 
 def _check_op(
     library: Variant, plain: Variant, op: Any, inputs: Any, settings: Any, dtype: str
 ) -> None:
-    """An op's values, and its gradients."""
+    """Check an op's values and its gradients."""
     graph, node, feeds = trace_op(op, inputs, settings, dtype)
     positions = differentiable(op, len(inputs))
     slopes = [append_vjp(graph, node, index, feeds) for index in positions]
@@ -82,7 +82,7 @@ def _check_op(
         np.testing.assert_allclose(
             library.to_numpy(got),
             plain.to_numpy(wanted),
-            rtol=4 * VALUES[dtype],  # each of the two is rounded, and a gradient more than once
+            rtol=4 * VALUES[dtype],  # both are rounded, a gradient more than once
             atol=4 * VALUES[dtype],
             err_msg=f"{op.name}: {name} on {library.name}",
         )

@@ -32,9 +32,9 @@ def finite_differences(
     arrays : sequence of numpy.ndarray
         They are not changed.
     index : int
-        The array to differentiate by.
+        Index of the array to differentiate with respect to.
     gy : array or float, default 1.0
-        Weights of the function's results: the gradient that comes from above.
+        Weights of the function's results: the upstream gradient.
     h : float, default 1e-5
         The step.
 

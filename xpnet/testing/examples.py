@@ -11,9 +11,9 @@ from xpnet.typing import Shape
 
 __all__ = ["op_examples"]
 
-_ROWS, _LENGTH = 3, 4  # of leading dimensions, of named ones
+_ROWS, _LENGTH = 3, 4  # lengths of leading and of named dimensions
 _NOISE = {"seed": 7, "stream": 3}
-# What an op needs: settings without a default, or such that more of its definition is used.
+# Settings without a default, or settings that use more of an op's definition.
 _SETTINGS: dict[str, dict[str, Any]] = {
     "dropout": {"rate": 0.25, **_NOISE},
     "flush_to_zero": {"below": 0.7},
@@ -46,7 +46,7 @@ def op_examples() -> Iterator[tuple[Op, list[np.ndarray], dict[str, Any]]]:
 
 
 def _shape(op: Op, name: str, core: tuple[str, ...]) -> Shape:
-    """The named dimensions, and leading ones where the first input has them."""
+    """The named dimensions, and leading dimensions where the first input has them."""
     own = (_LENGTH,) * len(core)
     if op.shapes.text.startswith("(...") and name not in ("w", "step"):
         rows = (_ROWS,) if any(op.shapes.inputs) else (_ROWS, _LENGTH)

@@ -1,4 +1,4 @@
-"""A kernel against the definition that it replaces, in memory where bad manners show."""
+"""Check a kernel against its definition, in memory that exposes stray reads and writes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
 
 @dataclass
 class Application:
-    """An op or a vjp applied to arrays, and what its definition gives for them.
+    """An op or a vjp applied to arrays, and the results of its definition.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Application:
     static : dict
         The settings.
     outputs : list of numpy.ndarray
-        What the definition gives: the output and, if there is one, what it saves for the backward.
+        The definition's results: the output and, if there is one, the saved tensor.
     """
 
     record: Op | Vjp
@@ -45,7 +45,7 @@ class Application:
         return cls(record, arrays, static, [np.asarray(r) for r in results])
 
     def aliases(self, kernel: Kernel) -> list[int]:
-        """Inputs whose memory the output may take: declared so, and of its shape and type."""
+        """Inputs whose memory the output may take, as declared, if shape and type are equal."""
         out = self.outputs[0]
         return [
             i
@@ -60,10 +60,10 @@ class Application:
         alias: int | None = None,
         order: Literal["C", "F"] = "C",
     ) -> Callable[[], list[np.ndarray]]:
-        """Bind the kernel; returns what fills the inputs, runs it and copies the results.
+        """Bind the kernel; return a function that fills the inputs, runs it, copies the results.
 
-        The inputs' data come after the binding, as in a plan: a kernel that looked at them,
-        or copied them, while it was bound would give a wrong result.
+        The inputs are filled after binding, as in a plan: a kernel that reads or copies them
+        while it is bound gives a wrong result.
 
         Parameters
         ----------
@@ -108,28 +108,28 @@ class Application:
 
 
 def check_kernel(kernel: Kernel, record: Op | Vjp, *inputs: ArrayLike, **settings: Setting) -> None:
-    """Check that a kernel computes what a definition does, and touches nothing else.
+    """Check that a kernel gives its definition's results and touches nothing else.
 
     The kernel is bound to outputs full of NaN between two fences, and to inputs that are filled
-    afterwards. It runs twice, which must give the same bits; then once over each input whose
-    memory it says that it may take.
+    afterwards. It runs twice, which must give the same bits, then once over each input whose
+    memory it declares that its output may take.
 
     Parameters
     ----------
     kernel : Kernel
-        Such as ``xpnet.kernels.find(op, ("out",))`` returns, or ``Kernel("out", function)``.
+        The result of ``xpnet.kernels.find(op, ("out",))``, or ``Kernel("out", function)``.
     record : Op or Vjp
-        The op that it is for, or the vjp: ``op.vjp_of(0)``.
+        The op or the vjp that it computes, such as ``op.vjp_of(0)``.
     *inputs : array
-        Of the op; for a vjp the gradient from above, then what it reads.
+        The op's inputs; for a vjp, the upstream gradient, then the arrays that it reads.
     **settings
-        As the definition takes them.
+        The definition's settings.
 
     Raises
     ------
     AssertionError
-        If the values differ by more than rounding, if the kernel changes an input or writes
-        outside of its output.
+        If the values differ by more than rounding, or the kernel changes an input or writes
+        outside its output.
 
     Examples
     --------

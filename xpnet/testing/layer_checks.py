@@ -1,4 +1,4 @@
-"""A layer: its gradients by finite differences, on every variant, and its steps of training."""
+"""Check a layer: its gradients by finite differences, on every variant, and training steps."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ from xpnet.typing import ArrayLike
 __all__ = ["check_layer"]
 
 _SEED = 1
-_DIFFERENCES: dict[str, Any] = {"rtol": 1e-6, "atol": 1e-8}  # what central differences can tell
-_ROUNDING: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-11}  # between two ways of computing
+_DIFFERENCES: dict[str, Any] = {"rtol": 1e-6, "atol": 1e-8}  # accuracy of central differences
+_ROUNDING: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-11}  # between two ways of running the layer
 
 
 def check_layer(
@@ -34,10 +34,10 @@ def check_layer(
 ) -> None:
     """Check a layer's gradients, and that all ways of running it agree, in float64.
 
-    In training and outside of it, the gradients of a weighted sum of the layer's outputs with
+    In training and outside it, the gradients of a weighted sum of the layer's outputs with
     respect to its input and its parameters must agree with finite differences. Every variant must
-    give the same numbers as NumPy, and the same new state. Two steps of training by `Model` must
-    give the same losses and parameters by the plan and by the interpreter.
+    give the same numbers as NumPy, and the same new state. Two training steps of a `Model` must
+    give the same losses and parameters with the plan and with the interpreter.
 
     Parameters
     ----------
@@ -46,9 +46,9 @@ def check_layer(
     input_shape : int or tuple of int
         Shape of one sample, as for `xpnet.Model`.
     inputs : array, optional
-        A batch to use instead of five random samples: ids, or samples away from kinks.
+        A batch to use instead of five random samples: indices, or samples away from kinks.
     variants : iterable of str, optional
-        By default all that can run here, see `usable_variants`.
+        By default all that can run here; see `usable_variants`.
 
     Raises
     ------
@@ -124,7 +124,7 @@ class _Traced:
             for symbol, slope in zip(self.wrt, slopes, strict=True):
                 at = list(self.feeds).index(symbol)
                 wanted = finite_differences(value, list(self.feeds.values()), at)
-                what = f"{self.mode}: gradient by {symbol.name}"
+                what = f"{self.mode}: gradient of {symbol.name}"
                 np.testing.assert_allclose(slope, wanted, err_msg=what, **_DIFFERENCES)
 
     def check_on(self, library: Variant) -> None:
@@ -139,7 +139,7 @@ class _Traced:
 
 
 class _Scaled(Layer):
-    """A layer on its input times trained factors, so that there is something to train."""
+    """A layer with an input multiplied by factors, so that there are parameters to train."""
 
     def __init__(self, layer: Callable[..., Any]) -> None:
         self.layer = layer
@@ -158,7 +158,7 @@ def _model(net: Any, shape: tuple[int, ...], backend: Any) -> Model:
 
 
 def _check_steps(layer: Any, shape: tuple[int, ...], x: np.ndarray) -> None:
-    """Two steps of training and a prediction, by the plan and by the interpreter."""
+    """Two training steps and a prediction, with the plan and with the interpreter."""
     net = _Scaled(layer) if is_float(dtype_name(x.dtype)) else layer
     plan, plain = (_model(net, shape, backend) for backend in ("numpy", GenericBackend(np)))
     target = np.zeros_like(plain.predict(x))

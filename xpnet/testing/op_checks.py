@@ -1,4 +1,4 @@
-"""An op on every variant: its values, its shapes, and its gradients by finite differences."""
+"""Check an op on every variant: its values, shapes, and gradients by finite differences."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from xpnet.typing import ArrayLike
 __all__ = ["append_vjp", "check_op", "differentiable", "trace_op"]
 
 VALUES = {"float32": 3e-6, "float64": 1e-13}  # tolerances, relative and absolute
-_GRADIENTS = {"rtol": 1e-6, "atol": 1e-8}  # what central differences can tell
+_GRADIENTS = {"rtol": 1e-6, "atol": 1e-8}  # accuracy of central differences
 _ROUNDING = 1e-5  # between a gradient in float32 and in float64
 
 Feeds = dict[Value, np.ndarray]
@@ -30,7 +30,7 @@ def trace_op(
     ----------
     op : Op
     inputs : sequence of array
-        Those of a floating type are converted to `dtype`; integers stay.
+        Floating-point arrays are converted to `dtype`; integers stay.
     settings : dict
         The op's settings by name.
     dtype : {"float64", "float32"}
@@ -44,7 +44,7 @@ def trace_op(
 
 
 def append_vjp(graph: Graph, node: Node, index: int, feeds: Feeds) -> Value:
-    """Append the gradient of an op's input, and give `feeds` a gradient from above.
+    """Append the gradient of an op's input, and add an upstream gradient to `feeds`.
 
     Parameters
     ----------
@@ -64,13 +64,13 @@ def append_vjp(graph: Graph, node: Node, index: int, feeds: Feeds) -> Value:
 
 
 def weights(shape: Sequence[int]) -> np.ndarray:
-    """Numbers of either sign and of size 0.2 to 2: the weights of a sum of an op's results."""
+    """Numbers of either sign and magnitude 0.2 to 2: the weights of a sum of an op's results."""
     rng = np.random.default_rng([9, *shape])
     return np.asarray(rng.uniform(0.2, 2.0, shape) * rng.choice([-1.0, 1.0], shape))
 
 
 def differentiable(op: Op, count: int) -> list[int]:
-    """Positions, of `count` inputs, at which an op has a gradient."""
+    """Positions among `count` inputs at which an op has a gradient."""
     return [i for i in range(count) if op.vjp_of(i) is not None]
 
 
@@ -83,20 +83,20 @@ def check_op(
 ) -> None:
     """Check an op's values and gradients at these inputs, in float32 and float64.
 
-    On every variant the op must give the shape and type that its signature says, leave its inputs
-    alone, and agree with the reference. Each of its vjps must agree with finite differences, in
+    On every variant the op must return the shape and type of its signature, leave its inputs
+    unchanged, and agree with the reference. Each vjp must agree with finite differences, and in
     float32 with itself in float64.
 
     Parameters
     ----------
     op : Op
     *inputs : array
-        Away from kinks and poles by more than 1e-4, where differences say nothing.
+        More than 1e-4 away from kinks and poles, where finite differences fail.
     reference : callable, optional
         ``reference(*inputs, **settings)``: the values by another formula, in NumPy; by default
         the op's own definition in NumPy and float64.
     variants : iterable of str or Variant, optional
-        By default all that can run here, see `usable_variants`.
+        By default all that can run here; see `usable_variants`.
     **settings
         The op's settings.
 
@@ -117,7 +117,7 @@ def check_op(
     >>> x = np.array([[0.5, -1.0, 2.0]])
     >>> check_op(Op("cube", "(...)->(...)", cube, [cube_vjp]), x)
 
-    A vjp that is wrong:
+    A wrong vjp:
 
     >>> def wrong(xp, gy, x):
     ...     return gy * x * 3
@@ -177,7 +177,7 @@ def _check_gradient(
 def _gradient(
     library: Variant, op: Op, arrays: Any, settings: Any, index: int, dtype: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The gradient of an input, and the gradient from above that it was computed from."""
+    """The gradient of an input, and its upstream gradient."""
     graph, node, feeds = trace_op(op, arrays, settings, dtype)
     if not is_float(node.output.dtype):
         raise AssertionError(f"{op.name} has a gradient, but its output is {node.output.dtype}")

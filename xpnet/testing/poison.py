@@ -1,4 +1,4 @@
-"""Memory in which bad manners show: filled with NaN, and fenced on both sides."""
+"""Memory that exposes stray reads and writes: filled with NaN, fenced on both sides."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +18,8 @@ _WIDTH = 64  # bytes of the fence on each side
 class PoisonedBackend(NumpyBackend):
     """NumPy whose workspace can be filled with NaN.
 
-    What reads memory before it has written there then computes NaN instead of a number that
-    happens to be right.
+    Code that reads memory before writing to it then computes NaN, not a number that happens to
+    be right.
 
     Examples
     --------
@@ -40,14 +40,14 @@ class PoisonedBackend(NumpyBackend):
         return memory
 
     def poison(self) -> None:
-        """Fill all memory that was handed out with bytes that are NaN in every float type."""
+        """Fill all allocated memory with bytes that are NaN in every float type."""
         for memory in self._arenas:
             memory[...] = _POISON
 
 
 @dataclass
 class Guarded:
-    """An array between two fences of bytes that nobody may write to.
+    """An array between two fences of bytes that must not be written to.
 
     Attributes
     ----------
@@ -67,9 +67,9 @@ class Guarded:
     def check(self) -> None:
         """Raise `AssertionError` if a fence was written to."""
         if (self.memory[:_WIDTH] != _FENCE).any():
-            raise AssertionError("it wrote before the start of its output")
+            raise AssertionError("the kernel wrote before its output")
         if (self.memory[-_WIDTH:] != _FENCE).any():
-            raise AssertionError("it wrote past the end of its output")
+            raise AssertionError("the kernel wrote past its output")
 
 
 def guarded(like: Array) -> Guarded:
@@ -89,7 +89,7 @@ def guarded(like: Array) -> Guarded:
     >>> place.memory[0] = 0
     >>> place.check()
     Traceback (most recent call last):
-    AssertionError: it wrote before the start of its output
+    AssertionError: the kernel wrote before its output
     """
     size = like.size * like.dtype.itemsize
     memory = np.full(2 * _WIDTH + size, _FENCE, "uint8")

@@ -1,13 +1,13 @@
-"""Array libraries, and ways of running a graph on them, that show what is wrong with an op.
+"""Array libraries, and ways of running a graph on them, that expose errors in an op.
 
-Each variant catches what others forgive:
+Each variant catches errors that others miss:
 
 - ``"numpy"`` interprets the graph: the specification;
-- ``"numpy-readonly"`` makes every array read-only as soon as it is there, so that a definition
+- ``"numpy-readonly"`` makes every array read-only as soon as it exists, so that a definition
   that writes into its input raises;
 - ``"numpy-poisoned"`` runs the plan, with kernels, in memory that was full of NaN;
-- ``"array-api-strict"`` has nothing that the standard does not promise;
-- ``"torch"`` and ``"cupy"`` are what users have.
+- ``"array-api-strict"`` has only what the standard guarantees;
+- ``"torch"`` and ``"cupy"`` are libraries that users have.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,7 +39,7 @@ class Variant:
     name : str
         One of `VARIANTS`.
     backend : Backend
-        Whose arrays it computes with.
+        The backend whose arrays it uses.
     planned : bool
         Whether it runs a graph's plan; otherwise it interprets the graph.
     readonly : bool
@@ -79,7 +79,7 @@ class Variant:
         Raises
         ------
         AssertionError
-            If an input was changed, or if a result has not the shape and type that the graph says.
+            If an input changes, or if a result's shape or type is not that of the graph.
         """
         arrays = {value: self.asarray(array) for value, array in feeds.items()}
         before = {value: self.to_numpy(array).copy() for value, array in arrays.items()}
@@ -104,7 +104,7 @@ class Variant:
     def _interpret_readonly(
         self, graph: Graph, arrays: Mapping[Value, Any], outputs: Sequence[Value]
     ) -> list[Any]:
-        """Interpret with every array made read-only as soon as it is there."""
+        """Interpret with every array made read-only as soon as it exists."""
         known = {**arrays, **{value: constant(self.xp, value) for value in graph.constants}}
         for node in graph.nodes:
             evaluate(self.xp, node, known)
@@ -183,10 +183,10 @@ _MAKE: dict[str, Callable[[str], Variant]] = {
 
 @contextmanager
 def _strict() -> Iterator[Any]:
-    """array-api-strict with everything switched off that is optional in the standard."""
+    """array-api-strict without the optional parts of the standard."""
     strict = require("array_api_strict", "test", "the variant 'array-api-strict'")
     with strict.ArrayAPIStrictFlags(
-        api_version=strict.__array_api_version__,  # the latest that it knows is its default
+        api_version=strict.__array_api_version__,  # by default its latest version
         boolean_indexing=False,
         data_dependent_shapes=False,
         enabled_extensions=(),

@@ -1,4 +1,4 @@
-"""A loss: a function of output and target, and what it expects of both."""
+"""A loss: a function of output and target, and its requirements on both."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
@@ -19,7 +19,7 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, eq=False)
 class Loss:
-    """A loss and what it expects. Call it with two symbolic values, output and target.
+    """A loss and its requirements. Call it with two symbolic values, output and target.
 
     Attributes
     ----------

@@ -90,7 +90,7 @@ def _get_metric(spec: MetricLike, loss: Loss) -> Metric:
 
 
 def _errors(loss: Loss) -> dict[str, Loss]:
-    """The losses whose names are also metrics: those that compare numbers, and the model's own."""
+    """The losses whose names are also metrics: losses that compare numbers, and the model's own."""
     known = {name: losses.get(name) for name in losses.names()}
     plain = {n: f for n, f in known.items() if f.target == "real" and f.columns is None}
     return plain if loss.target == "any" else {**plain, loss.name: loss}
