@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -72,18 +73,40 @@ def test_every_script_is_in_the_table() -> None:
     assert {example.script for example in EXAMPLES} == scripts
 
 
+def _arguments(folder: Path) -> list[str]:
+    return ["--quick", *(["--pictures", str(folder)] if find_spec("matplotlib") else [])]
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.script)
-def test_it_runs(example: Example, tmp_path: Path) -> None:
+def test_it_runs(
+    example: Example,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In this process, which has imported scikit-learn and Matplotlib; a warning is an error."""
     for module in example.extras:
         pytest.importorskip(module)
     for name in example.data:
         if not Path(os.environ.get("XPNET_DATA", "/nowhere"), name).exists():
             pytest.skip(f"XPNET_DATA has no {name}")
-    draw = ["--pictures", str(tmp_path)] if find_spec("matplotlib") else []
+    script = str(FOLDER / example.script)
+    monkeypatch.setattr(sys, "argv", [script, *_arguments(tmp_path)])
+    monkeypatch.syspath_prepend(FOLDER)  # they share `support`, and the tests have one, too
+    monkeypatch.setitem(sys.modules, "support", None)
+    del sys.modules["support"]
+    runpy.run_path(script, run_name="__main__")
+    output = capsys.readouterr()
+    assert "Warning" not in output.err, output.err
+    example.expected(output.out)
+
+
+def test_one_runs_as_a_process(tmp_path: Path) -> None:
+    example = next(example for example in EXAMPLES if example.script == "gates.py")
     package = str(Path(xpnet.__file__).parents[1])
     usual = {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}  # they share `support`
     done = subprocess.run(
-        [sys.executable, str(FOLDER / example.script), "--quick", *draw],
+        [sys.executable, str(FOLDER / example.script), *_arguments(tmp_path)],
         env={**usual, "PYTHONPATH": package, **ONE_THREAD},
         capture_output=True,
         text=True,

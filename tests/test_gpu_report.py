@@ -367,15 +367,21 @@ class TestSuite:
 
     def run_tests(self, folder: Path, body: str, seconds: float) -> dict[str, Any]:
         (folder / "pytest.ini").write_text("[pytest]\nmarkers = gpu\nfilterwarnings = error\n")
-        file = folder / "test_it.py"
-        file.write_text(f"import time, pytest\npytestmark = pytest.mark.gpu\n{body}")
-        return pytest_run([str(file)], folder / "tests.xml", seconds)
+        head = "import time, warnings, pytest\npytestmark = pytest.mark.gpu\n"
+        (folder / "test_it.py").write_text(head + body)
+        return pytest_run([str(folder)], folder / "tests.xml", seconds)
 
-    def test_failures_are_named(self, tmp_path: Path) -> None:
+    def test_failures_are_named_and_deprecations_are_none(self, tmp_path: Path) -> None:
+        """Other warnings are failures."""
         body = "def test_a(): pass\ndef test_b(): assert 1 == 2\n"
+        body += "def test_c(): warnings.warn('old', DeprecationWarning)\n"
+        body += "def test_d(): warnings.warn('bad')\n"
         found = self.run_tests(tmp_path, body, 60)
-        assert (found["tests"], found["failed"], found["ok"], found["stopped"]) == (2, 1, False, 0)
-        assert "test_b" in found["failures"][0]
+        counts = {name: found[name] for name in ("tests", "passed", "failed", "ok", "stopped")}
+        assert counts == {"tests": 4, "passed": 2, "failed": 2, "ok": False, "stopped": 0}
+        first, second = sorted(found["failures"])
+        assert "test_b" in first
+        assert "test_d" in second
 
     def test_tests_that_take_too_long_are_cut_short_and_the_others_counted(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -407,15 +413,8 @@ class TestSuite:
 
     def test_a_module_that_cannot_be_imported_leaves_the_others(self, tmp_path: Path) -> None:
         (tmp_path / "test_broken.py").write_text("import nothing_of_this_name\n")
-        self.run_tests(tmp_path, "def test_a(): pass\n", 60)
-        found = pytest_run([str(tmp_path)], tmp_path / "tests.xml", 60)
+        found = self.run_tests(tmp_path, "def test_a(): pass\n", 60)
         assert (found["passed"], found["errors"], found["ok"]) == (1, 1, False)
-
-    def test_deprecations_are_no_failures_and_other_warnings_are(self, tmp_path: Path) -> None:
-        body = "import warnings\ndef test_a(): warnings.warn('old', DeprecationWarning)\n"
-        body += "def test_b(): warnings.warn('bad')\n"
-        found = self.run_tests(tmp_path, body, 60)
-        assert (found["passed"], found["failed"]) == (1, 1)
 
     def test_where_several_processes_run_nothing_one_does(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -69,7 +69,7 @@ def trained(net, X, y, epochs: int) -> xn.Model:
         dtype="float64",
         seed=3,
     )
-    model.fit(X, y, epochs=epochs, batch_size=len(X), verbose=False)
+    model.fit(X, y, epochs=epochs, batch_size=len(X), shuffle=False, verbose=False)
     return model
 
 

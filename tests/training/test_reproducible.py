@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -171,21 +172,27 @@ if find_spec("torch"):
     INTERPRETED["torch"] = import_module("torch")
 
 
+def fitted(loss, optimizer, weighted, backend):
+    """The history, and predictions and metrics of what was learned."""
+    y, w = TARGETS[loss], W if weighted else None
+    model = make(loss=loss, optimizer=OPTIMIZERS[optimizer](), dtype="float64", backend=backend)
+    history = model.fit(
+        X, y, epochs=2, batch_size=16, sample_weight=w, validation_data=(X, y)
+    ).to_dict()
+    del history["seconds"]
+    return history, model.predict(X), model.evaluate(X, y, sample_weight=w)
+
+
+planned = cache(partial(fitted, backend="numpy"))  # the same for every backend
+
+
 @pytest.mark.parametrize("loss", TARGETS)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("backend", INTERPRETED)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_interpreter_equals_the_plan(loss, optimizer, backend, weighted):
-    y, w = TARGETS[loss], W if weighted else None
-    found = []
-    for where in ("numpy", INTERPRETED[backend]):
-        model = make(loss=loss, optimizer=OPTIMIZERS[optimizer](), dtype="float64", backend=where)
-        history = model.fit(
-            X, y, epochs=2, batch_size=16, sample_weight=w, validation_data=(X, y)
-        ).to_dict()
-        del history["seconds"]
-        found.append((history, model.predict(X), model.evaluate(X, y, sample_weight=w)))
-    (plan, z, e), (plain, z_plain, e_plain) = found
+    plan, z, e = planned(loss, optimizer, weighted)
+    plain, z_plain, e_plain = fitted(loss, optimizer, weighted, INTERPRETED[backend])
     for column, values in plan.items():
         np.testing.assert_allclose(plain[column], values, rtol=1e-10, err_msg=column)
     np.testing.assert_allclose(z_plain, z, rtol=1e-8, atol=1e-10)
