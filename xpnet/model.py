@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy, deepcopy
 from dataclasses import replace
-from threading import Lock
+from threading import RLock
 from types import MappingProxyType
 from typing import Any, Literal, Self
 from warnings import warn
@@ -39,7 +39,7 @@ from xpnet.training.callbacks.callback import CallbackLike
 from xpnet.training.evaluation import columns, evaluate
 from xpnet.training.fit import FitSettings, make_loop
 from xpnet.training.history import History
-from xpnet.training.single_step import single_step
+from xpnet.training.single_step import SingleStep
 from xpnet.typing import (
     Array,
     ArrayLike,
@@ -54,7 +54,7 @@ from xpnet.typing import (
 
 __all__ = ["Model"]
 
-_ADOPTING = Lock()  # held for an assignment
+_ADOPTING = RLock()  # for all models, so that copies and pickles hold none
 _OWN = ("_config", "_engine", "_in_fit")  # made again from what a pickle holds
 
 
@@ -216,9 +216,10 @@ class Model:
 
     @on_device
     def _exchange(self, optimizer: Optimizer) -> None:
-        if self._engine is not None:
-            self._engine.set_optimizer(optimizer)
-        self._config = replace(self._config, optimizer=optimizer)
+        with _ADOPTING:
+            if self._engine is not None:
+                self._engine.set_optimizer(optimizer)
+            self._config = replace(self._config, optimizer=optimizer)
 
     # --- building -----------------------------------------------------------------------------
 
@@ -258,22 +259,26 @@ class Model:
         return self
 
     def _adopt(self, engine: Engine) -> Engine:
-        """The model's engine: this one, unless it has one already.
+        """The model's engine: this one, unless another thread gave it one since data were accepted.
 
-        Another thread may have built, trained or frozen the model since this engine was looked up.
+        Raises `ArgumentError` if those data do not fit the model as it is now.
         """
         with _ADOPTING:
-            if self._engine is None:
-                self._engine = engine
-            return self._engine
+            own, config = self._engine, self._config
+            if own is None and engine.made_for(config):
+                own = self._engine = engine
+        if own is None or not own.like(engine):
+            raise ArgumentError("another thread built or changed this model meanwhile: call again.")
+        return own
 
     @contextmanager
     def _fitting(self, engine: Engine) -> Iterator[None]:
         """Adopt the engine for the time of a fit, and refuse what would replace it."""
-        self._refuse_while_fitting("a second fit cannot begin")
-        if self._adopt(engine) is not engine:
-            raise ArgumentError("another thread built this model meanwhile: call fit again.")
-        self._in_fit = True
+        with _ADOPTING:
+            self._refuse_while_fitting("a second fit cannot begin")
+            if self._adopt(engine) is not engine:
+                raise ArgumentError("another thread built this model meanwhile: call fit again.")
+            self._in_fit = True
         try:
             yield
         finally:
@@ -410,7 +415,7 @@ class Model:
         DivergedError
             If the loss is NaN or infinite; the step is not made then. Not raised on a GPU.
         """
-        known = None if self._engine is None else self._engine.programs.step
+        known = None if self._engine is None else self._engine.programs.cached_step
         if known is not None and sample_weight is None and known.takes(X, y):
             return known(X, y)
         engine, data = accept(self._config, self._engine, X, y, sample_weight, wait=False)
@@ -420,11 +425,12 @@ class Model:
                 "on single batches."
             )
         given = (X, y) if sample_weight is None else ()
-        made = single_step(self._config, engine, data, given)  # compiled, or nothing changes
+        step = SingleStep(self._config, engine, data, given)  # compiled, or nothing changes
         if self._adopt(engine) is not engine:
-            made = single_step(self._config, self.engine, data, given)
-        self.engine.programs.step = made
-        return made(*data.arrays)
+            step = SingleStep(self._config, self.engine, data, given)
+        if step.quick:
+            self.engine.programs.cached_step = step
+        return step(*data.arrays)
 
     # --- using --------------------------------------------------------------------------------
 
@@ -443,7 +449,7 @@ class Model:
         array of shape (n, ...)
             In the library of `X`. For a classifier these are logits: the class is their argmax.
         """
-        known = None if self._engine is None else self._engine.programs.cached
+        known = None if self._engine is None else self._engine.programs.cached_prediction
         if known is not None and batch_size is None and known.takes(X):
             return known(X)
         size = self.chunk if batch_size is None else count("batch_size", batch_size)
@@ -634,11 +640,12 @@ class Model:
 
     @on_device
     def _set_frozen(self, names: tuple[str, ...]) -> None:
-        self._refuse_while_fitting("layers cannot be frozen or unfrozen")
-        config = replace(self._config, frozen=names)
-        if self._engine is not None:
-            self._engine = self._engine.retraced(Network.of(config, self.network.features))
-        self._config = config
+        with _ADOPTING:
+            self._refuse_while_fitting("layers cannot be frozen or unfrozen")
+            config = replace(self._config, frozen=names)
+            if self._engine is not None:
+                self._engine = self._engine.retraced(Network.of(config, self.network.features))
+            self._config = config
 
     @on_device
     def averaged(self) -> Self:

@@ -102,6 +102,27 @@ def test_has_the_bits_of_single_calls_in_every_fit(gpu: Any, settings: Any, step
     assert _fit(_model(), steps_per_execution=steps, **settings) == wanted
 
 
+@pytest.mark.parametrize("what", ["learning rate", "optimizer"])
+@pytest.mark.parametrize("steps", [0, None])
+def test_what_is_changed_at_a_safe_point_counts_at_once(gpu: Any, what: str, steps: Any) -> None:
+    class Change(xn.Callback):
+        def stride(self) -> int:
+            return 4
+
+        def on_safe_point(self, model: Any, context: Any) -> None:
+            if context.state.step == 4 and what == "optimizer":
+                model.optimizer = xn.SGD(0.3, momentum=0.5)
+            elif context.state.step == 4:
+                model.optimizer.learning_rate = 1e-9
+
+    def fit(steps: Any) -> Any:
+        model = _model(optimizer=xn.SGD(0.1, momentum=0.9))
+        return _fit(model, callbacks=[Change()], steps_per_execution=steps, epochs=1)
+
+    assert fit(steps) == fit(0)
+    assert fit(steps) != _fit(_model(optimizer=xn.SGD(0.1, momentum=0.9)), epochs=1)
+
+
 def test_steps_by_hand_go_on_from_captured_ones(gpu: Any) -> None:
     models = _model(), _model()
     for model, steps in zip(models, (0, 4), strict=True):

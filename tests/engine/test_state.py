@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import threading
 
 import array_api_strict
 import numpy as np
@@ -9,11 +10,14 @@ import pytest
 
 import xpnet as xn
 import xpnet.engine.engine
+import xpnet.engine.entry
 import xpnet.model
 from xpnet.backends.generic import GenericBackend
 from xpnet.data.arrays import Data
 from xpnet.engine.batch_graph import BatchSpec
 from xpnet.engine.batches import cut
+from xpnet.ops.record import Update
+from xpnet.optim import Link
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(40, 4)).astype("float32"), RNG.integers(0, 3, 40)
@@ -164,6 +168,99 @@ def test_a_prediction_begun_before_another_thread_changed_the_model_undoes_nothi
         assert model.network.frozen == model.frozen == ("layers.0",)
 
 
+@pytest.mark.parametrize("use", ["predict", "evaluate", "train_on_batch"])
+def test_data_accepted_for_a_model_that_became_another_are_refused(monkeypatch, use):
+    model = xn.Model(xn.Dense(3))
+    usual = xpnet.engine.entry.accept_inputs
+
+    def slow(*args, **kwargs):
+        found = usual(*args, **kwargs)
+        patch.undo()
+        model.build(1)
+        return found
+
+    with monkeypatch.context() as patch:
+        for module in (xpnet.model, xpnet.engine.entry):
+            patch.setattr(module, "accept_inputs", slow)
+        with pytest.raises(xn.errors.ArgumentError, match="another thread built or changed"):
+            getattr(model, use)(*([X] if use == "predict" else [X, Y]))
+    assert model.network.features == (1,)
+
+
+@pytest.mark.parametrize("change", ["freeze", "optimizer"])
+def test_a_change_while_the_model_is_built_is_not_lost(monkeypatch, change):
+    model = make()
+    usual = xpnet.model.engine_for
+
+    def slow(*args, **kwargs):
+        found = usual(*args, **kwargs)
+        if change == "freeze":
+            model.freeze("layers.0")
+        else:
+            model.optimizer = xn.SGD(0.5)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(xpnet.model, "engine_for", slow)
+        with pytest.raises(xn.errors.ArgumentError, match="call again"):
+            model.build(4)
+    model.build(4)
+    assert model.network.frozen == model.frozen
+    assert model.engine.optimizer is model.optimizer
+
+
+def test_of_two_fits_that_begin_at_once_one_is_refused(monkeypatch):
+    model, barrier, outcomes = make().build(), threading.Barrier(2, timeout=10), []
+    usual = xpnet.model.make_loop
+
+    def meet(*args):
+        loop = usual(*args)
+        barrier.wait()
+        return loop
+
+    class Wait(xn.Callback):
+        def on_fit_begin(self, model):
+            started.wait(10)
+
+    def fit():
+        try:
+            model.fit(X, Y, epochs=2, callbacks=[Wait()])
+            outcomes.append("made")
+        except xn.errors.ArgumentError as error:
+            outcomes.append(str(error))
+            started.set()
+
+    started = threading.Event()
+    monkeypatch.setattr(xpnet.model, "make_loop", meet)
+    threads = [threading.Thread(target=fit) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    refused, made = sorted(outcomes)
+    assert refused.startswith("a second fit cannot begin")
+    assert made == "made"
+    assert model.epoch == 2
+
+
+def test_an_optimizer_that_is_refused_changes_nothing():
+    class Wrong(xn.SGD):
+        def rules(self):
+            return [Link(Update("wrong", lambda xp, p, m: (p, m), changes=("params", "velocity")))]
+
+    model = make(optimizer=xn.Adam())
+    model.fit(X, Y, epochs=2)
+    before = {name: slot.copy() for name, slot in model.engine.state.slots.items()}
+    updates = model.engine.state.updates
+    with pytest.raises(KeyError):
+        model.optimizer = Wrong(0.1)
+    assert isinstance(model.optimizer, xn.Adam)
+    assert model.engine.state.updates == updates
+    assert before.keys() == model.engine.state.slots.keys()
+    for name, slot in before.items():
+        np.testing.assert_array_equal(model.engine.state.slots[name], slot)
+
+
 def test_putting_back_good_parameters_allocates_no_vector(monkeypatch):
     model = xn.MLP([4, 6, 3], optimizer=xn.Adam())
     model.fit(X, Y, epochs=1)
@@ -204,8 +301,9 @@ def test_the_loss_scale_goes_with_copies_pickles_files_and_checkpoints(scaled, t
     assert resumed.engine.state.loss_scale.tolist() == kept
 
 
-def test_a_file_with_a_loss_scale_that_is_none_is_refused(scaled, tmp_path):
-    scaled.engine.state.loss_scale[0] = -1
+@pytest.mark.parametrize("bad", [-1, 0, 2.0**30])
+def test_a_file_with_a_loss_scale_that_is_none_is_refused(scaled, tmp_path, bad):
+    scaled.engine.state.loss_scale[0] = bad
     scaled.save(tmp_path / "model", optimizer_state=True)
     with pytest.raises(xn.errors.FormatError, match="loss_scale must be four numbers"):
         xn.load(tmp_path / "model")
@@ -221,6 +319,6 @@ def test_an_overflow_of_a_step_that_was_broken_off_leaves_no_step_out(scaled, ac
     with pytest.raises(KeyError):
         scaled.fit(X, Y, epochs=1, callbacks=[Break()], accumulate=accumulate, batch_size=16)
     before = scaled.state_dict()
-    scaled.fit(X, Y, epochs=1, accumulate=accumulate, batch_size=16)
+    scaled.train_on_batch(X, Y)
     assert scaled.engine.state.loss_scale[3] == 0
     assert not np.array_equal(scaled.state_dict()["layers.0.weight"], before["layers.0.weight"])

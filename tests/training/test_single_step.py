@@ -1,5 +1,9 @@
 """`train_on_batch`: steps on batches that are like the one before take a short way."""
 
+import gc
+import importlib
+import weakref
+
 import numpy as np
 import pytest
 
@@ -125,14 +129,21 @@ def test_a_loss_that_is_not_finite_stops_the_short_way_too():
     assert model.engine.state.step == 1
 
 
-def test_the_batch_is_not_kept():
-    import gc
-    import weakref
-
-    model, x = make(), X.copy()
+@pytest.mark.parametrize("library", ["numpy", "array_api_strict"])
+def test_the_batch_is_not_kept(library):
+    xp = importlib.import_module(library)
+    model, x, y = make(), xp.asarray(X, copy=True), xp.asarray(LABELS, copy=True)
     for _ in range(2):
-        model.train_on_batch(x, LABELS)
+        model.train_on_batch(x, y)
     alive = weakref.ref(x)
     del x
     gc.collect()
     assert alive() is None
+
+
+def test_weights_in_between_do_not_end_the_short_way(monkeypatch):
+    model = make()
+    for weights in (np.ones(64, "float32"), None, np.ones(64, "float32")):
+        model.train_on_batch(X, LABELS, weights)
+    forbid(monkeypatch)
+    model.train_on_batch(X, LABELS)

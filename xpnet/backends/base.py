@@ -132,7 +132,7 @@ class Backend(ABC):
             # One product decides, at the speed of memory, unless it overflows; then check each.
             return isfinite(float(flat @ flat)) or bool(xp.all(xp.isfinite(x)))
 
-    def numbered(self, x: Array, count: int) -> bool:
+    def within(self, x: Array, count: int) -> bool:
         """Whether all of these int64 numbers are from 0 to count - 1; this waits for a GPU."""
         return bool(self.xp.min(x) >= 0) and bool(self.xp.max(x) < count)
 

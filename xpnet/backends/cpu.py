@@ -83,7 +83,7 @@ class NumpyBackend(PlannedBackend):
     def finite(self, x: Array) -> bool:
         return isfinite(np.vdot(x, x)) or bool(np.isfinite(x).all())  # `vdot` gives no warnings
 
-    def numbered(self, x: Array, count: int) -> bool:
+    def within(self, x: Array, count: int) -> bool:
         found = x.view("uint64")  # numbers below 0 are large there
         # After `max`, the next compiled step took 5 to 20 us more on an AMD machine.
         return bool(found[found.argmax()] < count)

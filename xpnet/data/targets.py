@@ -95,7 +95,7 @@ class TargetCheck:
                 "regression."
             )
         labels = self.backend.asarray(t, "int64")
-        if self.values and not self.backend.numbered(labels, classes):
+        if self.values and not self.backend.within(labels, classes):
             low, high = int(self.backend.xp.min(t)), int(self.backend.xp.max(t))
             raise DataError(
                 f"labels ({name}) must be integers from 0 to {classes - 1}, since the network "
@@ -109,10 +109,9 @@ class TargetCheck:
 
         False also where more would have to be looked at.
         """
-        if not self.values:
-            return True
         if not is_float(dtype_name(t.dtype)):
-            return self.loss.target == "classes" and self.backend.numbered(t, self.output[-1])
+            labels = self.loss.target == "classes"
+            return self.backend.within(t, self.output[-1]) if labels else self.loss.target == "any"
         plain = self.loss.target not in ("classes", "binary", "counts")
         return plain and (not self.finite or self.backend.finite(t))
 

@@ -59,7 +59,21 @@ class Accumulation:
     ) -> None:
         """Make one step from the chosen batches, like `Engine.step`; call `look` with each."""
         engine = self._engine
-        state, lock, program = engine.state, engine.programs.lock, None
+        try:
+            program = self._gradient(batches, chosen, look)
+            learning_rate = at_cut(chosen[0])
+        except BaseException:
+            engine.state.forget_overflow()
+            raise
+        with engine.programs.lock:
+            engine.change(program, learning_rate)
+
+    def _gradient(
+        self, batches: Batches, chosen: Sequence[int], look: Callable[[int, Program], None]
+    ) -> Program:
+        """Sum the gradients of the chosen batches; return the program of the last."""
+        engine, lock = self._engine, self._engine.programs.lock
+        state = engine.state
         self.clear()
         for position, i in enumerate(chosen):
             with lock, batches.threads:
@@ -70,17 +84,13 @@ class Accumulation:
                 state.results = program.results
                 look(i, program)
                 self.add(program)
-        assert program is not None
         with lock:
             self.finish()
-        learning_rate = at_cut(chosen[0])
-        with lock:
-            engine.change(program, learning_rate)
+        return program
 
     def clear(self) -> None:
         """Begin a step."""
         backend, vectors = self._engine.backend, self.vectors
-        self._engine.state.forget_overflow()  # of an interrupted step
         for name in ("sum", "weight"):
             vectors[name] = backend.zeroed(vectors[name])
 

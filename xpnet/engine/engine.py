@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self
 from xpnet.backends import Backend
 from xpnet.data.conversion import cast, check_finite, to_backend
 from xpnet.engine.batch_graph import BatchGraph, BatchSpec
+from xpnet.engine.config import ModelConfig
 from xpnet.engine.network import Network
 from xpnet.engine.programs import InterpretedProgram, PlannedProgram, Program
 from xpnet.engine.state import TrainState
@@ -28,8 +29,8 @@ __all__ = ["Engine", "Programs"]
 _KEPT = 32  # compiled programs that are kept; the least recently used is dropped first
 
 
-class Cached(Protocol):
-    """A shortcut for predictions; see `CachedPrediction`."""
+class CachedPrediction(Protocol):
+    """A shortcut for predictions; see `xpnet.engine.prediction`."""
 
     def takes(self, X: Any) -> bool:
         """Whether these inputs are like those before."""
@@ -55,9 +56,9 @@ class Programs:
     ----------
     lock : RLock
         Held from loading a program to reading its results: all of them share one memory.
-    cached : Cached or None
+    cached_prediction : CachedPrediction or None
         A shortcut for predictions like the last one.
-    step : CachedStep or None
+    cached_step : CachedStep or None
         A shortcut for steps on a batch like the last one.
     number : 0-d array
         The number of the step, from which a plan draws dropout and noise.
@@ -66,8 +67,8 @@ class Programs:
     def __init__(self, network: Network, backend: Backend, state: TrainState) -> None:
         self._network, self._backend, self._state = network, backend, state
         self.lock = RLock()
-        self.cached: Cached | None = None
-        self.step: CachedStep | None = None
+        self.cached_prediction: CachedPrediction | None = None
+        self.cached_step: CachedStep | None = None
         self.number = backend.zeros((), "int64")
         self._arena = self._new_arena()
         self._made: dict[BatchSpec, Program] = {}
@@ -104,7 +105,7 @@ class Programs:
 
     def _drop(self) -> None:
         self._made.clear()
-        self.cached = self.step = None
+        self.cached_prediction = self.cached_step = None
 
 
 class Loaded(Protocol):
@@ -153,14 +154,23 @@ class Engine:
     def set_optimizer(self, optimizer: Optimizer) -> None:
         """Continue with an optimizer whose vectors are empty."""
         network, backend = self.network, self.backend
-        self.state.new_slots(backend, slot_names(optimizer))
-        self.programs.step = None
-        self.update = UpdateProgram(optimizer, network.table, backend, self.state, network.dtype)
+        update = UpdateProgram(optimizer, network.table, backend, self.state, network.dtype)
+        self.state.new_slots(backend, slot_names(optimizer))  # no rule was refused
+        self.programs.cached_step, self.update = None, update
 
     @property
     def optimizer(self) -> Optimizer:
         """The current optimizer."""
         return self.update.optimizer
+
+    def made_for(self, config: ModelConfig) -> bool:
+        """Whether the engine has the optimizer and the frozen names of these settings."""
+        return self.optimizer is config.optimizer and self.network.frozen == config.frozen
+
+    def like(self, other: Self) -> bool:
+        """Whether data accepted for the other engine can be given to this one."""
+        mine, theirs = self.network.features, other.network.features
+        return self is other or (mine == theirs and self.backend.name == other.backend.name)
 
     def learning_rate(self, share: float = 0.0) -> float:
         """The learning rate after this share of the current epoch."""

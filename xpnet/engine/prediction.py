@@ -24,7 +24,9 @@ def predict(engine: Engine, data: Data, batch_size: int, X: Any, check: bool) ->
     found = batches.each(lambda program: keep(program.output()))
     if len(found) > 1:
         return result_like(where.xp.concat(found), where, X)
-    engine.programs.cached = _cached(engine, batches.programs[0], where, X, data.x, check)
+    engine.programs.cached_prediction = _cached(
+        engine, batches.programs[0], where, X, data.x, check
+    )
     return result_like(found[0], where, X)
 
 

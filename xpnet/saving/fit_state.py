@@ -94,7 +94,8 @@ def _check(engine: Engine, context: FitContext, snapshot: Snapshot) -> None:
     slots = {name.removeprefix("slots.") for name in snapshot.arrays if name.startswith("slots.")}
     check_same("optimizer's vectors", slots, set(engine.state.slots))
     shapes = {name: vector.shape for name, vector in _vectors(engine.state).items()}
-    shapes["results"] = (state["batch"], *context.steps.recorded(0).shape[1:])
+    if state["batch"]:
+        shapes["results"] = (state["batch"], *context.steps.recorded(0).shape[1:])
     given = {name: snapshot.arrays[name].shape for name in shapes if name in snapshot.arrays}
     check_same("shapes of the arrays", given, shapes)
     classes = [entry["class"] for entry in state["callbacks"]]

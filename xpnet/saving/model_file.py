@@ -15,6 +15,7 @@ from xpnet.engine.entry import backend_for
 from xpnet.engine.network import Network
 from xpnet.errors import ArgumentError, DataError, FormatError
 from xpnet.graph import ParameterTable, trace
+from xpnet.ops.loss_scale import LARGEST, SMALLEST
 from xpnet.saving.codec import decode, encode
 from xpnet.saving.tensor_file import read_file, write_file
 from xpnet.typing import Shape
@@ -236,8 +237,12 @@ def made(arrays: dict[str, Any], data: dict[str, Any], backend: Any) -> tuple[Mo
 def _four_numbers(found: Any) -> list[float]:
     """A loss scale from a file, checked."""
     numbers = found if isinstance(found, list) else []
-    if len(numbers) != 4 or not all(isinstance(n, float) and 0 <= n < inf for n in numbers):
-        raise FormatError(f"its loss_scale must be four numbers >= 0, got {found!r}.")
+    whole = len(numbers) == 4 and all(isinstance(n, float) and 0 <= n < inf for n in numbers)
+    if not whole or not SMALLEST <= numbers[0] <= LARGEST:
+        raise FormatError(
+            f"its loss_scale must be four numbers, the first from {SMALLEST} to {LARGEST}, the "
+            f"others at least 0; got {found!r}."
+        )
     return numbers
 
 

@@ -140,9 +140,26 @@ class GraphSteps:
         self._eager.begin(context)
 
     def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
-        """Make the remaining steps of the epoch; everything that differs is sent ahead."""
-        engine, context, count = self._engine, loop.context, self.count
-        first, varies = context.batch, engine.optimizer.varies
+        """Make the remaining steps of the epoch; all that differs is sent ahead."""
+        engine, context = self._engine, loop.context
+        with engine.backend.quiet():
+            while context.batch < self.count:
+                self._send(context.batch, learning_rate)
+                optimizer = engine.optimizer
+                schedule = optimizer.learning_rate
+                while context.batch < self.count and optimizer.learning_rate is schedule:
+                    steps = self._ready(loop)
+                    if self._several(loop, steps) if steps else self._one(loop):
+                        return {}
+                    if engine.optimizer is not optimizer:
+                        break
+                learning_rate = engine.learning_rate()  # a callback may have changed it
+        return self._eager.record.finish()
+
+    def _send(self, first: int, learning_rate: float) -> None:
+        """Send ahead the order of the samples and the numbers of the steps from this one on."""
+        engine, count = self._engine, self.count
+        varies = engine.optimizer.varies
         rates = [
             engine.learning_rate(i / count) if varies and i else learning_rate
             for i in range(first, count)
@@ -150,13 +167,7 @@ class GraphSteps:
         if not self._device.bound_to(engine.update):
             self._device.bind()
             self._graphs, self._made = {}, set()
-        with engine.backend.quiet():
-            self._device.begin(self._eager.order.of(engine.state.epoch), rates, first)
-            while context.batch < count:
-                steps = self._ready(loop)
-                if self._several(loop, steps) if steps else self._one(loop):
-                    return {}
-        return self._eager.record.finish()
+        self._device.begin(self._eager.order.of(engine.state.epoch), rates, first)
 
     def recorded(self, count: int) -> Array:
         """The results of the first batches of this epoch, on the host."""

@@ -102,13 +102,14 @@ class EagerSteps:
             if i == 0 or not isfinite(loss):
                 self.record.look(i, loss)
         self.record.put(i, results)
-        return self._decide(i) if self._callbacks.watched or self._varies else self._learning_rate
+        intervened = self._callbacks.may_intervene or self._varies
+        return self._decide(i) if intervened else self._learning_rate
 
     def _decide(self, i: int) -> float:
         """Show callbacks the gradient; return the learning rate of the update."""
         for call in self._callbacks.gradient:
             call(self._model, self.engine.state.step + 1)
-        if self._callbacks.watched:
+        if self._callbacks.may_intervene:
             self._follow()
         if i and self._varies:
             record = self.record

@@ -91,7 +91,7 @@ class LbfgsSteps:
                 engine.state.epoch + 1,
                 1,
             )
-        engine.keep("the start of the training")
+        engine.keep("the start of the training")  # what `epoch` restores if no iteration follows
 
     def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
         """Minimize until SciPy or the loop stops."""

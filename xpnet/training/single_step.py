@@ -4,7 +4,6 @@ from math import isfinite
 from typing import Any
 
 from xpnet.data.arrays import Data
-from xpnet.data.targets import TargetCheck
 from xpnet.engine.batch_graph import BatchSpec
 from xpnet.engine.config import ModelConfig
 from xpnet.engine.engine import Engine
@@ -14,7 +13,7 @@ from xpnet.errors import DivergedError
 from xpnet.lowering import turn
 from xpnet.typing import Array
 
-__all__ = ["SingleStep", "single_step"]
+__all__ = ["SingleStep"]
 
 _ALL = slice(None)
 
@@ -27,26 +26,35 @@ class SingleStep:
 
     Parameters
     ----------
+    config : ModelConfig
     engine : Engine
     data : Data
         The batch, checked.
     given : tuple
         The arrays that the user gave; none if there are more than inputs and targets.
-    check : TargetCheck
-        The check that the targets passed.
+
+    Attributes
+    ----------
+    threads : context manager
+        See `Batches`.
     """
 
     def __init__(
-        self, engine: Engine, data: Data, given: tuple[Any, ...], check: TargetCheck
+        self, config: ModelConfig, engine: Engine, data: Data, given: tuple[Any, ...]
     ) -> None:
-        self._engine, self._check = engine, check
+        self._engine, self._check = engine, target_check(config, engine, engine.backend)
         self._program = engine.programs.get(BatchSpec.of("train", data.rows, data))
         self.threads = turn(engine.backend, self._program.flops) or engine.programs.lock
         self._arrays: list[Array] = []
         backend = engine.backend
         same = bool(given) and data.x is given[0] and data.y is given[1]
-        quick = same and backend.planned and backend.synchronous and not engine.network.ids
-        self._like = tuple((type(a), a.shape, a.dtype) for a in given) if quick else None
+        alike = same and backend.planned and backend.synchronous and not engine.network.ids
+        self._like = tuple((type(a), a.shape, a.dtype) for a in given) if alike else None
+
+    @property
+    def quick(self) -> bool:
+        """Whether other batches may be like this one."""
+        return self._like is not None
 
     def takes(self, X: Any, y: Any) -> bool:
         """Whether these arrays are like those before, and their values are allowed."""
@@ -90,8 +98,7 @@ class SingleStep:
                 engine.step(self, 0, at_cut)
             finally:
                 self._arrays = []
-                if program.borrowed:
-                    program.release()
+                program.release()
         return loss
 
     def _stop(self, loss: float) -> None:
@@ -103,11 +110,3 @@ class SingleStep:
             state.epoch + 1,
             state.step + 1,
         )
-
-
-def single_step(
-    config: ModelConfig, engine: Engine, data: Data, given: tuple[Any, ...]
-) -> SingleStep:
-    """A step on checked data; compiles the program."""
-    read = data.backend.synchronous
-    return SingleStep(engine, data, given, target_check(config, engine, data.backend, read=read))

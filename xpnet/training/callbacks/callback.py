@@ -133,7 +133,7 @@ class Callbacks:
         self.gradient = [c.on_gradient for c in self._all if _own(c, "on_gradient")]
         self.step_end = [c.on_step_end for c in self._all if _own(c, "on_step_end")]
         self.safe_point = [c.on_safe_point for c in self._all if _own(c, "on_safe_point")]
-        self.watched = bool(self.gradient or self.step_end or self.safe_point)
+        self.may_intervene = bool(self.gradient or self.step_end or self.safe_point)
         strides = [c.stride() for c in self._all if _own(c, "on_safe_point")]
         self._strides = [stride for stride in strides if stride]
 
