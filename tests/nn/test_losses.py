@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import xpnet as xn
+from xpnet.backends.cpu import NumpyBackend
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(9, 4))
@@ -179,8 +180,9 @@ def net_for(loss):
 def test_training_lowers_the_loss(spec, weighted):
     loss = xn.losses.get(spec)
     w = np.arange(9) % 3 * 1.0 if weighted else None
-    for dtype in ("float32", "float64"):
-        model = xn.Model(net_for(loss), spec, optimizer=xn.SGD(0.02), dtype=dtype)
+    for dtype, backend in (("float32", "numpy"), ("float64", NumpyBackend())):  # by single calls
+        optimizer = xn.SGD(0.02)
+        model = xn.Model(net_for(loss), spec, optimizer, dtype=dtype, backend=backend)
         history = model.fit(X, targets(loss), sample_weight=w, epochs=8, batch_size=4)
         assert history["loss"][-1] < history["loss"][0]
         found = model.evaluate(X, targets(loss), sample_weight=w)
