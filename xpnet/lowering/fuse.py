@@ -42,11 +42,12 @@ def fuse(
     result: list[Loop | Call] = []
     group = _Group(parallel)
     for i, call in enumerate(calls):
-        if group.add(reader, call):
+        work = reader.work(call)
+        if group.add(call, work):
             continue
         _close(group, result, needed[i - 1])
         group = _Group(parallel)
-        if not group.add(reader, call):
+        if not group.add(call, work):
             result.append(call)
             group = _Group(parallel)
     _close(group, result, live)
@@ -90,9 +91,8 @@ class _Group:
 
     # --- adding a call ------------------------------------------------------------------------
 
-    def add(self, reader: Reader, call: Call) -> bool:
-        """Add a call. If it does not fit, return False and change nothing."""
-        work = reader.work(call)
+    def add(self, call: Call, work: Work | None) -> bool:
+        """Add a call, which does this work. If it does not fit, return False and change nothing."""
         if work is None or not self._add(work):
             return False
         self.calls.append(call)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from xpnet.backends.base import PlannedBackend, dtype_name
@@ -34,12 +35,12 @@ class Operand:
     dtype: str
     itemsize: int
 
-    @property
+    @cached_property
     def range(self) -> Range:
         """From its first byte to the end of its last."""
         return spanned(self.address, self.shape, self.strides, self.itemsize)
 
-    @property
+    @cached_property
     def dense(self) -> Range | None:
         """Its bytes if it has no holes, else None."""
         return dense_range(self.address, self.shape, self.strides, self.itemsize)
@@ -60,6 +61,7 @@ class Reader:
 
     def __init__(self, backend: PlannedBackend) -> None:
         self._backend = backend
+        self._operands: dict[int, Operand] = {}  # by the identity of the array, which each keeps
         self._names: dict[Any, str] = {draw: "draw"}
         for name in (*_ELEMENTWISE, *_REDUCTIONS, *_OTHERS, *_SAME):
             for source in (backend.xp, backend.raw):
@@ -76,10 +78,14 @@ class Reader:
 
     def operand(self, array: Any) -> Operand:
         """An array as a call sees it."""
-        shape, strides = tuple(array.shape), tuple(array.strides)
-        dtype = dtype_name(array.dtype)
-        address = self._backend.address(array)
-        return Operand(array, address, shape, strides, dtype, array.dtype.itemsize)
+        found = self._operands.get(id(array))
+        if found is None:
+            shape, strides = tuple(array.shape), tuple(array.strides)
+            dtype = dtype_name(array.dtype)
+            address = self._backend.address(array)
+            found = Operand(array, address, shape, strides, dtype, array.dtype.itemsize)
+            self._operands[id(array)] = found
+        return found
 
     def work(self, call: Call) -> Work | None:
         """The work of a call; None if no loop can do it."""
