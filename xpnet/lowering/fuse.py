@@ -63,9 +63,9 @@ def _close(group: "_Group", result: list[Loop | Call], needed: Intervals) -> Non
 
 def _needed_after(reader: Reader, calls: Sequence[Call], live: Intervals) -> list[Intervals]:
     """For each call, the bytes that are read after it before they are overwritten."""
-    now, result = Intervals(live), []
+    now, result = live.copy(), []
     for call in reversed(calls):
-        result.append(Intervals(now))
+        result.append(now.copy())
         reads, overwritten = reader.effects(call)
         if overwritten is not None:
             now.remove(overwritten)
@@ -141,12 +141,11 @@ class _Group:
     def _new_ranges(self, fitted: Fitted) -> list[tuple[MemoryRef, Range, bool]] | None:
         """The bytes of each array; None if different arrays overlap."""
         found = [(p, o.range, o.dense is None) for p, o in fitted.refs]
-        written = {*self._now, fitted.out}
         every = {**self._ranges, **{p: r for p, r, _ in found}}
-        for p, r, _ in found:
-            for other, bytes_ in every.items():
-                apart = r[1] <= bytes_[0] or bytes_[1] <= r[0]
-                if other != p and not apart and (p in written or other in written):
+        for p, (low, high), _ in found:
+            for other, (first, end) in every.items():
+                apart = end <= low or high <= first or other == p
+                if not apart and any(r == fitted.out or r in self._now for r in (p, other)):
                     return None
         return found
 

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
+from typing import Self
 
 from xpnet.typing import Shape
 
@@ -38,6 +39,12 @@ class Intervals:
         self._all: list[Range] = []
         for found in ranges:
             self.add(found)
+
+    def copy(self) -> Self:
+        """The same bytes, in a set of its own."""
+        twin = type(self)()
+        twin._all = self._all.copy()
+        return twin
 
     def __iter__(self) -> Iterator[Range]:
         return iter(self._all)
