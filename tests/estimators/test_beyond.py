@@ -134,7 +134,7 @@ def test_hidden_activations():
     logits = last @ model.coefs_[-1] + model.intercepts_[-1]
     np.testing.assert_allclose(xn.ops.softmax(logits), model.predict_proba(X), rtol=1e-9)
     np.testing.assert_array_equal(model.transform(X, layer=-2), model.transform(X, layer=0))
-    with pytest.raises(XpnetError, match="layer \\+ number of hidden layers"):
+    with pytest.raises(XpnetError, match=r"layer must be from -2 .* to 1 .*; got 2"):
         model.transform(X, layer=2)
 
 

@@ -11,7 +11,6 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.metrics import check_scoring
 from sklearn.utils.validation import check_is_fitted
 
-from xpnet.arguments import count
 from xpnet.errors import ArgumentError
 from xpnet.estimators.architecture import dense_names
 from xpnet.estimators.array_library import check_library, library, on_host
@@ -159,8 +158,14 @@ class FittedMLP(
             raise ArgumentError(f"layer must be a whole number, got {layer!r}.")
         if not hidden:
             raise ArgumentError("there is no hidden layer: hidden_layer_sizes is empty.")
-        number = count("layer + number of hidden layers", layer + hidden, 0, 2 * hidden) % hidden
-        front = Sequential(*self._network.layers[: dense[number + 1]])
+        number = int(layer)
+        if not -hidden <= number < hidden:
+            raise ArgumentError(
+                f"layer must be from {-hidden} (the first) to {hidden - 1} (the last), since there "
+                f"{'is 1 hidden layer' if hidden == 1 else f'are {hidden} hidden layers'}; got "
+                f"{layer}."
+            )
+        front = Sequential(*self._network.layers[: dense[number % hidden + 1]])
         found = self._model
         model = Model(
             front, "mse", backend=found.backend, dtype=found.dtype, metrics=(),
