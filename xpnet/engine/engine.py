@@ -29,8 +29,8 @@ __all__ = ["Engine", "Programs"]
 _KEPT = 32  # compiled programs that are kept; the least recently used is dropped first
 
 
-class CachedPrediction(Protocol):
-    """A shortcut for predictions; see `xpnet.engine.prediction`."""
+class PredictionShortcut(Protocol):
+    """A shortcut for predictions; see `CachedPrediction`."""
 
     def takes(self, X: Any) -> bool:
         """Whether these inputs are like those before."""
@@ -39,7 +39,7 @@ class CachedPrediction(Protocol):
         """The network's output."""
 
 
-class CachedStep(Protocol):
+class StepShortcut(Protocol):
     """A shortcut for steps on single batches; see `SingleStep`."""
 
     def takes(self, X: Any, y: Any) -> bool:
@@ -56,9 +56,9 @@ class Programs:
     ----------
     lock : RLock
         Held from loading a program to reading its results: all of them share one memory.
-    cached_prediction : CachedPrediction or None
+    cached_prediction : PredictionShortcut or None
         A shortcut for predictions like the last one.
-    cached_step : CachedStep or None
+    cached_step : StepShortcut or None
         A shortcut for steps on a batch like the last one.
     number : 0-d array
         The number of the step, from which a plan draws dropout and noise.
@@ -67,8 +67,8 @@ class Programs:
     def __init__(self, network: Network, backend: Backend, state: TrainState) -> None:
         self._network, self._backend, self._state = network, backend, state
         self.lock = RLock()
-        self.cached_prediction: CachedPrediction | None = None
-        self.cached_step: CachedStep | None = None
+        self.cached_prediction: PredictionShortcut | None = None
+        self.cached_step: StepShortcut | None = None
         self.number = backend.zeros((), "int64")
         self._arena = self._new_arena()
         self._made: dict[BatchSpec, Program] = {}
