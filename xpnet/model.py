@@ -310,6 +310,7 @@ class Model:
         resume_from: FilePath | Snapshot | None = None,
         accumulate: int = 1,
         steps_per_execution: int | None = None,
+        threads: int | None = None,
         steps_per_graph: int | None = None,
     ) -> History:
         """Train on the data for some epochs; a second call continues from the first.
@@ -379,6 +380,7 @@ class Model:
             batch_size=batch_size,
             accumulate=accumulate,
             steps_per_execution=steps_per_execution,
+            threads=threads,
             shuffle=shuffle,
             callbacks=callbacks,
             verbose=verbose,

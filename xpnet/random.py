@@ -91,14 +91,14 @@ def normal(xp: Namespace, key: Key, shape: Shape, device: Any = None) -> Any:
     return xp.reshape(z[:count], shape)
 
 
-def permutation(xp: Namespace, key: Key, n: int, device: Any = None) -> Any:
+def permutation(xp: Namespace, key: Key, n: int, device: Any = None, drawn: Any = None) -> Any:
     """A random order of ``0 .. n-1``, int64, for n below 2**31.
 
     Each number is appended to 31 random bits, and the results are sorted. No two are equal, so
-    every library sorts them alike.
+    every library sorts them alike. `drawn` are the `words`, if they are known.
     """
     if n >= 2**31:
         raise ArgumentError(f"cannot shuffle {n} rows: the limit is 2**31 - 1.")
     rows = xp.arange(n, dtype=xp.int64, device=device)
-    pairs = ((words(xp, key, (n,), device) >> 1) << 32) | rows
-    return xp.sort(pairs) & MASK
+    drawn = words(xp, key, (n,), device) if drawn is None else xp.astype(drawn, xp.int64)
+    return xp.sort(((drawn >> 1) << 32) | rows) & MASK

@@ -32,6 +32,7 @@ class BatchSpec:
     ``mode`` is ``"predict"`` (the output), ``"evaluate"`` (loss and metrics), ``"train"`` (these,
     the gradient, and the state that changes) or ``"accumulate"`` (as ``"train"``, but the gradient
     is that of the loss without the penalties). ``target`` is the shape of one sample's target.
+    ``threads`` share the computation.
     """
 
     mode: str
@@ -39,14 +40,15 @@ class BatchSpec:
     target: Shape = ()
     target_dtype: str = ""
     weighted: bool = False
+    threads: int = 1
 
     @classmethod
-    def of(cls, mode: str, rows: int, data: Data) -> Self:
+    def of(cls, mode: str, rows: int, data: Data, threads: int = 1) -> Self:
         """The specification for batches of these data."""
         if data.y is None:
-            return cls(mode, rows)
+            return cls(mode, rows, threads=threads)
         shape, dtype = tuple(data.y.shape[1:]), dtype_name(data.y.dtype)
-        return cls(mode, rows, shape, dtype, data.w is not None)
+        return cls(mode, rows, shape, dtype, data.w is not None, threads)
 
 
 @dataclass

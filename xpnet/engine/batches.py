@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from xpnet.backends.streaming import Streaming
 from xpnet.data.arrays import Data, batch_slices
-from xpnet.engine.batch_graph import BatchSpec
 from xpnet.engine.engine import Engine
 from xpnet.engine.programs import Program
 from xpnet.lowering import turn
@@ -33,19 +32,28 @@ class Batches:
     threads : context manager
         Limits the BLAS to as many threads as a batch is worth; the engine's lock if there is
         nothing to limit.
+    order : array or None
+        The numbers of the rows in this epoch's order; None if they come as they are.
     """
 
-    def __init__(self, engine: Engine, mode: str, data: Data, batch_size: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        mode: str,
+        data: Data,
+        batch_size: int,
+        threads: int | None = None,
+    ) -> None:
         self.data, self._engine, self._lock = data, engine, engine.programs.lock
         self.parts = batch_slices(data.rows, batch_size)
         self.sizes = [part.stop - part.start for part in self.parts]
         made = {
-            size: engine.programs.get(BatchSpec.of(mode, size, data))
+            size: engine.programs.get(engine.batch_spec(mode, size, data, threads))
             for size in sorted({*self.sizes}, reverse=True)
         }
         self.programs = [made[size] for size in self.sizes]
         self.threads = turn(engine.backend, self.programs[0].flops) or self._lock
-        self._order: Array = None
+        self.order: Array = None
         self._gathers: list[list[Callable[[Array], Any]]] = []
 
     def __len__(self) -> int:
@@ -58,7 +66,7 @@ class Batches:
 
     def begin(self, order: Array = None, first: int = 0) -> None:
         """Begin with batch `first` of the rows in this order."""
-        self._order = order
+        self.order = order
         self.end()  # of an interrupted epoch
         if order is not None and not self._gathers:
             bound = {id(p): p.gathers(self.data.arrays) for p in self._each()}
@@ -67,10 +75,10 @@ class Batches:
     def load(self, i: int) -> Program:
         """The program of batch `i`, loaded with it; the engine's lock is held."""
         program, part = self.programs[i], self.parts[i]
-        if self._order is None:
+        if self.order is None:
             program.load(self.data.arrays, part)
         else:
-            index = self._order[part]
+            index = self.order[part]
             for gather in self._gathers[i]:
                 gather(index)
         return program
@@ -103,12 +111,19 @@ class Batches:
 class StreamedBatches(Batches):
     """Data on the host, for a network on a GPU."""
 
-    def __init__(self, engine: Engine, mode: str, data: Data, batch_size: int) -> None:
-        super().__init__(engine, mode, data, batch_size)
+    def __init__(
+        self,
+        engine: Engine,
+        mode: str,
+        data: Data,
+        batch_size: int,
+        threads: int | None = None,
+    ) -> None:
+        super().__init__(engine, mode, data, batch_size, threads)
         self._streaming = Streaming(engine.backend, data.arrays, max(self.sizes))
 
     def begin(self, order: Array = None, first: int = 0) -> None:
-        self._order = order
+        self.order = order
         self._streaming.clear()
         self._stage(first)
 
@@ -125,10 +140,15 @@ class StreamedBatches(Batches):
     def _stage(self, i: int) -> None:
         if i < len(self.parts):
             part = self.parts[i]
-            self._streaming.stage(part if self._order is None else self._order[part])
+            self._streaming.stage(part if self.order is None else self.order[part])
 
 
-def cut(engine: Engine, mode: str, data: Data, batch_size: int) -> Batches:
-    """Data in batches of `batch_size` samples, for this kind of computation."""
+def cut(
+    engine: Engine, mode: str, data: Data, batch_size: int, threads: int | None = None
+) -> Batches:
+    """Data in batches of `batch_size` samples, for this kind of computation.
+
+    At most `threads` share a batch, see `Model.fit`.
+    """
     there = data.backend.name == engine.backend.name
-    return (Batches if there else StreamedBatches)(engine, mode, data, batch_size)
+    return (Batches if there else StreamedBatches)(engine, mode, data, batch_size, threads)

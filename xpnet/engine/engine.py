@@ -12,6 +12,7 @@ from threading import RLock
 from typing import Any, Protocol, Self
 
 from xpnet.backends import Backend
+from xpnet.data.arrays import Data
 from xpnet.data.conversion import cast, check_finite, to_backend
 from xpnet.engine.batch_graph import BatchGraph, BatchSpec
 from xpnet.engine.config import ModelConfig
@@ -20,6 +21,7 @@ from xpnet.engine.programs import InterpretedProgram, PlannedProgram, Program
 from xpnet.engine.state import TrainState
 from xpnet.engine.update import UpdateProgram, slot_names
 from xpnet.graph import Arena, initialize
+from xpnet.lowering import shares
 from xpnet.ops.loss_scale import FIRST
 from xpnet.optim import Optimizer
 from xpnet.typing import Array
@@ -93,7 +95,9 @@ class Programs:
         if arena is None:
             return InterpretedProgram(self._backend, table, state, batch_graph, lambda: self.number)
         memory = arena.memory
-        program = PlannedProgram(self._backend, table, state, batch_graph, arena, self.number)
+        program = PlannedProgram(
+            self._backend, table, state, batch_graph, arena, self.number, spec.threads
+        )
         if arena.memory is not memory:
             self._drop()  # they would keep the smaller memory alive
         return program
@@ -225,6 +229,14 @@ class Engine:
                 state.restore(self.backend)
             raise
         state.step += 1
+
+    def batch_spec(
+        self, mode: str, rows: int, data: Data, threads: int | None = None
+    ) -> BatchSpec:
+        """The computation for batches of these data, shared by at most so many threads."""
+        products = 6 if mode in ("train", "accumulate") else 2  # flops for a weight and a row
+        flops = products * self.network.table.size * rows
+        return BatchSpec.of(mode, rows, data, shares(self.backend, threads, rows, flops))
 
     # --- state --------------------------------------------------------------------------------
 

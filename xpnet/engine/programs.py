@@ -64,6 +64,8 @@ class PlannedProgram:
     plan : Plan
     inputs : list of array
         The memory that holds the batch.
+    staged : list of (array, array)
+        Running statistics, and the memory of their next values.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class PlannedProgram:
         batch_graph: BatchGraph,
         arena: Arena,
         number: Array,
+        threads: int = 1,
     ) -> None:
         self._backend, self.batch_graph, graph = backend, batch_graph, batch_graph.graph
         size = sum(size_of(value.shape) for value in batch_graph.results)
@@ -81,11 +84,11 @@ class PlannedProgram:
         given = _given(backend, table, state, batch_graph, self.results)
         if graph.step is not None:
             given[graph.step] = number
-        self.plan = Plan(graph, backend, given, batch_graph.predicted, arena)
+        self.plan = Plan(graph, backend, given, batch_graph.predicted, arena, threads=threads)
         self.flops = self.plan.flops
         self.inputs = [self.plan.array(value) for value in graph.inputs]
         self.borrowed: list[Value] = []  # inputs that are read in place
-        self._staged = [
+        self.staged = [
             (table.view(backend.xp, state.params, name), given[value])
             for name, value in batch_graph.state.items()
         ]
@@ -115,7 +118,7 @@ class PlannedProgram:
         return [self._backend.gather(*pair) for pair in zip(arrays, self.inputs, strict=True)]
 
     def commit(self) -> None:
-        for own, staged in self._staged:
+        for own, staged in self.staged:
             self._backend.write(own, staged)
 
     def output(self) -> Array:

@@ -9,6 +9,7 @@ from xpnet.engine.state import TrainState
 from xpnet.engine.vector_program import VectorProgram
 from xpnet.errors import ArgumentError
 from xpnet.graph import Graph, ParameterTable, Part, Value
+from xpnet.lowering import shares
 from xpnet.ops.loss_scale import COPY_IF_OVERFLOW, NEXT_SCALE
 from xpnet.ops.record import Update as Rule
 from xpnet.ops.vector_rules import FLUSH
@@ -18,6 +19,7 @@ from xpnet.typing import Array, Namespace
 __all__ = ["UpdateProgram", "flush_graph", "slot_names", "update_graph"]
 
 FLUSH_EVERY = 32  # updates
+_ELEMENTS = 4096  # of a vector for each of the rows that threads share
 _TINY = {"float32": 1e-30, "float64": 1e-200}  # far above the denormals, far below any effect
 
 
@@ -130,6 +132,11 @@ class UpdateProgram:
     state : TrainState
         Holds the optimizer's vectors; see `slot_names`.
     dtype : str
+
+    Attributes
+    ----------
+    names : list of str
+        The numbers that its rules read.
     """
 
     def __init__(
@@ -142,14 +149,28 @@ class UpdateProgram:
     ) -> None:
         self.optimizer, self._backend, self._state, self._dtype = optimizer, backend, state, dtype
         self._graph = update_graph(optimizer, table, dtype, state.loss_scale is not None)
-        self._names = [value.name for value in self._graph.inputs]
+        self._threads = self._shares(None)
+        self.names = [value.name for value in self._graph.inputs]
+
+    def _shares(self, threads: int | None) -> int:
+        """How many threads are worth sharing an update, of at most `threads`."""
+        length = self._state.gradient.shape[0]
+        return shares(self._backend, threads, length // _ELEMENTS, float("inf"))
+
+    def share(self, threads: int | None) -> None:
+        """Share updates among at most this many threads; see `Model.fit`."""
+        found = self._shares(threads)
+        if found != self._threads:
+            self._threads = found
+            vars(self).pop("rules", None)
+            vars(self).pop("flush", None)
 
     def run(self, learning_rate: float) -> None:
         """Update the parameters with the gradient, whose vector may be overwritten."""
-        state, rules, flush = self._state, self.rules, self._flush
+        state, rules, flush = self._state, self.rules, self.flush
         state.updates += 1
         values = self.optimizer.coefficients(learning_rate, state.updates)
-        numbers = tuple(map(values.__getitem__, self._names))
+        numbers = tuple(map(values.__getitem__, self.names))
         if numbers != rules.written:
             rules.write(numbers)
         rules.run()
@@ -162,24 +183,24 @@ class UpdateProgram:
     def rules(self) -> VectorProgram:
         """The program of an update."""
         vectors = self._state.vectors
-        return VectorProgram(self._graph, self._backend, vectors, self._dtype, spare=["gradient"])
+        return VectorProgram(self._graph, self._backend, vectors, self._dtype, spare=["gradient"], threads=self._threads)
 
     @cached_property
-    def _flush(self) -> VectorProgram | None:
+    def flush(self) -> VectorProgram | None:
         """The program that flushes denormals; None where they cost nothing."""
         if not self._backend.denormals_cost:
             return None
         length = self._state.gradient.shape[0]
         graph = flush_graph(self._state.slots, length, self._dtype)
-        return VectorProgram(graph, self._backend, self._state.vectors, self._dtype)
+        return VectorProgram(graph, self._backend, self._state.vectors, self._dtype, threads=self._threads)
 
-    # --- many steps ahead, for CUDA graphs ----------------------------------------------------
+    # --- many steps ahead ---------------------------------------------------------------------
 
     def ahead(self, learning_rates: Iterable[float]) -> list[list[float]]:
         """The numbers that the next updates read, one row per learning rate."""
         steps = enumerate(learning_rates, self._state.updates + 1)
         found = [self.optimizer.coefficients(rate, step) for step, rate in steps]
-        return [[values[name] for name in self._names] for values in found]
+        return [[values[name] for name in self.names] for values in found]
 
     def passed(self, steps: int) -> None:
         """Note that the rules' calls made this many updates, with numbers from `ahead`."""

@@ -40,6 +40,8 @@ class VectorProgram:
         Returns other arrays that the graph reads, by their values.
     spare : sequence of str
         Vectors whose content is not needed afterwards.
+    threads : int
+        Threads that share the rules, where these are compiled.
 
     Attributes
     ----------
@@ -57,6 +59,7 @@ class VectorProgram:
         dtype: str,
         given: Callable[[], Mapping[Value, Array]] = dict,
         spare: Sequence[str] = (),
+        threads: int = 1,
     ) -> None:
         self._graph, self._backend, self._vectors = graph, backend, vectors
         self._own = {
@@ -67,7 +70,7 @@ class VectorProgram:
         self._given = given
         self.numbers = backend.zeros((len(graph.inputs),), dtype)
         self.written: tuple[float, ...] = ()
-        self._plan = self._planned(spare) if backend.planned else None
+        self._plan = self._planned(spare, threads) if backend.planned else None
         self.run = self._interpret if self._plan is None else self._plan.run
 
     @property
@@ -95,13 +98,13 @@ class VectorProgram:
         reshape, values = self._backend.xp.reshape, self._graph.inputs
         return {v: reshape(self.numbers[i : i + 1], ()) for i, v in enumerate(values)}
 
-    def _planned(self, spare: Sequence[str]) -> Plan:
+    def _planned(self, spare: Sequence[str], threads: int) -> Plan:
         named = {**self._vectors, **self._own}
         vectors = {value: named[name] for name, value in self._graph.vectors.items()}
         given = {**vectors, **self._given(), **self._inputs()}
         free = [self._vectors[name] for name in spare]
         backend: Any = self._backend
-        return Plan(self._graph, backend, given, spare=free)
+        return Plan(self._graph, backend, given, spare=free, threads=threads)
 
     def _interpret(self) -> None:
         inputs = {**self._given(), **self._inputs()}

@@ -17,11 +17,16 @@ class Borrowing:
     calls : sequence of callable
         A plan's calls. Only compiled calls can be redirected: they are bound to addresses, not to
         arrays.
+
+    Attributes
+    ----------
+    movable : bool
+        Whether all calls are compiled.
     """
 
     def __init__(self, backend: PlannedBackend, calls: Sequence[Any]) -> None:
         self._backend, self._calls = backend, calls
-        self._movable = all(hasattr(call, "pointing_into") for call in calls)
+        self.movable = all(hasattr(call, "pointing_into") for call in calls)
         self._pointers: dict[int, list[tuple[Any, int, int]]] = {}
         self._read: dict[int, Any] = {}
 
@@ -32,7 +37,7 @@ class Borrowing:
         another type or layout.
         """
         alike = (array.shape, array.dtype, array.strides) == (own.shape, own.dtype, own.strides)
-        if not (self._movable and alike and array.flags.aligned):
+        if not (self.movable and alike and array.flags.aligned):
             return False
         start = self._backend.address(own)
         if start not in self._pointers:

@@ -70,6 +70,7 @@ def lay_out(
     held: Sequence[Value],
     elsewhere: set[Value],
     inplace: Callable[[Node], tuple[int, ...]],
+    reuse: bool = True,
 ) -> Layout:
     """Assign memory to every value that the nodes compute.
 
@@ -83,6 +84,9 @@ def lay_out(
         Values with their own memory (parameters, gradients, vectors, constants).
     inplace : callable
         Positions of a node's inputs that its kernel may overwrite with its output.
+    reuse : bool
+        Whether other values may have the memory of a dead one. Threads that are at different nodes
+        would disturb each other there.
     """
     layout = Layout()
     last = {v: i for i, node in enumerate(nodes) for v in node.inputs}
@@ -103,7 +107,7 @@ def lay_out(
             if value not in keep:
                 layout.allocate(value)
         unread = {*node.outputs} - last.keys() - keep
-        for value in (dying | unread) - {target}:
+        for value in (dying | unread) - {target} if reuse else ():
             layout.release(value)
     return layout
 

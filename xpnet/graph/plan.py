@@ -74,13 +74,15 @@ class Plan:
         Shared memory; by default the plan has its own.
     spare : sequence of array
         Memory among `given` whose content is not needed after a run.
+    threads : int
+        Threads that share the calls, where these are compiled.
 
     Attributes
     ----------
     calls : list of callable
         The calls of a run, in order.
     flops : int
-        Flops of the largest matrix product.
+        Flops of the largest matrix product that BLAS may share among its own threads.
     """
 
     def __init__(
@@ -91,11 +93,14 @@ class Plan:
         outputs: Sequence[Value] = (),
         arena: Arena | None = None,
         spare: Sequence[Any] = (),
+        threads: int = 1,
     ) -> None:
         self._backend, self._inputs = backend, graph.inputs
         self._arrays: dict[Value, Any] = dict(given)
         self._nodes = graph.needed([*outputs, *given])
         self._fold_constants(graph, given)
+        if threads > 1 and not any(node.changed for node in self._nodes):
+            self._nodes = late_last(self._nodes, [*outputs, *given])
         for node in self._nodes:  # a rule changes a vector in place
             self._arrays.update({new: self._arrays[old] for new, old in node.changed})
         self._kernels = {node: find(node.record, backend.families) for node in self._nodes}
@@ -104,17 +109,20 @@ class Plan:
             [*graph.inputs, *outputs],
             set(self._arrays),
             lambda node: self._kernels[node].inplace,
+            reuse=threads == 1,
         )
         arena = arena or Arena(backend)
         memory = arena.reserve(self._layout.size)
         self._place(memory)
-        recorder = Recorder(backend, arena.scratch)
+        recorder = Recorder(backend, arena.scratch if threads == 1 else Scratch(backend, reused=False))
         for node, kernel in self._kernels.items():
             self._bind(recorder, node, kernel)
         self.flops = largest_product(backend, recorder.calls)
         kept = [self._arrays[v] for v in outputs]
-        self.calls = lower(backend, recorder.calls, [memory, *spare, *recorder.borrowed], kept)
+        self.calls = lower(backend, recorder.calls, [memory, *spare, *recorder.borrowed], kept, threads)
         self._borrowing = Borrowing(backend, self.calls)
+        if threads > 1 and self._borrowing.movable:
+            self.flops = 0
         self.run = in_turn(self.calls)
 
     def _fold_constants(self, graph: Graph, given: Mapping[Value, Any]) -> None:
@@ -169,6 +177,26 @@ class Plan:
 
     def __str__(self) -> str:
         return listing(self._backend.name, self._inputs, self._kernels, self._layout, self.calls)
+
+
+def late_last(nodes: Sequence[Node], outputs: Sequence[Value]) -> list[Node]:
+    """The nodes with weights' gradients last.
+
+    These need all rows of a batch. What needs one row only then comes before, and threads that
+    share the rows need not meet in between.
+    """
+    readers: dict[Value, list[Node]] = {}
+    for node in nodes:
+        for value in node.inputs:
+            readers.setdefault(value, []).append(node)
+    late: set[Value] = set()
+    for node in reversed(nodes):
+        later = [n for v in node.outputs for n in readers.get(v, [])]
+        weight = len(node.output.shape) == 2 and node.output in outputs
+        if all(n.output in late for n in later) if later else weight:
+            late.add(node.output)
+    first = [node for node in nodes if node.output not in late]
+    return [*first, *(node for node in nodes if node.output in late)]
 
 
 def in_turn(calls: Sequence[Callable[[], Any]]) -> Callable[[], None]:

@@ -45,14 +45,19 @@ class Call:
 
 
 class Scratch:
-    """Memory that a kernel may use while its calls run. All kernels share it."""
+    """Memory that a kernel may use while its calls run.
 
-    def __init__(self, backend: PlannedBackend) -> None:
+    All kernels share it, unless it is not to be `reused`.
+    """
+
+    def __init__(self, backend: PlannedBackend, reused: bool = True) -> None:
         self._backend, self._arena, self._size, self._used = backend, backend.arena(0), 0, 0
+        self._reused = reused
 
     def reset(self) -> None:
         """Start the next kernel: all memory is free again."""
-        self._used = 0
+        if self._reused:
+            self._used = 0
 
     def take(self, shape: Shape, dtype: str) -> Any:
         """Uninitialized memory of this shape, for the kernel's calls. Other kernels use it too."""

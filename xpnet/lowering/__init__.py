@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from logging import getLogger
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xpnet.backends.base import Backend, PlannedBackend
 from xpnet.kernels import Call
@@ -18,8 +18,27 @@ from xpnet.lowering.fuse import fuse
 from xpnet.lowering.intervals import EVERYTHING, Intervals
 from xpnet.lowering.ir import Loop
 from xpnet.lowering.reading import Reader
+from xpnet.random import Key
 
-__all__ = ["Loop", "Reader", "fuse", "largest_product", "lower", "steady_threads", "turn"]
+MOST_THREADS = 256  # that share a program
+
+if TYPE_CHECKING:
+    from xpnet.lowering.cpu.step_program import StepProgram
+
+__all__ = [
+    "MOST_THREADS",
+    "Loop",
+    "Reader",
+    "StepProgram",
+    "compiled_words",
+    "fuse",
+    "largest_product",
+    "lower",
+    "shares",
+    "steady_threads",
+    "step_program",
+    "turn",
+]
 
 
 def lower(
@@ -27,6 +46,7 @@ def lower(
     calls: Sequence[Call],
     spare: Iterable[Any],
     kept: Iterable[Any] = (),
+    threads: int = 1,
 ) -> list[Callable[[], Any]]:
     """The calls to run in place of the recorded calls.
 
@@ -38,6 +58,8 @@ def lower(
         Memory whose content is not needed after all calls.
     kept : iterable of array
         Parts of `spare` whose content is needed nevertheless.
+    threads : int
+        Threads that share the calls, if they are compiled for a CPU.
     """
     if backend.lowering == "none":
         return [call.run for call in calls]
@@ -57,7 +79,38 @@ def lower(
     except (ImportError, OSError) as error:  # LLVM's own library cannot be loaded
         _say_once(f"steps are not compiled because llvmlite cannot be imported: {error}")
         return [call.run for call in calls]
-    return compile_calls(reader, fuse(reader, calls, live))
+    return compile_calls(reader, fuse(reader, calls, live), threads)
+
+
+def step_program(
+    backend: PlannedBackend,
+    compute: Sequence[Callable[[], Any]],
+    change: Sequence[Callable[[], Any]],
+    flush: tuple[int, Sequence[Callable[[], Any]]],
+    **arrays: Any,
+) -> "StepProgram | None":
+    """Whole steps as one program; None if some call of these plans is not compiled.
+
+    See `xpnet.lowering.cpu.step_program.StepProgram`.
+    """
+    from xpnet.lowering.cpu.step_program import StepProgram, whole
+
+    (period, rest), programs = flush, [whole(compute), whole(change)]
+    last = whole(rest)
+    if None in programs or (rest and last is None):
+        return None
+    return StepProgram(backend, *programs, (period, last), **arrays)
+
+
+def compiled_words(backend: Backend, key: Key, count: int) -> Any:
+    """The numbers of `random.words`, drawn by compiled code; None if there is none."""
+    if backend.lowering != "cpu":
+        return None
+    try:
+        from xpnet.lowering.cpu.philox_llvm import words
+    except (ImportError, OSError):  # see `lower`
+        return None
+    return words(key.seed, key.stream, key.step, count)
 
 
 @cache
@@ -88,6 +141,26 @@ def steady_threads(backend: Backend, flops: int) -> AbstractContextManager[None]
     from xpnet.lowering.cpu import threads
 
     return threads.at_most(threads.advice(flops))
+
+
+def shares(backend: Backend, threads: int | None, rows: int, flops: float) -> int:
+    """How many threads share a program on a batch.
+
+    Parameters
+    ----------
+    backend : Backend
+        Only programs compiled for a CPU are shared.
+    threads : int or None
+        The most that may, see `thread_count.allowed`.
+    rows : int
+        Samples of the batch.
+    flops : float
+        Flops of the program.
+    """
+    from xpnet.lowering.cpu import thread_count
+
+    limit = thread_count.allowed(threads)
+    return thread_count.shares(limit, rows, flops) if backend.lowering == "cpu" else 1
 
 
 def turn(backend: Backend, flops: int) -> AbstractContextManager[None] | None:

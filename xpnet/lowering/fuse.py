@@ -265,6 +265,7 @@ def _is_flat(loop: Loop) -> bool:
 
 def _flat(loop: Loop) -> Loop:
     """The same loop with a single row."""
+    loop.unit = loop.columns
     loop.columns *= loop.rows
     loop.rows = 1
     return loop

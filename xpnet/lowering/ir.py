@@ -118,6 +118,8 @@ class Loop:
         The arrays of `refs`, which must live as long as the loop.
     calls : list of Call
         The recorded calls that the loop replaces.
+    unit : int
+        Columns that were one row, if the rows became columns; else 0.
     """
 
     rows: int
@@ -126,6 +128,7 @@ class Loop:
     buffers: set[MemoryRef] = field(default_factory=set)
     arrays: list[Any] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    unit: int = 0
 
     @property
     def phases(self) -> range:

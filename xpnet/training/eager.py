@@ -74,15 +74,15 @@ class EagerSteps:
     def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
         """Make the remaining steps of the epoch."""
         batches, step = self.batches, self.engine.step
-        with self._begun(loop, learning_rate) as left:
+        with self.begun(loop, learning_rate) as left:
             for i in left:
-                step(batches, i, self._at_cut)
+                step(batches, i, self.at_cut)
                 if loop.stepped(batches.sizes[i]):
                     return {}
         return self.record.finish()
 
     @contextmanager
-    def _begun(self, loop: FitLoop, learning_rate: float) -> Iterator[range]:
+    def begun(self, loop: FitLoop, learning_rate: float) -> Iterator[range]:
         """Begin or resume an epoch; the number of the first batch of each remaining step."""
         batches, engine, optimizer = self.batches, self.engine, self.engine.optimizer
         self._learning_rate, self._schedule = learning_rate, optimizer.learning_rate
@@ -94,7 +94,7 @@ class EagerSteps:
         finally:
             batches.end()
 
-    def _at_cut(self, i: int, program: Program) -> float:
+    def at_cut(self, i: int, program: Program) -> float:
         """Check the loss and record the results; return the learning rate of the update."""
         results = program.results
         if i == 0 or self.engine.backend.synchronous:
@@ -110,13 +110,17 @@ class EagerSteps:
         for call in self._callbacks.gradient:
             call(self._model, self.engine.state.step + 1)
         if self._callbacks.may_intervene:
-            self._follow()
-        if i and self._varies:
-            record = self.record
-            self._learning_rate = self.engine.learning_rate(record.step(i) / record.steps)
+            self.follow()
+        self._learning_rate = self.rate(i)
         return self._learning_rate
 
-    def _follow(self) -> None:
+    def rate(self, i: int) -> float:
+        """The learning rate of the step that takes batch `i`."""
+        if not (i and self._varies):
+            return self._learning_rate
+        return self.engine.learning_rate(self.record.step(i) / self.record.steps)
+
+    def follow(self) -> None:
         """Switch to a schedule that a callback has set."""
         optimizer = self.engine.optimizer
         if optimizer.learning_rate is not self._schedule:
@@ -160,7 +164,7 @@ class AccumulatedSteps(EagerSteps):
     def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
         """Make the remaining steps of the epoch."""
         batches = self.batches
-        with self._begun(loop, learning_rate) as left:
+        with self.begun(loop, learning_rate) as left:
             for first in left:
                 chosen = range(first, min(first + self.together, len(batches)))
                 self._accumulation.step(batches, chosen, self._look, self._decide)

@@ -9,7 +9,9 @@ from xpnet.data.arrays import Data
 from xpnet.engine.batches import cut
 from xpnet.engine.engine import Engine
 from xpnet.errors import ArgumentError
+from xpnet.lowering import MOST_THREADS
 from xpnet.training.callbacks.callback import CallbackLike, Callbacks
+from xpnet.training.compiled_steps import compiled
 from xpnet.training.context import FittedModel
 from xpnet.training.cuda_graphs import captured
 from xpnet.training.eager import AccumulatedSteps, EagerSteps
@@ -30,6 +32,7 @@ class FitSettings:
     batch_size: int
     accumulate: int
     steps_per_execution: int | None
+    threads: int | None
     shuffle: bool | Callable[[int], ArrayLike]
     callbacks: Callbacks
     progress: Progress
@@ -42,6 +45,7 @@ class FitSettings:
         batch_size: int,
         accumulate: int,
         steps_per_execution: int | None,
+        threads: int | None,
         shuffle: bool | Callable[[int], ArrayLike],
         callbacks: Sequence[CallbackLike] | None,
         verbose: bool | Literal["auto"],
@@ -51,8 +55,11 @@ class FitSettings:
         if steps_per_execution is not None:
             steps_per_execution = count("steps_per_execution", steps_per_execution, 0)
         together = count("accumulate", accumulate)
+        if threads is not None:
+            threads = count("threads", threads, 1, MOST_THREADS + 1)
         listeners, progress = Callbacks(callbacks), Progress(verbose)
-        return cls(epochs, batch_size, together, steps_per_execution, shuffle, listeners, progress)
+        given = steps_per_execution, threads, shuffle
+        return cls(epochs, batch_size, together, *given, listeners, progress)
 
     def columns(self, engine: Engine) -> tuple[str, ...]:
         """The columns of the history besides loss, metrics and seconds."""
@@ -68,7 +75,7 @@ def make_loop(
     settings: FitSettings,
 ) -> FitLoop:
     """The loop of a fit on checked data; validation takes `chunk` samples at a time."""
-    held = None if validation is None else cut(engine, "evaluate", validation, chunk)
+    held = None if validation is None else cut(engine, "evaluate", validation, chunk, settings.threads)
     steps = _steps(engine, data, settings)
     given = settings.callbacks, settings.progress
     return FitLoop(model, engine, steps, settings.epochs, held, *given)
@@ -86,8 +93,10 @@ def _steps(engine: Engine, data: Data, settings: FitSettings) -> Steps:
         return LbfgsSteps(engine, data)
     order = SampleOrder(data, settings.shuffle, engine.network.seed)
     mode = "train" if together == 1 else "accumulate"
-    batches = cut(engine, mode, data, settings.batch_size)
+    batches = cut(engine, mode, data, settings.batch_size, settings.threads)
+    engine.update.share(settings.threads)
     given = engine, batches, order, callbacks
     eager = EagerSteps(*given) if together == 1 else AccumulatedSteps(*given, together)
-    steps: Steps = captured(eager, callbacks, settings.steps_per_execution)
+    wanted = settings.steps_per_execution
+    steps: Steps = compiled(eager, callbacks, wanted) or captured(eager, callbacks, wanted)
     return steps

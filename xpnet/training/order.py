@@ -7,6 +7,7 @@ import numpy as np
 from xpnet import random
 from xpnet.data.arrays import Data
 from xpnet.errors import ArgumentError
+from xpnet.lowering import compiled_words
 from xpnet.typing import Array, ArrayLike
 
 __all__ = ["SampleOrder"]
@@ -35,7 +36,7 @@ class SampleOrder:
             return backend.asarray(self._checked(self._shuffle(rows)))
         key = random.Key(self._seed, _SHUFFLE, epoch)
         if backend.planned:
-            return random.permutation(backend.xp, key, rows)
+            return random.permutation(backend.xp, key, rows, drawn=compiled_words(backend, key, rows))
         return backend.asarray(random.permutation(np, key, rows))  # not every library sorts int64
 
     def _checked(self, order: ArrayLike) -> Array:

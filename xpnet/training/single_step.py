@@ -4,7 +4,6 @@ from math import isfinite
 from typing import Any
 
 from xpnet.data.arrays import Data
-from xpnet.engine.batch_graph import BatchSpec
 from xpnet.engine.config import ModelConfig
 from xpnet.engine.engine import Engine
 from xpnet.engine.entry import target_check
@@ -43,7 +42,7 @@ class SingleStep:
         self, config: ModelConfig, engine: Engine, data: Data, given: tuple[Any, ...]
     ) -> None:
         self._engine, self._check = engine, target_check(config, engine, engine.backend)
-        self._program = engine.programs.get(BatchSpec.of("train", data.rows, data))
+        self._program = engine.programs.get(engine.batch_spec("train", data.rows, data))
         self.threads = turn(engine.backend, self._program.flops) or engine.programs.lock
         self._arrays: list[Array] = []
         backend = engine.backend

@@ -1,40 +1,111 @@
 """Loops and products as tasks, and consecutive tasks as one call."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from xpnet.kernels import Call
 from xpnet.lowering.cpu.jit import Program, Task, loop_task
-from xpnet.lowering.cpu.philox_llvm import draw_task
-from xpnet.lowering.cpu.product_task import product_task
+from xpnet.lowering.cpu.philox_llvm import Draw, draw_task
+from xpnet.lowering.cpu.product_task import product_task, task_of
+from xpnet.lowering.cpu.schedule import Schedule
+from xpnet.lowering.cpu.shared_program import SharedProgram
+from xpnet.lowering.cpu.sharing import Access, Item, Lone, Product, Rows, Vector, loop_accesses
+from xpnet.lowering.cpu.split_loops import split
 from xpnet.lowering.cpu.threads import advice
 from xpnet.lowering.ir import Loop
 from xpnet.lowering.reading import Reader
 
-__all__ = ["compile_calls"]
+__all__ = ["compile_calls", "items_of"]
 
 
-def compile_calls(reader: Reader, items: Sequence[Loop | Call]) -> list[Callable[[], Any]]:
-    """The calls to run, as few as possible."""
-    threads = advice(max((reader.flops(i) for i in items if isinstance(i, Call)), default=0))
+def compile_calls(
+    reader: Reader, items: Sequence[Loop | Call], parts: int = 1
+) -> list[Callable[[], Any]]:
+    """The calls to run, as few as possible, shared by so many threads."""
+    flops = max((reader.flops(i) for i in items if isinstance(i, Call)), default=0)
+    threads = advice(flops) if parts == 1 else 1
     result: list[Callable[[], Any]] = []
-    tasks: list[Task] = []
+    run: list[Loop | Call] = []
     for item in items:
-        task = _task(reader, item, threads)
-        if task is not None:
-            tasks.append(task)
+        if _compiles(reader, item, threads):
+            run.append(item)
             continue
-        if tasks:
-            result.append(Program(tasks))
-            tasks = []
+        result += _program(reader, run, threads, parts)
+        run = []
         assert isinstance(item, Call)
         result.append(item.run)
-    if tasks:
-        result.append(Program(tasks))
-    return result
+    return result + _program(reader, run, threads, parts)
 
 
-def _task(reader: Reader, item: Loop | Call, threads: int | None) -> Task | None:
-    if isinstance(item, Loop):
-        return loop_task(item)
-    return product_task(reader, item, threads) or draw_task(reader, item)
+def _compiles(reader: Reader, item: Loop | Call, threads: int | None) -> bool:
+    return isinstance(item, Loop) or _call_task(reader, item, threads) is not None
+
+
+def _call_task(reader: Reader, call: Call, threads: int | None) -> Task | None:
+    return product_task(reader, call, threads) or draw_task(reader, call)
+
+
+def _program(
+    reader: Reader, items: Sequence[Loop | Call], threads: int | None, parts: int
+) -> list[Program]:
+    if not items:
+        return []
+    made: Program
+    if parts > 1:
+        schedule = Schedule(parts)
+        for item in items_of(reader, items, parts):
+            schedule.add(item)
+        made = SharedProgram(schedule)
+    else:
+        found = (
+            loop_task(i) if isinstance(i, Loop) else _call_task(reader, i, threads) for i in items
+        )
+        made = Program([task for task in found if task is not None])
+    made.items, made.blas_threads = items, threads
+    return [made]
+
+
+def items_of(
+    reader: Reader, items: Iterable[Loop | Call], parts: int, threads: int | None = 1
+) -> Iterator[Item]:
+    """What threads can share, in the order of the program.
+
+    A product by itself has so many `threads`.
+    """
+    for item in items:
+        if isinstance(item, Loop):
+            yield from _shared_loop(item, parts) if parts > 1 else [_alone(item)]
+        elif reader.name(item) == "matmul":
+            yield Product(reader, item, partial(task_of, reader, threads=threads))
+        else:
+            yield Draw(reader, item)
+
+
+def _shared_loop(loop: Loop, parts: int) -> Iterator[Item]:
+    levels = {s.level for s in loop.statements}
+    stored = {s.level for s in loop.statements if s.stored}
+    if loop.rows == 1:
+        whole = any(s.reduces for s in loop.statements) or not stored <= {"full"}
+        if whole or "pre" in levels:
+            yield _alone(loop)
+        else:
+            yield Vector(loop, 0, loop.columns, loop.unit or 1)
+        return
+    found = split(loop, parts)
+    main = Rows(found.main, found.partial, parts)
+    if main.shared is None:
+        yield _alone(loop)
+        return
+    if found.before is not None:
+        yield _alone(found.before)
+    yield main
+    if found.after is not None:
+        yield _alone(found.after)
+
+
+def _alone(loop: Loop) -> Lone:
+    accesses = [
+        Access(a.low, a.high, 0, 0, a.writes) for a in loop_accesses(loop, {}, 1)
+    ]
+    return Lone(partial(loop_task, loop), accesses)

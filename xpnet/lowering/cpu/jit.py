@@ -17,7 +17,7 @@ from llvmlite import binding, ir
 from xpnet.lowering.cpu import cache, printer
 from xpnet.lowering.ir import Argument, Loop, Statement
 
-__all__ = ["Program", "Task", "compiled", "loop_task"]
+__all__ = ["Program", "Task", "compiled", "loop_task", "table"]
 
 _I64 = ir.IntType(64)
 _POINTER = _I64.as_pointer()
@@ -40,6 +40,11 @@ class Task:
         """A task with these numbers, followed by these addresses."""
         row = np.array([*numbers, *pointers], dtype=np.int64)
         return cls(address, row, row[len(numbers) :], arrays)
+
+    def moved(self, numbers: Sequence[int], by: Any) -> "Task":
+        """The same function with other numbers, and addresses moved by some bytes."""
+        row = np.concatenate([np.array(numbers, dtype=np.int64), self.pointers + by])
+        return Task(self.address, row, row[len(numbers) :], self.arrays)
 
 
 def _new_machine() -> Any:
@@ -68,14 +73,13 @@ def _processor() -> str:
     return f"{binding.get_default_triple()} {binding.get_host_cpu_name()} {_features()}"
 
 
-_ADDRESSES: dict[str, int] = {}
-_ENGINES: list[Any] = []  # their code is called by address, so they are never freed
+_ENGINES: dict[str, Any] = {}  # their code is called by address, so they are never freed
 
 
 def compiled(code: str, name: str) -> int:
     """The address of a function in a module of LLVM's intermediate code."""
     key = cache.key(code, ".".join(map(str, binding.llvm_version_info)), _processor())
-    if key not in _ADDRESSES:
+    if key not in _ENGINES:
         made = cache.load(key)
         if made is None:
             made = _machine_code(code)
@@ -83,9 +87,8 @@ def compiled(code: str, name: str) -> int:
         engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _new_machine())
         engine.add_object_file(binding.ObjectFileRef.from_data(made))
         engine.finalize_object()
-        _ENGINES.append(engine)
-        _ADDRESSES[key] = int(engine.get_function_address(name))
-    return _ADDRESSES[key]
+        _ENGINES[key] = engine
+    return int(_ENGINES[key].get_function_address(name))
 
 
 def _machine_code(code: str) -> bytes:
@@ -158,12 +161,26 @@ def _runner() -> Callable[..., None]:
 
 
 class Program:
-    """A sequence of tasks as one call."""
+    """A sequence of tasks as one call.
+
+    Attributes
+    ----------
+    tasks : sequence of Task
+    items : sequence of Loop or Call
+        What the tasks compute.
+    blas_threads : int or None
+        Threads of a product by itself; None for all of the BLAS.
+    parts : int
+        Threads that share the program.
+    """
+
+    items: Sequence[Any] = ()
+    blas_threads: int | None = 1
+    parts = 1
 
     def __init__(self, tasks: Sequence[Task]) -> None:
         self.tasks = tasks
-        table = [[task.address, task.numbers.ctypes.data] for task in tasks]
-        self._table = np.array(table, dtype=np.int64)
+        self._table = table(tasks)
         pointer, count = ctypes.c_void_p(self._table.ctypes.data), ctypes.c_int64(len(tasks))
         self.run = partial(_runner(), pointer, count)
         # Addresses keep nothing alive, so `run` must keep the memory alive.
@@ -180,3 +197,9 @@ class Program:
             for i, address in enumerate(task.pointers)
             if start <= address < stop
         ]
+
+
+def table(tasks: Sequence[Task]) -> Any:
+    """A row of (function, argument) for each task; the tasks must outlive it."""
+    rows = [[task.address, task.numbers.ctypes.data] for task in tasks]
+    return np.array(rows, dtype=np.int64).reshape(-1, 2)

@@ -11,7 +11,7 @@ from xpnet.lowering.cpu.blas import AS_IT_LIES, ROWS, TRANSPOSED, Gemm, lies
 from xpnet.lowering.cpu.jit import Task, compiled
 from xpnet.lowering.reading import Reader
 
-__all__ = ["product_task"]
+__all__ = ["product_task", "task_of"]
 
 _I64 = ir.IntType(64)
 _REALS = {"float32": ir.FloatType(), "float64": ir.DoubleType()}
@@ -25,7 +25,11 @@ def product_task(reader: Reader, call: Call, threads: int | None = None) -> Task
     out = call.kwargs.get("out")
     if reader.name(call) != "matmul" or len(call.args) != 2 or set(call.kwargs) != {"out"}:
         return None
-    a, b = call.args
+    return task_of(reader, *call.args, out, threads)
+
+
+def task_of(reader: Reader, a: Any, b: Any, out: Any, threads: int | None = None) -> Task | None:
+    """The task of ``out = a @ b``, likewise."""
     if any(x.ndim != 2 or x.dtype != out.dtype for x in (a, b, out)) or not out.size:
         return None
     if not out.flags.c_contiguous or any(_overlap(reader, out, x) for x in (a, b)):

@@ -1,0 +1,135 @@
+"""Which thread does what, and where threads must meet.
+
+Everything happens as early as what it reads allows. There are two kinds of places: *stages*, in
+which each thread has its own share, and between them the work of one thread. ::
+
+    0     1      2     3      4     ...
+    one   stage  one   stage  one
+
+Work on the rows of a batch needs no meeting in between, so it all falls into the first stage: forward,
+loss, gradients of activations. The gradient of a weight needs all rows, so it falls into the second, and
+so does the update of the same part of the weight. Anything else follows from the memory that is read
+and written, too: statistics of a batch, norms of gradients, sums of weights are meetings more.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from xpnet.lowering.cpu.jit import Task
+from xpnet.lowering.cpu.sharing import Access, Item, Vector
+
+__all__ = ["Schedule", "Stage"]
+
+
+@dataclass
+class Stage:
+    """What each thread does, and what one thread does afterwards."""
+
+    parts: list[list[Task]]
+    tail: list[Task] = field(default_factory=list)
+
+
+class Schedule:
+    """The places of items, which are added in the order of a program for one thread."""
+
+    def __init__(self, parts: int) -> None:
+        self.parts = parts
+        self.places: list[list[Item]] = [[]]
+        self._seen = _Seen()
+        self._floor = 0
+
+    def add(self, item: Item) -> None:
+        """Add an item at the earliest place that is possible."""
+        if isinstance(item, Vector) and self.parts > 1:
+            others = [a for a, place in self._seen.meeting(item.shared or []) if place % 2]
+            for run in item.cut([a for a in others if a.writes and a.unit]):
+                self._add(run)
+        else:
+            self._add(item)
+
+    def check(self, item: Item) -> None:
+        """Add an item that one thread does, and that may stop the program before later items."""
+        place = max(2, self._add(item, alone=True))
+        self._floor = place + 1
+
+    def _add(self, item: Item, alone: bool = False) -> int:
+        shared = None if alone else item.shared
+        if self.parts == 1:
+            place = self._floor + (not self._floor % 2) if not alone else 2
+        elif shared is None:
+            place = max(self._floor, self._earliest(item.whole(), False))
+            place += place % 2
+        else:
+            place = max(self._floor, self._earliest(shared, True))
+            place += 1 - place % 2
+        while len(self.places) <= place:
+            self.places.append([])
+        self.places[place].append(item)
+        if self.parts > 1:
+            self._seen.add(item.whole() if shared is None else shared, place)
+        return place
+
+    def _earliest(self, accesses: Sequence[Access], shared: bool) -> int:
+        """The first place at which an item with these accesses can be."""
+        found = 0
+        for mine in accesses:
+            for other, place in self._seen.meeting([mine]):
+                if not place % 2:
+                    same = not shared
+                else:
+                    same = shared and mine.fits(other)
+                found = max(found, place if same else place + 1)
+        return found
+
+    @property
+    def head(self) -> list[Task]:
+        """What one thread does before the first stage."""
+        return [item.task() for item in self.places[0]]
+
+    @property
+    def stages(self) -> list[Stage]:
+        """The stages, in order."""
+        found = []
+        for place in range(1, len(self.places), 2):
+            stage = Stage([[] for _ in range(self.parts)])
+            for item in self.places[place]:
+                made = item.tasks(self.parts) if self.parts > 1 else [item.task()]
+                for own, task in zip(stage.parts, made, strict=True):
+                    own += [] if task is None else [task]
+            if place + 1 < len(self.places):
+                stage.tail = [item.task() for item in self.places[place + 1]]
+            found.append(stage)
+        return found
+
+
+class _Seen:
+    """Accesses and their places, by address."""
+
+    def __init__(self) -> None:
+        self._places: dict[Access, int] = {}
+        self._lows: list[tuple[int, int]] = []  # (low, number)
+        self._all: list[Access] = []
+        self._longest = 0
+
+    def add(self, accesses: Iterable[Access], place: int) -> None:
+        """Note that these were made at a place."""
+        for a in accesses:
+            if a not in self._places:
+                insort(self._lows, (a.low, len(self._all)))
+                self._all.append(a)
+                self._longest = max(self._longest, a.high - a.low)
+            self._places[a] = max(place, self._places.get(a, 0))
+
+    def meeting(self, accesses: Iterable[Access]) -> list[tuple[Access, int]]:
+        """Earlier accesses whose order relative to these matters, with their places."""
+        found: dict[Access, Any] = {}
+        for a in accesses:
+            start = bisect_left(self._lows, (a.low - self._longest, -1))
+            stop = bisect_left(self._lows, (a.high, -1))
+            for _, number in self._lows[start:stop]:
+                other = self._all[number]
+                if a.meets(other):
+                    found[other] = self._places[other]
+        return [*found.items()]

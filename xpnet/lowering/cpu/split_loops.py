@@ -1,0 +1,141 @@
+"""Loops whose rows can be shared among threads: what is not per row is split off.
+
+Sums over rows become sums over each thread's rows, in memory of their own, and one loop that adds them.
+What precedes the rows or needs the sums is in loops of its own, too::
+
+    loop over 128 x 10                       loop over 128 x 10      each thread has some rows
+      0 row    v1 = subtract(m0, m1)           0 row    v1 = subtract(m0, m1)
+      0 total  v2 = sum(v1)             ->     0 total  v2 = sum(v1) -> partial sums
+      0 post   v3 = divide(v2, 128)          loop over 2 x 1         one thread
+                                               0 total  v4 = sum(partial sums)
+                                               0 post   v5 = divide(v4, 128)
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from xpnet.lowering.ir import Argument, Load, Loop, MemoryRef, Statement
+
+__all__ = ["Partial", "Split", "split"]
+
+_LINE = 64  # bytes; threads do not write to one cache line
+
+
+@dataclass(frozen=True)
+class Partial:
+    """The sums of all threads: one row each, `stride` bytes apart."""
+
+    array: Any
+    address: int
+    stride: int
+
+
+@dataclass
+class Split:
+    """A loop in three.
+
+    Attributes
+    ----------
+    before : Loop or None
+        Numbers that all rows need.
+    main : Loop
+        The rows.
+    after : Loop or None
+        The sums over all rows, and what follows from them.
+    partial : dict of MemoryRef to Partial
+        Memory that `main` writes instead of a sum over all rows.
+    """
+
+    before: Loop | None
+    main: Loop
+    after: Loop | None
+    partial: dict[MemoryRef, Partial] = field(default_factory=dict)
+
+
+def split(loop: Loop, parts: int) -> Split:
+    """A loop with several rows, split for this many threads."""
+    early = [s for s in loop.statements if s.level == "pre"]
+    sums = [s for s in loop.statements if s.level in ("column", "total")]
+    late = [s for s in loop.statements if s.level == "post"]
+    rest = [s for s in loop.statements if s.level in ("row", "full")]
+    copies = _Copies()
+    before = None
+    if any(s.stored for s in early):
+        before = Loop(1, 1, early, arrays=loop.arrays, calls=loop.calls)
+        for s in early:
+            if s.stored:
+                copies.known[s] = Load(s.ref)
+    partial: dict[MemoryRef, Partial] = {}
+    main = [copies.of(s) for s in (*early, *rest) if s not in copies.known]
+    for s in sums:
+        if not s.stored and not late:
+            continue
+        ref, found = _partial(s, loop.columns, parts)
+        partial[ref] = found
+        main.append(copies.of(s, ref))
+    if not sums:
+        return Split(before, Loop(loop.rows, loop.columns, main, loop.buffers, loop.arrays), None)
+    arrays = [*loop.arrays, *(p.array for p in partial.values())]
+    first = Loop(loop.rows, loop.columns, main, loop.buffers, arrays, loop.calls)
+    return Split(before, first, _after(parts, loop, sums, late, partial, early), partial)
+
+
+def _partial(s: Statement, columns: int, parts: int) -> tuple[MemoryRef, Partial]:
+    """Memory for the sums of each thread."""
+    dtype, step = (s.ref.dtype, s.ref.column) if s.level == "column" else ("float64", 0)
+    count = columns if s.level == "column" else 1
+    size = np.dtype(dtype).itemsize
+    stride = -(-count * size // _LINE) * _LINE
+    memory = np.zeros(parts * stride + _LINE, dtype=np.uint8)
+    array = memory[-memory.ctypes.data % _LINE :]
+    address = array.ctypes.data
+    ref = MemoryRef(address, dtype, 0, 1 if step else 0)
+    return ref, Partial(array, address, stride)
+
+
+def _after(
+    parts: int,
+    loop: Loop,
+    sums: Sequence[Statement],
+    late: Sequence[Statement],
+    partial: dict[MemoryRef, Partial],
+    early: Sequence[Statement],
+) -> Loop:
+    """The loop that adds the sums of all threads."""
+    copies = _Copies()
+    statements = [copies.of(s) for s in early if not s.stored]
+    for s in early:
+        if s.stored:
+            copies.known[s] = Load(s.ref)
+    columns = 1
+    for s, (ref, found) in zip(sums, partial.items(), strict=True):
+        size = np.dtype(ref.dtype).itemsize
+        one = Load(MemoryRef(ref.address, ref.dtype, found.stride // size, ref.column))
+        reduces = "full" if s.level == "column" else "row"
+        columns = loop.columns if s.level == "column" else columns
+        made = Statement("sum", [one], ref.dtype, s.ref, s.level, 0, reduces, s.stored)
+        copies.known[s] = made
+        statements.append(made)
+    statements += [copies.of(s) for s in late]
+    arrays = [*loop.arrays, *(p.array for p in partial.values())]
+    return Loop(parts, columns, statements, arrays=arrays, calls=loop.calls)
+
+
+class _Copies:
+    """Copies of statements that read copies."""
+
+    def __init__(self) -> None:
+        self.known: dict[Statement, Argument] = {}
+
+    def of(self, s: Statement, ref: MemoryRef | None = None) -> Statement:
+        """A copy of a statement, with its result in other memory if given."""
+        args = [self.known.get(a, a) if isinstance(a, Statement) else a for a in s.args]
+        stored = s.stored or ref is not None
+        made = Statement(
+            s.name, args, s.dtype, ref or s.ref, s.level, s.phase, s.reduces, stored
+        )
+        self.known[s] = made
+        return made

@@ -1,0 +1,96 @@
+"""Many training steps as one call: fetch a batch, compute, check the loss, update, record."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from xpnet.backends.base import PlannedBackend
+from xpnet.kernels import Call
+from xpnet.lowering.cpu import fetching
+from xpnet.lowering.cpu.compile_tasks import items_of
+from xpnet.lowering.cpu.jit import Program
+from xpnet.lowering.cpu.schedule import Schedule
+from xpnet.lowering.cpu.shared_program import SharedProgram
+from xpnet.lowering.fuse import fuse
+from xpnet.lowering.intervals import EVERYTHING, Intervals
+from xpnet.lowering.reading import Reader
+
+__all__ = ["StepProgram", "whole"]
+
+
+def whole(calls: Sequence[Callable[[], Any]]) -> Program | None:
+    """The program of a plan that is compiled as a whole; else None."""
+    program = calls[0] if len(calls) == 1 else None
+    return program if isinstance(program, Program) else None
+
+
+class StepProgram:
+    """The steps of an epoch on batches of one size.
+
+    Parameters
+    ----------
+    backend : PlannedBackend
+    compute, change : Program
+        A batch's gradient, and the update of the parameters.
+    flush : pair of int and Program or None
+        What to do after some updates, and after how many.
+    moves : sequence of (source, array)
+        Where the rows of a batch come from, and go to.
+    copies : sequence of (target, source)
+        Arrays to copy after the update.
+    results, log : array
+        The results of a step; the first is the loss. A row of the log for each batch.
+    numbers, table : array
+        The numbers that the update reads; a row for each batch.
+    order : int64 array
+        The numbers of all rows, in the order of the epoch.
+    number : 0-d int64 array
+        The number of the step.
+    """
+
+    def __init__(
+        self,
+        backend: PlannedBackend,
+        compute: Program,
+        change: Program,
+        flush: tuple[int, Program | None],
+        *,
+        moves: Sequence[tuple[Any, Any]],
+        copies: Sequence[tuple[Any, Any]],
+        results: Any,
+        log: Any,
+        numbers: Any,
+        table: Any,
+        order: Any,
+        number: Any,
+    ) -> None:
+        self._counter = np.zeros(1, dtype=np.int64)
+        self._updates, self._stopped = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
+        reader, parts, size = Reader(backend), compute.parts, moves[0][1].shape[0]
+        schedule = Schedule(parts)
+        for source, out in moves:
+            schedule.add(fetching.fetch(self._counter, order, size, source, out))
+        schedule.add(fetching.numbers_of(self._counter, table, numbers))
+        for item in items_of(reader, compute.items, parts, compute.blas_threads):
+            schedule.add(item)
+        schedule.check(fetching.check(results[:1], self._stopped))
+        calls = [Call(backend, np.copyto, pair, {}) for pair in copies]
+        commits = fuse(reader, calls, Intervals([EVERYTHING]))
+        for item in items_of(reader, [*change.items, *commits], parts):
+            schedule.add(item)
+        period, program = flush
+        for item in items_of(reader, program.items if program else (), parts):
+            schedule.add(fetching.every(period, self._updates, item))
+        counts = self._counter, self._updates, number
+        schedule.add(fetching.record(counts, results, log))
+        self._program = SharedProgram(schedule, stopped=self._stopped)
+
+    def run(self, first: int, steps: int, updates: int) -> int:
+        """Make steps, beginning with batch `first`, after so many updates; how many were made.
+
+        It is less than `steps` if a loss was NaN or infinite; that step changed nothing.
+        """
+        self._counter[0], self._updates[0] = first, updates
+        self._program.run(steps)
+        return int(self._counter[0]) - first

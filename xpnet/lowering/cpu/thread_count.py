@@ -1,0 +1,101 @@
+"""How many threads share a program: as many as the user allows, as there are cores, as have work.
+
+The limit is, in this order: the argument ``threads`` of a fit; the environment variable
+``XPNET_NUM_THREADS``; the cores that this process may use (its affinity, and the quota of its
+container). A limit on the threads of NumPy's BLAS (``OPENBLAS_NUM_THREADS``, threadpoolctl, joblib's
+and dask's workers) is a limit here, too, unless one of the first two says otherwise.
+"""
+
+import ctypes
+import os
+import sys
+from functools import cache
+from logging import getLogger
+from math import ceil
+from pathlib import Path
+
+from xpnet.arguments import count
+from xpnet.errors import ArgumentError
+from xpnet.lowering.cpu.pool import numpys
+
+__all__ = ["MOST", "allowed", "available", "cores", "shares"]
+
+MOST = 256  # as `lowering.MOST_THREADS`
+_ROWS = 16  # rows of a batch, at least, for each thread
+_FLOPS = 1e7  # about 100 us of matrix products, at least, for each thread
+
+
+@cache
+def available() -> bool:
+    """Whether threads can wait for each other here: on systems with POSIX threads."""
+    if sys.platform == "win32":
+        return False
+    return hasattr(ctypes.CDLL(None), "pthread_cond_wait")
+
+
+@cache
+def cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        found = len(os.sched_getaffinity(0))
+    else:
+        found = os.cpu_count() or 1
+    return max(1, ceil(min(found, _quota())))
+
+
+def _quota() -> float:
+    """The cores that the process's container may use at a time, by Linux's control groups."""
+    root = Path("/sys/fs/cgroup")
+    for files in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):
+        try:
+            words = " ".join((root / file).read_text() for file in files).split()
+            quota, period = (int(word) for word in words)
+        except (OSError, ValueError):  # there is none, or it is "max"
+            continue
+        if quota > 0 and period > 0:
+            return quota / period
+    return float("inf")
+
+
+def allowed(threads: int | None = None) -> int:
+    """The largest number of threads, for an argument ``threads`` or None.
+
+    Raises
+    ------
+    ArgumentError
+        If ``threads`` or ``XPNET_NUM_THREADS`` is not a whole number from 1 to 256.
+    """
+    if threads is None:
+        threads = _from_environment()
+    if threads is None:
+        return min(cores(), numpys().count) if available() else 1
+    threads = count("threads", threads, 1, MOST + 1)
+    if not available():
+        return 1
+    if threads > cores():
+        _say_more(threads, cores())
+    return threads
+
+
+def _from_environment() -> int | None:
+    text = os.environ.get("XPNET_NUM_THREADS", "").strip()
+    if not text:
+        return None
+    if not text.isdecimal() or not 1 <= int(text) <= MOST:
+        raise ArgumentError(
+            f"XPNET_NUM_THREADS must be a whole number from 1 to {MOST}, got {text!r}."
+        )
+    return int(text)
+
+
+@cache
+def _say_more(threads: int, have: int) -> None:
+    getLogger("xpnet").info(
+        "%d threads on %d core%s: they take turns, which is slower than one per core",
+        *(threads, have, "" if have == 1 else "s"),
+    )
+
+
+def shares(limit: int, rows: int, flops: float) -> int:
+    """How many of the allowed threads share a batch, so that each has rows and work."""
+    return max(1, min(limit, rows // _ROWS, int(min(flops / _FLOPS, MOST))))

@@ -1,0 +1,295 @@
+"""The code of the threads that share a program, as LLVM's intermediate code.
+
+A program is a sequence of *stages*, and each stage has *parts*. Parts of one stage may run at the
+same time. After the last part of a stage, the thread that finished it runs the stage's *tail* alone
+and opens the next stage. This is the only place where threads meet::
+
+    run the head
+    for every stage:                                   position counts the stages
+        claim a part that nobody has, run it           until none is left
+        whoever finishes the last part: run the tail, position += 1
+        the others: wait until the position changes
+
+A thread that is late finds its part claimed by another. So a thread that does not get a core delays
+the others by one part at most, and one thread alone can run every program. The parts are fixed, so
+results do not depend on who runs them.
+
+Threads wait in three ways: they spin for some microseconds, then they yield their core, then they
+sleep until the thread that opens the next stage wakes them.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from llvmlite import binding, ir
+
+__all__ = ["CLAIMS", "LINE", "MOST_PARTS", "WORDS", "Word", "code"]
+
+LINE = 8  # words of a cache line; words that threads write lie in lines of their own
+MOST_PARTS = 256  # of a stage
+
+
+class Word:
+    """Positions of the 64-bit words that the threads share."""
+
+    POSITION, DONE, END, SLEEPERS = 0, LINE, 2 * LINE, 3 * LINE
+    # Written before a program starts.
+    PROGRAM, BASE, PARTS, WIDTH = range(4 * LINE, 4 * LINE + 4)
+    # Written once: functions of the operating system and their arguments; when to stop.
+    MUTEX, CONDITION, LOCK, UNLOCK, WAIT, WAKE, YIELD, CLOSED = range(5 * LINE, 6 * LINE)
+    # The head of a program's table; see `jit.Program`.
+    STAGES, STOP, HEAD, COUNT, FIRST = range(5)
+
+
+CLAIMS = 6 * LINE
+WORDS = CLAIMS + MOST_PARTS * LINE
+
+_SPINS, _YIELDS = 2000, 200
+_I32, _I64 = ir.IntType(32), ir.IntType(64)
+_POINTER = _I64.as_pointer()
+_VOID = ir.VoidType()
+_TASK = ir.FunctionType(_VOID, [_POINTER])
+_ORDER = "seq_cst"
+
+
+@cache
+def code() -> str:
+    """Functions ``start(words, program, parts, width, steps)``, ``serve(words, index)``,
+    ``close(words)``.
+    """
+    module = ir.Module(name="xpnet")
+    run = _define(module, "run", [_POINTER, _I64], _run)
+    wake = _define(module, "wake", [_POINTER], _wake)
+    wait = _define(module, "wait", [_POINTER, _I64], _wait)
+    share = _define(module, "share", [_POINTER, _I64], _share, run=run, wake=wake, wait=wait)
+    start = [_POINTER, _POINTER, _I64, _I64, _I64]
+    _define(module, "start", start, _start, run=run, wake=wake, share=share)
+    _define(module, "serve", [_POINTER, _I64], _serve, share=share, wait=wait)
+    _define(module, "close", [_POINTER], _close, wake=wake)
+    return str(module)
+
+
+def _define(module: ir.Module, name: str, kinds: list[Any], body: Any, **known: Any) -> Any:
+    """A function whose instructions `body(b, *arguments, **known)` appends."""
+    function = ir.Function(module, ir.FunctionType(_VOID, kinds), name)
+    b = _Builder(function.append_basic_block())
+    body(b, *function.args, **known)
+    b.ret_void()
+    return function
+
+
+class _Builder(ir.IRBuilder):
+    """Words, and loops."""
+
+    def at(self, words: Any, index: Any) -> Any:
+        """The address of a word."""
+        return self.gep(words, [index if isinstance(index, ir.Value) else _I64(index)])
+
+    def get(self, words: Any, index: Any) -> Any:
+        """A word that other threads may write."""
+        return self.load_atomic(self.at(words, index), _ORDER, 8)
+
+    def put(self, words: Any, index: Any, value: Any) -> None:
+        """Write a word that other threads may read."""
+        self.store_atomic(value, self.at(words, index), _ORDER, 8)
+
+    def increased(self, words: Any, index: int, by: int) -> Any:
+        """A word after it was increased, which no other thread can disturb."""
+        old = self.atomic_rmw("add", self.at(words, index), _I64(by), _ORDER)
+        return self.add(old, _I64(by))
+
+    def system(self, words: Any, function: int, *arguments: int) -> None:
+        """Call a function of the operating system, with words as its arguments."""
+        kind = ir.FunctionType(_I32, [_I64] * len(arguments)).as_pointer()
+        address = self.inttoptr(self.load(self.at(words, function)), kind)
+        self.call(address, [self.load(self.at(words, i)) for i in arguments])
+
+    @contextmanager
+    def forever(self) -> Iterator[tuple[Any, Any]]:
+        """Repeat the body; it branches to the second block to leave, to the first to repeat."""
+        body, after = self.append_basic_block(), self.append_basic_block()
+        self.branch(body)
+        self.position_at_end(body)
+        yield body, after
+        if not self.block.is_terminated:
+            self.branch(body)
+        self.position_at_end(after)
+
+    @contextmanager
+    def counted(self, count: Any) -> Iterator[Any]:
+        """Run the body for every number from 0 to `count` - 1; `count` may be 0."""
+        before = self.block
+        test, body = self.append_basic_block(), self.append_basic_block()
+        after = self.append_basic_block()
+        self.branch(test)
+        self.position_at_end(test)
+        index = self.phi(_I64)
+        index.add_incoming(_I64(0), before)
+        self.cbranch(self.icmp_signed("<", index, count), body, after)
+        self.position_at_end(body)
+        yield index
+        index.add_incoming(self.add(index, _I64(1)), self.block)
+        self.branch(test)
+        self.position_at_end(after)
+
+    def leave_if(self, condition: Any, after: Any) -> None:
+        """Branch to a block if a condition holds."""
+        following = self.append_basic_block()
+        self.cbranch(condition, after, following)
+        self.position_at_end(following)
+
+
+def _run(b: _Builder, table: Any, count: Any) -> None:
+    """Call the function in each row of a table of (address, argument)."""
+    with b.counted(count) as i:
+        row = b.mul(i, _I64(2))
+        function = b.inttoptr(b.load(b.at(table, row)), _TASK.as_pointer())
+        b.call(function, [b.inttoptr(b.load(b.at(table, b.add(row, _I64(1)))), _POINTER)])
+
+
+def _tasks(b: _Builder, run: Any, table: Any, index: Any) -> None:
+    """Run the tasks whose address and number are in two words of a table."""
+    address = b.load(b.at(table, index))
+    following = b.add(index, _I64(1)) if isinstance(index, ir.Value) else index + 1
+    b.call(run, [b.inttoptr(address, _POINTER), b.load(b.at(table, following))])
+
+
+def _wake(b: _Builder, words: Any) -> None:
+    """Wake the threads that sleep."""
+    with b.if_then(b.icmp_signed(">", b.get(words, Word.SLEEPERS), _I64(0))):
+        b.system(words, Word.LOCK, Word.MUTEX)
+        b.system(words, Word.WAKE, Word.CONDITION)
+        b.system(words, Word.UNLOCK, Word.MUTEX)
+
+
+def _pause(b: _Builder) -> None:
+    """Tell the processor that this thread spins."""
+    triple = binding.get_default_triple()
+    if triple.startswith(("x86_64", "i686")):
+        b.call(b.module.declare_intrinsic("llvm.x86.sse2.pause", fnty=ir.FunctionType(_VOID, [])), [])
+    elif triple.startswith(("aarch64", "arm64")):
+        kind = ir.FunctionType(_VOID, [_I32])
+        b.call(b.module.declare_intrinsic("llvm.aarch64.hint", fnty=kind), [_I32(1)])
+
+
+def _wait(b: _Builder, words: Any, position: Any) -> None:
+    """Wait until the position is another one."""
+
+    def changed() -> Any:
+        return b.icmp_signed("!=", b.get(words, Word.POSITION), position)
+
+    over = b.append_basic_block()
+    with b.counted(_I64(_SPINS)):
+        b.leave_if(changed(), over)
+        _pause(b)
+    with b.counted(_I64(_YIELDS)):
+        b.leave_if(changed(), over)
+        b.system(words, Word.YIELD)
+    b.system(words, Word.LOCK, Word.MUTEX)
+    b.increased(words, Word.SLEEPERS, 1)  # before the look: the others look after they change it
+    with b.forever() as (_, after):
+        closed = b.icmp_signed("!=", b.get(words, Word.CLOSED), _I64(0))
+        b.leave_if(b.or_(changed(), closed), after)
+        b.system(words, Word.WAIT, Word.CONDITION, Word.MUTEX)
+    b.increased(words, Word.SLEEPERS, -1)
+    b.system(words, Word.UNLOCK, Word.MUTEX)
+    b.branch(over)
+    b.position_at_end(over)
+
+
+def _share(
+    b: _Builder, words: Any, index: Any, run: Any, wake: Any, wait: Any
+) -> None:
+    """Run parts of the program until it ends."""
+    with b.forever() as (_, after):
+        position = b.get(words, Word.POSITION)
+        b.leave_if(b.icmp_signed(">=", position, b.get(words, Word.END)), after)
+        parts = b.load(b.at(words, Word.PARTS))  # after END: those of a new program, if it is one
+        first = b.sdiv(b.mul(index, parts), b.load(b.at(words, Word.WIDTH)))
+        with b.counted(parts) as i:
+            part = b.srem(b.add(first, i), parts)
+            claim = b.at(words, b.add(_I64(CLAIMS), b.mul(part, _I64(LINE))))
+            with b.if_then(b.icmp_signed("==", b.load_atomic(claim, _ORDER, 8), position)):
+                later = b.add(position, _I64(1))
+                claimed = b.extract_value(b.cmpxchg(claim, position, later, _ORDER), 1)
+                with b.if_then(claimed):
+                    _part(b, words, position, part, parts, run, wake)
+        b.call(wait, [words, position])
+
+
+def _part(
+    b: _Builder, words: Any, position: Any, part: Any, parts: Any, run: Any, wake: Any
+) -> None:
+    """Run a claimed part. While it is claimed, the position cannot change."""
+    program = b.inttoptr(b.load(b.at(words, Word.PROGRAM)), _POINTER)
+    stages = b.load(b.at(program, Word.STAGES))
+    stage = b.srem(b.sub(position, b.load(b.at(words, Word.BASE))), stages)
+    width = b.mul(_I64(2), b.add(parts, _I64(1)))
+    tail = b.add(_I64(Word.FIRST), b.mul(stage, width))
+    _tasks(b, run, program, b.add(b.add(tail, _I64(2)), b.mul(_I64(2), part)))
+    with b.if_then(b.icmp_signed("==", b.increased(words, Word.DONE, 1), parts)):
+        _tasks(b, run, program, tail)
+        following = b.add(position, _I64(1))
+        stop = b.inttoptr(b.load(b.at(program, Word.STOP)), _POINTER)
+        stopped = b.icmp_signed("!=", b.load(stop), _I64(0))
+        with b.if_then(stopped):
+            b.put(words, Word.END, following)
+        last = b.icmp_signed("==", stage, b.sub(stages, _I64(1)))
+        more = b.icmp_signed("<", following, b.get(words, Word.END))
+        with b.if_then(b.and_(last, more)):
+            _tasks(b, run, program, Word.HEAD)
+        b.put(words, Word.DONE, _I64(0))
+        b.put(words, Word.POSITION, following)
+        b.call(wake, [words])
+
+
+def _start(
+    b: _Builder,
+    words: Any,
+    program: Any,
+    parts: Any,
+    width: Any,
+    steps: Any,
+    run: Any,
+    wake: Any,
+    share: Any,
+) -> None:
+    """Run a program some times, with all threads whose number is below `width`."""
+    base = b.add(b.get(words, Word.POSITION), _I64(1))
+    address = b.ptrtoint(program, _I64)
+    pairs = (Word.PROGRAM, address), (Word.BASE, base), (Word.PARTS, parts), (Word.WIDTH, width)
+    for word, value in pairs:
+        b.store(value, b.at(words, word))
+    with b.counted(parts) as i:
+        claim = b.at(words, b.add(_I64(CLAIMS), b.mul(i, _I64(LINE))))
+        b.store_atomic(base, claim, _ORDER, 8)
+    _tasks(b, run, program, Word.HEAD)
+    stages = b.mul(steps, b.load(b.at(program, Word.STAGES)))
+    b.put(words, Word.END, b.add(base, stages))
+    b.put(words, Word.POSITION, base)
+    b.call(wake, [words])
+    b.call(share, [words, _I64(0)])
+
+
+def _serve(b: _Builder, words: Any, index: Any, share: Any, wait: Any) -> None:
+    """Take part in every program, until `close`."""
+    with b.forever() as (again, after):
+        b.leave_if(b.icmp_signed("!=", b.get(words, Word.CLOSED), _I64(0)), after)
+        position = b.get(words, Word.POSITION)
+        running = b.icmp_signed("<", position, b.get(words, Word.END))
+        wanted = b.icmp_signed("<", index, b.load_atomic(b.at(words, Word.WIDTH), _ORDER, 8))
+        with b.if_else(b.and_(running, wanted)) as (then, otherwise):
+            with then:
+                b.call(share, [words, index])
+            with otherwise:
+                b.call(wait, [words, position])
+
+
+def _close(b: _Builder, words: Any, wake: Any) -> None:
+    """Let the threads that serve return."""
+    b.put(words, Word.CLOSED, _I64(1))
+    b.system(words, Word.LOCK, Word.MUTEX)
+    b.system(words, Word.WAKE, Word.CONDITION)
+    b.system(words, Word.UNLOCK, Word.MUTEX)

@@ -1,0 +1,127 @@
+"""The threads that share programs: started once a process, when a program first needs them.
+
+The Python thread that runs a program is one of its threads. So a program never depends on the
+others: while another Python thread uses them, or after a fork, it runs all parts alone, with the same
+results.
+"""
+
+import atexit
+import ctypes
+import os
+from collections.abc import Callable
+from functools import cache
+from threading import Lock, Thread
+from typing import Any
+
+import numpy as np
+
+from xpnet.lowering.cpu.jit import compiled
+from xpnet.lowering.cpu.thread_count import available
+from xpnet.lowering.cpu.worker_code import LINE, WORDS, Word, code
+
+__all__ = ["Workers", "workers"]
+
+_POINTER, _I64 = ctypes.c_void_p, ctypes.c_int64
+
+
+def _posix(name: str) -> int:
+    """The address of a function of the system's library."""
+    found = ctypes.cast(getattr(ctypes.CDLL(None), name), _POINTER).value
+    assert found is not None
+    return found
+
+
+@cache
+def _function(name: str, *kinds: Any) -> Callable[..., None]:
+    """One of the compiled functions of `worker_code`; Python runs other threads during a call."""
+    made: Callable[..., None] = ctypes.CFUNCTYPE(None, *kinds)(compiled(code(), name))
+    return made
+
+
+class _Words:
+    """The words that some threads share; see `worker_code.Word`."""
+
+    def __init__(self) -> None:
+        memory = np.zeros(WORDS + LINE, dtype=np.int64)
+        start = -memory.ctypes.data % 64 // 8
+        self._words = memory[start : start + WORDS]
+        self.address = self._words.ctypes.data
+        self._words[Word.POSITION] = 1
+        if available():
+            self._locks = np.zeros(64, dtype=np.int64)  # larger than any system's two objects
+            mutex = self._locks.ctypes.data
+            condition = mutex + 256
+            for make, place in (("mutex", mutex), ("cond", condition)):
+                getattr(ctypes.CDLL(None), f"pthread_{make}_init")(_POINTER(place), None)
+            names = "mutex_lock", "mutex_unlock", "cond_wait", "cond_broadcast"
+            functions = [_posix(f"pthread_{name}") for name in names]
+            self._words[Word.MUTEX : Word.CLOSED] = [
+                *(mutex, condition, *functions),
+                _posix("sched_yield"),
+            ]
+
+
+class Workers:
+    """Threads that take part in programs, and the words that they share."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin without threads, as a forked process must."""
+        self._words, self._threads = _Words(), list[Thread]()
+        self._busy, self._alone = Lock(), list[_Words]()
+
+    def run(self, program: int, parts: int, width: int, steps: int = 1) -> None:
+        """Run the program at this address some times.
+
+        Parameters
+        ----------
+        program : int
+            The address of its table; see `jit.Program`.
+        parts : int
+            Parts of each of its stages.
+        width : int
+            Threads that may take part.
+        """
+        start = _function("start", _POINTER, _POINTER, _I64, _I64, _I64)
+        if width > 1 and self._busy.acquire(blocking=False):
+            try:
+                if len(self._threads) < width - 1:
+                    self._more(width - 1)
+                start(self._words.address, program, parts, width, steps)
+            finally:
+                self._busy.release()
+            return
+        words = self._alone.pop() if self._alone else _Words()
+        start(words.address, program, parts, 1, steps)
+        self._alone.append(words)
+
+    def _more(self, count: int) -> None:
+        """Start threads until there are so many."""
+        serve = _function("serve", _POINTER, _I64)
+        while len(self._threads) < count:
+            index = len(self._threads) + 1
+            given = self._words.address, index
+            thread = Thread(target=serve, args=given, name=f"xpnet-{index}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def close(self) -> None:
+        """End the threads; the next program starts new ones."""
+        with self._busy:
+            if self._threads:
+                _function("close", _POINTER)(self._words.address)
+                for thread in self._threads:
+                    thread.join()
+        self.reset()
+
+
+@cache
+def workers() -> Workers:
+    """The workers of this process."""
+    found = Workers()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=found.reset)  # the child has no other threads
+    atexit.register(found.close)
+    return found

@@ -1,0 +1,167 @@
+"""Steps of an epoch by a compiled program, which makes many of them in one call."""
+
+from sys import maxsize
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xpnet.engine.programs import PlannedProgram
+from xpnet.engine.update import FLUSH_EVERY, UpdateProgram
+from xpnet.lowering import step_program
+from xpnet.training.callbacks.callback import Callbacks
+from xpnet.training.context import FitContext
+from xpnet.training.eager import EagerSteps
+from xpnet.training.loop import FitLoop
+from xpnet.typing import Array
+
+if TYPE_CHECKING:
+    from xpnet.lowering import StepProgram
+
+__all__ = ["CompiledSteps", "compiled"]
+
+_SECONDS = 5e-3  # of a call, so that progress bars and signals are prompt
+
+
+def compiled(eager: EagerSteps, callbacks: Callbacks, wanted: int | None) -> "CompiledSteps | None":
+    """Steps by a compiled program; None if something needs Python in every step."""
+    if wanted == 0 or _refusal(eager, callbacks) is not None:
+        return None
+    return CompiledSteps(eager, wanted)
+
+
+def _refusal(eager: EagerSteps, callbacks: Callbacks) -> str | None:
+    """Why each step needs Python; None if none does."""
+    engine: Any = eager.engine
+    if engine.backend.lowering != "cpu":
+        return "steps are not compiled"
+    if eager.together > 1:
+        return f"a step adds up the gradients of {eager.together} batches"
+    if callbacks.every_step:
+        return f"{callbacks.every_step} reads every step"
+    schedule = engine.optimizer.learning_rate
+    if engine.optimizer.varies and not type(schedule).__module__.startswith("xpnet."):
+        return f"the learning rate is your own function ({schedule!r}), called in every step"
+    return None
+
+
+class CompiledSteps:
+    """The steps of an epoch.
+
+    Parameters
+    ----------
+    eager : EagerSteps
+        The same steps one by one. It makes the first of each epoch, whose loss says whether the
+        parameters are good, and the last if it is smaller.
+    most : int or None
+        The largest number of steps in a call; by default, as many as take about 5 ms.
+    """
+
+    columns: tuple[str, ...] = ("learning_rate",)
+
+    def __init__(self, eager: EagerSteps, most: int | None) -> None:
+        self._eager, self._engine, self.batches = eager, eager.engine, eager.batches
+        self._most = most or maxsize
+        self._usual = FLUSH_EVERY if most is None else most
+        self._program: StepProgram | None = None
+        self._update: UpdateProgram | None = None
+        rows = len(eager.batches), len(eager.engine.update.names)
+        self._table = np.zeros(rows, dtype=eager.engine.network.dtype)
+        self._order = np.arange(eager.rows)
+
+    @property
+    def rows(self) -> int:
+        """Samples of an epoch."""
+        return self._eager.rows
+
+    @property
+    def count(self) -> int:
+        """Batches of an epoch."""
+        return self._eager.count
+
+    def begin(self, context: FitContext) -> None:
+        """Do nothing: a step can always be tried."""
+        self._eager.begin(context)
+
+    def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
+        """Make the remaining steps of the epoch."""
+        eager, context = self._eager, loop.context
+        with eager.begun(loop, learning_rate):
+            if self.batches.order is not None:
+                self._order[:] = self.batches.order
+            while (i := context.batch) < self.count:
+                steps = self._next(loop, i)
+                if steps > 1:
+                    self._several(i, steps)
+                else:
+                    self._engine.step(self.batches, i, eager.at_cut)
+                if loop.stepped(steps * self.batches.sizes[i], steps):
+                    return {}
+                eager.follow()
+        return eager.record.finish()
+
+    def _next(self, loop: FitLoop, i: int) -> int:
+        """How many steps to make next: one if it is the epoch's first, or smaller than the rest."""
+        sizes = self.batches.sizes
+        alike = len(sizes) - (sizes[-1] != sizes[0]) - i
+        if i == 0 or alike < 2 or not self._bound():
+            return 1
+        return max(1, min(alike, self._usual, self._most, loop.until_safe_point()))
+
+    def _bound(self) -> bool:
+        """Whether there is a program for the current optimizer; it is compiled when needed."""
+        engine = self._engine
+        if self._update is not engine.update:
+            self._update, program = engine.update, self.batches.programs[0]
+            assert isinstance(program, PlannedProgram)
+            if len(engine.update.names) != self._table.shape[1]:
+                self._table = np.zeros(
+                    (self.count, len(engine.update.names)), dtype=self._table.dtype
+                )
+            with engine.programs.lock:
+                self._program = step_program(
+                    engine.backend,
+                    program.plan.calls,
+                    engine.update.rules.calls,
+                    (FLUSH_EVERY, [] if (flush := engine.update.flush) is None else flush.calls),
+                    moves=[*zip(self.batches.data.arrays, program.inputs, strict=True)],
+                    copies=program.staged,
+                    results=program.results,
+                    log=self._eager.record.table,
+                    numbers=engine.update.rules.numbers,
+                    table=self._table,
+                    order=self._order,
+                    number=engine.programs.number,
+                )
+        return self._program is not None
+
+    def _several(self, i: int, steps: int) -> None:
+        """Make steps from batch `i` on."""
+        engine, state, eager = self._engine, self._engine.state, self._eager
+        program, update = self.batches.programs[i], engine.update
+        rates = [eager.rate(n) for n in range(i, i + steps)]
+        self._table[i : i + steps] = update.ahead(rates)
+        assert self._program is not None
+        start = perf_counter()
+        with engine.programs.lock, self.batches.threads:
+            engine.set_number(state.step)
+            made = self._program.run(i, steps, state.updates)
+            state.results = program.results
+            update.passed(made)
+            state.step += made
+        if made < steps:
+            eager.record.look(i + made, float(program.results[0]))
+        seconds = (perf_counter() - start) / steps
+        self._usual = max(1, min(int(_SECONDS / seconds), 2 * self._usual))
+
+    def recorded(self, count: int) -> Array:
+        """The results of the first batches of this epoch, on the host."""
+        return self._eager.recorded(count)
+
+    def restore(self, rows: Array) -> None:
+        """Set the results of this epoch's first batches."""
+        self._eager.restore(rows)
+
+    def description(self) -> dict[str, Any]:
+        """What must be the same in a fit that resumes this one."""
+        return self._eager.description()
