@@ -230,9 +230,7 @@ class Engine:
             raise
         state.step += 1
 
-    def batch_spec(
-        self, mode: str, rows: int, data: Data, threads: int | None = None
-    ) -> BatchSpec:
+    def batch_spec(self, mode: str, rows: int, data: Data, threads: int | None = None) -> BatchSpec:
         """The computation for batches of these data, shared by at most so many threads."""
         products = 6 if mode in ("train", "accumulate") else 2  # flops for a weight and a row
         flops = products * self.network.table.size * rows

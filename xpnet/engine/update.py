@@ -183,7 +183,14 @@ class UpdateProgram:
     def rules(self) -> VectorProgram:
         """The program of an update."""
         vectors = self._state.vectors
-        return VectorProgram(self._graph, self._backend, vectors, self._dtype, spare=["gradient"], threads=self._threads)
+        return VectorProgram(
+            self._graph,
+            self._backend,
+            vectors,
+            self._dtype,
+            spare=["gradient"],
+            threads=self._threads,
+        )
 
     @cached_property
     def flush(self) -> VectorProgram | None:
@@ -192,7 +199,9 @@ class UpdateProgram:
             return None
         length = self._state.gradient.shape[0]
         graph = flush_graph(self._state.slots, length, self._dtype)
-        return VectorProgram(graph, self._backend, self._state.vectors, self._dtype, threads=self._threads)
+        return VectorProgram(
+            graph, self._backend, self._state.vectors, self._dtype, threads=self._threads
+        )
 
     # --- many steps ahead ---------------------------------------------------------------------
 

@@ -114,12 +114,16 @@ class Plan:
         arena = arena or Arena(backend)
         memory = arena.reserve(self._layout.size)
         self._place(memory)
-        recorder = Recorder(backend, arena.scratch if threads == 1 else Scratch(backend, reused=False))
+        recorder = Recorder(
+            backend, arena.scratch if threads == 1 else Scratch(backend, reused=False)
+        )
         for node, kernel in self._kernels.items():
             self._bind(recorder, node, kernel)
         self.flops = largest_product(backend, recorder.calls)
         kept = [self._arrays[v] for v in outputs]
-        self.calls = lower(backend, recorder.calls, [memory, *spare, *recorder.borrowed], kept, threads)
+        self.calls = lower(
+            backend, recorder.calls, [memory, *spare, *recorder.borrowed], kept, threads
+        )
         self._borrowing = Borrowing(backend, self.calls)
         if threads > 1 and self._borrowing.movable:
             self.flops = 0

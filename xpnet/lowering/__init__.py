@@ -95,11 +95,10 @@ def step_program(
     """
     from xpnet.lowering.cpu.step_program import StepProgram, whole
 
-    (period, rest), programs = flush, [whole(compute), whole(change)]
-    last = whole(rest)
-    if None in programs or (rest and last is None):
+    first, second, last = whole(compute), whole(change), whole(flush[1])
+    if first is None or second is None or (flush[1] and last is None):
         return None
-    return StepProgram(backend, *programs, (period, last), **arrays)
+    return StepProgram(backend, first, second, (flush[0], last), **arrays)
 
 
 def compiled_words(backend: Backend, key: Key, count: int) -> Any:

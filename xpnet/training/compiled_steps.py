@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xpnet.engine.batches import Batches
 from xpnet.engine.programs import PlannedProgram
 from xpnet.engine.update import FLUSH_EVERY, UpdateProgram
 from xpnet.lowering import step_program
@@ -60,7 +61,8 @@ class CompiledSteps:
     columns: tuple[str, ...] = ("learning_rate",)
 
     def __init__(self, eager: EagerSteps, most: int | None) -> None:
-        self._eager, self._engine, self.batches = eager, eager.engine, eager.batches
+        self._eager, self._engine = eager, eager.engine
+        self.batches: Batches = eager.batches
         self._most = most or maxsize
         self._usual = FLUSH_EVERY if most is None else most
         self._program: StepProgram | None = None
@@ -110,7 +112,7 @@ class CompiledSteps:
 
     def _bound(self) -> bool:
         """Whether there is a program for the current optimizer; it is compiled when needed."""
-        engine = self._engine
+        engine: Any = self._engine
         if self._update is not engine.update:
             self._update, program = engine.update, self.batches.programs[0]
             assert isinstance(program, PlannedProgram)

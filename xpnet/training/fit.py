@@ -75,7 +75,9 @@ def make_loop(
     settings: FitSettings,
 ) -> FitLoop:
     """The loop of a fit on checked data; validation takes `chunk` samples at a time."""
-    held = None if validation is None else cut(engine, "evaluate", validation, chunk, settings.threads)
+    held, threads = None, settings.threads
+    if validation is not None:
+        held = cut(engine, "evaluate", validation, chunk, threads)
     steps = _steps(engine, data, settings)
     given = settings.callbacks, settings.progress
     return FitLoop(model, engine, steps, settings.epochs, held, *given)

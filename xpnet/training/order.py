@@ -36,7 +36,8 @@ class SampleOrder:
             return backend.asarray(self._checked(self._shuffle(rows)))
         key = random.Key(self._seed, _SHUFFLE, epoch)
         if backend.planned:
-            return random.permutation(backend.xp, key, rows, drawn=compiled_words(backend, key, rows))
+            drawn = compiled_words(backend, key, rows)
+            return random.permutation(backend.xp, key, rows, drawn=drawn)
         return backend.asarray(random.permutation(np, key, rows))  # not every library sorts int64
 
     def _checked(self, order: ArrayLike) -> Array:

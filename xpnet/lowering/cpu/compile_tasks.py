@@ -105,7 +105,5 @@ def _shared_loop(loop: Loop, parts: int) -> Iterator[Item]:
 
 
 def _alone(loop: Loop) -> Lone:
-    accesses = [
-        Access(a.low, a.high, 0, 0, a.writes) for a in loop_accesses(loop, {}, 1)
-    ]
+    accesses = [Access(a.low, a.high, 0, 0, a.writes) for a in loop_accesses(loop, {}, 1)]
     return Lone(partial(loop_task, loop), accesses)

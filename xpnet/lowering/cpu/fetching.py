@@ -1,10 +1,11 @@
 """Tasks between steps: fetch a batch and its numbers, check the loss, record the results.
 
-With them a program makes many steps without Python. A counter in memory numbers the epoch's batches.
+With them a program makes many steps without Python. A counter in memory is the number of the batch.
 """
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from llvmlite import ir
@@ -30,7 +31,7 @@ def _bytes(x: Any, unit: int = 0, count: int = 0, writes: bool = False) -> Acces
 
 
 class _Fetch(Item):
-    """Copy the rows of a batch: ``out[i] = source[order[first + i]]``, ``first = counter * size``."""
+    """Copy the rows of a batch: ``out[i] = source[order[counter * size + i]]``."""
 
     def __init__(self, counter: Any, order: Any, size: int, source: Any, out: Any) -> None:
         self._size, self._rows = size, out.shape[0]
@@ -49,8 +50,7 @@ class _Fetch(Item):
 
     def tasks(self, parts: int) -> list[Task | None]:
         limits = bounds(self._rows, parts)
-        pairs = zip(limits, limits[1:], strict=False)
-        return [self._part(*pair) if pair[0] < pair[1] else None for pair in pairs]
+        return [self._part(*ends) if ends[0] < ends[1] else None for ends in pairwise(limits)]
 
     def _part(self, start: int, stop: int) -> Task:
         return _task("fetch", [self._size, self._width, start, stop], self._arrays)

@@ -182,9 +182,10 @@ class Program:
         self.tasks = tasks
         self._table = table(tasks)
         pointer, count = ctypes.c_void_p(self._table.ctypes.data), ctypes.c_int64(len(tasks))
-        self.run = partial(_runner(), pointer, count)
+        run = partial(_runner(), pointer, count)
         # Addresses keep nothing alive, so `run` must keep the memory alive.
-        vars(self.run)["memory"] = self._table, tasks
+        vars(run)["memory"] = self._table, tasks
+        self.run: Callable[[], None] = run
 
     def __call__(self) -> None:
         self.run()

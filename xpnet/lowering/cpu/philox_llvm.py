@@ -1,6 +1,7 @@
 """Random words as a task: vectorized Philox4x32-10."""
 
 from functools import cache, partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -60,13 +61,16 @@ class Draw(Item):
         limits = bounds(int(blocks), parts)
         return [
             self._task.moved([blocks, start, stop, *keys], 0) if start < stop else None
-            for start, stop in zip(limits, limits[1:], strict=False)
+            for start, stop in pairwise(limits)
         ]
 
 
 @cache
 def _code() -> str:
-    """``draw(numbers)`` as LLVM's intermediate code; numbers: blocks, first, stop, round keys, step, out."""
+    """``draw(numbers)`` as LLVM's intermediate code.
+
+    The numbers: all blocks, the first and the end of those to draw, round keys, step, out.
+    """
     module = ir.Module(name="xpnet")
     pointer = _I64.as_pointer()
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [pointer]), "draw")

@@ -6,10 +6,10 @@ which each thread has its own share, and between them the work of one thread. ::
     0     1      2     3      4     ...
     one   stage  one   stage  one
 
-Work on the rows of a batch needs no meeting in between, so it all falls into the first stage: forward,
-loss, gradients of activations. The gradient of a weight needs all rows, so it falls into the second, and
-so does the update of the same part of the weight. Anything else follows from the memory that is read
-and written, too: statistics of a batch, norms of gradients, sums of weights are meetings more.
+Work on the rows of a batch needs no meeting in between, so all of it falls into the first stage:
+forward, loss, gradients of activations. The gradient of a weight needs all rows, so it falls into
+the second, and so does the update of the same part of the weight. All this follows from the memory
+that is read and written, and so do more meetings: for statistics of a batch, for norms of gradients.
 """
 
 from bisect import bisect_left, insort
@@ -76,10 +76,7 @@ class Schedule:
         found = 0
         for mine in accesses:
             for other, place in self._seen.meeting([mine]):
-                if not place % 2:
-                    same = not shared
-                else:
-                    same = shared and mine.fits(other)
+                same = shared and mine.fits(other) if place % 2 else not shared
                 found = max(found, place if same else place + 1)
         return found
 

@@ -25,9 +25,7 @@ class SharedProgram(Program):
         A task that sets it ends the program after the current stage.
     """
 
-    def __init__(
-        self, schedule: Schedule, threads: int | None = None, stopped: Any = None
-    ) -> None:
+    def __init__(self, schedule: Schedule, threads: int | None = None, stopped: Any = None) -> None:
         assert schedule.parts <= MOST_PARTS
         self.schedule, self.parts = schedule, schedule.parts
         self._threads = threads or schedule.parts
@@ -45,12 +43,16 @@ class SharedProgram(Program):
 
     def _address(self, tasks: Sequence[Task]) -> list[int]:
         """The address of a table of tasks, and their number."""
-        self.tasks += tasks
+        self.tasks = [*self.tasks, *tasks]
         rows = table(tasks)
         self._memory.append(rows)
         return [rows.ctypes.data, len(tasks)]
 
-    def run(self, steps: int = 1) -> None:
+    def run(self) -> None:
+        """Run the program."""
+        self.repeat(1)
+
+    def repeat(self, steps: int) -> None:
         """Run the program some times, or until a task stops it."""
         self._stopped[0] = 0
         workers().run(self._program, self.parts, self._threads, steps)

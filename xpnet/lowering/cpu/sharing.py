@@ -1,12 +1,13 @@
 """How threads share a loop or a product: which bytes each of them reads and writes.
 
-An array is shared by *units*, such as the rows of a batch: of `count` units, each thread has a run. Two
-accesses to the same bytes need no meeting in between if they share the same units, because then every
-thread finds only its own.
+An array is shared by *units*, such as the rows of a batch: of `count` units, each thread has a run.
+Two accesses to the same bytes need no meeting in between if they share the same units, because then
+each thread finds only its own.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -133,7 +134,7 @@ class Rows(Item):
         steps = np.array([0 if r in self._partial else r.row * _size(r) for r in loop.refs])
         strides = np.array([p.stride if (p := self._partial.get(r)) else 0 for r in loop.refs])
         limits, found = bounds(loop.rows, parts), list[Task | None]()
-        for i, (start, stop) in enumerate(zip(limits, limits[1:], strict=False)):
+        for i, (start, stop) in enumerate(pairwise(limits)):
             task = None
             if start < stop:
                 task = base.moved([stop - start, loop.columns], start * steps + i * strides)
@@ -168,7 +169,7 @@ class Vector(Item):
         base, limits = loop_task(self.loop), bounds(self._size // self._unit, parts)
         return [
             self._part(base, start * self._unit, stop * self._unit) if start < stop else None
-            for start, stop in zip(limits, limits[1:], strict=False)
+            for start, stop in pairwise(limits)
         ]
 
     def _part(self, base: Task, start: int, stop: int) -> Task:
@@ -220,9 +221,10 @@ class Product(Item):
         rows = self._out.shape[0]
         out, a, b = (reader.operand(x) for x in (self._out, self._a, self._b))
         by_rows = a.strides[0] >= a.shape[1] * a.itemsize
+        unit, count = (a.strides[0], rows) if by_rows else (0, 0)
         self.shared = [
             Access(*out.range, out.strides[0], rows, True),
-            Access(*a.range, *((a.strides[0], rows) if by_rows else (0, 0)), False),
+            Access(*a.range, unit, count, False),
             Access(*b.range, 0, 0, False),
         ]
 
@@ -233,7 +235,7 @@ class Product(Item):
 
     def tasks(self, parts: int) -> list[Task | None]:
         limits, found = bounds(self._out.shape[0], parts), list[Task | None]()
-        for start, stop in zip(limits, limits[1:], strict=False):
+        for start, stop in pairwise(limits):
             rows = slice(start, stop)
             task = None
             if start < stop:

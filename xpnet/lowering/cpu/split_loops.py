@@ -1,7 +1,7 @@
 """Loops whose rows can be shared among threads: what is not per row is split off.
 
-Sums over rows become sums over each thread's rows, in memory of their own, and one loop that adds them.
-What precedes the rows or needs the sums is in loops of its own, too::
+A sum over rows becomes a sum over each thread's rows, in memory of its own, and a loop that adds
+these. What precedes the rows, or needs the sums, is in loops of its own, too::
 
     loop over 128 x 10                       loop over 128 x 10      each thread has some rows
       0 row    v1 = subtract(m0, m1)           0 row    v1 = subtract(m0, m1)
@@ -134,8 +134,6 @@ class _Copies:
         """A copy of a statement, with its result in other memory if given."""
         args = [self.known.get(a, a) if isinstance(a, Statement) else a for a in s.args]
         stored = s.stored or ref is not None
-        made = Statement(
-            s.name, args, s.dtype, ref or s.ref, s.level, s.phase, s.reduces, stored
-        )
+        made = Statement(s.name, args, s.dtype, ref or s.ref, s.level, s.phase, s.reduces, stored)
         self.known[s] = made
         return made

@@ -92,5 +92,5 @@ class StepProgram:
         It is less than `steps` if a loss was NaN or infinite; that step changed nothing.
         """
         self._counter[0], self._updates[0] = first, updates
-        self._program.run(steps)
+        self._program.repeat(steps)
         return int(self._counter[0]) - first

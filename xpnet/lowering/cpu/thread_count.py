@@ -2,8 +2,8 @@
 
 The limit is, in this order: the argument ``threads`` of a fit; the environment variable
 ``XPNET_NUM_THREADS``; the cores that this process may use (its affinity, and the quota of its
-container). A limit on the threads of NumPy's BLAS (``OPENBLAS_NUM_THREADS``, threadpoolctl, joblib's
-and dask's workers) is a limit here, too, unless one of the first two says otherwise.
+container), or fewer if NumPy's BLAS has fewer threads (by ``OPENBLAS_NUM_THREADS``, threadpoolctl,
+or in the workers of joblib and dask).
 """
 
 import ctypes

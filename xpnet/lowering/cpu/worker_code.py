@@ -80,7 +80,7 @@ def _define(module: ir.Module, name: str, kinds: list[Any], body: Any, **known: 
     return function
 
 
-class _Builder(ir.IRBuilder):
+class _Builder(ir.IRBuilder):  # type: ignore[misc]
     """Words, and loops."""
 
     def at(self, words: Any, index: Any) -> Any:
@@ -168,7 +168,9 @@ def _pause(b: _Builder) -> None:
     """Tell the processor that this thread spins."""
     triple = binding.get_default_triple()
     if triple.startswith(("x86_64", "i686")):
-        b.call(b.module.declare_intrinsic("llvm.x86.sse2.pause", fnty=ir.FunctionType(_VOID, [])), [])
+        b.call(
+            b.module.declare_intrinsic("llvm.x86.sse2.pause", fnty=ir.FunctionType(_VOID, [])), []
+        )
     elif triple.startswith(("aarch64", "arm64")):
         kind = ir.FunctionType(_VOID, [_I32])
         b.call(b.module.declare_intrinsic("llvm.aarch64.hint", fnty=kind), [_I32(1)])
@@ -199,9 +201,7 @@ def _wait(b: _Builder, words: Any, position: Any) -> None:
     b.position_at_end(over)
 
 
-def _share(
-    b: _Builder, words: Any, index: Any, run: Any, wake: Any, wait: Any
-) -> None:
+def _share(b: _Builder, words: Any, index: Any, run: Any, wake: Any, wait: Any) -> None:
     """Run parts of the program until it ends."""
     with b.forever() as (_, after):
         position = b.get(words, Word.POSITION)
@@ -275,7 +275,7 @@ def _start(
 
 def _serve(b: _Builder, words: Any, index: Any, share: Any, wait: Any) -> None:
     """Take part in every program, until `close`."""
-    with b.forever() as (again, after):
+    with b.forever() as (_, after):
         b.leave_if(b.icmp_signed("!=", b.get(words, Word.CLOSED), _I64(0)), after)
         position = b.get(words, Word.POSITION)
         running = b.icmp_signed("<", position, b.get(words, Word.END))

@@ -1,8 +1,8 @@
 """The threads that share programs: started once a process, when a program first needs them.
 
 The Python thread that runs a program is one of its threads. So a program never depends on the
-others: while another Python thread uses them, or after a fork, it runs all parts alone, with the same
-results.
+others: while another Python thread uses them, or after a fork, it runs all parts alone, with the
+same results.
 """
 
 import atexit
