@@ -66,6 +66,8 @@ class PlannedProgram:
         The memory that holds the batch.
     staged : list of (array, array)
         Running statistics, and the memory of their next values.
+    steps : tuple or None
+        An update, and whole steps with it as one program; see `training.compiled_steps`.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class PlannedProgram:
         arena: Arena,
         number: Array,
         threads: int = 1,
+        parts: int = 1,
     ) -> None:
         self._backend, self.batch_graph, graph = backend, batch_graph, batch_graph.graph
         size = sum(size_of(value.shape) for value in batch_graph.results)
@@ -84,7 +87,7 @@ class PlannedProgram:
         given = _given(backend, table, state, batch_graph, self.results)
         if graph.step is not None:
             given[graph.step] = number
-        self.plan = Plan(graph, backend, given, batch_graph.predicted, arena, threads=threads)
+        self.plan = Plan(graph, backend, given, batch_graph.predicted, arena, (), threads, parts)
         self.flops = self.plan.flops
         self.inputs = [self.plan.array(value) for value in graph.inputs]
         self.borrowed: list[Value] = []  # inputs that are read in place
@@ -93,6 +96,7 @@ class PlannedProgram:
             for name, value in batch_graph.state.items()
         ]
         self.run = self.plan.run
+        self.steps: tuple[Any, Any] | None = None
 
     def load(self, arrays: Sequence[Array], rows: slice) -> None:
         if self.borrowed:

@@ -76,6 +76,8 @@ class Plan:
         Memory among `given` whose content is not needed after a run.
     threads : int
         Threads that share the calls, where these are compiled.
+    parts : int
+        Parts in which they do; at least one for each thread.
 
     Attributes
     ----------
@@ -94,12 +96,13 @@ class Plan:
         arena: Arena | None = None,
         spare: Sequence[Any] = (),
         threads: int = 1,
+        parts: int = 1,
     ) -> None:
-        self._backend, self._inputs = backend, graph.inputs
+        self._backend, self._inputs, parts = backend, graph.inputs, max(parts, threads)
         self._arrays: dict[Value, Any] = dict(given)
         self._nodes = graph.needed([*outputs, *given])
         self._fold_constants(graph, given)
-        if threads > 1 and not any(node.changed for node in self._nodes):
+        if parts > 1 and not any(node.changed for node in self._nodes):
             self._nodes = late_last(self._nodes, [*outputs, *given])
         for node in self._nodes:  # a rule changes a vector in place
             self._arrays.update({new: self._arrays[old] for new, old in node.changed})
@@ -109,23 +112,21 @@ class Plan:
             [*graph.inputs, *outputs],
             set(self._arrays),
             lambda node: self._kernels[node].inplace,
-            reuse=threads == 1,
+            reuse=parts == 1,
         )
         arena = arena or Arena(backend)
         memory = arena.reserve(self._layout.size)
         self._place(memory)
-        recorder = Recorder(
-            backend, arena.scratch if threads == 1 else Scratch(backend, reused=False)
-        )
+        scratch = arena.scratch if parts == 1 else Scratch(backend, reused=False)
+        recorder = Recorder(backend, scratch)
         for node, kernel in self._kernels.items():
             self._bind(recorder, node, kernel)
         self.flops = largest_product(backend, recorder.calls)
         kept = [self._arrays[v] for v in outputs]
-        self.calls = lower(
-            backend, recorder.calls, [memory, *spare, *recorder.borrowed], kept, threads
-        )
+        free = [memory, *spare, *recorder.borrowed]
+        self.calls = lower(backend, recorder.calls, free, kept, threads, parts)
         self._borrowing = Borrowing(backend, self.calls)
-        if threads > 1 and self._borrowing.movable:
+        if parts > 1 and self._borrowing.movable:
             self.flops = 0
         self.run = in_turn(self.calls)
 

@@ -47,6 +47,7 @@ def lower(
     spare: Iterable[Any],
     kept: Iterable[Any] = (),
     threads: int = 1,
+    parts: int = 1,
 ) -> list[Callable[[], Any]]:
     """The calls to run in place of the recorded calls.
 
@@ -60,6 +61,8 @@ def lower(
         Parts of `spare` whose content is needed nevertheless.
     threads : int
         Threads that share the calls, if they are compiled for a CPU.
+    parts : int
+        Parts in which they do.
     """
     if backend.lowering == "none":
         return [call.run for call in calls]
@@ -79,7 +82,7 @@ def lower(
     except (ImportError, OSError) as error:  # LLVM's own library cannot be loaded
         _say_once(f"steps are not compiled because llvmlite cannot be imported: {error}")
         return [call.run for call in calls]
-    return compile_calls(reader, fuse(reader, calls, live), threads)
+    return compile_calls(reader, fuse(reader, calls, live), threads, parts)
 
 
 def step_program(

@@ -1,5 +1,7 @@
 """Steps of an epoch by a compiled program, which makes many of them in one call."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from sys import maxsize
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -67,9 +69,8 @@ class CompiledSteps:
         self._usual = FLUSH_EVERY if most is None else most
         self._program: StepProgram | None = None
         self._update: UpdateProgram | None = None
-        rows = len(eager.batches), len(eager.engine.update.names)
-        self._table = np.zeros(rows, dtype=eager.engine.network.dtype)
         self._order = np.arange(eager.rows)
+        self._table = np.zeros((self.count, 0), dtype=eager.engine.network.dtype)
 
     @property
     def rows(self) -> int:
@@ -88,7 +89,7 @@ class CompiledSteps:
     def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
         """Make the remaining steps of the epoch."""
         eager, context = self._eager, loop.context
-        with eager.begun(loop, learning_rate):
+        with eager.begun(loop, learning_rate), self._lent():
             if self.batches.order is not None:
                 self._order[:] = self.batches.order
             while (i := context.batch) < self.count:
@@ -102,10 +103,20 @@ class CompiledSteps:
                 eager.follow()
         return eager.record.finish()
 
+    @contextmanager
+    def _lent(self) -> Iterator[None]:
+        """Let the program read the data in the body."""
+        try:
+            yield
+        finally:
+            if self._program is not None:
+                self._program.release()
+            self._program = self._update = None
+
     def _next(self, loop: FitLoop, i: int) -> int:
         """How many steps to make next: one if it is the epoch's first, or smaller than the rest."""
         sizes = self.batches.sizes
-        alike = len(sizes) - (sizes[-1] != sizes[0]) - i
+        alike: int = len(sizes) - (sizes[-1] != sizes[0]) - i
         if i == 0 or alike < 2 or not self._bound():
             return 1
         return max(1, min(alike, self._usual, self._most, loop.until_safe_point()))
@@ -114,28 +125,45 @@ class CompiledSteps:
         """Whether there is a program for the current optimizer; it is compiled when needed."""
         engine: Any = self._engine
         if self._update is not engine.update:
-            self._update, program = engine.update, self.batches.programs[0]
-            assert isinstance(program, PlannedProgram)
-            if len(engine.update.names) != self._table.shape[1]:
-                self._table = np.zeros(
-                    (self.count, len(engine.update.names)), dtype=self._table.dtype
-                )
+            self._update, columns = engine.update, len(engine.update.names)
+            if self._table.shape[1] != columns:
+                self._table = np.zeros((self.count, columns), dtype=engine.network.dtype)
             with engine.programs.lock:
-                self._program = step_program(
-                    engine.backend,
-                    program.plan.calls,
-                    engine.update.rules.calls,
-                    (FLUSH_EVERY, [] if (flush := engine.update.flush) is None else flush.calls),
-                    moves=[*zip(self.batches.data.arrays, program.inputs, strict=True)],
-                    copies=program.staged,
-                    results=program.results,
-                    log=self._eager.record.table,
-                    numbers=engine.update.rules.numbers,
-                    table=self._table,
-                    order=self._order,
-                    number=engine.programs.number,
-                )
+                self._program = self._compiled()
         return self._program is not None
+
+    def _compiled(self) -> "StepProgram | None":
+        """The program, made or taken from an earlier fit on batches of the same kind."""
+        engine: Any = self._engine
+        program, update = self.batches.programs[0], engine.update
+        assert isinstance(program, PlannedProgram)
+        if not all(array.flags.c_contiguous for array in self.batches.data.arrays):
+            return None
+        given = {
+            "moves": [*zip(self.batches.data.arrays, program.inputs, strict=True)],
+            "log": self._eager.record.table,
+            "table": self._table,
+            "order": self._order,
+        }
+        if program.steps is not None and program.steps[0] is update.rules:
+            known: StepProgram | None = program.steps[1]
+            if known is not None:
+                known.move(**given)
+            return known
+        flush = [] if update.flush is None else update.flush.calls
+        made = step_program(
+            engine.backend,
+            program.plan.calls,
+            update.rules.calls,
+            (FLUSH_EVERY, flush),
+            copies=program.staged,
+            results=program.results,
+            numbers=update.rules.numbers,
+            number=engine.programs.number,
+            **given,
+        )
+        program.steps = update.rules, made
+        return made
 
     def _several(self, i: int, steps: int) -> None:
         """Make steps from batch `i` on."""

@@ -20,9 +20,9 @@ __all__ = ["compile_calls", "items_of"]
 
 
 def compile_calls(
-    reader: Reader, items: Sequence[Loop | Call], parts: int = 1
+    reader: Reader, items: Sequence[Loop | Call], width: int = 1, parts: int = 1
 ) -> list[Callable[[], Any]]:
-    """The calls to run, as few as possible, shared by so many threads."""
+    """The calls to run, as few as possible; `width` threads share them in so many parts."""
     flops = max((reader.flops(i) for i in items if isinstance(i, Call)), default=0)
     threads = advice(flops) if parts == 1 else 1
     result: list[Callable[[], Any]] = []
@@ -31,11 +31,11 @@ def compile_calls(
         if _compiles(reader, item, threads):
             run.append(item)
             continue
-        result += _program(reader, run, threads, parts)
+        result += _program(reader, run, threads, width, parts)
         run = []
         assert isinstance(item, Call)
         result.append(item.run)
-    return result + _program(reader, run, threads, parts)
+    return result + _program(reader, run, threads, width, parts)
 
 
 def _compiles(reader: Reader, item: Loop | Call, threads: int | None) -> bool:
@@ -47,7 +47,7 @@ def _call_task(reader: Reader, call: Call, threads: int | None) -> Task | None:
 
 
 def _program(
-    reader: Reader, items: Sequence[Loop | Call], threads: int | None, parts: int
+    reader: Reader, items: Sequence[Loop | Call], threads: int | None, width: int, parts: int
 ) -> list[Program]:
     if not items:
         return []
@@ -56,7 +56,7 @@ def _program(
         schedule = Schedule(parts)
         for item in items_of(reader, items, parts):
             schedule.add(item)
-        made = SharedProgram(schedule)
+        made = SharedProgram(schedule, width)
     else:
         found = (
             loop_task(i) if isinstance(i, Loop) else _call_task(reader, i, threads) for i in items

@@ -20,9 +20,13 @@ _POINTER, _BYTES = _I64.as_pointer(), _I8.as_pointer()
 _SMALL = 4096  # bytes that one thread fetches in less time than threads need to meet
 
 
-def _task(name: str, numbers: list[int], arrays: list[Any]) -> Task:
-    pointers = [x.ctypes.data for x in arrays]
-    return Task.of(compiled(_code(), name), numbers, pointers, arrays)
+def _task(name: str, numbers: list[int], addresses: list[int]) -> Task:
+    """A task that keeps no array alive: `StepProgram` does, as long as it needs them."""
+    return Task.of(compiled(_code(), name), numbers, addresses, [])
+
+
+def _addresses(*arrays: Any) -> list[int]:
+    return [x.ctypes.data for x in arrays]
 
 
 def _bytes(x: Any, unit: int = 0, count: int = 0, writes: bool = False) -> Access:
@@ -36,7 +40,7 @@ class _Fetch(Item):
     def __init__(self, counter: Any, order: Any, size: int, source: Any, out: Any) -> None:
         self._size, self._rows = size, out.shape[0]
         self._width = out.nbytes // self._rows
-        self._arrays = [counter, order, source, out]
+        self._addresses = _addresses(counter, order, source, out)
         own = _bytes(out, self._width, self._rows, True)
         reads = [_bytes(x) for x in (counter, order, source)]
         self.shared = [own, *reads] if out.nbytes > _SMALL else None
@@ -53,7 +57,7 @@ class _Fetch(Item):
         return [self._part(*ends) if ends[0] < ends[1] else None for ends in pairwise(limits)]
 
     def _part(self, start: int, stop: int) -> Task:
-        return _task("fetch", [self._size, self._width, start, stop], self._arrays)
+        return _task("fetch", [self._size, self._width, start, stop], self._addresses)
 
 
 def fetch(counter: Any, order: Any, size: int, source: Any, out: Any) -> Item:
@@ -67,28 +71,29 @@ def fetch(counter: Any, order: Any, size: int, source: Any, out: Any) -> Item:
 def numbers_of(counter: Any, table: Any, out: Any) -> Item:
     """Copy row number `counter` of a table."""
     accesses = [_bytes(counter), _bytes(table), _bytes(out, writes=True)]
-    return Lone(lambda: _task("copy_row", [out.nbytes], [counter, table, out]), accesses)
+    numbers, addresses = [out.nbytes], _addresses(counter, table, out)
+    return Lone(lambda: _task("copy_row", numbers, addresses), accesses)
 
 
 def check(loss: Any, stopped: Any) -> Item:
     """Stop the program if a loss is NaN or infinite."""
-    name = f"check_{loss.dtype}"
+    name, addresses = f"check_{loss.dtype}", _addresses(loss, stopped)
     accesses = [_bytes(loss), _bytes(stopped, writes=True)]
-    return Lone(lambda: _task(name, [], [loss, stopped]), accesses)
+    return Lone(lambda: _task(name, [], addresses), accesses)
 
 
 def record(counts: Sequence[Any], results: Any, log: Any) -> Item:
     """Copy the results to a row of a log; increase three counts, the first of which is the row."""
     accesses = [_bytes(x, writes=True) for x in (*counts, log)]
-    arrays = [*counts, results, log]
-    return Lone(lambda: _task("record", [results.nbytes], arrays), [*accesses, _bytes(results)])
+    numbers, addresses = [results.nbytes], _addresses(*counts, results, log)
+    return Lone(lambda: _task("record", numbers, addresses), [*accesses, _bytes(results)])
 
 
 class _Every(Item):
     """An item, but only if a number + 1 is divisible by a period."""
 
     def __init__(self, period: int, number: Any, item: Item) -> None:
-        self._period, self._number, self._item = period, number, item
+        self._period, self._item, self._addresses = period, item, _addresses(number)
         extra = [_bytes(number)]
         self.shared = None if item.shared is None else [*item.shared, *extra]
         self._whole = [*item.whole(), *extra]
@@ -104,7 +109,7 @@ class _Every(Item):
 
     def _sometimes(self, task: Task) -> Task:
         numbers = [self._period, task.address, task.numbers.ctypes.data]
-        made = _task("every", numbers, [self._number])
+        made = _task("every", numbers, self._addresses)
         made.arrays.append(task)
         return made
 

@@ -41,9 +41,9 @@ class Task:
         row = np.array([*numbers, *pointers], dtype=np.int64)
         return cls(address, row, row[len(numbers) :], arrays)
 
-    def moved(self, numbers: Sequence[int], by: Any) -> "Task":
+    def moved(self, numbers: Any, by: Any) -> "Task":
         """The same function with other numbers, and addresses moved by some bytes."""
-        row = np.concatenate([np.array(numbers, dtype=np.int64), self.pointers + by])
+        row = np.concatenate([numbers, self.pointers + by], dtype=np.int64)
         return Task(self.address, row, row[len(numbers) :], self.arrays)
 
 

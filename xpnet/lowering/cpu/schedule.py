@@ -8,8 +8,9 @@ which each thread has its own share, and between them the work of one thread. ::
 
 Work on the rows of a batch needs no meeting in between, so all of it falls into the first stage:
 forward, loss, gradients of activations. The gradient of a weight needs all rows, so it falls into
-the second, and so does the update of the same part of the weight. All this follows from the memory
-that is read and written, and so do more meetings: for statistics of a batch, for norms of gradients.
+the second, and so does the update of the same part of the weight. All this follows from the
+memory that is read and written, and so do more meetings, for statistics of a batch or the norm of
+a gradient.
 """
 
 from bisect import bisect_left, insort

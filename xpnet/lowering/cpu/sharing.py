@@ -234,12 +234,25 @@ class Product(Item):
         return made
 
     def tasks(self, parts: int) -> list[Task | None]:
-        limits, found = bounds(self._out.shape[0], parts), list[Task | None]()
-        for start, stop in pairwise(limits):
-            rows = slice(start, stop)
-            task = None
-            if start < stop:
+        found: list[Task | None] = []
+        known: dict[int, tuple[int, Task]] = {}  # by the number of rows
+        for start, stop in pairwise(bounds(self._out.shape[0], parts)):
+            size, rows = stop - start, slice(start, stop)
+            if not size:
+                found.append(None)
+            elif size in known:
+                found.append(self._moved(*known[size], start))
+            else:
                 task = self._make(self._a[rows], self._b, self._out[rows])
                 assert task is not None
-            found.append(task)
+                known[size] = start, task
+                found.append(task)
         return found
+
+    def _moved(self, first: int, task: Task, start: int) -> Task:
+        """The task of as many rows, beginning with another one."""
+        by = np.zeros(len(task.pointers), dtype=np.int64)
+        for x in (self._a, self._out):
+            step, address = x.strides[0], x.ctypes.data
+            by[task.pointers == address + first * step] = (start - first) * step
+        return task.moved(task.numbers[: -len(by)], by)

@@ -85,6 +85,23 @@ class StepProgram:
         counts = self._counter, self._updates, number
         schedule.add(fetching.record(counts, results, log))
         self._program = SharedProgram(schedule, stopped=self._stopped)
+        self._arrays = [*(source for source, _ in moves), log, table, order]
+        self._addresses = [x.ctypes.data for x in self._arrays]
+
+    def move(self, *, moves: Sequence[tuple[Any, Any]], log: Any, table: Any, order: Any) -> None:
+        """Take batches from other arrays of the same types, and write to another log."""
+        arrays = [*(source for source, _ in moves), log, table, order]
+        addresses = [x.ctypes.data for x in arrays]
+        if addresses != self._addresses:
+            known = dict(zip(self._addresses, addresses, strict=True))
+            for task in self._program.tasks:
+                for i, address in enumerate(task.pointers.tolist()):
+                    task.pointers[i] = known.get(address, address)
+        self._addresses, self._arrays = addresses, arrays
+
+    def release(self) -> None:
+        """Keep the arrays alive no longer; `move` must come before another run."""
+        self._arrays = []
 
     def run(self, first: int, steps: int, updates: int) -> int:
         """Make steps, beginning with batch `first`, after so many updates; how many were made.
