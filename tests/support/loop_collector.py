@@ -138,7 +138,7 @@ class _First:
 def lowering(cases: dict[Any, Case]) -> Callable[..., list[Any]]:
     """In place of `xpnet.lowering.lower`: the loops of a GPU, with their calls run by NumPy."""
 
-    def lower(backend: Any, calls: Sequence[Any], spare: Any, kept: Any = ()) -> list[Any]:
+    def lower(backend: Any, calls: Any, spare: Any, kept: Any = (), *_: int) -> list[Any]:
         reader = Reader(backend)
         items = fuse(reader, calls, live_memory(reader, spare, kept), parallel=True)
         return [_First(i, cases) if isinstance(i, Loop) else i.run for i in items]

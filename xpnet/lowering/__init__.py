@@ -29,7 +29,6 @@ __all__ = [
     "MOST_THREADS",
     "Loop",
     "Reader",
-    "StepProgram",
     "compiled_words",
     "fuse",
     "largest_product",

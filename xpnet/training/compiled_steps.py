@@ -6,8 +6,6 @@ from sys import maxsize
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from xpnet.engine.batches import Batches
 from xpnet.engine.programs import PlannedProgram
 from xpnet.engine.update import FLUSH_EVERY, UpdateProgram
@@ -19,25 +17,25 @@ from xpnet.training.loop import FitLoop
 from xpnet.typing import Array
 
 if TYPE_CHECKING:
-    from xpnet.lowering import StepProgram
+    from xpnet.lowering.cpu.step_program import StepProgram
 
-__all__ = ["CompiledSteps", "compiled"]
+__all__ = ["CompiledSteps", "compiled", "refusal"]
 
 _SECONDS = 5e-3  # of a call, so that progress bars and signals are prompt
 
 
 def compiled(eager: EagerSteps, callbacks: Callbacks, wanted: int | None) -> "CompiledSteps | None":
     """Steps by a compiled program; None if something needs Python in every step."""
-    if wanted == 0 or _refusal(eager, callbacks) is not None:
+    if wanted in (0, 1) or refusal(eager, callbacks) is not None:
         return None
     return CompiledSteps(eager, wanted)
 
 
-def _refusal(eager: EagerSteps, callbacks: Callbacks) -> str | None:
-    """Why each step needs Python; None if none does."""
+def refusal(eager: EagerSteps, callbacks: Callbacks) -> str | None:
+    """Why each step on a CPU needs Python; None if none does."""
     engine: Any = eager.engine
     if engine.backend.lowering != "cpu":
-        return "steps are not compiled"
+        return f"{engine.backend.name} has no CUDA graphs, and its steps are not compiled"
     if eager.together > 1:
         return f"a step adds up the gradients of {eager.together} batches"
     if callbacks.every_step:
@@ -69,8 +67,9 @@ class CompiledSteps:
         self._usual = FLUSH_EVERY if most is None else most
         self._program: StepProgram | None = None
         self._update: UpdateProgram | None = None
-        self._order = np.arange(eager.rows)
-        self._table = np.zeros((self.count, 0), dtype=eager.engine.network.dtype)
+        backend: Any = self._engine.backend
+        self._order = backend.raw.arange(eager.rows)
+        self._table = backend.zeros((self.count, 0), self._engine.network.dtype)
 
     @property
     def rows(self) -> int:
@@ -127,7 +126,7 @@ class CompiledSteps:
         if self._update is not engine.update:
             self._update, columns = engine.update, len(engine.update.names)
             if self._table.shape[1] != columns:
-                self._table = np.zeros((self.count, columns), dtype=engine.network.dtype)
+                self._table = engine.backend.zeros((self.count, columns), engine.network.dtype)
             with engine.programs.lock:
                 self._program = self._compiled()
         return self._program is not None

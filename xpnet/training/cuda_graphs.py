@@ -15,6 +15,7 @@ from xpnet.engine.programs import PlannedProgram
 from xpnet.errors import ArgumentError, ShapeError
 from xpnet.lowering.cuda.cuda_graph import Graph, NotCaptured
 from xpnet.training.callbacks.callback import Callbacks
+from xpnet.training.compiled_steps import refusal
 from xpnet.training.context import FitContext
 from xpnet.training.device_epoch import DeviceEpoch
 from xpnet.training.eager import EagerSteps
@@ -48,7 +49,7 @@ def captured(
     """
     engine, backend = eager.engine, eager.engine.backend
     if backend.index is None:
-        reason: str | None = f"{backend.name} has no CUDA graphs"
+        reason: str | None = refusal(eager, callbacks) or "its steps are made one by one"
     else:
         reason = "as asked" if wanted == 0 else _refusal(eager, callbacks)
     if reason is None:
