@@ -32,7 +32,7 @@ class BatchSpec:
     ``mode`` is ``"predict"`` (the output), ``"evaluate"`` (loss and metrics), ``"train"`` (these,
     the gradient, and the state that changes) or ``"accumulate"`` (as ``"train"``, but the gradient
     is that of the loss without the penalties). ``target`` is the shape of one sample's target.
-    ``threads`` share the computation, in at least as many parts.
+    ``threads`` share the computation.
     """
 
     mode: str
@@ -41,15 +41,14 @@ class BatchSpec:
     target_dtype: str = ""
     weighted: bool = False
     threads: int = 1
-    parts: int = 1
 
     @classmethod
-    def of(cls, mode: str, rows: int, data: Data, threads: int = 1, parts: int = 1) -> Self:
+    def of(cls, mode: str, rows: int, data: Data, threads: int = 1) -> Self:
         """The specification for batches of these data."""
         if data.y is None:
-            return cls(mode, rows, threads=threads, parts=parts)
+            return cls(mode, rows, threads=threads)
         shape, dtype = tuple(data.y.shape[1:]), dtype_name(data.y.dtype)
-        return cls(mode, rows, shape, dtype, data.w is not None, threads, parts)
+        return cls(mode, rows, shape, dtype, data.w is not None, threads)
 
 
 @dataclass

@@ -28,7 +28,6 @@ from xpnet.typing import Array
 
 __all__ = ["Engine", "Programs"]
 
-_BLOCK = 256  # rows whose values stay in cache from one layer to the next
 _KEPT = 32  # compiled programs that are kept; the least recently used is dropped first
 
 
@@ -97,7 +96,7 @@ class Programs:
             return InterpretedProgram(self._backend, table, state, batch_graph, lambda: self.number)
         memory = arena.memory
         program = PlannedProgram(
-            self._backend, table, state, batch_graph, arena, self.number, spec.threads, spec.parts
+            self._backend, table, state, batch_graph, arena, self.number, spec.threads
         )
         if arena.memory is not memory:
             self._drop()  # they would keep the smaller memory alive
@@ -233,11 +232,9 @@ class Engine:
 
     def batch_spec(self, mode: str, rows: int, data: Data, threads: int | None = None) -> BatchSpec:
         """The computation for batches of these data, shared by at most so many threads."""
-        training, backend = mode in ("train", "accumulate"), self.backend
-        flops = (6 if training else 2) * self.network.table.size * rows  # 2 for a product
-        found = shares(backend, threads, rows, flops)
-        blocks = rows // _BLOCK if backend.lowering == "cpu" and not training else 1
-        return BatchSpec.of(mode, rows, data, found, max(found, blocks))
+        products = 6 if mode in ("train", "accumulate") else 2  # flops for a weight and a row
+        flops = products * self.network.table.size * rows
+        return BatchSpec.of(mode, rows, data, shares(self.backend, threads, rows, flops))
 
     # --- state --------------------------------------------------------------------------------
 

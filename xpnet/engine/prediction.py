@@ -5,15 +5,16 @@ from typing import Any
 from xpnet.backends import Backend
 from xpnet.data.arrays import Data
 from xpnet.data.conversion import result_like
-from xpnet.engine.batches import cut
+from xpnet.engine.batches import Batches, cut
 from xpnet.engine.engine import Engine
-from xpnet.engine.programs import Program
+from xpnet.engine.programs import PlannedProgram, Program
 from xpnet.lowering import turn
 from xpnet.typing import Array
 
 __all__ = ["CachedPrediction", "predict"]
 
 _ALL = slice(None)
+_TOGETHER = 64  # batches of 1024 rows in a call of compiled code
 
 
 def predict(engine: Engine, data: Data, batch_size: int, X: Any, check: bool) -> Array:
@@ -21,6 +22,9 @@ def predict(engine: Engine, data: Data, batch_size: int, X: Any, check: bool) ->
     backend, where = engine.backend, data.backend
     keep = backend.copy if where.name == backend.name else backend.to_numpy
     batches = cut(engine, "predict", data, batch_size)
+    swept = _swept(engine, batches)
+    if swept is not None:
+        return result_like(swept, where, X)
     found = batches.each(lambda program: keep(program.output()))
     if len(found) > 1:
         return result_like(where.xp.concat(found), where, X)
@@ -28,6 +32,29 @@ def predict(engine: Engine, data: Data, batch_size: int, X: Any, check: bool) ->
         engine, batches.programs[0], where, X, data.x, check
     )
     return result_like(found[0], where, X)
+
+
+def _swept(engine: Engine, batches: Batches) -> Array | None:
+    """The outputs of many batches, with few calls from Python; None if that is not possible."""
+    first, whole = batches.programs[0], len(batches) - (batches.sizes[-1] != batches.sizes[0])
+    if whole < 2 or not isinstance(first, PlannedProgram) or batches.data.backend.name != "numpy":
+        return None
+    source, size, backend = batches.data.x, batches.sizes[0], engine.backend
+    if not source.flags.c_contiguous or first.sweep is None:
+        return None
+    shape, dtype = first.output().shape[1:], str(first.output().dtype)
+    out = backend.zeros((batches.data.rows, *shape), dtype)
+    for start in range(0, whole, _TOGETHER):  # signals are handled in between
+        rows = slice(start * size, (start + _TOGETHER) * size)
+        with engine.programs.lock, backend.quiet(), batches.threads:
+            first.sweep.run([source[rows], out[rows]], min(_TOGETHER, whole - start))
+    if whole < len(batches):
+        with engine.programs.lock, backend.quiet(), batches.threads:
+            program = batches.load(whole)
+            program.run()
+            out[whole * size :] = program.output()
+            program.release()
+    return out
 
 
 class CachedPrediction:

@@ -5,13 +5,18 @@ kinds are loaded, run and read alike.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 from xpnet.backends import Backend
 from xpnet.engine.batch_graph import BatchGraph
 from xpnet.engine.state import TrainState
 from xpnet.graph import Arena, ParameterTable, Plan, Value, interpret
+from xpnet.lowering import sweep
 from xpnet.typing import Array, Namespace, size_of
+
+if TYPE_CHECKING:
+    from xpnet.lowering.cpu.sweep import Sweep
 
 __all__ = ["InterpretedProgram", "PlannedProgram", "Program", "batch_values"]
 
@@ -79,7 +84,6 @@ class PlannedProgram:
         arena: Arena,
         number: Array,
         threads: int = 1,
-        parts: int = 1,
     ) -> None:
         self._backend, self.batch_graph, graph = backend, batch_graph, batch_graph.graph
         size = sum(size_of(value.shape) for value in batch_graph.results)
@@ -87,7 +91,7 @@ class PlannedProgram:
         given = _given(backend, table, state, batch_graph, self.results)
         if graph.step is not None:
             given[graph.step] = number
-        self.plan = Plan(graph, backend, given, batch_graph.predicted, arena, (), threads, parts)
+        self.plan = Plan(graph, backend, given, batch_graph.predicted, arena, (), threads)
         self.flops = self.plan.flops
         self.inputs = [self.plan.array(value) for value in graph.inputs]
         self.borrowed: list[Value] = []  # inputs that are read in place
@@ -127,6 +131,15 @@ class PlannedProgram:
 
     def output(self) -> Array:
         return self.plan.array(self.batch_graph.predicted[0])
+
+    @cached_property
+    def sweep(self) -> "Sweep | None":
+        """The program over many batches in a row; None if that is not possible."""
+        if self._backend.lowering != "cpu":
+            return None
+        if not self.plan.alone(self.batch_graph.predicted[0]):
+            return None
+        return sweep(self.plan.calls, [*self.inputs, self.output()])
 
 
 def _given(

@@ -43,6 +43,14 @@ class Layout:
             start, self.size = self.size, self.size + need
         self.offsets[value] = start
 
+    def alone(self, value: Value) -> bool:
+        """Whether no other memory overlaps that of a value."""
+        if value not in self.offsets:
+            return False
+        own = start, stop = self.offsets[value], self.offsets[value] + nbytes(value)
+        places = ((offset, offset + nbytes(other)) for other, offset in self.offsets.items())
+        return all(p == own or p[0] >= stop or p[1] <= start for p in places)
+
     def release(self, value: Value) -> None:
         """Free a value's memory for later values."""
         self._insert(self.offsets[value], nbytes(value))

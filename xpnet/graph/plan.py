@@ -76,8 +76,6 @@ class Plan:
         Memory among `given` whose content is not needed after a run.
     threads : int
         Threads that share the calls, where these are compiled.
-    parts : int
-        Parts in which they do; at least one for each thread.
 
     Attributes
     ----------
@@ -96,13 +94,12 @@ class Plan:
         arena: Arena | None = None,
         spare: Sequence[Any] = (),
         threads: int = 1,
-        parts: int = 1,
     ) -> None:
-        self._backend, self._inputs, parts = backend, graph.inputs, max(parts, threads)
+        self._backend, self._inputs = backend, graph.inputs
         self._arrays: dict[Value, Any] = dict(given)
         self._nodes = graph.needed([*outputs, *given])
         self._fold_constants(graph, given)
-        if parts > 1 and not any(node.changed for node in self._nodes):
+        if threads > 1 and not any(node.changed for node in self._nodes):
             self._nodes = late_last(self._nodes, [*outputs, *given])
         for node in self._nodes:  # a rule changes a vector in place
             self._arrays.update({new: self._arrays[old] for new, old in node.changed})
@@ -112,21 +109,21 @@ class Plan:
             [*graph.inputs, *outputs],
             set(self._arrays),
             lambda node: self._kernels[node].inplace,
-            reuse=parts == 1,
+            reuse=threads == 1,
         )
         arena = arena or Arena(backend)
         memory = arena.reserve(self._layout.size)
         self._place(memory)
-        scratch = arena.scratch if parts == 1 else Scratch(backend, reused=False)
+        scratch = arena.scratch if threads == 1 else Scratch(backend, reused=False)
         recorder = Recorder(backend, scratch)
         for node, kernel in self._kernels.items():
             self._bind(recorder, node, kernel)
         self.flops = largest_product(backend, recorder.calls)
         kept = [self._arrays[v] for v in outputs]
         free = [memory, *spare, *recorder.borrowed]
-        self.calls = lower(backend, recorder.calls, free, kept, threads, parts)
+        self.calls = lower(backend, recorder.calls, free, kept, threads)
         self._borrowing = Borrowing(backend, self.calls)
-        if parts > 1 and self._borrowing.movable:
+        if threads > 1 and self._borrowing.movable:
             self.flops = 0
         self.run = in_turn(self.calls)
 
@@ -175,6 +172,10 @@ class Plan:
     def array(self, value: Value) -> Any:
         """The array to write an input to, or to read an output from."""
         return self._arrays[value]
+
+    def alone(self, value: Value) -> bool:
+        """Whether no other memory overlaps that of a value."""
+        return self._layout.alone(value)
 
     def read_from(self, value: Value, array: Any) -> bool:
         """Read an input from this array, without a copy; see `Borrowing`."""

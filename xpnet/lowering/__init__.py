@@ -24,6 +24,7 @@ MOST_THREADS = 256  # that share a program
 
 if TYPE_CHECKING:
     from xpnet.lowering.cpu.step_program import StepProgram
+    from xpnet.lowering.cpu.sweep import Sweep
 
 __all__ = [
     "MOST_THREADS",
@@ -36,6 +37,7 @@ __all__ = [
     "shares",
     "steady_threads",
     "step_program",
+    "sweep",
     "turn",
 ]
 
@@ -46,7 +48,6 @@ def lower(
     spare: Iterable[Any],
     kept: Iterable[Any] = (),
     threads: int = 1,
-    parts: int = 1,
 ) -> list[Callable[[], Any]]:
     """The calls to run in place of the recorded calls.
 
@@ -60,8 +61,6 @@ def lower(
         Parts of `spare` whose content is needed nevertheless.
     threads : int
         Threads that share the calls, if they are compiled for a CPU.
-    parts : int
-        Parts in which they do.
     """
     if backend.lowering == "none":
         return [call.run for call in calls]
@@ -81,7 +80,7 @@ def lower(
     except (ImportError, OSError) as error:  # LLVM's own library cannot be loaded
         _say_once(f"steps are not compiled because llvmlite cannot be imported: {error}")
         return [call.run for call in calls]
-    return compile_calls(reader, fuse(reader, calls, live), threads, parts)
+    return compile_calls(reader, fuse(reader, calls, live), threads)
 
 
 def step_program(
@@ -101,6 +100,18 @@ def step_program(
     if first is None or second is None or (flush[1] and last is None):
         return None
     return StepProgram(backend, first, second, (flush[0], last), **arrays)
+
+
+def sweep(calls: Sequence[Callable[[], Any]], own: Sequence[Any]) -> "Sweep | None":
+    """A plan run over chunks of large arrays; None if it is not compiled as a whole.
+
+    See `xpnet.lowering.cpu.sweep.Sweep`.
+    """
+    from xpnet.lowering.cpu.step_program import whole
+    from xpnet.lowering.cpu.sweep import Sweep
+
+    program = whole(calls)
+    return None if program is None else Sweep(program, own)
 
 
 def compiled_words(backend: Backend, key: Key, count: int) -> Any:

@@ -5,13 +5,14 @@ from functools import partial
 from typing import Any
 
 from xpnet.kernels import Call
-from xpnet.lowering.cpu.jit import Program, Task, loop_task
+from xpnet.lowering.cpu.jit import Program, loop_task
 from xpnet.lowering.cpu.philox_llvm import Draw, draw_task
 from xpnet.lowering.cpu.product_task import product_task, task_of
 from xpnet.lowering.cpu.schedule import Schedule
 from xpnet.lowering.cpu.shared_program import SharedProgram
 from xpnet.lowering.cpu.sharing import Access, Item, Lone, Product, Rows, Vector, loop_accesses
 from xpnet.lowering.cpu.split_loops import split
+from xpnet.lowering.cpu.tasks import Task
 from xpnet.lowering.cpu.threads import advice
 from xpnet.lowering.ir import Loop
 from xpnet.lowering.reading import Reader
@@ -20,9 +21,9 @@ __all__ = ["compile_calls", "items_of"]
 
 
 def compile_calls(
-    reader: Reader, items: Sequence[Loop | Call], width: int = 1, parts: int = 1
+    reader: Reader, items: Sequence[Loop | Call], parts: int = 1
 ) -> list[Callable[[], Any]]:
-    """The calls to run, as few as possible; `width` threads share them in so many parts."""
+    """The calls to run, as few as possible, shared by so many threads."""
     flops = max((reader.flops(i) for i in items if isinstance(i, Call)), default=0)
     threads = advice(flops) if parts == 1 else 1
     result: list[Callable[[], Any]] = []
@@ -31,11 +32,11 @@ def compile_calls(
         if _compiles(reader, item, threads):
             run.append(item)
             continue
-        result += _program(reader, run, threads, width, parts)
+        result += _program(reader, run, threads, parts)
         run = []
         assert isinstance(item, Call)
         result.append(item.run)
-    return result + _program(reader, run, threads, width, parts)
+    return result + _program(reader, run, threads, parts)
 
 
 def _compiles(reader: Reader, item: Loop | Call, threads: int | None) -> bool:
@@ -47,7 +48,7 @@ def _call_task(reader: Reader, call: Call, threads: int | None) -> Task | None:
 
 
 def _program(
-    reader: Reader, items: Sequence[Loop | Call], threads: int | None, width: int, parts: int
+    reader: Reader, items: Sequence[Loop | Call], threads: int | None, parts: int
 ) -> list[Program]:
     if not items:
         return []
@@ -56,7 +57,7 @@ def _program(
         schedule = Schedule(parts)
         for item in items_of(reader, items, parts):
             schedule.add(item)
-        made = SharedProgram(schedule, width)
+        made = SharedProgram(schedule.layout)
     else:
         found = (
             loop_task(i) if isinstance(i, Loop) else _call_task(reader, i, threads) for i in items

@@ -10,8 +10,9 @@ from typing import Any
 
 from llvmlite import ir
 
-from xpnet.lowering.cpu.jit import Task, compiled
+from xpnet.lowering.cpu.jit import compiled
 from xpnet.lowering.cpu.sharing import Access, Item, Lone, bounds
+from xpnet.lowering.cpu.tasks import Task
 
 __all__ = ["check", "every", "fetch", "numbers_of", "record"]
 

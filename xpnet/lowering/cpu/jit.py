@@ -6,7 +6,6 @@ A *task* is the address of a function with one argument, and that argument: the 
 
 import ctypes
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache as once
 from functools import partial
 from typing import Any
@@ -15,36 +14,14 @@ import numpy as np
 from llvmlite import binding, ir
 
 from xpnet.lowering.cpu import cache, printer
+from xpnet.lowering.cpu.tasks import Layout, Stage, Task
 from xpnet.lowering.ir import Argument, Loop, Statement
 
-__all__ = ["Program", "Task", "compiled", "loop_task", "table"]
+__all__ = ["Program", "compiled", "loop_task", "table"]
 
 _I64 = ir.IntType(64)
 _POINTER = _I64.as_pointer()
 _TASK = ir.FunctionType(ir.VoidType(), [_POINTER])
-
-
-@dataclass(eq=False)
-class Task:
-    """A function's address and its numbers; the last numbers are addresses of arrays."""
-
-    address: int
-    numbers: Any
-    pointers: Any  # a view of the numbers that are addresses
-    arrays: list[Any]  # the arrays that they point to
-
-    @classmethod
-    def of(
-        cls, address: int, numbers: Sequence[int], pointers: Sequence[int], arrays: list[Any]
-    ) -> "Task":
-        """A task with these numbers, followed by these addresses."""
-        row = np.array([*numbers, *pointers], dtype=np.int64)
-        return cls(address, row, row[len(numbers) :], arrays)
-
-    def moved(self, numbers: Any, by: Any) -> "Task":
-        """The same function with other numbers, and addresses moved by some bytes."""
-        row = np.concatenate([numbers, self.pointers + by], dtype=np.int64)
-        return Task(self.address, row, row[len(numbers) :], self.arrays)
 
 
 def _new_machine() -> Any:
@@ -171,7 +148,7 @@ class Program:
     blas_threads : int or None
         Threads of a product by itself; None for all of the BLAS.
     parts : int
-        Threads that share the program.
+        Threads that share it.
     """
 
     items: Sequence[Any] = ()
@@ -189,6 +166,11 @@ class Program:
 
     def __call__(self) -> None:
         self.run()
+
+    @property
+    def layout(self) -> Layout:
+        """The tasks in one stage."""
+        return Layout(1, [], [Stage([[*self.tasks]])])
 
     def pointing_into(self, start: int, stop: int) -> list[tuple[Any, int, int]]:
         """The numbers that point into these bytes: (numbers, position, offset from `start`)."""

@@ -8,8 +8,9 @@ import numpy as np
 from llvmlite import ir
 
 from xpnet.kernels import Call
-from xpnet.lowering.cpu.jit import Program, Task, compiled
+from xpnet.lowering.cpu.jit import Program, compiled
 from xpnet.lowering.cpu.sharing import Access, Item, bounds
+from xpnet.lowering.cpu.tasks import Task
 from xpnet.lowering.reading import Reader
 from xpnet.philox import block, round_keys
 

@@ -8,7 +8,8 @@ from llvmlite import ir
 from xpnet.kernels import Call
 from xpnet.lowering.cpu.best_blas import best
 from xpnet.lowering.cpu.blas import AS_IT_LIES, ROWS, TRANSPOSED, Gemm, lies
-from xpnet.lowering.cpu.jit import Task, compiled
+from xpnet.lowering.cpu.jit import compiled
+from xpnet.lowering.cpu.tasks import Task
 from xpnet.lowering.reading import Reader
 
 __all__ = ["product_task", "task_of"]

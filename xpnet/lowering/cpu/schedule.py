@@ -15,21 +15,12 @@ a gradient.
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from xpnet.lowering.cpu.jit import Task
 from xpnet.lowering.cpu.sharing import Access, Item, Vector
+from xpnet.lowering.cpu.tasks import Layout, Stage
 
-__all__ = ["Schedule", "Stage"]
-
-
-@dataclass
-class Stage:
-    """What each thread does, and what one thread does afterwards."""
-
-    parts: list[list[Task]]
-    tail: list[Task] = field(default_factory=list)
+__all__ = ["Schedule"]
 
 
 class Schedule:
@@ -82,13 +73,11 @@ class Schedule:
         return found
 
     @property
-    def head(self) -> list[Task]:
-        """What one thread does before the first stage."""
-        return [item.task() for item in self.places[0]]
+    def layout(self) -> Layout:
+        """The tasks of all items."""
+        return Layout(self.parts, [item.task() for item in self.places[0]], self._stages())
 
-    @property
-    def stages(self) -> list[Stage]:
-        """The stages, in order."""
+    def _stages(self) -> list[Stage]:
         found = []
         for place in range(1, len(self.places), 2):
             stage = Stage([[] for _ in range(self.parts)])

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.lowering.cpu.jit import Program, Task, table
-from xpnet.lowering.cpu.schedule import Schedule
+from xpnet.lowering.cpu.jit import Program, table
+from xpnet.lowering.cpu.tasks import Layout, Task
 from xpnet.lowering.cpu.worker_code import MOST_PARTS
 from xpnet.lowering.cpu.workers import workers
 
@@ -14,32 +14,33 @@ __all__ = ["SharedProgram"]
 
 
 class SharedProgram(Program):
-    """The tasks of a schedule.
+    """The tasks of a layout.
 
     Parameters
     ----------
-    schedule : Schedule
-    threads : int, optional
-        Threads that may take part; by default one for each part.
+    layout : Layout
     stopped : int64 array of shape (1,), optional
         A task that sets it ends the program after the current stage.
     """
 
-    def __init__(self, schedule: Schedule, threads: int | None = None, stopped: Any = None) -> None:
-        assert schedule.parts <= MOST_PARTS
-        self.schedule, self.parts = schedule, schedule.parts
-        self._threads = threads or schedule.parts
+    def __init__(self, layout: Layout, stopped: Any = None) -> None:
+        assert layout.parts <= MOST_PARTS
+        self._layout, self.parts = layout, layout.parts
         self._stopped = np.zeros(1, dtype=np.int64) if stopped is None else stopped
         self.tasks = list[Task]()
         self._memory: list[Any] = []
-        stages = schedule.stages
-        row = [len(stages), self._stopped.ctypes.data, *self._address(schedule.head)]
+        stages = layout.stages
+        row = [len(stages), self._stopped.ctypes.data, *self._address(layout.head)]
         for stage in stages:
             row += self._address(stage.tail)
             for part in stage.parts:
                 row += self._address(part)
         self._table = np.array(row, dtype=np.int64)
         self._program = self._table.ctypes.data
+
+    @property
+    def layout(self) -> Layout:
+        return self._layout
 
     def _address(self, tasks: Sequence[Task]) -> list[int]:
         """The address of a table of tasks, and their number."""
@@ -55,4 +56,4 @@ class SharedProgram(Program):
     def repeat(self, steps: int) -> None:
         """Run the program some times, or until a task stops it."""
         self._stopped[0] = 0
-        workers().run(self._program, self.parts, self._threads, steps)
+        workers().run(self._program, self.parts, self.parts, steps)

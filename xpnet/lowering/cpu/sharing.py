@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from xpnet.kernels import Call
-from xpnet.lowering.cpu.jit import Task, loop_task
+from xpnet.lowering.cpu.jit import loop_task
 from xpnet.lowering.cpu.split_loops import Partial
+from xpnet.lowering.cpu.tasks import Task
 from xpnet.lowering.ir import Loop, MemoryRef
 from xpnet.lowering.reading import Reader
 

@@ -84,7 +84,7 @@ class StepProgram:
             schedule.add(fetching.every(period, self._updates, item))
         counts = self._counter, self._updates, number
         schedule.add(fetching.record(counts, results, log))
-        self._program = SharedProgram(schedule, stopped=self._stopped)
+        self._program = SharedProgram(schedule.layout, stopped=self._stopped)
         self._arrays = [*(source for source, _ in moves), log, table, order]
         self._addresses = [x.ctypes.data for x in self._arrays]
 

@@ -1,0 +1,53 @@
+"""Tasks of machine code, and how threads share them.
+
+A *task* is the address of a function with one argument, and that argument: the address of a row of
+64-bit numbers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Layout", "Stage", "Task"]
+
+
+@dataclass(eq=False)
+class Task:
+    """A function's address and its numbers; the last numbers are addresses of arrays."""
+
+    address: int
+    numbers: Any
+    pointers: Any  # a view of the numbers that are addresses
+    arrays: list[Any]  # the arrays that they point to
+
+    @classmethod
+    def of(
+        cls, address: int, numbers: Sequence[int], pointers: Sequence[int], arrays: list[Any]
+    ) -> "Task":
+        """A task with these numbers, followed by these addresses."""
+        row = np.array([*numbers, *pointers], dtype=np.int64)
+        return cls(address, row, row[len(numbers) :], arrays)
+
+    def moved(self, numbers: Any, by: Any) -> "Task":
+        """The same function with other numbers, and addresses moved by some bytes."""
+        row = np.concatenate([numbers, self.pointers + by], dtype=np.int64)
+        return Task(self.address, row, row[len(numbers) :], self.arrays)
+
+
+@dataclass
+class Stage:
+    """What each thread does, and what one thread does afterwards."""
+
+    parts: list[list[Task]]
+    tail: list[Task] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A program for some threads: what one does first, and the stages."""
+
+    parts: int
+    head: list[Task]
+    stages: list[Stage]
