@@ -99,9 +99,19 @@ def _faster(dtype: str, m: int, n: int, k: int, transposed: tuple[bool, bool]) -
     assert own is not None
     assert other is not None
     arrays = _operands(dtype, m, n, k, *transposed)
+    calls = [_bound(gemm, *arrays) for gemm in (own, other)]
     with numpys().turn(1):
-        slow, fast = _best_times(own.bind(*arrays), other.bind(*arrays))
+        slow, fast = _best_times(*calls)
     return fast < slow
+
+
+def _bound(gemm: Gemm, a: Any, b: Any, out: Any) -> Callable[[], None]:
+    """The product as a step calls it: as that of a matrix and a vector if it is one."""
+    if out.shape[0] == 1:
+        return gemm.bind_vector(b.T, a[0], out[0])
+    if out.shape[1] == 1:
+        return gemm.bind_vector(a, b[:, 0], out[:, 0])
+    return gemm.bind(a, b, out)
 
 
 def _operands(dtype: str, m: int, n: int, k: int, left: bool, right: bool) -> tuple[Any, Any, Any]:
