@@ -6,11 +6,21 @@ from typing import Any
 
 from xpnet.kernels import Call
 from xpnet.lowering.cpu.jit import Program, loop_task
+from xpnet.lowering.cpu.long_rows import LONG, PIECE, Phase, phases_of
 from xpnet.lowering.cpu.philox_llvm import Draw, draw_task
 from xpnet.lowering.cpu.product_task import product_task, task_of
 from xpnet.lowering.cpu.schedule import Schedule
 from xpnet.lowering.cpu.shared_program import SharedProgram
-from xpnet.lowering.cpu.sharing import Access, Item, Lone, Product, Rows, Vector, loop_accesses
+from xpnet.lowering.cpu.sharing import (
+    Access,
+    Item,
+    Lone,
+    Pieces,
+    Product,
+    Rows,
+    Vector,
+    loop_accesses,
+)
 from xpnet.lowering.cpu.split_loops import split
 from xpnet.lowering.cpu.tasks import Task
 from xpnet.lowering.cpu.threads import advice
@@ -87,11 +97,11 @@ def _shared_loop(loop: Loop, parts: int) -> Iterator[Item]:
     levels = {s.level for s in loop.statements}
     stored = {s.level for s in loop.statements if s.stored}
     if loop.rows == 1:
-        whole = any(s.reduces for s in loop.statements) or not stored <= {"full"}
-        if whole or "pre" in levels:
-            yield _alone(loop)
-        else:
+        reduces = any(s.reduces for s in loop.statements)
+        if not reduces and stored == {"full"} and "pre" not in levels:
             yield Vector(loop, 0, loop.columns, loop.unit or 1)
+        else:
+            yield from _long_row(loop) if loop.columns >= LONG else [_alone(loop)]
         return
     found = split(loop, parts)
     main = Rows(found.main, found.partial, parts)
@@ -103,6 +113,16 @@ def _shared_loop(loop: Loop, parts: int) -> Iterator[Item]:
     yield main
     if found.after is not None:
         yield _alone(found.after)
+
+
+def _long_row(loop: Loop) -> Iterator[Item]:
+    for phase in phases_of(loop) or [Phase(None, after=loop)]:
+        if phase.main is not None and phase.pieces:
+            yield Pieces(phase.main, phase.pieces, PIECE)
+        elif phase.main is not None:
+            yield Vector(phase.main, 0, loop.columns, 1)
+        if phase.after is not None:
+            yield _alone(phase.after)
 
 
 def _alone(loop: Loop) -> Lone:

@@ -53,9 +53,9 @@ class _Fetch(Item):
     def task(self) -> Task:
         return self._part(0, self._rows)
 
-    def tasks(self, parts: int) -> list[Task | None]:
+    def tasks(self, parts: int) -> list[list[Task]]:
         limits = bounds(self._rows, parts)
-        return [self._part(*ends) if ends[0] < ends[1] else None for ends in pairwise(limits)]
+        return [[self._part(*ends)] if ends[0] < ends[1] else [] for ends in pairwise(limits)]
 
     def _part(self, start: int, stop: int) -> Task:
         return _task("fetch", [self._size, self._width, start, stop], self._addresses)
@@ -105,8 +105,8 @@ class _Every(Item):
     def task(self) -> Task:
         return self._sometimes(self._item.task())
 
-    def tasks(self, parts: int) -> list[Task | None]:
-        return [None if t is None else self._sometimes(t) for t in self._item.tasks(parts)]
+    def tasks(self, parts: int) -> list[list[Task]]:
+        return [[self._sometimes(t) for t in tasks] for tasks in self._item.tasks(parts)]
 
     def _sometimes(self, task: Task) -> Task:
         numbers = [self._period, task.address, task.numbers.ctypes.data]

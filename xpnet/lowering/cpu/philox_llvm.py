@@ -57,11 +57,11 @@ class Draw(Item):
     def task(self) -> Task:
         return self._task
 
-    def tasks(self, parts: int) -> list[Task | None]:
+    def tasks(self, parts: int) -> list[list[Task]]:
         blocks, _, _, *keys = self._task.numbers[:-2]
         limits = bounds(int(blocks), parts)
         return [
-            self._task.moved([blocks, start, stop, *keys], 0) if start < stop else None
+            [self._task.moved([blocks, start, stop, *keys], 0)] if start < stop else []
             for start, stop in pairwise(limits)
         ]
 

@@ -82,9 +82,9 @@ class Schedule:
         for place in range(1, len(self.places), 2):
             stage = Stage([[] for _ in range(self.parts)])
             for item in self.places[place]:
-                made = item.tasks(self.parts) if self.parts > 1 else [item.task()]
-                for own, task in zip(stage.parts, made, strict=True):
-                    own += [] if task is None else [task]
+                made = item.tasks(self.parts) if self.parts > 1 else [[item.task()]]
+                for own, tasks in zip(stage.parts, made, strict=True):
+                    own += tasks
             if place + 1 < len(self.places):
                 stage.tail = [item.task() for item in self.places[place + 1]]
             found.append(stage)

@@ -19,7 +19,7 @@ from xpnet.lowering.cpu.tasks import Task
 from xpnet.lowering.ir import Loop, MemoryRef
 from xpnet.lowering.reading import Reader
 
-__all__ = ["Access", "Item", "Lone", "Product", "Rows", "Vector", "bounds"]
+__all__ = ["Access", "Item", "Lone", "Pieces", "Product", "Rows", "Vector", "bounds"]
 
 _ROUND = 16  # elements; the vector registers of a product's inner loop
 
@@ -76,8 +76,8 @@ class Item:
         """The task of one thread that does it all."""
         raise NotImplementedError
 
-    def tasks(self, parts: int) -> list[Task | None]:
-        """The task of each thread; None if there is nothing left for it."""
+    def tasks(self, parts: int) -> list[list[Task]]:
+        """The tasks of each thread."""
         raise NotImplementedError
 
 
@@ -130,16 +130,15 @@ class Rows(Item):
     def task(self) -> Task:
         return loop_task(self._loop)
 
-    def tasks(self, parts: int) -> list[Task | None]:
+    def tasks(self, parts: int) -> list[list[Task]]:
         base, loop = self.task(), self._loop
         steps = np.array([0 if r in self._partial else r.row * _size(r) for r in loop.refs])
         strides = np.array([p.stride if (p := self._partial.get(r)) else 0 for r in loop.refs])
-        limits, found = bounds(loop.rows, parts), list[Task | None]()
-        for i, (start, stop) in enumerate(pairwise(limits)):
-            task = None
-            if start < stop:
-                task = base.moved([stop - start, loop.columns], start * steps + i * strides)
-            found.append(task)
+        found: list[list[Task]] = []
+        for i, (start, stop) in enumerate(pairwise(bounds(loop.rows, parts))):
+            by = start * steps + i * strides
+            rows = stop - start
+            found.append([base.moved([rows, loop.columns], by)] if rows else [])
         return found
 
 
@@ -166,10 +165,10 @@ class Vector(Item):
     def task(self) -> Task:
         return self._part(loop_task(self.loop), 0, self._size)
 
-    def tasks(self, parts: int) -> list[Task | None]:
+    def tasks(self, parts: int) -> list[list[Task]]:
         base, limits = loop_task(self.loop), bounds(self._size // self._unit, parts)
         return [
-            self._part(base, start * self._unit, stop * self._unit) if start < stop else None
+            [self._part(base, start * self._unit, stop * self._unit)] if start < stop else []
             for start, stop in pairwise(limits)
         ]
 
@@ -211,6 +210,40 @@ def _runs(
     return [*runs, (position, rest, 1)] if rest else runs
 
 
+class Pieces(Item):
+    """A loop over one long row whose reductions have one number for each piece.
+
+    Parameters
+    ----------
+    loop : Loop
+    numbers : dict of MemoryRef to array
+        The memory of the reductions.
+    piece : int
+        Elements of a piece.
+    """
+
+    def __init__(self, loop: Loop, numbers: dict[MemoryRef, Any], piece: int) -> None:
+        self._loop, self._numbers, self._piece = loop, numbers, piece
+        self._count = -(-loop.columns // piece)
+        written = {s.ref for s in loop.statements if s.stored}
+        self.shared = []
+        for ref in loop.refs:
+            size = _size(ref)
+            unit = size if ref in numbers else piece * ref.column * size
+            length = self._count if ref in numbers else (loop.columns - 1) * ref.column + 1
+            count = self._count if unit else 0
+            ends = ref.address, ref.address + length * size
+            self.shared.append(Access(*ends, unit, count, ref in written))
+
+    def tasks(self, parts: int) -> list[list[Task]]:
+        base, piece, columns = loop_task(self._loop), self._piece, self._loop.columns
+        by = np.array([a.unit for a in self.shared or []])
+        return [
+            [base.moved([1, min(piece, columns - i * piece)], i * by) for i in range(start, stop)]
+            for start, stop in pairwise(bounds(self._count, parts))
+        ]
+
+
 class Product(Item):
     """A product of two matrices, whose rows threads share."""
 
@@ -234,20 +267,20 @@ class Product(Item):
         assert made is not None
         return made
 
-    def tasks(self, parts: int) -> list[Task | None]:
-        found: list[Task | None] = []
+    def tasks(self, parts: int) -> list[list[Task]]:
+        found: list[list[Task]] = []
         known: dict[int, tuple[int, Task]] = {}  # by the number of rows
         for start, stop in pairwise(bounds(self._out.shape[0], parts)):
             size, rows = stop - start, slice(start, stop)
             if not size:
-                found.append(None)
+                found.append([])
             elif size in known:
-                found.append(self._moved(*known[size], start))
+                found.append([self._moved(*known[size], start)])
             else:
                 task = self._make(self._a[rows], self._b, self._out[rows])
                 assert task is not None
                 known[size] = start, task
-                found.append(task)
+                found.append([task])
         return found
 
     def _moved(self, first: int, task: Task, start: int) -> Task:
