@@ -14,6 +14,8 @@ from common import Size, step_on
 
 from contest.task import Stepper, Task
 from xpnet.backends.cpu import NumpyBackend
+from xpnet.engine.entry import accept
+from xpnet.training.fit import FitSettings, make_loop
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,14 @@ def _installed(distribution: str) -> bool:
     except PackageNotFoundError:
         return False
     return True
+
+
+def loop_of(model: Any, X: Any, y: Any, **settings: Any) -> Any:
+    """The loop that `fit` would run."""
+    usual = {"accumulate": 1, "steps_per_execution": None, "threads": None, "shuffle": True}
+    engine, data = accept(model.config, model.engine, X, y)
+    given = FitSettings.of(**{**usual, "callbacks": None, **settings})
+    return make_loop(model, engine, data, None, model.chunk, given)
 
 
 def model_of(task: Task, variant: Variant, metrics: Any) -> Any:
@@ -133,6 +143,32 @@ class Fit:
 
     def mean_loss(self, steps: int) -> float:
         return float(self._fit(steps, shuffle=False)["loss"][-1])
+
+
+class Together(Fit):
+    """Steps as `fit` makes them, many in a call, without what an epoch adds."""
+
+    def __init__(self, task: Task, variant: Variant) -> None:
+        super().__init__(task, variant, ())
+        self.steps = task.batches - 1  # an epoch makes its first step by itself
+        self._program: Any = None
+
+    def run(self) -> None:
+        if self._program is None:
+            with self._variant.settings():
+                self._program = self._compiled()
+        self._program.run(1, self.steps, self._model.engine.state.updates)
+
+    def _compiled(self) -> Any:
+        """The program of the steps, with its data and coefficients."""
+        settings = {"epochs": 1, "batch_size": self._task.batch, "verbose": False}
+        loop = loop_of(self._model, self._task.X, self._task.y, **settings)
+        self._loop, steps = loop, loop._steps
+        steps._bound()
+        update = self._model.engine.update
+        rate = self._model.engine.learning_rate()
+        steps._table[1:] = update.ahead([rate] * self.steps)
+        return steps._program
 
 
 class Best(Fit):

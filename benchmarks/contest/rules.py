@@ -34,6 +34,11 @@ def players() -> dict[str, Callable[[Task], Player]]:
         name: partial(ours.Step, variant=variant) for name, variant in ours.variants().items()
     }
     best = ours.best_variant()
+    made |= {
+        f"{name}, many in a call": partial(ours.Together, variant=variant)
+        for name, variant in ours.variants().items()
+        if variant.compiles
+    }
     return {
         **made,
         ACCURACY: partial(ours.Step, variant=best, metrics=None),

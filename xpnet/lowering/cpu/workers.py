@@ -98,13 +98,16 @@ class Workers:
         self._alone.append(words)
 
     def _more(self, count: int) -> None:
-        """Start threads until there are so many."""
+        """Start threads until there are so many, or the system refuses: fewer do as well."""
         serve = _function("serve", _POINTER, _I64)
         while len(self._threads) < count:
             index = len(self._threads) + 1
             given = self._words.address, index
             thread = Thread(target=serve, args=given, name=f"xpnet-{index}", daemon=True)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:  # too many, or the interpreter is about to exit
+                return
             self._threads.append(thread)
 
     def close(self) -> None:
