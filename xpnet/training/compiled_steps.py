@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from sys import maxsize
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CompiledSteps", "compiled", "refusal"]
 
+_FIRST = 16  # most steps of the first call
 _SECONDS = 5e-3  # of a call, so that progress bars and signals are prompt
 
 
@@ -63,8 +63,7 @@ class CompiledSteps:
     def __init__(self, eager: EagerSteps, most: int | None) -> None:
         self._eager, self._engine = eager, eager.engine
         self.batches: Batches = eager.batches
-        self._most = most or maxsize
-        self._usual = FLUSH_EVERY if most is None else most
+        self._most, self._usual = most, 1
         self._program: StepProgram | None = None
         self._update: UpdateProgram | None = None
         backend: Any = self._engine.backend
@@ -93,10 +92,12 @@ class CompiledSteps:
                 self._order[:] = self.batches.order
             while (i := context.batch) < self.count:
                 steps = self._next(loop, i)
+                start = perf_counter()
                 if steps > 1:
                     self._several(i, steps)
                 else:
                     self._engine.step(self.batches, i, eager.at_cut)
+                self._learn(steps, perf_counter() - start)
                 if loop.stepped(steps * self.batches.sizes[i], steps):
                     return {}
                 eager.follow()
@@ -118,7 +119,7 @@ class CompiledSteps:
         alike: int = len(sizes) - (sizes[-1] != sizes[0]) - i
         if i == 0 or alike < 2 or not self._bound():
             return 1
-        return max(1, min(alike, self._usual, self._most, loop.until_safe_point()))
+        return max(1, min(alike, self._most or self._usual, loop.until_safe_point()))
 
     def _bound(self) -> bool:
         """Whether there is a program for the current optimizer; it is compiled when needed."""
@@ -171,7 +172,6 @@ class CompiledSteps:
         rates = [eager.rate(n) for n in range(i, i + steps)]
         self._table[i : i + steps] = update.ahead(rates)
         assert self._program is not None
-        start = perf_counter()
         with engine.programs.lock, self.batches.threads:
             engine.set_number(state.step)
             made = self._program.run(i, steps, state.updates)
@@ -180,8 +180,11 @@ class CompiledSteps:
             state.step += made
         if made < steps:
             eager.record.look(i + made, float(program.results[0]))
-        seconds = (perf_counter() - start) / steps
-        self._usual = max(1, min(int(_SECONDS / seconds), 2 * self._usual))
+
+    def _learn(self, steps: int, seconds: float) -> None:
+        """Choose how many steps the next call makes; the first ones may be slow."""
+        wanted = int(_SECONDS * steps / seconds)
+        self._usual = max(1, min(wanted, max(8 * self._usual, _FIRST)))
 
     def recorded(self, count: int) -> Array:
         """The results of the first batches of this epoch, on the host."""
