@@ -64,7 +64,8 @@ def train(size: Size, seconds: float) -> dict[str, Any]:
     fit: Any = {"batch_size": size.batch, "verbose": False}
     model.fit(X, y, epochs=1, **fit)
     steps = -(-ROWS // size.batch)
-    epochs, singles = [], []
+    epochs: list[float] = []
+    singles: list[float] = []
     end = perf_counter() + seconds
     while perf_counter() < end or len(epochs) < 3:
         epochs.append(float(model.fit(X, y, epochs=1, **fit)["seconds"][0]) / steps)

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import cycle
 from typing import Any
 
+import numpy as np
 from common import Size, step_on
 
 from contest.task import Stepper, Task
@@ -167,6 +168,7 @@ class Together(Fit):
         steps._bound()
         update = self._model.engine.update
         rate = self._model.engine.learning_rate()
+        steps._order[:] = np.random.default_rng(0).permutation(len(self._task.X))
         steps._table[1:] = update.ahead([rate] * self.steps)
         return steps._program
 
