@@ -64,10 +64,12 @@ def split(loop: Loop, parts: int) -> Split:
         arrays, early = before.arrays, []
     copies = _Copies(known)
     partial: dict[MemoryRef, Partial] = {}
-    main = [copies.of(s) for s in (*early, *_at(loop, "row", "full"))]
-    for s in sums:
-        ref, found = _partial(s, loop.columns, parts)
-        partial[ref] = found
+    main = [copies.of(s) for s in early]
+    for s in _at(loop, "row", "full", "column", "total"):  # a sum may read what is overwritten
+        ref = None
+        if s in sums:
+            ref, found = _partial(s, loop.columns, parts)
+            partial[ref] = found
         main.append(copies.of(s, ref))
     if not sums:
         return Split(before, Loop(loop.rows, loop.columns, main, loop.buffers, arrays), None)
