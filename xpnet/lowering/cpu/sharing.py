@@ -274,19 +274,25 @@ class Product(Item):
             size, rows = stop - start, slice(start, stop)
             if not size:
                 found.append([])
-            elif size in known:
-                found.append([self._moved(*known[size], start)])
-            else:
+                continue
+            task = self._moved(*known[size], start) if size in known else None
+            if task is None:
                 task = self._make(self._a[rows], self._b, self._out[rows])
                 assert task is not None
                 known[size] = start, task
-                found.append([task])
+            found.append([task])
         return found
 
-    def _moved(self, first: int, task: Task, start: int) -> Task:
-        """The task of as many rows, beginning with another one."""
+    def _moved(self, first: int, task: Task, start: int) -> Task | None:
+        """The task of as many rows, beginning with another one.
+
+        None if the second matrix begins where those rows do: it stays where it is.
+        """
         by = np.zeros(len(task.pointers), dtype=np.int64)
         for x in (self._a, self._out):
             step, address = x.strides[0], x.ctypes.data
-            by[task.pointers == address + first * step] = (start - first) * step
+            here = task.pointers == address + first * step
+            if np.count_nonzero(here) != 1:
+                return None
+            by[here] = (start - first) * step
         return task.moved(task.numbers[: -len(by)], by)
