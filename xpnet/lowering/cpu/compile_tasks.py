@@ -110,7 +110,8 @@ def _shared_loop(loop: Loop, parts: int) -> Iterator[Item]:
         return
     if found.before is not None:
         yield _alone(found.before)
-    yield main
+    if found.main.statements:
+        yield main
     if found.after is not None:
         yield _alone(found.after)
 

@@ -132,11 +132,12 @@ class Rows(Item):
 
     def tasks(self, parts: int) -> list[list[Task]]:
         base, loop = self.task(), self._loop
-        steps = np.array([0 if r in self._partial else r.row * _size(r) for r in loop.refs])
-        strides = np.array([p.stride if (p := self._partial.get(r)) else 0 for r in loop.refs])
+        steps = [0 if r in self._partial else r.row * _size(r) for r in loop.refs]
+        strides = [p.stride if (p := self._partial.get(r)) else 0 for r in loop.refs]
+        moves = np.array([steps, strides], dtype=np.int64)
         found: list[list[Task]] = []
         for i, (start, stop) in enumerate(pairwise(bounds(loop.rows, parts))):
-            by = start * steps + i * strides
+            by = start * moves[0] + i * moves[1]
             rows = stop - start
             found.append([base.moved([rows, loop.columns], by)] if rows else [])
         return found
