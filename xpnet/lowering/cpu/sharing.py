@@ -217,13 +217,13 @@ class Pieces(Item):
     Parameters
     ----------
     loop : Loop
-    numbers : dict of MemoryRef to array
+    numbers : set of MemoryRef
         The memory of the reductions.
     piece : int
         Elements of a piece.
     """
 
-    def __init__(self, loop: Loop, numbers: dict[MemoryRef, Any], piece: int) -> None:
+    def __init__(self, loop: Loop, numbers: set[MemoryRef], piece: int) -> None:
         self._loop, self._numbers, self._piece = loop, numbers, piece
         self._count = -(-loop.columns // piece)
         written = {s.ref for s in loop.statements if s.stored}
