@@ -82,7 +82,7 @@ class Schedule:
         for place in range(1, len(self.places), 2):
             stage = Stage([[] for _ in range(self.parts)])
             for item in self.places[place]:
-                made = item.tasks(self.parts) if self.parts > 1 else [[item.task()]]
+                made = item.tasks(self.parts) if self.parts > 1 else [item.alone()]
                 for own, tasks in zip(stage.parts, made, strict=True):
                     own += tasks
             if place + 1 < len(self.places):

@@ -76,6 +76,10 @@ class Item:
         """The task of one thread that does it all."""
         raise NotImplementedError
 
+    def alone(self) -> list[Task]:
+        """The same as several tasks, if one cannot do it."""
+        return [self.task()]
+
     def tasks(self, parts: int) -> list[list[Task]]:
         """The tasks of each thread."""
         raise NotImplementedError
@@ -235,6 +239,9 @@ class Pieces(Item):
             count = self._count if unit else 0
             ends = ref.address, ref.address + length * size
             self.shared.append(Access(*ends, unit, count, ref in written))
+
+    def alone(self) -> list[Task]:
+        return self.tasks(1)[0]
 
     def tasks(self, parts: int) -> list[list[Task]]:
         base, piece, columns = loop_task(self._loop), self._piece, self._loop.columns
