@@ -1,6 +1,7 @@
 """Many training steps as one call: fetch a batch, compute, check the loss, update, record."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,7 @@ class StepProgram:
             schedule.add(item)
         period, program = flush
         for item in items_of(reader, program.items if program else (), parts):
-            schedule.add(fetching.every(period, self._updates, item))
+            schedule.add(item, partial(fetching.every, period, self._updates))
         counts = self._counter, self._updates, number
         schedule.add(fetching.record(counts, results, log))
         self._program = SharedProgram(schedule.layout, stopped=self._stopped)
