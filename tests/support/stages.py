@@ -9,12 +9,12 @@ from xpnet.backends.cpu import NumpyBackend
 from xpnet.kernels import Call, Recorder
 from xpnet.lowering import Loop, Reader, fuse
 from xpnet.lowering.cpu.compile_tasks import items_of
-from xpnet.lowering.cpu.jit import Program, Task
-from xpnet.lowering.cpu.schedule import Schedule
+from xpnet.lowering.cpu.jit import Program
 from xpnet.lowering.cpu.sharing import Item
+from xpnet.lowering.cpu.tasks import Layout
 from xpnet.lowering.intervals import EVERYTHING, Intervals
 
-__all__ = ["fused", "interleaved", "run_item", "run_schedule", "shared_items"]
+__all__ = ["fused", "interleaved", "run_item", "run_layout", "shared_items"]
 
 _BACKEND = NumpyBackend(compiles=True)
 
@@ -45,15 +45,15 @@ def interleaved(parts: Sequence[Sequence[Any]], rng: np.random.Generator) -> lis
     return [next(left[i]) for i in turns]
 
 
-def run_schedule(schedule: Schedule, rng: np.random.Generator) -> None:
-    """Run the tasks in a random order that threads could have."""
-    order = [*schedule.head]
-    for stage in schedule.stages:
+def run_layout(layout: Layout, rng: np.random.Generator) -> None:
+    """Run a program in a random order that threads could have."""
+    order = [*layout.head]
+    for stage in layout.stages:
         order += [*interleaved(stage.parts, rng), *stage.tail]
     Program(order).run()
 
 
 def run_item(item: Item, parts: int) -> None:
     """Do the shares of all threads, the last one first; all of it if it cannot be shared."""
-    shares: list[Task | None] = [item.task()] if item.shared is None else item.tasks(parts)
-    Program([task for task in reversed(shares) if task is not None]).run()
+    shares = [[item.task()]] if item.shared is None else item.tasks(parts)
+    Program([task for tasks in reversed(shares) for task in tasks]).run()

@@ -197,6 +197,14 @@ def test_rows_of_a_product(each: Each) -> None:
             check(product_of, a, b, out, kinds=[Product], parts=parts)
 
 
+def test_rows_of_a_product_of_a_matrix_with_itself(each: Each) -> None:
+    """Each thread has its own rows of the first, and all of the second."""
+    for count, parts in product((4, 6, 17), (2, 3)):
+        with each(rows=count, parts=parts):
+            x, out = array(count, 5), array(count, count)
+            check(product_of, x, x.T, out, kinds=[Product], parts=parts)
+
+
 def product_of(k: Any, a: Any, b: Any, out: Any) -> None:
     k(k.raw.matmul, a, b, out=out)
 
