@@ -1,5 +1,6 @@
 """Random lists of calls, loops executed without a compiler, and kernels applied to arrays."""
 
+import importlib
 from functools import partial
 
 import pytest
@@ -41,3 +42,10 @@ def compiling(new_compiling):
 def compiled_backend():
     pytest.importorskip("llvmlite", reason="the extra 'fast' is not installed")
     return NumpyBackend(compiles=True)
+
+
+@pytest.fixture(scope="session")
+def run_layout():
+    """``run_layout(layout, rng)`` runs a program in a random order that threads could have."""
+    pytest.importorskip("llvmlite", reason="the extra 'fast' is not installed")
+    return importlib.import_module("support.stages").run_layout

@@ -62,6 +62,26 @@ def test_random_calls_compiled(recorded, compiled_backend, data):
     np.testing.assert_array_equal(*results)
 
 
+@settings(some, max_examples=60)
+@given(st.data(), st.integers(2, 5))
+def test_random_calls_shared(recorded, run_layout, compiled_backend, data, parts):
+    """The same by several threads, in any order in which their tasks can come."""
+    program, spare, kept = data.draw(recorded.programs())
+    mask, _ = needed(program, spare, kept)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (("LONG", 8), ("PIECE", 4)):
+            patch.setattr(f"xpnet.lowering.cpu.compile_tasks.{name}", value)
+        patch.setattr("xpnet.lowering.cpu.long_rows.PIECE", 4)
+        steps = lower(compiled_backend, program.calls, spare, kept, threads=parts)
+    for seed in range(2):
+        program.begin()
+        rng = np.random.default_rng(seed)
+        with np.errstate(all="ignore"):
+            for step in steps:
+                run_layout(step.layout, rng) if hasattr(step, "layout") else step()
+        program.check(mask)
+
+
 def check_order(items):
     """Statements come after what they read, and phases never decrease."""
     for loop in (item for item in items if isinstance(item, Loop)):

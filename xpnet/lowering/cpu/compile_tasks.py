@@ -69,10 +69,8 @@ def _program(
             schedule.add(item)
         made = SharedProgram(schedule.layout)
     else:
-        found = (
-            loop_task(i) if isinstance(i, Loop) else _call_task(reader, i, threads) for i in items
-        )
-        made = Program([task for task in found if task is not None])
+        found = (item.alone() for item in items_of(reader, items, 1, threads))
+        made = Program([task for tasks in found for task in tasks])
     made.items, made.blas_threads = items, threads
     return [made]
 
@@ -86,11 +84,17 @@ def items_of(
     """
     for item in items:
         if isinstance(item, Loop):
-            yield from _shared_loop(item, parts) if parts > 1 else [_alone(item)]
+            yield from _shared_loop(item, parts) if parts > 1 else _lone_loop(item)
         elif reader.name(item) == "matmul":
             yield Product(reader, item, partial(task_of, reader, threads=threads))
         else:
             yield Draw(reader, item)
+
+
+def _lone_loop(loop: Loop) -> Iterator[Item]:
+    """The loop for one thread, which adds up long rows as several do: with the same bits."""
+    long = loop.rows == 1 and loop.columns >= LONG and any(s.reduces for s in loop.statements)
+    yield from _long_row(loop) if long else [_alone(loop)]
 
 
 def _shared_loop(loop: Loop, parts: int) -> Iterator[Item]:
@@ -110,7 +114,8 @@ def _shared_loop(loop: Loop, parts: int) -> Iterator[Item]:
         return
     if found.before is not None:
         yield _alone(found.before)
-    yield main
+    if found.main.statements:
+        yield main
     if found.after is not None:
         yield _alone(found.after)
 

@@ -105,6 +105,9 @@ class _Every(Item):
     def task(self) -> Task:
         return self._sometimes(self._item.task())
 
+    def alone(self) -> list[Task]:
+        return [self._sometimes(task) for task in self._item.alone()]
+
     def tasks(self, parts: int) -> list[list[Task]]:
         return [[self._sometimes(t) for t in tasks] for tasks in self._item.tasks(parts)]
 

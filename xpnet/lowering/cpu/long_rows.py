@@ -14,9 +14,8 @@ computes the numbers that the next phase needs::
                                                0 full   v7 = divide(m0, v6) -> memory
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -36,92 +35,114 @@ class Phase:
     ----------
     main : Loop or None
         What is done with each element.
-    pieces : dict of MemoryRef to array
+    pieces : set of MemoryRef
         Memory in `main` that has one number for each piece.
     after : Loop or None
         What one thread does afterwards.
     """
 
     main: Loop | None
-    pieces: dict[MemoryRef, Any] = field(default_factory=dict)
+    pieces: set[MemoryRef] = field(default_factory=set)
     after: Loop | None = None
 
 
 def phases_of(loop: Loop) -> list[Phase] | None:
     """The phases of a loop over one row; None if they cannot be separated."""
-    if any(s.name == "first_equal" or s.ref.address < 0 for s in loop.statements):
-        return None
-    known: dict[Statement, Argument] = {}
-    first = _numbers(loop, 0, known)
-    found = [Phase(None, after=Loop(1, 1, first, arrays=loop.arrays))] if first else []
-    for phase in loop.phases:
-        inner = [s for s in loop.statements if s.phase == phase and "full" in (s.level, s.reduces)]
-        made = _phase(loop, inner, known)
-        later = _numbers(loop, phase + 1, known, 1)
-        statements = [*(made.after.statements if made.after else ()), *later]
-        columns = -(-loop.columns // PIECE) if made.pieces else 1
-        arrays = [*loop.arrays, *made.pieces.values()]
-        made.after = Loop(1, columns, statements, arrays=arrays) if statements else None
-        found.append(made)
-    return found
+    return _Cut(loop).phases() if _separable(loop) else None
 
 
-def _numbers(
-    loop: Loop, phase: int, known: dict[Statement, Argument], at: int = 0
-) -> list[Statement]:
-    """Copies of the statements on single numbers of a phase; all are written to memory."""
-    made = []
+def _separable(loop: Loop) -> bool:
+    """Whether each phase finds in memory what it reads."""
+    written, read = set(), set()
     for s in loop.statements:
-        if s.phase == phase and s.level == "row" and not s.reduces:
-            copy = _copy(s, known, at, stored=True)
+        read |= {a.ref for a in s.args if isinstance(a, Load)}
+        if s.level not in ("full", "row") or s.name == "first_equal" or s.ref.address < 0:
+            return False
+        if s.level == "row" and s.stored:
+            written.add(s.ref)  # before the row's elements are visited again
+    return not written & read
+
+
+class _Cut:
+    """A loop over one row, cut at its phases.
+
+    Numbers are in memory from one phase to the next: in their own if the loop does not keep them,
+    because then others may be written to the memory that they have.
+    """
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop, self._known = loop, dict[Statement, Argument]()
+        self._arrays, self._memory = [*loop.arrays], dict[Statement, MemoryRef]()
+        for s in loop.statements:
+            if s.level == "row":
+                self._memory[s] = s.ref if s.stored else self._new(s.ref.dtype, 1)
+
+    def _new(self, dtype: str, count: int) -> MemoryRef:
+        """Memory for some numbers, as that of the first."""
+        self._arrays.append(np.zeros(count, dtype=dtype))
+        return MemoryRef(self._arrays[-1].ctypes.data, dtype, 0, 0)
+
+    def phases(self) -> list[Phase]:
+        """What is done in each phase, and what follows from it."""
+        loop = self._loop
+        first = self._numbers(0, 0)
+        found = [Phase(None, after=Loop(1, 1, first, arrays=self._arrays))] if first else []
+        for phase in loop.phases:
+            inner = [*loop.at("full", phase)]
+            main, sums, pieces = self._elements(inner)
+            later = [*sums, *self._numbers(phase + 1, 1)]
+            columns = -(-loop.columns // PIECE) if pieces else 1
+            after = Loop(1, columns, later, arrays=self._arrays) if later else None
+            found.append(Phase(main, pieces, after))
+        return found
+
+    def _numbers(self, phase: int, at: int) -> list[Statement]:
+        """Copies of a phase's statements on single numbers."""
+        made = []
+        for s in self._loop.at("row", phase):
+            copy = self._copy(s, self._known, at, self._memory[s])
             made.append(copy)
-            known[s] = copy
-    return made
+            self._known[s] = copy
+        return made
 
+    def _elements(
+        self, inner: Sequence[Statement]
+    ) -> tuple[Loop | None, list[Statement], set[MemoryRef]]:
+        """The loop of some statements, with its reductions piece by piece, and these combined."""
+        for s in self._known:
+            if s.level == "row":
+                self._known[s] = Load(_one(self._memory[s]))
+        statements, sums, pieces = list[Statement](), list[Statement](), set[MemoryRef]()
+        here = dict(self._known)
+        for s in inner:
+            if s.reduces:
+                dtype = "float64" if s.name == "sum" else s.dtype
+                ref = self._new(dtype, -(-self._loop.columns // PIECE))
+                pieces.add(ref)
+                statements.append(self._copy(s, here, 0, ref))
+                every = Load(MemoryRef(ref.address, dtype, 0, 1))
+                ends = self._memory[s], "row", 0, "full"
+                sums.append(Statement(s.name, [every], dtype, *ends, stored=True))
+                self._known[s] = sums[-1]
+            else:
+                statements.append(self._copy(s, here, 0))
+                here[s], self._known[s] = statements[-1], Load(s.ref)
+        columns, calls = self._loop.columns, self._loop.calls
+        main = Loop(1, columns, statements, arrays=self._arrays, calls=calls)
+        return main if inner else None, sums, pieces
 
-def _phase(loop: Loop, inner: Sequence[Statement], known: dict[Statement, Argument]) -> Phase:
-    """The loop of some statements, with its reductions piece by piece."""
-    numbers = {s: Load(_one(s.ref)) for s in known if s.level == "row"}
-    known.update(numbers)
-    statements, sums, pieces = [], [], dict[MemoryRef, Any]()
-    here: dict[Statement, Argument] = dict(known)
-    for s in inner:
-        if s.reduces:
-            ref, memory = _memory(s, loop.columns)
-            pieces[ref] = memory
-            statements.append(_copy(s, here, 0, stored=True, ref=ref))
-            whole = Load(MemoryRef(ref.address, ref.dtype, 0, 1))
-            total = Statement(s.name, [whole], ref.dtype, s.ref, "row", 0, "full", stored=True)
-            sums.append(total)
-            known[s] = total
-        else:
-            copy = _copy(s, here, 0, s.stored)
-            here[s] = copy
-            known[s] = Load(s.ref)
-            statements.append(copy)
-    arrays = [*loop.arrays, *pieces.values()]
-    main = Loop(1, loop.columns, statements, arrays=arrays, calls=loop.calls)
-    return Phase(main if inner else None, pieces, Loop(1, 1, sums) if sums else None)
-
-
-def _memory(s: Statement, columns: int) -> tuple[MemoryRef, Any]:
-    """Memory for one number per piece."""
-    dtype = "float64" if s.name == "sum" else s.dtype
-    memory = np.zeros(-(-columns // PIECE), dtype=dtype)
-    return MemoryRef(memory.ctypes.data, dtype, 0, 0), memory
+    def _copy(
+        self,
+        s: Statement,
+        known: Mapping[Statement, Argument],
+        phase: int,
+        ref: MemoryRef | None = None,
+    ) -> Statement:
+        """A copy of a statement that reads what is known instead of the statements themselves."""
+        args = [known.get(a, a) if isinstance(a, Statement) else a for a in s.args]
+        stored = s.stored or ref is not None
+        return Statement(s.name, args, s.dtype, ref or s.ref, s.level, phase, s.reduces, stored)
 
 
 def _one(ref: MemoryRef) -> MemoryRef:
     return MemoryRef(ref.address, ref.dtype, 0, 0)
-
-
-def _copy(
-    s: Statement,
-    known: dict[Statement, Argument],
-    phase: int,
-    stored: bool,
-    ref: MemoryRef | None = None,
-) -> Statement:
-    """A copy of a statement that reads what is known instead of the statements themselves."""
-    args = [known.get(a, a) if isinstance(a, Statement) else a for a in s.args]
-    return Statement(s.name, args, s.dtype, ref or s.ref, s.level, phase, s.reduces, stored)

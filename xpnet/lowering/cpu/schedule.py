@@ -14,7 +14,7 @@ a gradient.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from xpnet.lowering.cpu.sharing import Access, Item, Vector
@@ -32,14 +32,14 @@ class Schedule:
         self._seen = _Seen()
         self._floor = 0
 
-    def add(self, item: Item) -> None:
-        """Add an item at the earliest place that is possible."""
+    def add(self, item: Item, wrap: Callable[[Item], Item] = lambda item: item) -> None:
+        """Add what `wrap` makes of an item, or of its runs, at the earliest possible place."""
+        runs: Sequence[Item] = [item]
         if isinstance(item, Vector) and self.parts > 1:
             others = [a for a, place in self._seen.meeting(item.shared or []) if place % 2]
-            for run in item.cut([a for a in others if a.writes and a.unit]):
-                self._add(run)
-        else:
-            self._add(item)
+            runs = item.cut([a for a in others if a.writes and a.unit])
+        for run in runs:
+            self._add(wrap(run))
 
     def check(self, item: Item) -> None:
         """Add an item that one thread does, and that may stop the program before later items."""
@@ -82,7 +82,7 @@ class Schedule:
         for place in range(1, len(self.places), 2):
             stage = Stage([[] for _ in range(self.parts)])
             for item in self.places[place]:
-                made = item.tasks(self.parts) if self.parts > 1 else [[item.task()]]
+                made = item.tasks(self.parts) if self.parts > 1 else [item.alone()]
                 for own, tasks in zip(stage.parts, made, strict=True):
                     own += tasks
             if place + 1 < len(self.places):

@@ -76,6 +76,10 @@ class Item:
         """The task of one thread that does it all."""
         raise NotImplementedError
 
+    def alone(self) -> list[Task]:
+        """The same as several tasks, if one cannot do it."""
+        return [self.task()]
+
     def tasks(self, parts: int) -> list[list[Task]]:
         """The tasks of each thread."""
         raise NotImplementedError
@@ -132,11 +136,12 @@ class Rows(Item):
 
     def tasks(self, parts: int) -> list[list[Task]]:
         base, loop = self.task(), self._loop
-        steps = np.array([0 if r in self._partial else r.row * _size(r) for r in loop.refs])
-        strides = np.array([p.stride if (p := self._partial.get(r)) else 0 for r in loop.refs])
+        steps = [0 if r in self._partial else r.row * _size(r) for r in loop.refs]
+        strides = [p.stride if (p := self._partial.get(r)) else 0 for r in loop.refs]
+        moves = np.array([steps, strides], dtype=np.int64)
         found: list[list[Task]] = []
         for i, (start, stop) in enumerate(pairwise(bounds(loop.rows, parts))):
-            by = start * steps + i * strides
+            by = start * moves[0] + i * moves[1]
             rows = stop - start
             found.append([base.moved([rows, loop.columns], by)] if rows else [])
         return found
@@ -216,13 +221,13 @@ class Pieces(Item):
     Parameters
     ----------
     loop : Loop
-    numbers : dict of MemoryRef to array
+    numbers : set of MemoryRef
         The memory of the reductions.
     piece : int
         Elements of a piece.
     """
 
-    def __init__(self, loop: Loop, numbers: dict[MemoryRef, Any], piece: int) -> None:
+    def __init__(self, loop: Loop, numbers: set[MemoryRef], piece: int) -> None:
         self._loop, self._numbers, self._piece = loop, numbers, piece
         self._count = -(-loop.columns // piece)
         written = {s.ref for s in loop.statements if s.stored}
@@ -234,6 +239,9 @@ class Pieces(Item):
             count = self._count if unit else 0
             ends = ref.address, ref.address + length * size
             self.shared.append(Access(*ends, unit, count, ref in written))
+
+    def alone(self) -> list[Task]:
+        return self.tasks(1)[0]
 
     def tasks(self, parts: int) -> list[list[Task]]:
         base, piece, columns = loop_task(self._loop), self._piece, self._loop.columns
@@ -274,19 +282,25 @@ class Product(Item):
             size, rows = stop - start, slice(start, stop)
             if not size:
                 found.append([])
-            elif size in known:
-                found.append([self._moved(*known[size], start)])
-            else:
+                continue
+            task = self._moved(*known[size], start) if size in known else None
+            if task is None:
                 task = self._make(self._a[rows], self._b, self._out[rows])
                 assert task is not None
                 known[size] = start, task
-                found.append([task])
+            found.append([task])
         return found
 
-    def _moved(self, first: int, task: Task, start: int) -> Task:
-        """The task of as many rows, beginning with another one."""
+    def _moved(self, first: int, task: Task, start: int) -> Task | None:
+        """The task of as many rows, beginning with another one.
+
+        None if the second matrix begins where those rows do: it stays where it is.
+        """
         by = np.zeros(len(task.pointers), dtype=np.int64)
         for x in (self._a, self._out):
             step, address = x.strides[0], x.ctypes.data
-            by[task.pointers == address + first * step] = (start - first) * step
+            here = task.pointers == address + first * step
+            if np.count_nonzero(here) != 1:
+                return None
+            by[here] = (start - first) * step
         return task.moved(task.numbers[: -len(by)], by)

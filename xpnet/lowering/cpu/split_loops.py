@@ -11,7 +11,7 @@ these. What precedes the rows, or needs the sums, is in loops of its own, too::
                                                0 post   v5 = divide(v4, 128)
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,30 +57,52 @@ class Split:
 
 def split(loop: Loop, parts: int) -> Split:
     """A loop with several rows, split for this many threads."""
-    early = [s for s in loop.statements if s.level == "pre"]
-    sums = [s for s in loop.statements if s.level in ("column", "total")]
-    late = [s for s in loop.statements if s.level == "post"]
-    rest = [s for s in loop.statements if s.level in ("row", "full")]
-    copies = _Copies()
-    before = None
+    early, sums, late = _at(loop, "pre"), _at(loop, "column", "total"), _at(loop, "post")
+    known, arrays, before = dict[Statement, Argument](), loop.arrays, None
     if any(s.stored for s in early):
-        before = Loop(1, 1, early, arrays=loop.arrays, calls=loop.calls)
-        for s in early:
-            if s.stored:
-                copies.known[s] = Load(s.ref)
+        before, known = _before(loop, early)
+        arrays, early = before.arrays, []
+    copies = _Copies(known)
     partial: dict[MemoryRef, Partial] = {}
-    main = [copies.of(s) for s in (*early, *rest) if s not in copies.known]
-    for s in sums:
-        if not s.stored and not late:
-            continue
-        ref, found = _partial(s, loop.columns, parts)
-        partial[ref] = found
+    main = [copies.of(s) for s in early]
+    for s in _at(loop, "row", "full", "column", "total"):  # a sum may read what is overwritten
+        ref = None
+        if s in sums:
+            ref, found = _partial(s, loop.columns, parts)
+            partial[ref] = found
         main.append(copies.of(s, ref))
     if not sums:
-        return Split(before, Loop(loop.rows, loop.columns, main, loop.buffers, loop.arrays), None)
-    arrays = [*loop.arrays, *(p.array for p in partial.values())]
+        return Split(before, Loop(loop.rows, loop.columns, main, loop.buffers, arrays), None)
+    arrays = [*arrays, *(p.array for p in partial.values())]
     first = Loop(loop.rows, loop.columns, main, loop.buffers, arrays, loop.calls)
-    return Split(before, first, _after(parts, loop, sums, late, partial, early), partial)
+    copies = _Copies(known)
+    statements = [copies.of(s) for s in early]
+    statements += [_sum(s, ref, partial[ref], copies) for s, ref in zip(sums, partial, strict=True)]
+    statements += [copies.of(s) for s in late]
+    columns = loop.columns if any(s.level == "column" for s in sums) else 1
+    after = Loop(parts, columns, statements, arrays=arrays, calls=loop.calls)
+    return Split(before, first, after, partial)
+
+
+def _at(loop: Loop, *levels: str) -> list[Statement]:
+    return [s for s in loop.statements if s.level in levels]
+
+
+def _before(loop: Loop, early: Sequence[Statement]) -> tuple[Loop, dict[Statement, Argument]]:
+    """The numbers that all rows need, and where they are read from.
+
+    All are written. To compute one again later would be wrong if another has overwritten what it
+    is computed from.
+    """
+    copies, made, arrays = _Copies({}), list[Statement](), [*loop.arrays]
+    for s in early:
+        ref = s.ref
+        if not s.stored:
+            arrays.append(np.zeros(1, dtype=ref.dtype))
+            ref = MemoryRef(arrays[-1].ctypes.data, ref.dtype, 0, 0)
+        made.append(copies.of(s, ref))
+    known: dict[Statement, Argument] = {s: Load(m.ref) for s, m in zip(early, made, strict=True)}
+    return Loop(1, 1, made, arrays=arrays, calls=loop.calls), known
 
 
 def _partial(s: Statement, columns: int, parts: int) -> tuple[MemoryRef, Partial]:
@@ -96,39 +118,21 @@ def _partial(s: Statement, columns: int, parts: int) -> tuple[MemoryRef, Partial
     return ref, Partial(array, address, stride)
 
 
-def _after(
-    parts: int,
-    loop: Loop,
-    sums: Sequence[Statement],
-    late: Sequence[Statement],
-    partial: dict[MemoryRef, Partial],
-    early: Sequence[Statement],
-) -> Loop:
-    """The loop that adds the sums of all threads."""
-    copies = _Copies()
-    statements = [copies.of(s) for s in early if not s.stored]
-    for s in early:
-        if s.stored:
-            copies.known[s] = Load(s.ref)
-    columns = 1
-    for s, (ref, found) in zip(sums, partial.items(), strict=True):
-        size = np.dtype(ref.dtype).itemsize
-        one = Load(MemoryRef(ref.address, ref.dtype, found.stride // size, ref.column))
-        reduces = "full" if s.level == "column" else "row"
-        columns = loop.columns if s.level == "column" else columns
-        made = Statement("sum", [one], ref.dtype, s.ref, s.level, 0, reduces, s.stored)
-        copies.known[s] = made
-        statements.append(made)
-    statements += [copies.of(s) for s in late]
-    arrays = [*loop.arrays, *(p.array for p in partial.values())]
-    return Loop(parts, columns, statements, arrays=arrays, calls=loop.calls)
+def _sum(s: Statement, ref: MemoryRef, found: Partial, copies: "_Copies") -> Statement:
+    """The sum of all threads' sums."""
+    step = found.stride // np.dtype(ref.dtype).itemsize
+    one = Load(MemoryRef(ref.address, ref.dtype, step, ref.column))
+    reduces = "full" if s.level == "column" else "row"
+    made = Statement("sum", [one], ref.dtype, s.ref, s.level, 0, reduces, s.stored)
+    copies.known[s] = made
+    return made
 
 
 class _Copies:
-    """Copies of statements that read copies."""
+    """Copies of statements that read copies, and what is `known` in place of others."""
 
-    def __init__(self) -> None:
-        self.known: dict[Statement, Argument] = {}
+    def __init__(self, known: Mapping[Statement, Argument]) -> None:
+        self.known = dict(known)
 
     def of(self, s: Statement, ref: MemoryRef | None = None) -> Statement:
         """A copy of a statement, with its result in other memory if given."""

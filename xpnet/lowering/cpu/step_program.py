@@ -1,6 +1,7 @@
 """Many training steps as one call: fetch a batch, compute, check the loss, update, record."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -81,23 +82,30 @@ class StepProgram:
             schedule.add(item)
         period, program = flush
         for item in items_of(reader, program.items if program else (), parts):
-            schedule.add(fetching.every(period, self._updates, item))
+            schedule.add(item, partial(fetching.every, period, self._updates))
         counts = self._counter, self._updates, number
         schedule.add(fetching.record(counts, results, log))
         self._program = SharedProgram(schedule.layout, stopped=self._stopped)
         self._arrays = [*(source for source, _ in moves), log, table, order]
-        self._addresses = [x.ctypes.data for x in self._arrays]
+        self._places = [self._pointing_to(source, out) for source, out in moves]
+        self._places += [self._pointing_to(x) for x in (log, table, order)]
+
+    def _pointing_to(self, array: Any, beside: Any = None) -> list[tuple[Any, int]]:
+        """Where tasks (of those that need another array, too) point to an array."""
+        address = array.ctypes.data
+        return [
+            (task.pointers, i)
+            for task in self._program.tasks
+            for i, found in enumerate(task.pointers.tolist())
+            if found == address and (beside is None or beside.ctypes.data in task.pointers)
+        ]
 
     def move(self, *, moves: Sequence[tuple[Any, Any]], log: Any, table: Any, order: Any) -> None:
         """Take batches from other arrays of the same types, and write to another log."""
-        arrays = [*(source for source, _ in moves), log, table, order]
-        addresses = [x.ctypes.data for x in arrays]
-        if addresses != self._addresses:
-            known = dict(zip(self._addresses, addresses, strict=True))
-            for task in self._program.tasks:
-                for i, address in enumerate(task.pointers.tolist()):
-                    task.pointers[i] = known.get(address, address)
-        self._addresses, self._arrays = addresses, arrays
+        self._arrays = [*(source for source, _ in moves), log, table, order]
+        for array, places in zip(self._arrays, self._places, strict=True):
+            for pointers, i in places:
+                pointers[i] = array.ctypes.data
 
     def release(self) -> None:
         """Keep the arrays alive no longer; `move` must come before another run."""

@@ -1,0 +1,59 @@
+"""What threads share, done by one thread in any order that several could have."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from xpnet.backends.cpu import NumpyBackend
+from xpnet.kernels import Call, Recorder
+from xpnet.lowering import Loop, Reader, fuse
+from xpnet.lowering.cpu.compile_tasks import items_of
+from xpnet.lowering.cpu.jit import Program
+from xpnet.lowering.cpu.sharing import Item
+from xpnet.lowering.cpu.tasks import Layout
+from xpnet.lowering.intervals import EVERYTHING, Intervals
+
+__all__ = ["fused", "interleaved", "run_item", "run_layout", "shared_items"]
+
+_BACKEND = NumpyBackend(compiles=True)
+
+
+def fused(
+    record: Callable[..., object], arrays: Sequence[Any], spare: Sequence[Any] = ()
+) -> tuple[Reader, list[Call], list[Loop | Call]]:
+    """The calls that ``record(k, *arrays)`` records, and what is made of them."""
+    k, reader, live = Recorder(_BACKEND), Reader(_BACKEND), Intervals([EVERYTHING])
+    record(k, *arrays)
+    for memory in spare:
+        live.remove(reader.operand(memory).range)
+    return reader, k.calls, fuse(reader, k.calls, live)
+
+
+def shared_items(
+    record: Callable[..., object], arrays: Sequence[Any], parts: int, spare: Sequence[Any] = ()
+) -> tuple[list[Call], list[Item]]:
+    """The calls, and what threads share of them."""
+    reader, calls, found = fused(record, arrays, spare)
+    return calls, [*items_of(reader, found, parts)]
+
+
+def interleaved(parts: Sequence[Sequence[Any]], rng: np.random.Generator) -> list[Any]:
+    """The tasks of all parts in a random order that keeps each part's own."""
+    turns = rng.permutation([i for i, part in enumerate(parts) for _ in part])
+    left = [iter(part) for part in parts]
+    return [next(left[i]) for i in turns]
+
+
+def run_layout(layout: Layout, rng: np.random.Generator) -> None:
+    """Run a program in a random order that threads could have."""
+    order = [*layout.head]
+    for stage in layout.stages:
+        order += [*interleaved(stage.parts, rng), *stage.tail]
+    Program(order).run()
+
+
+def run_item(item: Item, parts: int) -> None:
+    """Do the shares of all threads, the last one first; all of it if it cannot be shared."""
+    shares = [[item.task()]] if item.shared is None else item.tasks(parts)
+    Program([task for tasks in reversed(shares) for task in tasks]).run()
