@@ -95,6 +95,12 @@ def _add_device(add: Callable[..., Any]) -> None:
         help="numpy, cupy, cupy:1 or auto (default: $XPNET_BACKEND, else numpy)",
     )
     add("--dtype", default="float32", metavar="D", help="float32 or float64")
+    add(
+        "--threads",
+        type=_count,
+        metavar="N",
+        help="most threads that share a step on a CPU (default: as xpnet info says)",
+    )
 
 
 def _add_output(add: Callable[..., Any]) -> None:

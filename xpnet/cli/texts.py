@@ -38,6 +38,9 @@ Loss and accuracy of the training rows are means over the epoch, while the netwo
 rows are measured after each epoch (val_loss, val_accuracy). Watch these numbers, but do not choose
 settings by them: the test score would look better than it is.
 
+Threads share a step on a CPU (with xpnet[fast]) if each of them gets about 16 rows and 100 us of
+work. --threads limits their number. The same number gives the same bits.
+
 defaults (activation relu, optimizer adam, dtype float32, seed 0):
   digits     {DEFAULTS["digits"]}
   mnist      {DEFAULTS["mnist"]}
