@@ -81,5 +81,7 @@ for smaller and larger ones. The step is what fit does, from gathering the batch
 random data that are already on the device. It is compared with its matrix products alone, computed
 by the backend's matmul with as many threads. All are timed in turn, and medians are shown. The
 ratio is the median of step / products over the rounds. No step is faster than its products, unless
-compiled steps use a faster library for them.
+compiled steps use a faster library for them. With --cores, nothing is compared: a step of the given
+batch size is compiled for so many threads, one thread times what each of them would do, and the
+speed-up that follows is computed, whatever the number of cores here.
 """
