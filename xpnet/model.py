@@ -351,12 +351,20 @@ class Model:
             are drawn anew for each, and a custom loss that returns one number is averaged by the
             number of rows.
         steps_per_execution : int, optional
-            On a GPU: the number of steps that are launched together as one CUDA graph; 0 launches
-            every operation by itself. By default it is 32 if the steps are small, else 1. The
-            results have the same bits. If steps cannot be captured (a callback reads every step,
-            the data do not fit on the device, nvmath-python is missing, ...), every operation is
-            launched by itself, and the logger ``xpnet`` says why. A value above 1 is then an
-            error.
+            On a CPU with the extra ``fast``: the largest number of steps that the compiled program
+            makes in one call from Python. By default it is as many as take about 5 ms; 1 makes
+            each step by itself. On a GPU: the number of steps that are launched together as one
+            CUDA graph; 0 launches every operation by itself. By default it is 32 if the steps are
+            small, else 1. The results have the same bits. If steps cannot be combined like this (a
+            callback reads every step, the data do not fit on the device, nvmath-python is missing,
+            ...), each is made by itself, and a value above 1 is an error. On a GPU every operation
+            is then launched by itself, and the logger ``xpnet`` says why.
+        threads : int, optional
+            With the extra ``fast``, the most threads that share a step, from 1 to 256. By default
+            it is ``XPNET_NUM_THREADS``, or else the number of cores that this process may use;
+            fewer if NumPy's BLAS is limited to fewer threads. A step is shared only if each thread
+            gets about 16 rows and 100 us of work. The same number gives the same bits. Without
+            ``fast``, and on a GPU, it changes nothing.
 
         Returns
         -------

@@ -144,6 +144,8 @@ def test_a_message_of_several_lines_keeps_them(capsys, monkeypatch, tmp_path):
         ["train", "digits", "--epochs", "1.5"],
         ["train", "digits", "--batch-size", "-3"],
         ["train", "digits", "--hidden", "0"],
+        ["train", "digits", "--threads", "0"],
+        ["train", "digits", "--threads", "two"],
         ["train", "digits", "--colour"],
     ],
 )
@@ -194,6 +196,12 @@ def test_the_reason_for_a_bad_count(capsys):
         main(["train", "digits", "--epochs", "0"])
     err = capsys.readouterr().err
     assert "argument --epochs: expected a whole number of at least 1, got '0'" in err
+
+
+def test_too_many_threads_are_refused_before_data_are_read(fails, monkeypatch):
+    monkeypatch.setattr("xpnet.cli.train_command.load", None)
+    err = fails("train", "digits", "--threads", 257)
+    assert "--threads must be a whole number of at least 1 and below 257, got 257." in err
 
 
 def test_ctrl_c(capsys, monkeypatch):

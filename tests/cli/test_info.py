@@ -13,7 +13,8 @@ import xpnet
 from xpnet import __version__, backends
 from xpnet.cli import info
 from xpnet.datasets.images import MNIST
-from xpnet.lowering.cpu import best_blas, blas
+from xpnet.lowering.cpu import best_blas, blas, thread_count
+from xpnet.lowering.cpu.pool import Pool
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_unknown_settings_are_marked(sections, monkeypatch):
 
 
 def test_without_settings(sections, monkeypatch):
-    for name in ("XPNET_DATA", "XPNET_CACHE"):
+    for name in info._SETTINGS:
         monkeypatch.delenv(name, raising=False)
     found = sections()
     assert "none is set" in row(found["Environment"], "XPNET_*")
@@ -213,3 +214,38 @@ def test_the_library_of_products(compiled, monkeypatch):
     assert "products by: unknown BLAS in XPNET_BLAS 'openblas'. Valid" in compiled()
     monkeypatch.setattr(best_blas, "best", lambda *_: 1 / 0)
     assert "products by: unknown: division by zero" in compiled()
+
+
+@pytest.fixture
+def threads(sections, monkeypatch):
+    """The line about threads, on a machine with so many cores and so many threads of the BLAS."""
+    pytest.importorskip("llvmlite", reason="steps are compiled by llvmlite")
+
+    def line(cores, blas, setting="", available=True):
+        monkeypatch.setenv("XPNET_NUM_THREADS", setting)
+        monkeypatch.setattr(info, "_compiled", lambda: "yes")
+        monkeypatch.setattr(thread_count, "cores", lambda: cores)
+        monkeypatch.setattr(thread_count, "numpys", lambda: Pool(lambda: blas, lambda _: None))
+        monkeypatch.setattr(thread_count, "available", lambda: available)
+        return row(sections()["NumPy's steps"], "threads").split(maxsplit=1)[1]
+
+    return line
+
+
+def test_threads_and_why_so_many(threads):
+    assert threads(1, 1) == "one makes a step: this process may use 1 core"
+    assert threads(8, 8) == "at most 8 share a step: this process may use 8 cores"
+    assert threads(8, 64) == "at most 8 share a step: this process may use 8 cores"
+    assert threads(8, 2).startswith("at most 2 share a step: NumPy's BLAS has no more, although")
+    found = threads(2, 1, "3")
+    assert found.startswith("at most 3 share a step: XPNET_NUM_THREADS says so; this process")
+    found = threads(8, 8, available=False)
+    assert found == "one makes a step: here threads cannot wait for each other"
+
+
+def test_threads_that_cannot_be(threads, sections, monkeypatch):
+    for wrong in ("0", "257", "two", "1.5", "-1"):
+        found = threads(2, 2, wrong)
+        assert found == f"XPNET_NUM_THREADS must be a whole number from 1 to 256, got {wrong!r}"
+    monkeypatch.setattr(info, "_compiled", lambda: "no, llvmlite is missing")
+    assert row(sections()["NumPy's steps"], "threads").endswith("are not shared by threads")

@@ -10,6 +10,7 @@ from xpnet import __version__
 from xpnet.cli.source import load
 from xpnet.cli.split import split
 from xpnet.datasets import digits, read_table
+from xpnet.model import Model
 
 pytest.importorskip("sklearn", reason="digits come with scikit-learn")
 needs_data = pytest.mark.skipif("XPNET_DATA" not in os.environ, reason="XPNET_DATA is not set")
@@ -31,7 +32,8 @@ def test_digits_with_sgd(run_json):
 @pytest.mark.smoke
 def test_json_says_what_was_done(run_json):
     flags = "--hidden 8 4 --activation tanh --epochs 2 --batch-size 100 --learning-rate 0.01"
-    found = run_json("digits", *flags.split(), "--dtype", "float64", "--backend", "numpy")
+    where = "--dtype float64 --backend numpy --threads 1"
+    found = run_json("digits", *flags.split(), *where.split())
     history = found.pop("history")
     assert set(history) == {
         *("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
@@ -59,8 +61,23 @@ def test_json_says_what_was_done(run_json):
         "seed": 0,
         "dtype": "float64",
         "backend": "numpy",
+        "threads": 1,
         "test_r2": None,
     }
+
+
+@pytest.mark.parametrize("threads", [None, 1, 2])
+def test_threads(run_json, monkeypatch, threads):
+    given, fit = [], Model.fit
+
+    def listening(self, *args, threads, **settings):
+        given.append(threads)
+        return fit(self, *args, threads=threads, **settings)
+
+    monkeypatch.setattr(Model, "fit", listening)
+    flags = [] if threads is None else ["--threads", threads]
+    assert run_json("digits", "--epochs", 1, "--batch-size", 100, *flags)["threads"] == threads
+    assert given == [threads]
 
 
 def test_text_for_people(run):

@@ -5,6 +5,7 @@ import pytest
 
 pytest.importorskip("sklearn", minversion="1.9")
 
+from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.class_weight import compute_sample_weight
@@ -345,6 +346,40 @@ def test_dtype():
     model = classifier(dtype="float32").fit(X, Y)
     assert {w.dtype for w in model.coefs_} == {np.dtype("float32")}
     assert classifier().fit((X * 16).astype(int), Y).coefs_[0].dtype == np.float64
+
+
+@pytest.mark.parametrize("make", [classifier, regressor])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_threads(monkeypatch, each, make, solver):
+    given, fit = [], xn.Model.fit
+
+    def listening(self, *args, threads, **settings):
+        given.append(threads)
+        return fit(self, *args, threads=threads, **settings)
+
+    monkeypatch.setattr(xn.Model, "fit", listening)
+    for threads in (None, 1, 2):
+        with each(threads):
+            model = clone(make(solver=solver, threads=threads, max_iter=1))
+            assert model.get_params()["threads"] is threads
+            model.fit(X[:200], Y[:200])
+            if solver == "adam":
+                model.partial_fit(X[:200], Y[:200])
+            assert {*given} == {threads}
+            given.clear()
+
+
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_threads_that_cannot_be(each, make):
+    model = make(max_iter=1).fit(X[:200], Y[:200])
+    before = weights(model)
+    for threads in (0, -1, 257, "two", 1.5, True):
+        with each(threads):
+            model.set_params(threads=threads)
+            for fit in (model.fit, model.partial_fit):
+                with pytest.raises(ValueError, match="threads"):
+                    fit(X[:200], Y[:200])
+            assert all(map(np.array_equal, weights(model), before))
 
 
 @pytest.mark.parametrize(

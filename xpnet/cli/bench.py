@@ -21,11 +21,12 @@ from xpnet.errors import ArgumentError, BackendUnavailableError
 from xpnet.lowering.cpu.pool import numpys
 from xpnet.lowering.cpu.threads import advice
 from xpnet.mlp import MLP
+from xpnet.model import Model
 from xpnet.nn import activation
 from xpnet.optim import get_optimizer
 from xpnet.saving.tensor_file import check_place
 
-__all__ = ["bench", "products"]
+__all__ = ["bench", "check", "network", "products", "random_data"]
 
 _ROUNDS = 7
 _LEARNING_RATE = 1e-4  # so small that no network diverges on random data
@@ -45,7 +46,7 @@ def bench(arguments: argparse.Namespace) -> None:
     XpnetError
         For settings that cannot be used, or if no backend can run.
     """
-    _check(arguments)
+    check(arguments)
     usable, reasons = _usable(arguments.backend)
     rows = []
     for batch in _fitting(arguments):
@@ -64,7 +65,7 @@ def bench(arguments: argparse.Namespace) -> None:
         draw(arguments, rows)
 
 
-def _check(arguments: argparse.Namespace) -> None:
+def check(arguments: argparse.Namespace) -> None:
     """Check all settings before anything is measured."""
     if len(arguments.layers) < 2:
         raise ArgumentError(
@@ -229,21 +230,31 @@ def _epoch(
     arguments: argparse.Namespace, batch: int, backend: PlannedBackend
 ) -> Callable[[], float]:
     """A timer of `fit`: the seconds of one step, over an epoch of random data on the device."""
-    inputs, outputs = arguments.layers[0], arguments.layers[-1]
     steps = _steps(arguments.layers, batch)
+    data, model = random_data(arguments, steps * batch, backend), network(arguments, backend)
+    fit = partial(model.fit, *data, epochs=1, batch_size=batch, verbose=False)
+    return lambda: _timed(fit, backend) / steps
+
+
+def random_data(
+    arguments: argparse.Namespace, rows: int, backend: PlannedBackend
+) -> tuple[Any, Any]:
+    """Samples and targets for the network."""
+    inputs, outputs = arguments.layers[0], arguments.layers[-1]
     rng = np.random.default_rng(0)
-    X = backend.asarray(rng.standard_normal((steps * batch, inputs), "float32"), arguments.dtype)
+    X = backend.asarray(rng.standard_normal((rows, inputs), "float32"), arguments.dtype)
     if outputs == 1:
-        y = backend.asarray(rng.standard_normal((steps * batch, 1)), arguments.dtype)
-    else:
-        y = backend.asarray(rng.integers(0, outputs, steps * batch))
-    model = MLP(
+        return X, backend.asarray(rng.standard_normal((rows, 1)), arguments.dtype)
+    return X, backend.asarray(rng.integers(0, outputs, rows))
+
+
+def network(arguments: argparse.Namespace, backend: PlannedBackend) -> Model:
+    """The network to measure."""
+    return MLP(
         arguments.layers,
         arguments.activation,
-        loss="mean_squared_error" if outputs == 1 else "softmax_cross_entropy",
+        loss="mean_squared_error" if arguments.layers[-1] == 1 else "softmax_cross_entropy",
         optimizer=get_optimizer(arguments.optimizer, _LEARNING_RATE),
         backend=backend,
         dtype=arguments.dtype,
     )
-    fit = partial(model.fit, X, y, epochs=1, batch_size=batch, verbose=False)
-    return lambda: _timed(fit, backend) / steps

@@ -23,7 +23,7 @@ _OPTIONAL = {
     "llvmlite": (("llvmlite",), "xpnet[fast]"),
     "mkl": (("mkl",), "xpnet[mkl]"),
 }
-# Each with its allowed values; None for folders and for names that are checked elsewhere.
+# Each with its allowed values; None for folders and for what is checked elsewhere.
 _SETTINGS: dict[str, tuple[str, ...] | None] = {
     "XPNET_BACKEND": None,
     "XPNET_BLAS": ("auto", "numpy", "mkl"),
@@ -31,6 +31,7 @@ _SETTINGS: dict[str, tuple[str, ...] | None] = {
     "XPNET_DATA": None,
     "XPNET_FALLBACK": ("numpy",),
     "XPNET_FAST": ("0", "1"),
+    "XPNET_NUM_THREADS": None,
 }
 _FAST = " (pip install 'xpnet[fast]' compiles them)"
 _PRODUCT = (128, 512, 512)  # a typical size
@@ -46,7 +47,10 @@ def info() -> None:
             ("platform", f"{platform.platform()}, {os.cpu_count()} CPUs"),
         ],
         "Backends": [_backend(status) for status in backends.status()],
-        "NumPy's steps": [("compiled steps", f"{_compiled()}; products by: {_products()}")],
+        "NumPy's steps": [
+            ("compiled steps", f"{_compiled()}; products by: {_products()}"),
+            ("threads", _threads()),
+        ],
         "Optional packages": [_package(name) for name in _OPTIONAL],
         "Environment": _environment(),
         "Data folders": _data_folders(),
@@ -102,6 +106,28 @@ def _products() -> str:
     except Exception as error:  # a broken BLAS must not hide the rest either
         return f"unknown: {_tidy(str(error))}"
     return _tidy(found.library) if found else "NumPy's own BLAS, called through NumPy"
+
+
+def _threads() -> str:
+    """How many threads share a step here, and why."""
+    if not _compiled().startswith("yes"):
+        return "steps that are not compiled are not shared by threads"
+    from xpnet.lowering.cpu import thread_count
+
+    try:
+        most, cores = thread_count.allowed(), thread_count.cores()
+    except XpnetError as error:
+        return str(error).rstrip(".")
+    have = f"{cores} core{'s' if cores > 1 else ''}"
+    if not thread_count.available():
+        why = "here threads cannot wait for each other"
+    elif os.environ.get("XPNET_NUM_THREADS", "").strip():
+        why = f"XPNET_NUM_THREADS says so; this process may use {have}"
+    elif most < cores:
+        why = f"NumPy's BLAS has no more, although this process may use {have}"
+    else:
+        why = f"this process may use {have}"
+    return f"{f'at most {most} share' if most > 1 else 'one makes'} a step: {why}"
 
 
 def _package(name: str) -> tuple[str, str]:

@@ -95,6 +95,12 @@ def _add_device(add: Callable[..., Any]) -> None:
         help="numpy, cupy, cupy:1 or auto (default: $XPNET_BACKEND, else numpy)",
     )
     add("--dtype", default="float32", metavar="D", help="float32 or float64")
+    add(
+        "--threads",
+        type=_count,
+        metavar="N",
+        help="most threads that share a step on a CPU (default: as xpnet info says)",
+    )
 
 
 def _add_output(add: Callable[..., Any]) -> None:
@@ -168,6 +174,13 @@ def _add_bench(commands: Any) -> None:
     add("--backend", nargs="+", metavar="B", help="numpy, cupy, cupy:1, ... (default: all)")
     add("--plot", metavar="FILE", help="plot times against the batch size (.png, .pdf, .svg)")
     add("--json", metavar="FILE", help="write the measurements to this file")
+    add(
+        "--cores",
+        type=_count,
+        nargs="+",
+        metavar="T",
+        help="instead, compute how much faster a NumPy step is with so many cores (xpnet[fast])",
+    )
     bench.set_defaults(run=_bench, parser=bench)
 
 
@@ -225,9 +238,14 @@ def _export(arguments: argparse.Namespace) -> None:
 
 
 def _bench(arguments: argparse.Namespace) -> None:
-    from xpnet.cli.bench import bench
+    if arguments.cores:
+        from xpnet.cli.bench_cores import bench_cores
 
-    bench(arguments)
+        bench_cores(arguments)
+    else:
+        from xpnet.cli.bench import bench
+
+        bench(arguments)
 
 
 def _info(_: argparse.Namespace) -> None:

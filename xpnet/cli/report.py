@@ -119,6 +119,7 @@ def describe(arguments: argparse.Namespace, model: Model, source: Source) -> dic
         "seed": model.seed,
         "dtype": model.dtype,
         "backend": model.engine.backend.name,
+        "threads": arguments.threads,
     }
 
 

@@ -38,6 +38,9 @@ Loss and accuracy of the training rows are means over the epoch, while the netwo
 rows are measured after each epoch (val_loss, val_accuracy). Watch these numbers, but do not choose
 settings by them: the test score would look better than it is.
 
+Threads share a step on a CPU (with xpnet[fast]) if each of them gets about 16 rows and 100 us of
+work. --threads limits their number. The same number gives the same bits.
+
 defaults (activation relu, optimizer adam, dtype float32, seed 0):
   digits     {DEFAULTS["digits"]}
   mnist      {DEFAULTS["mnist"]}
@@ -78,5 +81,7 @@ for smaller and larger ones. The step is what fit does, from gathering the batch
 random data that are already on the device. It is compared with its matrix products alone, computed
 by the backend's matmul with as many threads. All are timed in turn, and medians are shown. The
 ratio is the median of step / products over the rounds. No step is faster than its products, unless
-compiled steps use a faster library for them.
+compiled steps use a faster library for them. With --cores, nothing is compared: a step of the given
+batch size is compiled for so many threads, one thread times what each of them would do, and the
+speed-up that follows is computed, whatever the number of cores here.
 """

@@ -6,6 +6,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, TextIO
 
+from xpnet.arguments import count
 from xpnet.backends import resolve
 from xpnet.backends.base import check_float
 from xpnet.cli import plot
@@ -13,6 +14,7 @@ from xpnet.cli.defaults import LEARNING_RATE_SGD
 from xpnet.cli.report import Rows, Units, as_json, describe, results
 from xpnet.cli.source import Source, load
 from xpnet.errors import ArgumentError
+from xpnet.lowering import MOST_THREADS
 from xpnet.mlp import MLP
 from xpnet.model import Model
 from xpnet.nn import activation
@@ -50,6 +52,7 @@ def train(arguments: argparse.Namespace) -> None:
         validation_data=(source.X_test, source.y_test),
         callbacks=[rows, *([] if folder is None else [Checkpoint(folder)])],
         resume_from=folder if arguments.resume else None,
+        threads=arguments.threads,
     )
     seconds = perf_counter() - start
     found = units.results(model.evaluate(source.X_test, source.y_test))
@@ -79,6 +82,8 @@ def _check(arguments: argparse.Namespace) -> None:
     check_float(arguments.dtype)
     activation(arguments.activation)
     get_optimizer(arguments.optimizer, arguments.learning_rate)
+    if arguments.threads is not None:
+        count("--threads", arguments.threads, 1, MOST_THREADS + 1)
 
 
 def _check_checkpoints(arguments: argparse.Namespace) -> None:

@@ -106,6 +106,7 @@ class BaseMLP(FittedMLP):
                     callbacks=self._listeners(watch, samples),
                     verbose=False,
                     shuffle=RandomOrder(samples.rows, random) if self.shuffle else False,
+                    threads=self.threads,
                 )
                 watch.on_history(self._model, history)
             self._finish(watch, partial=given.partial)

@@ -114,6 +114,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         initial_weights: Sequence[Sequence[ArrayLike]] | None = None,
         backend: BackendName | str | None = None,
         dtype: DTypeLike | None = None,
+        threads: int | None = None,
     ) -> None:
         keep(self, locals())
 

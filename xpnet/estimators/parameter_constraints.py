@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
+from xpnet.lowering import MOST_THREADS
 from xpnet.nn import Loss
 from xpnet.optim import Optimizer
 
@@ -52,6 +53,7 @@ CONSTRAINTS: dict[str, Any] = {
     "initial_weights": [list, tuple, None],
     "backend": [str, ModuleType, None],  # a module raises a clearer error later
     "dtype": [StrOptions({"float32", "float64"}), type, np.dtype, None],
+    "threads": [Interval(Integral, 1, MOST_THREADS, closed="both"), None],  # `fit` refuses True
 }
 
 

@@ -106,6 +106,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         initial_weights: Sequence[Sequence[ArrayLike]] | None = None,
         backend: BackendName | str | None = None,
         dtype: DTypeLike | None = None,
+        threads: int | None = None,
     ) -> None:
         keep(self, locals())
 

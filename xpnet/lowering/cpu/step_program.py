@@ -48,6 +48,11 @@ class StepProgram:
         The numbers of all rows, in the order of the epoch.
     number : 0-d int64 array
         The number of the step.
+
+    Attributes
+    ----------
+    schedule : Schedule
+        What a step does, and where threads meet.
     """
 
     def __init__(
@@ -85,6 +90,7 @@ class StepProgram:
             schedule.add(item, partial(fetching.every, period, self._updates))
         counts = self._counter, self._updates, number
         schedule.add(fetching.record(counts, results, log))
+        self.schedule = schedule
         self._program = SharedProgram(schedule.layout, stopped=self._stopped)
         self._arrays = [*(source for source, _ in moves), log, table, order]
         self._places = [self._pointing_to(source, out) for source, out in moves]
