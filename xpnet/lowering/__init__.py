@@ -94,12 +94,17 @@ def step_program(
 
     See `xpnet.lowering.cpu.step_program.StepProgram`.
     """
-    from xpnet.lowering.cpu.step_program import StepProgram, whole
-
-    first, second, last = whole(compute), whole(change), whole(flush[1])
+    first, second, last = _whole(compute), _whole(change), _whole(flush[1])
     if first is None or second is None or (flush[1] and last is None):
         return None
+    from xpnet.lowering.cpu.step_program import StepProgram
+
     return StepProgram(backend, first, second, (flush[0], last), **arrays)
+
+
+def _whole(calls: Sequence[Callable[[], Any]]) -> Any:
+    """The program of a plan that is compiled as a whole; else None."""
+    return calls[0] if len(calls) == 1 and hasattr(calls[0], "pointing_into") else None
 
 
 def sweep(calls: Sequence[Callable[[], Any]], own: Sequence[Any]) -> "Sweep | None":
@@ -107,11 +112,12 @@ def sweep(calls: Sequence[Callable[[], Any]], own: Sequence[Any]) -> "Sweep | No
 
     See `xpnet.lowering.cpu.sweep.Sweep`.
     """
-    from xpnet.lowering.cpu.step_program import whole
+    program = _whole(calls)
+    if program is None:
+        return None
     from xpnet.lowering.cpu.sweep import Sweep
 
-    program = whole(calls)
-    return None if program is None else Sweep(program, own)
+    return Sweep(program, own)
 
 
 def compiled_words(backend: Backend, key: Key, count: int) -> Any:

@@ -92,7 +92,7 @@ def _steps(engine: Engine, data: Data, settings: FitSettings) -> Steps:
                 f"accumulate={together} needs steps on batches, but L-BFGS takes all samples at "
                 "once: leave it out, or use another optimizer."
             )
-        return LbfgsSteps(engine, data)
+        return LbfgsSteps(engine, data, settings.threads)
     order = SampleOrder(data, settings.shuffle, engine.network.seed)
     mode = "train" if together == 1 else "accumulate"
     batches = cut(engine, mode, data, settings.batch_size, settings.threads)

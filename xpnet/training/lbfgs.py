@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from xpnet.data.arrays import Data
-from xpnet.engine.batch_graph import BatchSpec
 from xpnet.engine.engine import Engine
 from xpnet.errors import ArgumentError, DivergedError
 from xpnet.lowering import turn
@@ -22,10 +21,10 @@ __all__ = ["LbfgsSteps"]
 class Objective:
     """Loss and gradient of all samples as SciPy asks for them: float64 vectors on the host."""
 
-    def __init__(self, engine: Engine, data: Data) -> None:
+    def __init__(self, engine: Engine, data: Data, threads: int | None = None) -> None:
         self._engine, self._data, self.rows = engine, data, data.rows
         self._decay = engine.optimizer.weight_decay
-        self._program = engine.programs.get(BatchSpec.of("train", data.rows, data))
+        self._program = engine.programs.get(engine.batch_spec("train", data.rows, data, threads))
         self._threads = turn(engine.backend, self._program.flops) or engine.programs.lock
         self._at = self.start()
 
@@ -77,9 +76,10 @@ class LbfgsSteps:
     columns: tuple[str, ...] = ()
     count = 1
 
-    def __init__(self, engine: Engine, data: Data) -> None:
+    def __init__(self, engine: Engine, data: Data, threads: int | None = None) -> None:
         _check(engine)
-        self._engine, self._objective, self.rows = engine, Objective(engine, data), data.rows
+        self._engine, self.rows = engine, data.rows
+        self._objective = Objective(engine, data, threads)
 
     def begin(self, context: FitContext) -> None:
         """Raise `DivergedError` if the loss is not finite at the start of the training."""

@@ -18,7 +18,7 @@ __all__ = ["check", "every", "fetch", "numbers_of", "record"]
 
 _I8, _I64 = ir.IntType(8), ir.IntType(64)
 _POINTER, _BYTES = _I64.as_pointer(), _I8.as_pointer()
-_SMALL = 4096  # bytes that one thread fetches in less time than threads need to meet
+_SMALL = 1024  # bytes that one thread fetches in less time than threads need to meet
 
 
 def _task(name: str, numbers: list[int], addresses: list[int]) -> Task:

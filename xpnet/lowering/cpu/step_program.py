@@ -1,6 +1,6 @@
 """Many training steps as one call: fetch a batch, compute, check the loss, update, record."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -17,13 +17,7 @@ from xpnet.lowering.fuse import fuse
 from xpnet.lowering.intervals import EVERYTHING, Intervals
 from xpnet.lowering.reading import Reader
 
-__all__ = ["StepProgram", "whole"]
-
-
-def whole(calls: Sequence[Callable[[], Any]]) -> Program | None:
-    """The program of a plan that is compiled as a whole; else None."""
-    program = calls[0] if len(calls) == 1 else None
-    return program if isinstance(program, Program) else None
+__all__ = ["StepProgram"]
 
 
 class StepProgram:
