@@ -97,6 +97,13 @@ def pytest_pyfunc_call(pyfuncitem):
 
 
 @pytest.fixture
+def small_work_is_shared(monkeypatch):
+    """Threads share batches that are far too small to be worth it."""
+    monkeypatch.setattr("xpnet.lowering.cpu.thread_count._ROWS", 1)
+    monkeypatch.setattr("xpnet.lowering.cpu.thread_count._FLOPS", 1.0)
+
+
+@pytest.fixture
 def zoo():
     """The module of the small models: `ZOO`."""
     return table_of_models

@@ -11,7 +11,7 @@ from xpnet.lowering import Loop, Reader, fuse
 from xpnet.lowering.cpu.compile_tasks import items_of
 from xpnet.lowering.cpu.jit import Program
 from xpnet.lowering.cpu.sharing import Item
-from xpnet.lowering.cpu.tasks import Layout
+from xpnet.lowering.cpu.tasks import Layout, Task
 from xpnet.lowering.intervals import EVERYTHING, Intervals
 
 __all__ = ["fused", "interleaved", "run_item", "run_layout", "shared_items"]
@@ -45,15 +45,21 @@ def interleaved(parts: Sequence[Sequence[Any]], rng: np.random.Generator) -> lis
     return [next(left[i]) for i in turns]
 
 
-def run_layout(layout: Layout, rng: np.random.Generator) -> None:
-    """Run a program in a random order that threads could have."""
-    order = [*layout.head]
+def run_layout(layout: Layout, rng: np.random.Generator, stopped: Any = (0,)) -> None:
+    """Run a program in a random order that threads could have, until a task stops it."""
+    _run(layout.head)
     for stage in layout.stages:
-        order += [*interleaved(stage.parts, rng), *stage.tail]
-    Program(order).run()
+        _run([*interleaved(stage.parts, rng), *stage.tail])
+        if stopped[0]:
+            return
+
+
+def _run(tasks: Sequence[Task]) -> None:
+    if tasks:
+        Program(tasks).run()
 
 
 def run_item(item: Item, parts: int) -> None:
     """Do the shares of all threads, the last one first; all of it if it cannot be shared."""
     shares = [[item.task()]] if item.shared is None else item.tasks(parts)
-    Program([task for tasks in reversed(shares) for task in tasks]).run()
+    _run([task for tasks in reversed(shares) for task in tasks])
