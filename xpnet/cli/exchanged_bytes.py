@@ -40,7 +40,7 @@ def _accesses(item: "Item", shared: bool) -> Iterator[tuple["Access", bool]]:
 
     Otherwise each of them accesses all of it.
     """
-    from xpnet.lowering.cpu.sharing import Product
+    from xpnet.lowering.cpu.product_task import Product
 
     accesses = item.shared if shared else item.whole()
     # A thread computes rows of a product, so it reads the same rows of the first matrix, even if

@@ -14,7 +14,8 @@ from support.stages import fused, run_item, shared_items
 
 from xpnet.lowering import Loop
 from xpnet.lowering.cpu.long_rows import phases_of
-from xpnet.lowering.cpu.sharing import Item, Lone, Pieces, Vector
+from xpnet.lowering.cpu.shared_loops import Pieces, Vector
+from xpnet.lowering.cpu.sharing import Item, Lone
 
 PARTS = [1, 2, 3, 5]
 SIZES = [16, 17, 31, 200]

@@ -17,9 +17,11 @@ pytest.importorskip("llvmlite", reason="the extra 'fast' is not installed")
 from support.stages import interleaved, run_layout
 
 from xpnet.lowering.cpu import step_program
+from xpnet.lowering.cpu.product_task import Product
 from xpnet.lowering.cpu.schedule import Schedule
+from xpnet.lowering.cpu.shared_loops import Vector
 from xpnet.lowering.cpu.shared_program import SharedProgram
-from xpnet.lowering.cpu.sharing import Access, Item, Lone, Product, Vector, bounds
+from xpnet.lowering.cpu.sharing import Access, Item, Lone, bounds
 
 SIZE = 24  # bytes of memory
 

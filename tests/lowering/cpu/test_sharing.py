@@ -16,7 +16,9 @@ from support.stages import run_item, shared_items
 from xpnet.kernels.loops import draw
 from xpnet.lowering.cpu.jit import Program
 from xpnet.lowering.cpu.philox_llvm import Draw
-from xpnet.lowering.cpu.sharing import Access, Item, Product, Rows, Vector, bounds
+from xpnet.lowering.cpu.product_task import Product
+from xpnet.lowering.cpu.shared_loops import Rows, Vector
+from xpnet.lowering.cpu.sharing import Access, Item, bounds
 
 COUNTS = [0, 1, 2, 3, 5, 16, 17, 50, 63, 64, 127, 128, 129, 1000, 4096, 99_999, 2**20 + 1]
 PARTS = [1, 2, 3, 5, 8, 256]

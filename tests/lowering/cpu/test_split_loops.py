@@ -16,7 +16,8 @@ from support.stages import fused, run_item, shared_items
 from xpnet.lowering import Loop, Reader
 from xpnet.lowering.cpu.compile_tasks import items_of
 from xpnet.lowering.cpu.jit import Program, loop_task
-from xpnet.lowering.cpu.sharing import Lone, Rows
+from xpnet.lowering.cpu.shared_loops import Rows
+from xpnet.lowering.cpu.sharing import Lone
 from xpnet.lowering.cpu.split_loops import Split, split
 
 PARTS = [2, 3, 5]

@@ -8,19 +8,11 @@ from xpnet.kernels import Call
 from xpnet.lowering.cpu.jit import Program, loop_task
 from xpnet.lowering.cpu.long_rows import LONG, PIECE, Phase, phases_of
 from xpnet.lowering.cpu.philox_llvm import Draw, draw_task
-from xpnet.lowering.cpu.product_task import product_task, task_of
+from xpnet.lowering.cpu.product_task import Product, product_task, task_of
 from xpnet.lowering.cpu.schedule import Schedule
+from xpnet.lowering.cpu.shared_loops import Pieces, Rows, Vector, loop_accesses
 from xpnet.lowering.cpu.shared_program import SharedProgram
-from xpnet.lowering.cpu.sharing import (
-    Access,
-    Item,
-    Lone,
-    Pieces,
-    Product,
-    Rows,
-    Vector,
-    loop_accesses,
-)
+from xpnet.lowering.cpu.sharing import Access, Item, Lone
 from xpnet.lowering.cpu.split_loops import split
 from xpnet.lowering.cpu.tasks import Task
 from xpnet.lowering.cpu.threads import advice

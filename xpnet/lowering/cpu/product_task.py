@@ -1,18 +1,22 @@
-"""A matrix product as a task: a call of BLAS by its address."""
+"""A matrix product as a task: a call of BLAS by its address. Threads share its rows."""
 
+from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 
 from xpnet.kernels import Call
 from xpnet.lowering.cpu.best_blas import best
 from xpnet.lowering.cpu.blas import AS_IT_LIES, ROWS, TRANSPOSED, Gemm, lies
 from xpnet.lowering.cpu.jit import compiled
+from xpnet.lowering.cpu.sharing import Access, Item, bounds
 from xpnet.lowering.cpu.tasks import Task
 from xpnet.lowering.reading import Reader
 
-__all__ = ["product_task", "task_of"]
+__all__ = ["Product", "product_task", "task_of"]
 
 _I64 = ir.IntType(64)
 _REALS = {"float32": ir.FloatType(), "float64": ir.DoubleType()}
@@ -101,3 +105,57 @@ def _code(dtype: str, bits: int, arguments: str) -> str:
     b.call(b.inttoptr(address, kind.as_pointer()), values)
     b.ret_void()
     return str(module)
+
+
+class Product(Item):
+    """A product of two matrices, whose rows threads share."""
+
+    def __init__(
+        self, reader: Reader, call: Call, make: Callable[[Any, Any, Any], Task | None]
+    ) -> None:
+        self._make, self._out = make, call.kwargs["out"]
+        self._a, self._b = call.args
+        rows = self._out.shape[0]
+        out, a, b = (reader.operand(x) for x in (self._out, self._a, self._b))
+        by_rows = a.strides[0] >= a.shape[1] * a.itemsize
+        unit, count = (a.strides[0], rows) if by_rows else (0, 0)
+        self.shared = [
+            Access(*out.range, out.strides[0], rows, True),
+            Access(*a.range, unit, count, False),
+            Access(*b.range, 0, 0, False),
+        ]
+
+    def task(self) -> Task:
+        made = self._make(self._a, self._b, self._out)
+        assert made is not None
+        return made
+
+    def tasks(self, parts: int) -> list[list[Task]]:
+        found: list[list[Task]] = []
+        known: dict[int, tuple[int, Task]] = {}  # by the number of rows
+        for start, stop in pairwise(bounds(self._out.shape[0], parts)):
+            size, rows = stop - start, slice(start, stop)
+            if not size:
+                found.append([])
+                continue
+            task = self._moved(*known[size], start) if size in known else None
+            if task is None:
+                task = self._make(self._a[rows], self._b, self._out[rows])
+                assert task is not None
+                known[size] = start, task
+            found.append([task])
+        return found
+
+    def _moved(self, first: int, task: Task, start: int) -> Task | None:
+        """The task of as many rows, beginning with another one.
+
+        None if the second matrix begins where those rows do: it stays where it is.
+        """
+        by = np.zeros(len(task.pointers), dtype=np.int64)
+        for x in (self._a, self._out):
+            step, address = x.strides[0], x.ctypes.data
+            here = task.pointers == address + first * step
+            if np.count_nonzero(here) != 1:
+                return None
+            by[here] = (start - first) * step
+        return task.moved(task.numbers[: -len(by)], by)

@@ -17,7 +17,8 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from xpnet.lowering.cpu.sharing import Access, Item, Vector
+from xpnet.lowering.cpu.shared_loops import Vector
+from xpnet.lowering.cpu.sharing import Access, Item
 from xpnet.lowering.cpu.tasks import Layout, Stage
 
 __all__ = ["Schedule"]
