@@ -1,4 +1,4 @@
-"""Run a model's methods on its device, which may run out of memory."""
+"""Run a model's methods on its device, which may run out of memory, and leave it as it was."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -7,6 +7,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from xpnet.backends import Backend, resolve
 from xpnet.engine.engine import Engine
 from xpnet.errors import DeviceMemoryError
+from xpnet.lowering import blas_threads
 
 __all__ = ["on_device"]
 
@@ -29,7 +30,8 @@ def on_device(
     """Run a model's method on the model's device, or on that of its first argument.
 
     If the device runs out of memory, the model's programs are dropped and their memory is
-    returned to the pool, so the model remains usable.
+    returned to the pool, so the model remains usable. On the CPU, limits on threads end with the
+    method, whatever a signal has interrupted.
     """
 
     @wraps(method)
@@ -38,7 +40,13 @@ def on_device(
         if backend is None:
             backend = resolve(None, args[0] if args else kwargs.get("X"))
         if backend.index is None:
-            return method(self, *args, **kwargs)
+            threads = blas_threads(backend)
+            held = threads.held() if threads and threads.limits else ()
+            try:
+                return method(self, *args, **kwargs)
+            finally:
+                if threads:
+                    threads.settle(held)
         try:
             with backend.work():
                 return method(self, *args, **kwargs)

@@ -23,6 +23,7 @@ from xpnet.random import Key
 MOST_THREADS = 256  # that share a program
 
 if TYPE_CHECKING:
+    from xpnet.lowering.cpu.pool import Pool
     from xpnet.lowering.cpu.step_program import StepProgram
     from xpnet.lowering.cpu.sweep import Sweep
 
@@ -30,6 +31,7 @@ __all__ = [
     "MOST_THREADS",
     "Loop",
     "Reader",
+    "blas_threads",
     "compiled_words",
     "fuse",
     "largest_product",
@@ -179,6 +181,18 @@ def shares(backend: Backend, threads: int | None, rows: int, flops: float) -> in
 
     limit = thread_count.allowed(threads)
     return thread_count.shares(limit, rows, flops) if backend.lowering == "cpu" else 1
+
+
+def blas_threads(backend: Backend) -> "Pool | None":
+    """The threads of the BLAS, whose number turns and limits change; None on other backends."""
+    return _numpys() if backend.name == "numpy" else None
+
+
+@cache
+def _numpys() -> "Pool":
+    from xpnet.lowering.cpu.pool import numpys
+
+    return numpys()
 
 
 def turn(backend: Backend, flops: int) -> AbstractContextManager[None] | None:

@@ -5,9 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from time import sleep
 
+import numpy as np
 import pytest
 
-from xpnet.lowering.cpu import pool
+import xpnet as xn
+from xpnet import lowering
+from xpnet.lowering.cpu import pool, threads
 
 
 class Recorded:
@@ -198,3 +201,78 @@ def test_a_blas_that_cannot_be_told_keeps_one_thread(monkeypatch: pytest.MonkeyP
     numpys = pool.numpys.__wrapped__()
     with numpys.limited(1):
         assert numpys.count == 1
+
+
+# --- signals --------------------------------------------------------------------------------------
+
+
+def test_a_turn_that_a_signal_kept_from_ending() -> None:
+    library = Recorded(8)
+    library.pool.turn(1).__enter__()
+    library.pool.settle(())
+    assert library.given == [8, 1, 8]
+    library.pool.settle(())
+    assert library.given == [8, 1, 8]
+
+
+def test_a_limit_that_a_signal_kept_from_ending() -> None:
+    library = Recorded(8)
+    with library.pool.limited(2):
+        held = library.pool.held()
+        library.pool.limited(1).__enter__()
+        library.pool.turn(None).__enter__()
+        assert library.given[-1] == 8
+        library.pool.settle(held)
+        assert library.given[-1] == 2
+    assert library.given[-1] == 8
+    assert not library.pool.limits
+
+
+def test_a_change_that_a_signal_interrupted() -> None:
+    given = [8]
+
+    def give(count: int) -> None:
+        given.append(count)
+        if len(given) == 3:
+            raise KeyboardInterrupt
+
+    broken = pool.Pool(lambda: given[-1], give)
+    with pytest.raises(KeyboardInterrupt), broken.turn(1):
+        pass
+    broken.settle(())
+    assert given[-1] == 8
+    with broken.turn(1):
+        assert given[-1] == 1
+    assert given[-1] == 8
+
+
+def test_limits_of_other_python_threads_stay() -> None:
+    library = Recorded(8)
+
+    def begin() -> None:
+        library.pool.limited(2).__enter__()
+
+    with ThreadPoolExecutor(1) as other:
+        other.submit(begin).result()
+        library.pool.settle(())
+        assert library.given[-1] == 2
+
+
+def test_a_model_restores_the_number_whatever_is_interrupted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    library = Recorded(4)
+    monkeypatch.setattr(pool, "numpys", lambda: library.pool)
+    monkeypatch.setattr(threads, "numpys", lambda: library.pool)
+    monkeypatch.setattr(lowering, "_numpys", lambda: library.pool)
+    model, X = xn.MLP([4, 8, 3], backend="numpy"), np.zeros((6, 4), dtype="float32")
+    model.predict(X)
+    assert library.given == [4, 1, 4]
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pool._Turn, "__exit__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.predict(X)
+    assert library.given == [4, 1, 4, 1, 4]

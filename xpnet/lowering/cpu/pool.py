@@ -5,7 +5,7 @@ need different numbers take turns; programs that need the same number run togeth
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from functools import cache
 from threading import Condition, Lock, get_ident
@@ -42,11 +42,12 @@ class Pool:
         """Return to the state of a new process: no limits, no turns."""
         self._lock = Lock()
         self._free = Condition(self._lock)
-        self.limits: list[int] = []
+        self.limits: dict[_Limit, int] = {}
         self._running: set[int] = set()  # the Python threads in a turn
         self._waiting = self._round = 0
         # The number of threads without limits, between turns, and now.
-        self._before = self._between = self._now = 1
+        self._before = self._between = 1
+        self._now: int | None = 1  # None while it changes
 
     @property
     def count(self) -> int:
@@ -70,14 +71,54 @@ class Pool:
         """
         return _Turn(self, count)
 
-    def change(self, change: Callable[[int], None], count: int) -> None:
-        """Add or remove a limit."""
+    def add(self, limit: "_Limit", count: int) -> None:
+        """Add a limit of this Python thread."""
         with self._lock:
             self._look()
-            change(count)
-            self._between = min([*self.limits, self._before])
+            self.limits[limit] = count
+            self._follow()
+
+    def remove(self, *limits: "_Limit") -> None:
+        """Remove limits."""
+        with self._lock:
+            self._look()
+            for limit in limits:
+                self.limits.pop(limit, None)
+            self._follow()
+
+    def _follow(self) -> None:
+        """Set the number that the limits allow, unless a turn has another."""
+        self._between = min([*self.limits.values(), self._before])
+        if not self._running:
+            self._set(self._between)
+
+    def held(self) -> set["_Limit"]:
+        """The limits of this Python thread."""
+        me = get_ident()
+        return {limit for limit in self.limits if limit.owner == me}
+
+    def settle(self, held: Collection["_Limit"]) -> None:
+        """Undo what this Python thread has left behind, except the limits that it held before.
+
+        A signal may raise an exception at the beginning of an ``__exit__``, or at the end of an
+        ``__enter__``. Then nothing else undoes it.
+        """
+        if self.limits and (left := self.held().difference(held)):
+            self.remove(*left)
+        running = self._running
+        if get_ident() in running if running else self._now != self._between:
+            self.leave()
+
+    def leave(self) -> None:
+        """End the turn of this Python thread."""
+        with self._lock:
+            self._running.discard(get_ident())
             if not self._running:
-                self._set(self._between)
+                self._round += 1
+                if self._now != self._between:
+                    self._set(self._between)
+                if self._waiting:
+                    self._free.notify_all()
 
     def enter(self, count: int | None) -> None:
         """Begin a turn of this Python thread."""
@@ -112,6 +153,7 @@ class Pool:
 
     def _set(self, count: int) -> None:
         if count != self._now:
+            self._now = None  # a signal may come in between
             self._blas.give(count)
             self._now = count
 
@@ -120,13 +162,13 @@ class _Limit(AbstractContextManager[None]):
     """A limit. A class, because a generator would take three times as long."""
 
     def __init__(self, pool: Pool, count: int) -> None:
-        self._pool, self._count = pool, count
+        self._pool, self._count, self.owner = pool, count, get_ident()
 
     def __enter__(self) -> None:
-        self._pool.change(self._pool.limits.append, self._count)
+        self._pool.add(self, self._count)
 
     def __exit__(self, *_: object) -> None:
-        self._pool.change(self._pool.limits.remove, self._count)
+        self._pool.remove(self)
 
 
 class _Turn(AbstractContextManager[None]):
@@ -144,19 +186,11 @@ class _Turn(AbstractContextManager[None]):
         try:
             pool.enter(self._count)
         except BaseException:  # Ctrl-C
-            self.__exit__()
+            pool.leave()
             raise
 
     def __exit__(self, *_: object) -> None:
-        pool = self._pool
-        with pool._lock:
-            pool._running.discard(get_ident())
-            if not pool._running:
-                pool._round += 1
-                if pool._now != pool._between:
-                    pool._set(pool._between)
-                if pool._waiting:
-                    pool._free.notify_all()
+        self._pool.leave()
 
 
 @cache
