@@ -141,6 +141,19 @@ def test_threads_that_were_ended_start_anew(own: Workers) -> None:
     made.check(1)
 
 
+def test_threads_in_use_are_not_ended(own: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a process that Ctrl-C interrupted while it took them could not end."""
+    monkeypatch.setattr("xpnet.lowering.cpu.workers._PATIENCE", 0.001)
+    made = Noting(2, 1)
+    run(own, made, 2)
+    with own._busy:
+        own.close()
+        assert own._threads[0].is_alive()
+        run(own, made, 2)
+    run(own, made, 2)
+    made.check(3)
+
+
 def test_programs_of_several_python_threads(own: Workers) -> None:
     """One of them has the workers; the others do all by themselves."""
     programs = [Noting(3, 2) for _ in range(4)]
