@@ -5,9 +5,11 @@ A *task* is the address of a function with one argument, and that argument: the 
 """
 
 import ctypes
+import os
 from collections.abc import Callable, Sequence
 from functools import cache as once
 from functools import partial
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -51,10 +53,22 @@ def _processor() -> str:
 
 
 _ENGINES: dict[str, Any] = {}  # their code is called by address, so they are never freed
+_LOCK = RLock()
+if hasattr(os, "register_at_fork"):
+    # llvmlite has a lock, too. In a process that is forked while another thread compiles, nobody
+    # would release it.
+    os.register_at_fork(
+        before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release
+    )
 
 
 def compiled(code: str, name: str) -> int:
     """The address of a function in a module of LLVM's intermediate code."""
+    with _LOCK:
+        return _compiled(code, name)
+
+
+def _compiled(code: str, name: str) -> int:
     key = cache.key(code, ".".join(map(str, binding.llvm_version_info)), _processor())
     if key not in _ENGINES:
         made = cache.load(key)

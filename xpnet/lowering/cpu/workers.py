@@ -22,6 +22,7 @@ from xpnet.lowering.cpu.worker_code import LINE, WORDS, Word, code
 __all__ = ["Workers", "workers"]
 
 _POINTER, _I64 = ctypes.c_void_p, ctypes.c_int64
+_PATIENCE = 1.0  # seconds
 
 
 def _posix(name: str) -> int:
@@ -111,13 +112,20 @@ class Workers:
             self._threads.append(thread)
 
     def close(self) -> None:
-        """End the threads; the next program starts new ones."""
-        with self._busy:
-            if self._threads:
-                _function("close", _POINTER)(self._words.address)
-                for thread in self._threads:
-                    thread.join()
-        self.reset()
+        """End the threads; the next program starts new ones.
+
+        Leave them alone if a program still runs after a second, or if Ctrl-C came just before one
+        would have: the process must be able to end.
+        """
+        busy = self._busy
+        if not busy.acquire(timeout=_PATIENCE):
+            return
+        if self._threads:
+            _function("close", _POINTER)(self._words.address)
+            for thread in self._threads:
+                thread.join()
+        self.reset()  # with another lock
+        busy.release()
 
 
 @cache
