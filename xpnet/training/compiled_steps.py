@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["CompiledSteps", "compiled", "refusal"]
 
 _FIRST = 16  # most steps of the first call
+_WORTH = 0.05  # seconds of single steps after which the program, which takes as long, is compiled
 _SECONDS = 5e-3  # of a call, so that progress bars and signals are prompt
 
 
@@ -64,6 +65,8 @@ class CompiledSteps:
         self._eager, self._engine = eager, eager.engine
         self.batches: Batches = eager.batches
         self._most, self._usual = most, 1
+        self._spent = 0.0 if most is None else _WORTH  # seconds of single steps
+        self._update_ready = False
         self._program: StepProgram | None = None
         self._update: UpdateProgram | None = None
         backend: Any = self._engine.backend
@@ -117,9 +120,14 @@ class CompiledSteps:
         """How many steps to make next: one if it is the epoch's first, or smaller than the rest."""
         sizes = self.batches.sizes
         alike: int = len(sizes) - (sizes[-1] != sizes[0]) - i
-        if i == 0 or alike < 2 or not self._bound():
+        if i == 0 or alike < 2 or not self._worth() or not self._bound():
             return 1
         return max(1, min(alike, self._most or self._usual, loop.until_safe_point()))
+
+    def _worth(self) -> bool:
+        """Whether to compile: it is compiled already, or single steps have taken as long."""
+        program: Any = self.batches.programs[0]
+        return program.steps is not None or self._spent >= _WORTH
 
     def _bound(self) -> bool:
         """Whether there is a program for the current optimizer; it is compiled when needed."""
@@ -183,6 +191,9 @@ class CompiledSteps:
 
     def _learn(self, steps: int, seconds: float) -> None:
         """Choose how many steps the next call makes; the first ones may be slow."""
+        if self._update_ready and steps == 1:
+            self._spent += seconds
+        self._update_ready = True  # the first step compiles the update
         wanted = int(_SECONDS * steps / seconds)
         self._usual = max(1, min(wanted, max(8 * self._usual, _FIRST)))
 
