@@ -94,16 +94,35 @@ def test_as_many_as_asked_for(calls: list[tuple[int, int]]) -> None:
     assert calls == []
 
 
+def timed(monkeypatch: pytest.MonkeyPatch, seconds: float, worth: float) -> None:
+    """Let a call take so long, and the compilation be worth it after so long."""
+    monkeypatch.setattr("xpnet.training.compiled_steps._SECONDS", seconds)
+    monkeypatch.setattr("xpnet.training.compiled_steps._WORTH", worth)
+
+
 def test_as_many_as_take_some_milliseconds(
     calls: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("xpnet.training.compiled_steps._SECONDS", 1e9)
+    timed(monkeypatch, seconds=1e9, worth=0)
     fit(make(), None, epochs=1)
     assert calls == [(1, 8)]
     del calls[:]
-    monkeypatch.setattr("xpnet.training.compiled_steps._SECONDS", 1e-9)
+    timed(monkeypatch, seconds=1e-9, worth=0)
     fit(make(), None)
     assert calls == []
+
+
+def test_compiled_once_it_is_worth_it(
+    calls: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After some steps by themselves; a later fit has the program already."""
+    timed(monkeypatch, seconds=1e9, worth=1e9)
+    model = make()
+    fit(model, None)
+    assert calls == []
+    fit(model, MANY, epochs=1)
+    fit(model, None, epochs=1)
+    assert calls == [(1, 8), (1, 8)]
 
 
 def test_an_epoch_of_few_steps(calls: list[tuple[int, int]], each: Each) -> None:
@@ -143,6 +162,15 @@ def test_every_model(each: Each) -> None:
     for name, make_one in MODELS.items():
         with each(name):
             check(make_one)
+
+
+def test_however_long_steps_take(monkeypatch: pytest.MonkeyPatch, each: Each) -> None:
+    """How many are made at once depends on the clock, and nothing else does."""
+    wanted = fit(make(), ONES)
+    for worth, seconds in ((0.0, 1e-4), (0.0, 1e9), (1e-3, 5e-3), (0.05, 5e-3)):
+        with each(worth=worth, seconds=seconds):
+            timed(monkeypatch, seconds, worth)
+            assert fit(make(), None) == wanted
 
 
 def test_every_fit(each: Each) -> None:
