@@ -182,10 +182,14 @@ class CompiledSteps:
         assert self._program is not None
         with engine.programs.lock, self.batches.threads:
             engine.set_number(state.step)
-            made = self._program.run(i, steps, state.updates)
-            state.results = program.results
-            update.passed(made)
-            state.step += made
+            self._program.begin(i, state.updates)
+            try:
+                self._program.run(steps)
+            finally:  # a signal's handler may raise when the steps are made
+                made = self._program.batch - i
+                state.results = program.results
+                update.passed(made)
+                state.step += made
         if made < steps:
             eager.record.look(i + made, float(program.results[0]))
 

@@ -111,11 +111,15 @@ class StepProgram:
         """Keep the arrays alive no longer; `move` must come before another run."""
         self._arrays = []
 
-    def run(self, first: int, steps: int, updates: int) -> int:
-        """Make steps, beginning with batch `first`, after so many updates; how many were made.
-
-        It is less than `steps` if a loss was NaN or infinite; that step changed nothing.
-        """
+    def begin(self, first: int, updates: int) -> None:
+        """Begin with batch `first`, after so many updates."""
         self._counter[0], self._updates[0] = first, updates
+
+    @property
+    def batch(self) -> int:
+        """The number of the batch that comes next."""
+        return int(self._counter[0])
+
+    def run(self, steps: int) -> None:
+        """Make steps: fewer if a loss is NaN or infinite, because that step changes nothing."""
         self._program.repeat(steps)
-        return int(self._counter[0]) - first
