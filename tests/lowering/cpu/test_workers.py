@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import product
-from threading import Thread
+from threading import Event, Thread
 from time import sleep
 from typing import Any
 
@@ -19,7 +19,7 @@ pytest.importorskip("llvmlite", reason="the extra 'fast' is not installed")
 from support.noting import HEAD, Noting, dawdling, meeting, stopping
 
 from xpnet.lowering.cpu.thread_count import available
-from xpnet.lowering.cpu.worker_code import MOST_PARTS
+from xpnet.lowering.cpu.worker_code import ASLEEP, MOST_PARTS
 from xpnet.lowering.cpu.workers import Workers, workers
 
 pytestmark = pytest.mark.skipif(not available(), reason="threads cannot wait for each other here")
@@ -146,12 +146,40 @@ def test_threads_in_use_are_not_ended(own: Workers, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("xpnet.lowering.cpu.workers._PATIENCE", 0.001)
     made = Noting(2, 1)
     run(own, made, 2)
-    with own._busy:
-        own.close()
-        assert own._threads[0].is_alive()
-        run(own, made, 2)
+    taken, over = Event(), Event()
+
+    def hold() -> None:
+        with own._busy:
+            taken.set()
+            over.wait(10)
+
+    other = Thread(target=hold)
+    other.start()
+    assert taken.wait(10)
+    own.close()
+    assert own._threads[0].is_alive()
+    run(own, made, 2)
+    over.set()
+    other.join()
     run(own, made, 2)
     made.check(3)
+
+
+def test_threads_beyond_the_width_sleep_on(own: Workers) -> None:
+    """A pool that had to be wide once is no burden for narrow programs."""
+    wide, narrow = Noting(5, 2), Noting(2, 2)
+    run(own, wide, 5)
+    for _ in range(50):
+        run(own, narrow, 2)
+    asleep = own._words._words[ASLEEP : ASLEEP + 6]
+    for _ in range(1000):
+        if asleep.sum() == 4:
+            break
+        sleep(0.01)
+    assert asleep.tolist() == [0, 1, 1, 1, 1, 0]
+    run(own, wide, 5)
+    narrow.check(50)
+    wide.check(2)
 
 
 def test_programs_of_several_python_threads(own: Workers) -> None:

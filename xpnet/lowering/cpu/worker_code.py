@@ -15,17 +15,17 @@ the others by one part at most, and one thread alone can run every program. The 
 results do not depend on who runs them.
 
 Threads wait in three ways: they spin for some microseconds, then they yield their core, then they
-sleep until the thread that opens the next stage wakes them.
+sleep until the thread that opens the next stage, or starts the next program, wakes them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 from llvmlite import binding, ir
 
-__all__ = ["CLAIMS", "LINE", "MOST_PARTS", "WORDS", "Word", "code"]
+__all__ = ["ASLEEP", "CLAIMS", "LINE", "MOST_PARTS", "WORDS", "Word", "code"]
 
 LINE = 8  # words of a cache line; words that threads write lie in lines of their own
 MOST_PARTS = 256  # of a stage
@@ -39,12 +39,15 @@ class Word:
     PROGRAM, BASE, PARTS, WIDTH = range(4 * LINE, 4 * LINE + 4)
     # Written once: functions of the operating system and their arguments; when to stop.
     MUTEX, CONDITION, LOCK, UNLOCK, WAIT, WAKE, YIELD, CLOSED = range(5 * LINE, 6 * LINE)
+    IDLE = 6 * LINE  # the condition that threads without a program wait for
     # The head of a program's table; see `jit.Program`.
     STAGES, STOP, HEAD, COUNT, FIRST = range(5)
 
 
-CLAIMS = 6 * LINE
-WORDS = CLAIMS + MOST_PARTS * LINE
+CLAIMS = 7 * LINE  # a line for each part
+# A word for each thread: whether it sleeps without a program.
+ASLEEP = CLAIMS + MOST_PARTS * LINE
+WORDS = ASLEEP + MOST_PARTS
 
 _SPINS, _YIELDS = 2000, 200
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
@@ -66,8 +69,8 @@ def code() -> str:
     share = _define(module, "share", [_POINTER, _I64], _share, run=run, wake=wake, wait=wait)
     start = [_POINTER, _POINTER, _I64, _I64, _I64]
     _define(module, "start", start, _start, run=run, wake=wake, share=share)
-    _define(module, "serve", [_POINTER, _I64], _serve, share=share, wait=wait)
-    _define(module, "close", [_POINTER], _close, wake=wake)
+    _define(module, "serve", [_POINTER, _I64], _serve, share=share)
+    _define(module, "close", [_POINTER], _close)
     return str(module)
 
 
@@ -157,11 +160,16 @@ def _tasks(b: _Builder, run: Any, table: Any, index: Any) -> None:
 
 
 def _wake(b: _Builder, words: Any) -> None:
-    """Wake the threads that sleep."""
+    """Wake the threads that sleep until the next stage."""
     with b.if_then(b.icmp_signed(">", b.get(words, Word.SLEEPERS), _I64(0))):
-        b.system(words, Word.LOCK, Word.MUTEX)
-        b.system(words, Word.WAKE, Word.CONDITION)
-        b.system(words, Word.UNLOCK, Word.MUTEX)
+        _wake_all(b, words, Word.CONDITION)
+
+
+def _wake_all(b: _Builder, words: Any, condition: int) -> None:
+    """Wake all threads that wait for a condition."""
+    b.system(words, Word.LOCK, Word.MUTEX)
+    b.system(words, Word.WAKE, condition)
+    b.system(words, Word.UNLOCK, Word.MUTEX)
 
 
 def _pause(b: _Builder) -> None:
@@ -176,6 +184,23 @@ def _pause(b: _Builder) -> None:
         b.call(b.module.declare_intrinsic("llvm.aarch64.hint", fnty=kind), [_I32(1)])
 
 
+def _patient(b: _Builder, words: Any, ready: Callable[[], Any], over: Any) -> None:
+    """Spin, then yield; branch to `over` when it is `ready`."""
+    with b.counted(_I64(_SPINS)):
+        b.leave_if(ready(), over)
+        _pause(b)
+    with b.counted(_I64(_YIELDS)):
+        b.leave_if(ready(), over)
+        b.system(words, Word.YIELD)
+
+
+def _sleep(b: _Builder, words: Any, ready: Callable[[], Any], condition: int) -> None:
+    """Sleep until it is `ready`; the mutex is held."""
+    with b.forever() as (_, after):
+        b.leave_if(ready(), after)
+        b.system(words, Word.WAIT, condition, Word.MUTEX)
+
+
 def _wait(b: _Builder, words: Any, position: Any) -> None:
     """Wait until the position is another one."""
 
@@ -183,18 +208,10 @@ def _wait(b: _Builder, words: Any, position: Any) -> None:
         return b.icmp_signed("!=", b.get(words, Word.POSITION), position)
 
     over = b.append_basic_block()
-    with b.counted(_I64(_SPINS)):
-        b.leave_if(changed(), over)
-        _pause(b)
-    with b.counted(_I64(_YIELDS)):
-        b.leave_if(changed(), over)
-        b.system(words, Word.YIELD)
+    _patient(b, words, changed, over)
     b.system(words, Word.LOCK, Word.MUTEX)
     b.increased(words, Word.SLEEPERS, 1)  # before the look: the others look after they change it
-    with b.forever() as (_, after):
-        closed = b.icmp_signed("!=", b.get(words, Word.CLOSED), _I64(0))
-        b.leave_if(b.or_(changed(), closed), after)
-        b.system(words, Word.WAIT, Word.CONDITION, Word.MUTEX)
+    _sleep(b, words, changed, Word.CONDITION)
     b.increased(words, Word.SLEEPERS, -1)
     b.system(words, Word.UNLOCK, Word.MUTEX)
     b.branch(over)
@@ -261,7 +278,7 @@ def _start(
     address = b.ptrtoint(program, _I64)
     pairs = (Word.PROGRAM, address), (Word.BASE, base), (Word.PARTS, parts), (Word.WIDTH, width)
     for word, value in pairs:
-        b.store(value, b.at(words, word))
+        b.put(words, word, value)
     with b.counted(parts) as i:
         claim = b.at(words, b.add(_I64(CLAIMS), b.mul(i, _I64(LINE))))
         b.store_atomic(base, claim, _ORDER, 8)
@@ -270,26 +287,49 @@ def _start(
     b.put(words, Word.END, b.add(base, stages))
     b.put(words, Word.POSITION, base)
     b.call(wake, [words])
+    _wake_idle(b, words, width)
     b.call(share, [words, _I64(0)])
 
 
-def _serve(b: _Builder, words: Any, index: Any, share: Any, wait: Any) -> None:
-    """Take part in every program, until `close`."""
+def _wake_idle(b: _Builder, words: Any, width: Any) -> None:
+    """Wake the threads that wait for a program, if one of those below `width` does."""
+    over = b.append_basic_block()
+    with b.counted(width) as i:
+        asleep = b.get(words, b.add(_I64(ASLEEP), i))
+        with b.if_then(b.icmp_signed("!=", asleep, _I64(0))):
+            _wake_all(b, words, Word.IDLE)
+            b.branch(over)
+    b.branch(over)
+    b.position_at_end(over)
+
+
+def _serve(b: _Builder, words: Any, index: Any, share: Any) -> None:
+    """Take part in the programs that are wide enough, until `close`."""
+    asleep = b.add(_I64(ASLEEP), index)
+
+    def closed() -> Any:
+        return b.icmp_signed("!=", b.get(words, Word.CLOSED), _I64(0))
+
+    def ready() -> Any:
+        running = b.icmp_signed("<", b.get(words, Word.POSITION), b.get(words, Word.END))
+        wanted = b.icmp_signed("<", index, b.get(words, Word.WIDTH))
+        return b.or_(b.and_(running, wanted), closed())
+
     with b.forever() as (_, after):
-        b.leave_if(b.icmp_signed("!=", b.get(words, Word.CLOSED), _I64(0)), after)
-        position = b.get(words, Word.POSITION)
-        running = b.icmp_signed("<", position, b.get(words, Word.END))
-        wanted = b.icmp_signed("<", index, b.load_atomic(b.at(words, Word.WIDTH), _ORDER, 8))
-        with b.if_else(b.and_(running, wanted)) as (then, otherwise):
-            with then:
-                b.call(share, [words, index])
-            with otherwise:
-                b.call(wait, [words, position])
+        over = b.append_basic_block()
+        _patient(b, words, ready, over)
+        b.system(words, Word.LOCK, Word.MUTEX)
+        b.put(words, asleep, _I64(1))
+        _sleep(b, words, ready, Word.IDLE)
+        b.put(words, asleep, _I64(0))
+        b.system(words, Word.UNLOCK, Word.MUTEX)
+        b.branch(over)
+        b.position_at_end(over)
+        b.leave_if(closed(), after)
+        b.call(share, [words, index])
 
 
-def _close(b: _Builder, words: Any, wake: Any) -> None:
+def _close(b: _Builder, words: Any) -> None:
     """Let the threads that serve return."""
     b.put(words, Word.CLOSED, _I64(1))
-    b.system(words, Word.LOCK, Word.MUTEX)
-    b.system(words, Word.WAKE, Word.CONDITION)
-    b.system(words, Word.UNLOCK, Word.MUTEX)
+    _wake_all(b, words, Word.IDLE)

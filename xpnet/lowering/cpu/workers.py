@@ -10,7 +10,7 @@ import ctypes
 import os
 from collections.abc import Callable
 from functools import cache
-from threading import Lock, Thread
+from threading import RLock, Thread
 from typing import Any
 
 import numpy as np
@@ -49,10 +49,10 @@ class _Words:
         self.address = self._words.ctypes.data
         self._words[Word.POSITION] = 1
         if available():
-            self._locks = np.zeros(64, dtype=np.int64)  # larger than any system's two objects
+            self._locks = np.zeros(96, dtype=np.int64)  # larger than any system's three objects
             mutex = self._locks.ctypes.data
-            condition = mutex + 256
-            for make, place in (("mutex", mutex), ("cond", condition)):
+            condition, idle = mutex + 256, mutex + 512
+            for make, place in (("mutex", mutex), ("cond", condition), ("cond", idle)):
                 getattr(ctypes.CDLL(None), f"pthread_{make}_init")(_POINTER(place), None)
             names = "mutex_lock", "mutex_unlock", "cond_wait", "cond_broadcast"
             functions = [_posix(f"pthread_{name}") for name in names]
@@ -60,6 +60,7 @@ class _Words:
                 *(mutex, condition, *functions),
                 _posix("sched_yield"),
             ]
+            self._words[Word.IDLE] = idle
 
 
 class Workers:
@@ -71,7 +72,8 @@ class Workers:
     def reset(self) -> None:
         """Begin without threads, as a forked process must."""
         self._words, self._threads = _Words(), list[Thread]()
-        self._busy, self._alone = Lock(), list[_Words]()
+        # Re-entrant: a signal between taking and releasing it does not shut the main thread out.
+        self._busy, self._alone = RLock(), list[_Words]()
 
     def run(self, program: int, parts: int, width: int, steps: int = 1) -> None:
         """Run the program at this address some times.
