@@ -1,6 +1,6 @@
 """Programs for threads whose tasks note that they were run, and in which order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -38,7 +38,7 @@ class Noting:
         parts: int,
         stages: int,
         room: int = 20_000,
-        more: dict[tuple[int, int], Sequence[Task]] | None = None,
+        more: Mapping[tuple[int, int], Sequence[Task]] | None = None,
         stopped: Any = None,
     ) -> None:
         self.parts, self.stages, more = parts, stages, more or {}

@@ -51,11 +51,16 @@ def fit(model: xn.Model, steps: int | None, **settings: Any) -> dict[str, Any]:
     return {**bits(model), **columns, "results": results}
 
 
-def check(make_one: Callable[[], xn.Model], **settings: Any) -> None:
+def check(model: xn.Model, **settings: Any) -> None:
     """Check that steps are the same in calls of any number of them."""
-    wanted = fit(make_one(), ONES, **settings)
-    for steps in (3, MANY):
-        found = fit(make_one(), steps, **settings)
+    now, wanted = model.build(5).engine.state, dict[str, Any]()
+    start = {name: v.copy() for name, v in now.vectors.items()}
+    for steps in (ONES, 3, MANY):
+        now.epoch = now.step = now.updates = 0
+        for name, v in start.items():
+            now.vectors[name][...] = v
+        found = fit(model, steps, **settings)
+        wanted = wanted or found
         assert found.keys() == wanted.keys()
         assert [name for name in wanted if found[name] != wanted[name]] == []
 
@@ -128,7 +133,7 @@ def test_compiled_once_it_is_worth_it(
 def test_an_epoch_of_few_steps(calls: list[tuple[int, int]], each: Each) -> None:
     for size in (75, 74, 38, 37):
         with each(size=size):
-            check(make, batch_size=size)
+            check(make(), batch_size=size)
     assert calls == []  # after the first there are not two alike
 
 
@@ -139,7 +144,6 @@ MODELS: dict[str, Callable[[], xn.Model]] = {
     "double": lambda: make(dtype="float64"),
     "momentum": lambda: make(optimizer=xn.SGD(0.1, momentum=0.9, weight_decay=0.01)),
     "norm": lambda: make(optimizer=xn.Adam(0.01, clip_global_norm=0.2)),
-    "norms": lambda: make(optimizer=xn.Adam(0.01, clip_norm=0.1)),
     "average": lambda: make(optimizer=xn.Adam(0.01, average_decay=0.9)),
     "warm-up": lambda: make(optimizer=xn.SGD(xn.Warmup(xn.CosineDecay(0.3, 3), 1.5))),
     "dropout": lambda: make(xn.Dropout(0.3)),
@@ -161,7 +165,7 @@ FITS: dict[str, dict[str, Any]] = {
 def test_every_model(each: Each) -> None:
     for name, make_one in MODELS.items():
         with each(name):
-            check(make_one)
+            check(make_one())
 
 
 def test_however_long_steps_take(monkeypatch: pytest.MonkeyPatch, each: Each) -> None:
@@ -174,9 +178,10 @@ def test_however_long_steps_take(monkeypatch: pytest.MonkeyPatch, each: Each) ->
 
 
 def test_every_fit(each: Each) -> None:
+    model = make(xn.Dropout(0.1), metrics=["accuracy"])
     for name, settings in FITS.items():
         with each(name):
-            check(lambda: make(xn.Dropout(0.1), metrics=["accuracy"]), **settings)
+            check(model, **settings)
 
 
 def test_numbers_that_are_almost_zero_are_flushed_after_the_same_steps(each: Each) -> None:

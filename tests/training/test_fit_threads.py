@@ -215,7 +215,8 @@ def test_numbers_of_threads_that_are_none(monkeypatch: pytest.MonkeyPatch, each:
         monkeypatch.setenv("XPNET_NUM_THREADS", text)
         model.fit(X, Y, epochs=1)
     monkeypatch.setenv("XPNET_NUM_THREADS", "nonsense")
-    model.fit(X, Y, epochs=1, threads=np.int64(2))  # it is not asked
+    whole: Any = np.int64(2)
+    model.fit(X, Y, epochs=1, threads=whole)  # the environment is not asked
 
 
 def test_the_environment_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,7 +263,7 @@ def test_fits_in_several_python_threads(each: Each) -> None:
 
     def fit(name: str, threads: int) -> dict[str, Any]:
         model, settings = MODELS[name]
-        found = {}
+        found: dict[str, Any] = {}
         for i in range(2):
             fitted = trained(model(), threads=threads, epochs=5, **settings)
             found |= {f"{i} {key}": v for key, v in fitted.items()}

@@ -85,7 +85,7 @@ def test_a_loss_that_is_not_finite_stops(each: Each) -> None:
                 assert stopped(value, dtype) == 1
 
 
-def stopped(value: float, dtype: str) -> int:
+def stopped(value: Any, dtype: str) -> int:
     loss, word = np.array([value], dtype), number(7)  # a task keeps no array alive
     do(fetching.check(loss, word))
     return int(word[0])

@@ -120,19 +120,16 @@ def test_any_order_of_the_threads_gives_the_same(items: list[Step], parts: int, 
     for item in items:
         alone(item, wanted)
     for n, there in enumerate(placed(items, parts).places):
+        found: list[Any] = [*there]
         if not n % 2:
-            for item in there:
-                assert isinstance(item, Step)
+            for item in found:
                 alone(item, got)
             continue
         shares: list[list[tuple[Any, int]]] = [[] for _ in range(parts)]
-        for item in there:
-            assert isinstance(item, Step)
+        for item in found:
             assert item.shared is not None
-            for share, (start, stop) in zip(
-                shares, pairwise(bounds(item.count, parts)), strict=True
-            ):
-                share += [(item, unit) for unit in range(start, stop)]
+            for own, (start, stop) in zip(shares, pairwise(bounds(item.count, parts)), strict=True):
+                own += [(item, unit) for unit in range(start, stop)]
         for item, unit in interleaved(shares, rng):
             item.unit(unit, got)
     assert got == wanted
@@ -186,8 +183,8 @@ def schedules(monkeypatch: pytest.MonkeyPatch, small_work_is_shared: None) -> Ca
         made.clear()
         rng = np.random.default_rng(0)
         X, y = rng.normal(size=(75, 20)).astype("float32"), rng.integers(0, 3, 75)
-        given = {"epochs": 1, "batch_size": 17, "threads": threads, **settings}
-        model.fit(X, y, **given)
+        given = {"epochs": 1, "batch_size": 17, "steps_per_execution": 99, **settings}
+        model.fit(X, y, threads=threads, **given)
         (schedule,) = made
         return schedule
 
@@ -243,7 +240,6 @@ def nets() -> dict[str, Any]:
         "norm of each": (net(), xn.Adam(clip_norm=0.01), {}),
         "penalties": (net(kernel_penalty=xn.L1(0.01), bias_penalty=xn.L2(0.1)), xn.SGD(0.1), {}),
         "dropout": (net(xn.Dropout(0.3)), xn.SGD(0.1), {}),
-        "average": (net(), xn.Adam(0.01, average_decay=0.9), {}),
     }
 
 
@@ -253,7 +249,9 @@ def after(name: str, threads: int) -> dict[str, Any]:
     model = xn.Model(net, optimizer=optimizer, seed=1, dtype="float64")
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(75, 20)), rng.integers(0, 3, 75)
-    history = model.fit(X, y, epochs=2, batch_size=17, threads=threads, **given)
+    history = model.fit(
+        X, y, epochs=2, batch_size=17, threads=threads, steps_per_execution=99, **given
+    )
     state = {name: v.copy() for name, v in model.engine.state.vectors.items()}
     del state["gradient"]  # some program may have overwritten it
     return {**state, "loss": np.array(history["loss"])}
@@ -276,11 +274,10 @@ def test_any_order_of_a_stage_gives_the_same_bits(
     """What a thread does in a stage does not depend on what the others have done of it."""
     for name in nets():
         wanted = after(name, 3)
-        for seed in range(2):
-            with each(name, seed=seed), monkeypatch.context() as patch:
-                patch.setattr(SharedProgram, "repeat", in_any_order(np.random.default_rng(seed)))
-                for key, v in after(name, 3).items():
-                    np.testing.assert_array_equal(v, wanted[key], key)
+        with each(name), monkeypatch.context() as patch:
+            patch.setattr(SharedProgram, "repeat", in_any_order(np.random.default_rng(0)))
+            for key, v in after(name, 3).items():
+                np.testing.assert_array_equal(v, wanted[key], key)
         with each(name, "one thread"):
             for key, v in after(name, 1).items():
                 np.testing.assert_allclose(v, wanted[key], rtol=1e-9, atol=1e-12, err_msg=key)

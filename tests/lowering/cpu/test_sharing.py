@@ -11,14 +11,9 @@ from support.each import Each
 
 pytest.importorskip("llvmlite", reason="the extra 'fast' is not installed")
 
-from support.stages import run_item, shared_items
+from support.stages import row_access
 
-from xpnet.kernels.loops import draw
-from xpnet.lowering.cpu.jit import Program
-from xpnet.lowering.cpu.philox_llvm import Draw
-from xpnet.lowering.cpu.product_task import Product
-from xpnet.lowering.cpu.shared_loops import Rows, Vector
-from xpnet.lowering.cpu.sharing import Access, Item, bounds
+from xpnet.lowering.cpu.sharing import Access, bounds
 
 COUNTS = [0, 1, 2, 3, 5, 16, 17, 50, 63, 64, 127, 128, 129, 1000, 4096, 99_999, 2**20 + 1]
 PARTS = [1, 2, 3, 5, 8, 256]
@@ -57,49 +52,42 @@ def test_fewer_units_than_threads() -> None:
 # --- accesses -------------------------------------------------------------------------------------
 
 
-def rows(array: Any, writes: bool = True) -> Access:
-    """The access of threads that share the rows of an array."""
-    start, step = array.__array_interface__["data"][0], array.strides[0]
-    inner = array.strides[1] * (array.shape[1] - 1) + array.itemsize
-    return Access(start, start + (len(array) - 1) * step + inner, step, len(array), writes)
-
-
 def test_rows_of_one_array_fit() -> None:
     x = np.zeros((10, 6))
-    assert rows(x).fits(rows(x))
-    assert rows(x).fits(rows(x, writes=False))
+    assert row_access(x).fits(row_access(x))
+    assert row_access(x).fits(row_access(x, writes=False))
 
 
 def test_columns_of_the_same_rows_fit() -> None:
     """A thread finds its rows of both, even where the columns overlap."""
     x = np.zeros((10, 6))
-    left, right, middle = rows(x[:, :3]), rows(x[:, 3:]), rows(x[:, 2:4])
-    for a, b in product((left, right, middle, rows(x)), repeat=2):
+    left, right, middle = row_access(x[:, :3]), row_access(x[:, 3:]), row_access(x[:, 2:4])
+    for a, b in product((left, right, middle, row_access(x)), repeat=2):
         assert a.fits(b)
     assert not left.meets(Access(right.high, right.high + 8, 48, 10, True))
 
 
 def test_windows_of_different_rows_do_not_fit() -> None:
     x = np.zeros((10, 6))
-    assert not rows(x[1:]).fits(rows(x[:-1]))
-    shifted = rows(x.reshape(-1)[3:57].reshape(9, 6))
-    assert not rows(x[:9]).fits(shifted)
-    assert not shifted.fits(rows(x[:9]))
+    assert not row_access(x[1:]).fits(row_access(x[:-1]))
+    shifted = row_access(x.reshape(-1)[3:57].reshape(9, 6))
+    assert not row_access(x[:9]).fits(shifted)
+    assert not shifted.fits(row_access(x[:9]))
 
 
 def test_rows_that_overlap_each_other_do_not_fit() -> None:
     """Rows that begin before the one above ends: two threads write the same bytes."""
     x = np.lib.stride_tricks.as_strided(np.zeros(100), (10, 6), (32, 8))
-    assert not rows(x).fits(rows(x))
+    assert not row_access(x).fits(row_access(x))
 
 
 def test_other_units_do_not_fit() -> None:
     x = np.zeros((12, 6))
-    assert not rows(x).fits(rows(x.reshape(6, 12)))
-    assert not rows(x).fits(rows(x[:6]))
-    whole = Access(rows(x).low, rows(x).high, 0, 0, True)
+    assert not row_access(x).fits(row_access(x.reshape(6, 12)))
+    assert not row_access(x).fits(row_access(x[:6]))
+    whole = Access(row_access(x).low, row_access(x).high, 0, 0, True)
     assert not whole.fits(whole)
-    assert not rows(x).fits(whole)
+    assert not row_access(x).fits(whole)
 
 
 def access(low: int, unit: int, count: int, width: int, writes: bool) -> Access:
@@ -145,147 +133,3 @@ def test_what_meets(each: Each) -> None:
             assert a.meets(b) == b.meets(a) == bool(common)
             reading = Access(4, 7, 0, 0, False)
             assert reading.meets(b) == b.meets(reading) == bool(common and writes)
-
-
-# --- items ----------------------------------------------------------------------------------------
-
-
-def array(*shape: int, dtype: str = "float32") -> Any:
-    """Small whole numbers of both signs, so that every sum is exact."""
-    size = int(np.prod(shape))
-    return (np.arange(size) * 5 % 7 - 3).astype(dtype).reshape(shape)
-
-
-def check(record: Any, *arrays: Any, kinds: list[type[Item]], parts: int) -> None:
-    """What threads compute in shares is what the calls compute."""
-    calls, items = shared_items(record, arrays, parts)
-    assert [type(item) for item in items] == kinds
-    before = [a.copy() for a in arrays]
-    for call in calls:
-        call.run()
-    wanted = [a.copy() for a in arrays]
-    for a, start in zip(arrays, before, strict=True):
-        a[...] = start
-    for item in items:
-        run_item(item, parts)
-    for a, expected in zip(arrays, wanted, strict=True):
-        np.testing.assert_array_equal(a, expected)
-
-
-def test_elements(each: Each) -> None:
-    for size, dtype, parts in product((2, 7, 5000), ("float32", "float64"), (2, 3, 5)):
-        with each(size, dtype, parts=parts):
-            x, y = array(size, dtype=dtype), array(size, dtype=dtype)
-            check(lambda k, x, y: k(k.raw.multiply, x, y, out=y), x, y, kinds=[Vector], parts=parts)
-
-
-def test_rows_with_something_of_each(each: Each) -> None:
-    def record(k: Any, x: Any, top: Any, y: Any) -> None:
-        k(k.raw.max, x, axis=-1, out=top, keepdims=True)
-        k(k.raw.subtract, x, top, out=y)
-
-    for count, parts in product((2, 17, 200), (2, 3, 5)):
-        with each(rows=count, parts=parts):
-            x, top, y = array(count, 6), array(count, 1), array(count, 6)
-            check(record, x, top, y, kinds=[Rows], parts=parts)
-
-
-def test_rows_of_a_product(each: Each) -> None:
-    """As it lies and transposed; a thread with one row needs another function of BLAS."""
-    for count, parts, transposed in product((1, 2, 3, 17), (2, 3, 5), (False, True)):
-        with each(rows=count, parts=parts, transposed=transposed):
-            a = array(6, count).T if transposed else array(count, 6)
-            b, out = array(6, 4), array(count, 4)
-            check(product_of, a, b, out, kinds=[Product], parts=parts)
-
-
-def test_rows_of_a_product_of_a_matrix_with_itself(each: Each) -> None:
-    """Each thread has its own rows of the first, and all of the second."""
-    for count, parts in product((4, 6, 17), (2, 3)):
-        with each(rows=count, parts=parts):
-            x, out = array(count, 5), array(count, count)
-            check(product_of, x, x.T, out, kinds=[Product], parts=parts)
-
-
-def product_of(k: Any, a: Any, b: Any, out: Any) -> None:
-    k(k.raw.matmul, a, b, out=out)
-
-
-def test_a_product_reads_what_its_rows_need() -> None:
-    """Its own rows of the first matrix, unless these are the columns of what lies there."""
-    b, out = array(6, 4), array(10, 4)
-    for a, unit in ((array(10, 6), 24), (array(10, 9)[:, :6], 36), (array(6, 10).T, 0)):
-        _, (item,) = shared_items(product_of, (a, b, out), 2)
-        assert item.shared is not None
-        first, second, third = item.shared
-        assert (first.unit, first.count, first.writes) == (16, 10, True)
-        assert (second.unit, second.writes) == (unit, False)
-        assert (third.unit, third.writes) == (0, False)
-
-
-def test_random_words(each: Each) -> None:
-    """Threads share blocks of four, whose words are far from each other."""
-    for blocks, parts in product((1, 2, 7, 100), (2, 3, 5)):
-        with each(blocks=blocks, parts=parts):
-            out, step = np.zeros(4 * blocks, "uint32"), np.array(9)
-            _, (item,) = shared_items(
-                lambda k, step, out: k(draw, k.raw, step, (3, 4), out=out), (step, out), parts
-            )
-            assert isinstance(item, Draw)
-            Program([item.task()]).run()
-            whole = out.copy()
-            assert len({*whole.tolist()}) > 2
-            out[:] = 0
-            run_item(item, parts)
-            np.testing.assert_array_equal(out, whole)
-
-
-# --- runs of a vector -----------------------------------------------------------------------------
-
-
-def a_vector(size: int) -> tuple[Any, Vector]:
-    """An array, and the addition of 1 to each of its elements."""
-    x = np.zeros(size, "float32")
-    _, (item,) = shared_items(lambda k, x: k(k.raw.add, x, 1, out=x), (x,), 2)
-    assert isinstance(item, Vector)
-    return x, item
-
-
-def test_a_vector_is_cut_where_matrices_lie_in_it() -> None:
-    """Each run is then shared by the matrix's rows, so that threads need not meet."""
-    x, item = a_vector(100)
-    first, second = x[10:40].reshape(5, 6), x[40:80].reshape(20, 2)
-    runs = item.cut([rows(second), rows(first)])
-    found = [run.shared for run in runs]
-    place = x.ctypes.data
-    ends = [((a.low - place) // 4, (a.high - place) // 4, a.unit) for (a,) in found if a]
-    assert ends == [(0, 10, 4), (10, 40, 24), (40, 80, 8), (80, 100, 4)]
-    assert runs[1].shared[0].fits(rows(first))
-    assert runs[2].shared[0].fits(rows(second))
-
-
-def test_what_does_not_lie_in_a_vector_cuts_nothing(each: Each) -> None:
-    x, item = a_vector(100)
-    other = np.zeros((5, 6), "float32")
-    for name, found in {
-        "elsewhere": [rows(other)],
-        "overlapping": [rows(x[:30].reshape(5, 6)), rows(x[20:50].reshape(5, 6))],
-        "gaps": [rows(x[:60].reshape(5, 12)[:, :6])],
-        "beyond its end": [Access(x.ctypes.data + 8, x.ctypes.data + 488, 8, 60, True)],
-        "begins between elements": [Access(x.ctypes.data + 2, x.ctypes.data + 42, 8, 5, True)],
-        "units between elements": [Access(x.ctypes.data, x.ctypes.data + 40, 10, 4, True)],
-    }.items():
-        with each(name):
-            assert [run.shared for run in item.cut(found)] == [item.shared]
-
-
-def test_the_runs_do_each_element_once(each: Each) -> None:
-    for parts in (1, 2, 3, 5, 40):
-        with each(parts=parts):
-            x, item = a_vector(100)
-            for run in item.cut([rows(x[10:40].reshape(5, 6)), rows(x[40:80].reshape(20, 2))]):
-                run_item(run, parts)
-            np.testing.assert_array_equal(x, np.ones(100))
-            for run in item.cut([rows(x[10:40].reshape(5, 6))]):
-                Program([run.task()]).run()
-            np.testing.assert_array_equal(x, np.full(100, 2))

@@ -8,10 +8,11 @@ import pytest
 from support.each import Each
 
 import xpnet as xn
+from xpnet.backends.cpu import NumpyBackend
 
 pytest.importorskip("llvmlite", reason="the extra 'fast' is not installed")
 
-from support.stages import fused, run_item, shared_items
+from support.stages import fused, run_item, shared_items, whole_numbers
 
 from xpnet.lowering import Loop, Reader
 from xpnet.lowering.cpu.compile_tasks import items_of
@@ -21,13 +22,7 @@ from xpnet.lowering.cpu.sharing import Lone
 from xpnet.lowering.cpu.split_loops import Split, split
 
 PARTS = [2, 3, 5]
-ROWS = [2, 3, 17, 200]
-
-
-def array(*shape: int, dtype: str = "float32") -> Any:
-    """Small whole numbers of both signs, so that every sum is exact."""
-    size = int(np.prod(shape))
-    return (np.arange(size) * 5 % 7 - 3).astype(dtype).reshape(shape)
+ROWS = [2, 17, 200]
 
 
 # --- loops, as what records them ------------------------------------------------------------------
@@ -128,10 +123,9 @@ RECORDS = [
 
 def memory(rows: int, dtype: str = "float32") -> list[Any]:
     """What the loops work on."""
-    pair, one = array(2, rows, dtype=dtype), array(4, 1, dtype=dtype).reshape(4)
-    ones = [one[i : i + 1].reshape(()) for i in range(4)]
-    return [array(rows, 6, dtype=dtype), array(rows, 6, dtype=dtype) + 1, array(6, dtype=dtype),
-            pair, ones]  # fmt: skip
+    x, row, pair = (whole_numbers(*n, dtype=dtype) for n in ((rows, 6), (6,), (2, rows)))
+    one = whole_numbers(4, dtype=dtype)
+    return [x, x + 1, row, pair, [one[i : i + 1].reshape(()) for i in range(4)]]
 
 
 def flat(arrays: list[Any]) -> list[Any]:
@@ -231,7 +225,8 @@ def test_numbers_that_are_not_kept_are_computed_where_they_are_read() -> None:
         k(k.raw.multiply, x, two, out=x)
         k(k.raw.sum, x, axis=0, out=out)
 
-    x, one, two, out = array(17, 6), np.array(1.0, "f4"), np.array(0.0, "f4"), array(6)
+    one, two = np.array(1.0, "f4"), np.array(0.0, "f4")
+    x, out = whole_numbers(17, 6), whole_numbers(6)
     _, _, (loop,) = fused(record, (x, one, two, out), [two])
     assert isinstance(loop, Loop)
     made = split(loop, 3)
@@ -261,13 +256,14 @@ def test_totals_are_added_in_double_precision() -> None:
 # --- the loops of models --------------------------------------------------------------------------
 
 
-def model_loops(net: Any, weighted: bool, dtype: str) -> list[Loop]:
+def model_loops(net: Any, weighted: bool, dtype: Any) -> list[Loop]:
     """The loops of a training step that have several rows."""
     rng = np.random.default_rng(0)
     X, y, w = rng.normal(size=(50, 6)), rng.integers(0, 3, 50), rng.random(50)
     model = xn.Model(net, metrics=["accuracy"], dtype=dtype, backend="numpy")
     model.fit(X, y, epochs=1, batch_size=50, sample_weight=w if weighted else None, threads=1)
-    (program,) = [p for s, p in model.engine.programs._made.items() if s.mode == "train"]
+    made: Any = model.engine.programs._made
+    (program,) = [p for s, p in made.items() if s.mode == "train"]
     return [
         item
         for call in program.plan.calls
@@ -303,7 +299,7 @@ def test_the_loops_of_models(each: Each) -> None:
                     for a, start in zip(loop.arrays, before, strict=True):
                         if a.flags.writeable:
                             a[...] = start
-                    items = [*items_of(Reader(xn.backends.resolve("numpy")), [loop], parts)]
+                    items = [*items_of(Reader(NumpyBackend()), [loop], parts)]
                     for item in items:
                         run_item(item, parts)
                     count += any(not isinstance(item, Lone) for item in items)
