@@ -344,7 +344,7 @@ def test_all_who_are_installed_make_the_same_steps(optimizer):
     assert all("not installed" in reason for reason in absent.values())
     assert found[rules.FLOOR]["floors"]["median"] == 1
     hand = found["numpy by hand"]
-    assert hand["xpnets"]["of"] in ours.variants()
+    assert hand["xpnets"]["of"].removesuffix(", many in a call") in ours.variants()
     assert hand["us"]["median"] > 0
 
 

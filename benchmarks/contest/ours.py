@@ -158,7 +158,8 @@ class Together(Fit):
         if self._program is None:
             with self._variant.settings():
                 self._program = self._compiled()
-        self._program.run(1, self.steps, self._model.engine.state.updates)
+        self._program.begin(1, self._model.engine.state.updates)
+        self._program.run(self.steps)
 
     def _compiled(self) -> Any:
         """The program of the steps, with its data and coefficients."""

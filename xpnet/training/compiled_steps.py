@@ -64,9 +64,7 @@ class CompiledSteps:
     def __init__(self, eager: EagerSteps, most: int | None) -> None:
         self._eager, self._engine = eager, eager.engine
         self.batches: Batches = eager.batches
-        self._most, self._usual = most, 1
-        self._spent = 0.0 if most is None else _WORTH  # seconds of single steps
-        self._update_ready = False
+        self._pace = _Pace(most)
         self._program: StepProgram | None = None
         self._update: UpdateProgram | None = None
         backend: Any = self._engine.backend
@@ -100,7 +98,7 @@ class CompiledSteps:
                     self._several(i, steps)
                 else:
                     self._engine.step(self.batches, i, eager.at_cut)
-                self._learn(steps, perf_counter() - start)
+                self._pace.learn(steps, perf_counter() - start)
                 if loop.stepped(steps * self.batches.sizes[i], steps):
                     return {}
                 eager.follow()
@@ -122,12 +120,12 @@ class CompiledSteps:
         alike: int = len(sizes) - (sizes[-1] != sizes[0]) - i
         if i == 0 or alike < 2 or not self._worth() or not self._bound():
             return 1
-        return max(1, min(alike, self._most or self._usual, loop.until_safe_point()))
+        return max(1, min(alike, self._pace.steps, loop.until_safe_point()))
 
     def _worth(self) -> bool:
         """Whether to compile: it is compiled already, or single steps have taken as long."""
         program: Any = self.batches.programs[0]
-        return program.steps is not None or self._spent >= _WORTH
+        return program.steps is not None or self._pace.spent >= _WORTH
 
     def _bound(self) -> bool:
         """Whether there is a program for the current optimizer; it is compiled when needed."""
@@ -193,14 +191,6 @@ class CompiledSteps:
         if made < steps:
             eager.record.look(i + made, float(program.results[0]))
 
-    def _learn(self, steps: int, seconds: float) -> None:
-        """Choose how many steps the next call makes; the first ones may be slow."""
-        if self._update_ready and steps == 1:
-            self._spent += seconds
-        self._update_ready = True  # the first step compiles the update
-        wanted = int(_SECONDS * steps / seconds)
-        self._usual = max(1, min(wanted, max(8 * self._usual, _FIRST)))
-
     def recorded(self, count: int) -> Array:
         """The results of the first batches of this epoch, on the host."""
         return self._eager.recorded(count)
@@ -212,3 +202,27 @@ class CompiledSteps:
     def description(self) -> dict[str, Any]:
         """What must be the same in a fit that resumes this one."""
         return self._eager.description()
+
+
+class _Pace:
+    """How many steps to make in a call.
+
+    Attributes
+    ----------
+    steps : int
+    spent : float
+        Seconds of single steps.
+    """
+
+    def __init__(self, most: int | None) -> None:
+        self._most, self.steps = most, most or 1
+        self.spent = 0.0 if most is None else _WORTH
+        self._began = False
+
+    def learn(self, steps: int, seconds: float) -> None:
+        """Note how long so many steps took; the first call after a change may be slow."""
+        if self._began and steps == 1:
+            self.spent += seconds
+        self._began = True  # the first step has compiled the update
+        wanted = int(_SECONDS * steps / seconds)
+        self.steps = self._most or max(1, min(wanted, max(8 * self.steps, _FIRST)))

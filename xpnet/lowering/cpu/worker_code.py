@@ -18,12 +18,13 @@ Threads wait in three ways: they spin for some microseconds, then they yield the
 sleep until the thread that opens the next stage, or starts the next program, wakes them.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from llvmlite import binding, ir
+
+from xpnet.lowering.cpu.shared_words import Builder
 
 __all__ = ["ASLEEP", "CLAIMS", "LINE", "MOST_PARTS", "WORDS", "Word", "code"]
 
@@ -77,74 +78,13 @@ def code() -> str:
 def _define(module: ir.Module, name: str, kinds: list[Any], body: Any, **known: Any) -> Any:
     """A function whose instructions `body(b, *arguments, **known)` appends."""
     function = ir.Function(module, ir.FunctionType(_VOID, kinds), name)
-    b = _Builder(function.append_basic_block())
+    b = Builder(function.append_basic_block())
     body(b, *function.args, **known)
     b.ret_void()
     return function
 
 
-class _Builder(ir.IRBuilder):  # type: ignore[misc]
-    """Words, and loops."""
-
-    def at(self, words: Any, index: Any) -> Any:
-        """The address of a word."""
-        return self.gep(words, [index if isinstance(index, ir.Value) else _I64(index)])
-
-    def get(self, words: Any, index: Any) -> Any:
-        """A word that other threads may write."""
-        return self.load_atomic(self.at(words, index), _ORDER, 8)
-
-    def put(self, words: Any, index: Any, value: Any) -> None:
-        """Write a word that other threads may read."""
-        self.store_atomic(value, self.at(words, index), _ORDER, 8)
-
-    def increased(self, words: Any, index: int, by: int) -> Any:
-        """A word after it was increased, which no other thread can disturb."""
-        old = self.atomic_rmw("add", self.at(words, index), _I64(by), _ORDER)
-        return self.add(old, _I64(by))
-
-    def system(self, words: Any, function: int, *arguments: int) -> None:
-        """Call a function of the operating system, with words as its arguments."""
-        kind = ir.FunctionType(_I32, [_I64] * len(arguments)).as_pointer()
-        address = self.inttoptr(self.load(self.at(words, function)), kind)
-        self.call(address, [self.load(self.at(words, i)) for i in arguments])
-
-    @contextmanager
-    def forever(self) -> Iterator[tuple[Any, Any]]:
-        """Repeat the body; it branches to the second block to leave, to the first to repeat."""
-        body, after = self.append_basic_block(), self.append_basic_block()
-        self.branch(body)
-        self.position_at_end(body)
-        yield body, after
-        if not self.block.is_terminated:
-            self.branch(body)
-        self.position_at_end(after)
-
-    @contextmanager
-    def counted(self, count: Any) -> Iterator[Any]:
-        """Run the body for every number from 0 to `count` - 1; `count` may be 0."""
-        before = self.block
-        test, body = self.append_basic_block(), self.append_basic_block()
-        after = self.append_basic_block()
-        self.branch(test)
-        self.position_at_end(test)
-        index = self.phi(_I64)
-        index.add_incoming(_I64(0), before)
-        self.cbranch(self.icmp_signed("<", index, count), body, after)
-        self.position_at_end(body)
-        yield index
-        index.add_incoming(self.add(index, _I64(1)), self.block)
-        self.branch(test)
-        self.position_at_end(after)
-
-    def leave_if(self, condition: Any, after: Any) -> None:
-        """Branch to a block if a condition holds."""
-        following = self.append_basic_block()
-        self.cbranch(condition, after, following)
-        self.position_at_end(following)
-
-
-def _run(b: _Builder, table: Any, count: Any) -> None:
+def _run(b: Builder, table: Any, count: Any) -> None:
     """Call the function in each row of a table of (address, argument)."""
     with b.counted(count) as i:
         row = b.mul(i, _I64(2))
@@ -152,27 +92,27 @@ def _run(b: _Builder, table: Any, count: Any) -> None:
         b.call(function, [b.inttoptr(b.load(b.at(table, b.add(row, _I64(1)))), _POINTER)])
 
 
-def _tasks(b: _Builder, run: Any, table: Any, index: Any) -> None:
+def _tasks(b: Builder, run: Any, table: Any, index: Any) -> None:
     """Run the tasks whose address and number are in two words of a table."""
     address = b.load(b.at(table, index))
     following = b.add(index, _I64(1)) if isinstance(index, ir.Value) else index + 1
     b.call(run, [b.inttoptr(address, _POINTER), b.load(b.at(table, following))])
 
 
-def _wake(b: _Builder, words: Any) -> None:
+def _wake(b: Builder, words: Any) -> None:
     """Wake the threads that sleep until the next stage."""
     with b.if_then(b.icmp_signed(">", b.get(words, Word.SLEEPERS), _I64(0))):
         _wake_all(b, words, Word.CONDITION)
 
 
-def _wake_all(b: _Builder, words: Any, condition: int) -> None:
+def _wake_all(b: Builder, words: Any, condition: int) -> None:
     """Wake all threads that wait for a condition."""
     b.system(words, Word.LOCK, Word.MUTEX)
     b.system(words, Word.WAKE, condition)
     b.system(words, Word.UNLOCK, Word.MUTEX)
 
 
-def _pause(b: _Builder) -> None:
+def _pause(b: Builder) -> None:
     """Tell the processor that this thread spins."""
     triple = binding.get_default_triple()
     if triple.startswith(("x86_64", "i686")):
@@ -184,7 +124,7 @@ def _pause(b: _Builder) -> None:
         b.call(b.module.declare_intrinsic("llvm.aarch64.hint", fnty=kind), [_I32(1)])
 
 
-def _patient(b: _Builder, words: Any, ready: Callable[[], Any], over: Any) -> None:
+def _patient(b: Builder, words: Any, ready: Callable[[], Any], over: Any) -> None:
     """Spin, then yield; branch to `over` when it is `ready`."""
     with b.counted(_I64(_SPINS)):
         b.leave_if(ready(), over)
@@ -194,14 +134,14 @@ def _patient(b: _Builder, words: Any, ready: Callable[[], Any], over: Any) -> No
         b.system(words, Word.YIELD)
 
 
-def _sleep(b: _Builder, words: Any, ready: Callable[[], Any], condition: int) -> None:
+def _sleep(b: Builder, words: Any, ready: Callable[[], Any], condition: int) -> None:
     """Sleep until it is `ready`; the mutex is held."""
     with b.forever() as (_, after):
         b.leave_if(ready(), after)
         b.system(words, Word.WAIT, condition, Word.MUTEX)
 
 
-def _wait(b: _Builder, words: Any, position: Any) -> None:
+def _wait(b: Builder, words: Any, position: Any) -> None:
     """Wait until the position is another one."""
 
     def changed() -> Any:
@@ -218,7 +158,7 @@ def _wait(b: _Builder, words: Any, position: Any) -> None:
     b.position_at_end(over)
 
 
-def _share(b: _Builder, words: Any, index: Any, run: Any, wake: Any, wait: Any) -> None:
+def _share(b: Builder, words: Any, index: Any, run: Any, wake: Any, wait: Any) -> None:
     """Run parts of the program until it ends."""
     with b.forever() as (_, after):
         position = b.get(words, Word.POSITION)
@@ -237,7 +177,7 @@ def _share(b: _Builder, words: Any, index: Any, run: Any, wake: Any, wait: Any) 
 
 
 def _part(
-    b: _Builder, words: Any, position: Any, part: Any, parts: Any, run: Any, wake: Any
+    b: Builder, words: Any, position: Any, part: Any, parts: Any, run: Any, wake: Any
 ) -> None:
     """Run a claimed part. While it is claimed, the position cannot change."""
     program = b.inttoptr(b.load(b.at(words, Word.PROGRAM)), _POINTER)
@@ -263,7 +203,7 @@ def _part(
 
 
 def _start(
-    b: _Builder,
+    b: Builder,
     words: Any,
     program: Any,
     parts: Any,
@@ -291,7 +231,7 @@ def _start(
     b.call(share, [words, _I64(0)])
 
 
-def _wake_idle(b: _Builder, words: Any, width: Any) -> None:
+def _wake_idle(b: Builder, words: Any, width: Any) -> None:
     """Wake the threads that wait for a program, if one of those below `width` does."""
     over = b.append_basic_block()
     with b.counted(width) as i:
@@ -303,7 +243,7 @@ def _wake_idle(b: _Builder, words: Any, width: Any) -> None:
     b.position_at_end(over)
 
 
-def _serve(b: _Builder, words: Any, index: Any, share: Any) -> None:
+def _serve(b: Builder, words: Any, index: Any, share: Any) -> None:
     """Take part in the programs that are wide enough, until `close`."""
     asleep = b.add(_I64(ASLEEP), index)
 
@@ -329,7 +269,7 @@ def _serve(b: _Builder, words: Any, index: Any, share: Any) -> None:
         b.call(share, [words, index])
 
 
-def _close(b: _Builder, words: Any) -> None:
+def _close(b: Builder, words: Any) -> None:
     """Let the threads that serve return."""
     b.put(words, Word.CLOSED, _I64(1))
     _wake_all(b, words, Word.IDLE)
