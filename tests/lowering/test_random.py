@@ -62,7 +62,7 @@ def test_random_calls_compiled(recorded, compiled_backend, data):
     np.testing.assert_array_equal(*results)
 
 
-@settings(some, max_examples=60)
+@settings(some, max_examples=40)
 @given(st.data(), st.integers(2, 5))
 def test_random_calls_shared(recorded, run_layout, compiled_backend, data, parts):
     """The same by several threads, in any order in which their tasks can come."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.each import Each
+from support.fits import MANY, Again
 
 import xpnet as xn
 from xpnet.backends.cpu import NumpyBackend
@@ -20,7 +21,7 @@ pytest.importorskip("llvmlite", reason="the extra 'fast' is not installed")
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(75, 5)).astype("float32")
 Y = (X @ RNG.normal(size=(5, 3))).argmax(axis=1)
-ONES, MANY = 1, 99  # steps of a call: one by one, and as many as there are
+ONES = 1  # step in a call
 
 pytestmark = pytest.mark.usefixtures("small_work_is_shared")
 
@@ -53,12 +54,9 @@ def fit(model: xn.Model, steps: int | None, **settings: Any) -> dict[str, Any]:
 
 def check(model: xn.Model, **settings: Any) -> None:
     """Check that steps are the same in calls of any number of them."""
-    now, wanted = model.build(5).engine.state, dict[str, Any]()
-    start = {name: v.copy() for name, v in now.vectors.items()}
+    again, wanted = Again(model, 5), dict[str, Any]()
     for steps in (ONES, 3, MANY):
-        now.epoch = now.step = now.updates = 0
-        for name, v in start.items():
-            now.vectors[name][...] = v
+        again.begin()
         found = fit(model, steps, **settings)
         wanted = wanted or found
         assert found.keys() == wanted.keys()

@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support import fits
 from support.each import Each
+from support.fits import MANY, Again, near, same, state
 
 import xpnet as xn
 from xpnet.backends.cpu import NumpyBackend
@@ -29,7 +31,6 @@ RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(117, 6)), RNG.integers(0, 3, 117)
 W = np.arange(117) % 4 / 2
 WITHIN = {"float32": 1e-5, "float64": 1e-10}
-MANY = 99  # steps in a call
 
 pytestmark = pytest.mark.usefixtures("small_work_is_shared")
 
@@ -47,32 +48,8 @@ def make(*more: Any, dense: dict[str, Any] | None = None, **settings: Any) -> xn
     return xn.Model(net, **{"backend": NumpyBackend(compiles=True), "seed": 1, **settings})
 
 
-def state(model: xn.Model) -> dict[str, Any]:
-    """Copies of all that training has changed, but what the next step overwrites."""
-    vectors = {name: v.copy() for name, v in model.engine.state.vectors.items()}
-    del vectors["gradient"]
-    found = model.engine.state
-    return {**vectors, "counts": np.array([found.epoch, found.step, found.updates])}
-
-
 def trained(model: xn.Model, X: Any = X, y: Any = Y, **settings: Any) -> dict[str, Any]:
-    given = {"epochs": 2, "batch_size": 25, "steps_per_execution": MANY, **settings}
-    if model.optimizer.whole_batch:
-        del given["steps_per_execution"]
-    history = model.fit(X, y, **given)
-    columns = {n: np.asarray(history[n]) for n in history.columns if n != "seconds"}
-    return {**state(model), **columns}
-
-
-def same(found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    assert found.keys() == wanted.keys()
-    for name, array in wanted.items():
-        np.testing.assert_array_equal(found[name], array, name)
-
-
-def near(found: dict[str, Any], wanted: dict[str, Any], within: float) -> None:
-    for name, array in wanted.items():
-        np.testing.assert_allclose(found[name], array, rtol=within, atol=within, err_msg=name)
+    return fits.trained(model, X, y, **settings)
 
 
 # --- bits -----------------------------------------------------------------------------------------
@@ -95,31 +72,16 @@ MODELS: dict[str, tuple[Callable[..., xn.Model], dict[str, Any]]] = {
 }
 
 
-class Again:
-    """Fits of one model, each from its beginning."""
-
-    def __init__(self, model: xn.Model, features: int = 6) -> None:
-        self.model = model.build(features)
-        self._start = {n: v.copy() for n, v in model.engine.state.vectors.items()}
-
-    def __call__(self, *data: Any, **settings: Any) -> dict[str, Any]:
-        now = self.model.engine.state
-        now.epoch = now.step = now.updates = 0
-        for name, v in self._start.items():
-            now.vectors[name][...] = v
-        return trained(self.model, *data, **settings)
-
-
 def test_a_number_of_threads_has_its_bits(each: Each) -> None:
     """In every run, in steps one by one, and for batches that do not divide (the last has 17)."""
     for i, (name, (model, settings)) in enumerate(MODELS.items()):
         dtype = ("float32", "float64")[i % 2]
-        fit, one = Again(model(dtype=dtype)), dict[str, Any]()
+        fit, one = Again(model(dtype=dtype), 6), dict[str, Any]()
         for threads in (1, 2, 3, 5):
             with each(name, dtype, threads=threads):
-                wanted = fit(threads=threads, **settings)
+                wanted = fit(X, Y, threads=threads, **settings)
                 one = one or wanted
-                same(fit(threads=threads, steps_per_execution=1, **settings), wanted)
+                same(fit(X, Y, threads=threads, steps_per_execution=1, **settings), wanted)
                 near(wanted, one, WITHIN[dtype])
                 assert (threads == 1) == all(np.array_equal(wanted[n], one[n]) for n in one)
 
@@ -163,10 +125,10 @@ def test_every_activation(zoo: Any, each: Each) -> None:
         layers = [xn.Dense(5, name) for name in zoo.ACTIVATIONS[i::2]]
         made: Any = xn.Sequential(*layers, xn.Dense(3))
         backend = NumpyBackend(compiles=True)
-        fit = Again(xn.Model(made, dtype=dtype, backend=backend, optimizer=xn.SGD(0.1)))
+        fit = Again(xn.Model(made, dtype=dtype, backend=backend, optimizer=xn.SGD(0.1)), 6)
         with each(dtype):
             settings = {"batch_size": 39, "threads": 3}
-            same(fit(**settings, steps_per_execution=1), fit(**settings))
+            same(fit(X, Y, **settings, steps_per_execution=1), fit(X, Y, **settings))
 
 
 def test_long_vectors(monkeypatch: pytest.MonkeyPatch, each: Each) -> None:
