@@ -360,7 +360,7 @@ class Model:
             ...), each is made by itself, and a value above 1 is an error. On a GPU every operation
             is then launched by itself, and the logger ``xpnet`` says why.
         threads : int, optional
-            With the extra ``fast``, the most threads that share a step, from 1 to 256. By default
+            With the extra ``fast``, the most threads that share a step, from 1 to 64. By default
             it is ``XPNET_NUM_THREADS``, or else the number of cores that this process may use;
             fewer if NumPy's BLAS is limited to fewer threads. A step is shared only if each thread
             gets about 16 rows and 100 us of work. The same number gives the same bits. Without

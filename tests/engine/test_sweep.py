@@ -69,7 +69,7 @@ def test_other_batches_between_two_sweeps(threads: int) -> None:
 def test_many_more_rows_than_one_call_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     model, X = model_of(), rows_of()
     found = model.predict(X)
-    monkeypatch.setattr("xpnet.engine.prediction._TOGETHER", 1)
+    monkeypatch.setattr("xpnet.engine.prediction._FLOPS", 1)
     np.testing.assert_array_equal(model.predict(X), found)
 
 

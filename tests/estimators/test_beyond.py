@@ -373,7 +373,7 @@ def test_threads(monkeypatch, each, make, solver):
 def test_threads_that_cannot_be(each, make):
     model = make(max_iter=1).fit(X[:200], Y[:200])
     before = weights(model)
-    for threads in (0, -1, 257, "two", 1.5, True):
+    for threads in (0, -1, 65, "two", 1.5, True):
         with each(threads):
             model.set_params(threads=threads)
             for fit in (model.fit, model.partial_fit):

@@ -66,6 +66,7 @@ def check(model: xn.Model, **settings: Any) -> None:
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """The calls of several steps: the first batch, and the number of steps."""
+    monkeypatch.setattr("xpnet.training.compiled_steps._SECONDS", 1e9)
     made: list[tuple[int, int]] = []
     whole = CompiledSteps._several
 

@@ -174,12 +174,12 @@ def test_numbers_of_threads_that_are_none(monkeypatch: pytest.MonkeyPatch, each:
     model, new = make(), make()
     model.fit(X, Y, epochs=1)
     before = state(model)
-    for threads in (0, -1, "two", 1.5, True, 257, np.float64(2), [2]):
+    for threads in (0, -1, "two", 1.5, True, 65, np.float64(2), [2]):
         with each(threads=threads):
             for one in (model, new):
                 with pytest.raises(ArgumentError, match="threads must be a whole number"):
                     one.fit(X, Y, threads=threads)  # type: ignore[arg-type]
-    for text in ("0", "-1", "two", "1.5", "257", "2 3", "0x2"):
+    for text in ("0", "-1", "two", "1.5", "65", "2 3", "0x2"):
         monkeypatch.setenv("XPNET_NUM_THREADS", text)
         with each(XPNET_NUM_THREADS=text):
             for one in (model, new):
@@ -187,7 +187,7 @@ def test_numbers_of_threads_that_are_none(monkeypatch: pytest.MonkeyPatch, each:
                     one.fit(X, Y)
     assert not new.built
     same(state(model), before)
-    for text in ("", " ", " 2 ", "256"):
+    for text in ("", " ", " 2 ", "64"):
         monkeypatch.setenv("XPNET_NUM_THREADS", text)
         model.fit(X, Y, epochs=1)
     monkeypatch.setenv("XPNET_NUM_THREADS", "nonsense")

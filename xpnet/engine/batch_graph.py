@@ -32,7 +32,7 @@ class BatchSpec:
     ``mode`` is ``"predict"`` (the output), ``"evaluate"`` (loss and metrics), ``"train"`` (these,
     the gradient, and the state that changes) or ``"accumulate"`` (as ``"train"``, but the gradient
     is that of the loss without the penalties). ``target`` is the shape of one sample's target.
-    ``threads`` share the computation.
+    ``threads`` share the computation; if ``alone``, products have no other threads either.
     """
 
     mode: str
@@ -41,14 +41,15 @@ class BatchSpec:
     target_dtype: str = ""
     weighted: bool = False
     threads: int = 1
+    alone: bool = False
 
     @classmethod
-    def of(cls, mode: str, rows: int, data: Data, threads: int = 1) -> Self:
+    def of(cls, mode: str, rows: int, data: Data, threads: int = 1, alone: bool = False) -> Self:
         """The specification for batches of these data."""
         if data.y is None:
-            return cls(mode, rows, threads=threads)
+            return cls(mode, rows, threads=threads, alone=alone)
         shape, dtype = tuple(data.y.shape[1:]), dtype_name(data.y.dtype)
-        return cls(mode, rows, shape, dtype, data.w is not None, threads)
+        return cls(mode, rows, shape, dtype, data.w is not None, threads, alone)
 
 
 @dataclass

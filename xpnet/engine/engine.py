@@ -21,7 +21,7 @@ from xpnet.engine.programs import InterpretedProgram, PlannedProgram, Program
 from xpnet.engine.state import TrainState
 from xpnet.engine.update import UpdateProgram, slot_names
 from xpnet.graph import Arena, initialize
-from xpnet.lowering import shares
+from xpnet.lowering import one_thread, shares
 from xpnet.ops.loss_scale import FIRST
 from xpnet.optim import Optimizer
 from xpnet.typing import Array
@@ -95,9 +95,7 @@ class Programs:
         if arena is None:
             return InterpretedProgram(self._backend, table, state, batch_graph, lambda: self.number)
         memory = arena.memory
-        program = PlannedProgram(
-            self._backend, table, state, batch_graph, arena, self.number, spec.threads
-        )
+        program = PlannedProgram(self._backend, table, state, batch_graph, arena, self.number, spec)
         if arena.memory is not memory:
             self._drop()  # they would keep the smaller memory alive
         return program
@@ -234,7 +232,8 @@ class Engine:
         """The computation for batches of these data, shared by at most so many threads."""
         products = 6 if mode in ("train", "accumulate") else 2  # flops for a weight and a row
         flops = products * self.network.table.size * rows
-        return BatchSpec.of(mode, rows, data, shares(self.backend, threads, rows, flops))
+        found = shares(self.backend, threads, rows, flops)
+        return BatchSpec.of(mode, rows, data, found, one_thread(self.backend, threads))
 
     # --- state --------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from xpnet.typing import Array
 __all__ = ["CachedPrediction", "predict"]
 
 _ALL = slice(None)
-_TOGETHER = 64  # batches of 1024 rows in a call of compiled code
+_FLOPS = int(2.5e8)  # in a call of compiled code: about 5 ms
 
 
 def predict(engine: Engine, data: Data, batch_size: int, X: Any, check: bool) -> Array:
@@ -37,24 +37,44 @@ def predict(engine: Engine, data: Data, batch_size: int, X: Any, check: bool) ->
 def _swept(engine: Engine, batches: Batches) -> Array | None:
     """The outputs of many batches, with few calls from Python; None if that is not possible."""
     first, whole = batches.programs[0], len(batches) - (batches.sizes[-1] != batches.sizes[0])
+    source, size, backend = batches.data.x, batches.sizes[0], engine.backend
     if whole < 2 or not isinstance(first, PlannedProgram) or batches.data.backend.name != "numpy":
         return None
-    source, size, backend = batches.data.x, batches.sizes[0], engine.backend
-    if not source.flags.c_contiguous or first.sweep is None:
+    flags = source.flags
+    if not (flags.c_contiguous and flags.aligned) or backend.lowering != "cpu":
         return None
-    shape, dtype = first.output().shape[1:], str(first.output().dtype)
-    out = backend.zeros((batches.data.rows, *shape), dtype)
-    for start in range(0, whole, _TOGETHER):  # signals are handled in between
-        rows = slice(start * size, (start + _TOGETHER) * size)
+    flops = 2 * size * engine.network.table.size
+    together, done = max(1, _FLOPS // flops), 0
+    out: Array = None
+    while done < whole:  # signals are handled, and others predict, in between
         with engine.programs.lock, backend.quiet(), batches.threads:
-            first.sweep.run([source[rows], out[rows]], min(_TOGETHER, whole - start))
+            first.release()
+            if first.sweep is None:
+                return None
+            if out is None:
+                out = backend.zeros((batches.data.rows, *first.output().shape[1:]), _type(first))
+            count = min(together, whole - done)
+            rows = slice(done * size, (done + count) * size)
+            first.sweep.run([source[rows], out[rows]], count)
+        done += count
     if whole < len(batches):
-        with engine.programs.lock, backend.quiet(), batches.threads:
-            program = batches.load(whole)
-            program.run()
-            out[whole * size :] = program.output()
-            program.release()
+        _rest(engine, batches, out[whole * size :])
     return out
+
+
+def _type(program: PlannedProgram) -> str:
+    return str(program.output().dtype)
+
+
+def _rest(engine: Engine, batches: Batches, out: Array) -> None:
+    """Write the output of the last, smaller batch."""
+    with engine.programs.lock, engine.backend.quiet(), batches.threads:
+        program = batches.load(len(batches) - 1)
+        try:
+            program.run()
+            engine.backend.assign(out, program.output())
+        finally:
+            program.release()
 
 
 class CachedPrediction:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from xpnet.backends import Backend
-from xpnet.engine.batch_graph import BatchGraph
+from xpnet.engine.batch_graph import BatchGraph, BatchSpec
 from xpnet.engine.state import TrainState
 from xpnet.graph import Arena, ParameterTable, Plan, Value, interpret
 from xpnet.lowering import sweep
@@ -83,7 +83,7 @@ class PlannedProgram:
         batch_graph: BatchGraph,
         arena: Arena,
         number: Array,
-        threads: int = 1,
+        spec: BatchSpec,
     ) -> None:
         self._backend, self.batch_graph, graph = backend, batch_graph, batch_graph.graph
         size = sum(size_of(value.shape) for value in batch_graph.results)
@@ -91,8 +91,8 @@ class PlannedProgram:
         given = _given(backend, table, state, batch_graph, self.results)
         if graph.step is not None:
             given[graph.step] = number
-        self.plan = Plan(graph, backend, given, batch_graph.predicted, arena, (), threads)
-        self.flops = self.plan.flops
+        self.plan = Plan(graph, backend, given, batch_graph.predicted, arena, (), spec.threads)
+        self.flops = 0 if spec.alone else self.plan.flops
         self.inputs = [self.plan.array(value) for value in graph.inputs]
         self.borrowed: list[Value] = []  # inputs that are read in place
         self.staged = [
@@ -134,11 +134,10 @@ class PlannedProgram:
 
     @cached_property
     def sweep(self) -> "Sweep | None":
-        """The program over many batches in a row; None if that is not possible."""
-        if self._backend.lowering != "cpu":
-            return None
-        if not self.plan.alone(self.batch_graph.predicted[0]):
-            return None
+        """The program over many batches in a row; None if it is not compiled as a whole.
+
+        Made while no data are borrowed, and the engine's lock is held.
+        """
         return sweep(self.plan.calls, [*self.inputs, self.output()])
 
 

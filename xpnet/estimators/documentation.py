@@ -81,7 +81,7 @@ _PARAMETERS = """
     dtype : {"float32", "float64"}, or that type of NumPy, optional
         Type of the weights; by default the type of X, or float64 for integers.
     threads : int, optional
-        From 1 to 256: with the extra ``fast``, the most threads that share a step; see `Model.fit`.
+        From 1 to 64: with the extra ``fast``, the most threads that share a step; see `Model.fit`.
 """.strip("\n")
 
 _ATTRIBUTES = """

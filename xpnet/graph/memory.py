@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from xpnet.graph.node import Node
 from xpnet.graph.value import Value
-from xpnet.typing import size_of
+from xpnet.typing import Shape, size_of
 
 __all__ = ["Layout", "lay_out"]
 
@@ -29,10 +29,15 @@ class Layout:
     shared: dict[Value, Value] = field(default_factory=dict)
     size: int = 0
     _free: list[tuple[int, int]] = field(default_factory=list)  # (offset, bytes), by offset
+    _alike: dict[tuple[Shape, str], list[int]] = field(default_factory=dict)
 
     def allocate(self, value: Value) -> None:
         """Give a value the smallest hole that holds it, or new memory at the end."""
         need = nbytes(value)
+        alike = self._alike.get((value.shape, value.dtype))
+        if alike:
+            self.offsets[value] = alike.pop()
+            return
         holes = [(size, start) for start, size in self._free if size >= need]
         if holes:
             size, start = min(holes)
@@ -43,17 +48,13 @@ class Layout:
             start, self.size = self.size, self.size + need
         self.offsets[value] = start
 
-    def alone(self, value: Value) -> bool:
-        """Whether no other memory overlaps that of a value."""
-        if value not in self.offsets:
-            return False
-        own = start, stop = self.offsets[value], self.offsets[value] + nbytes(value)
-        places = ((offset, offset + nbytes(other)) for other, offset in self.offsets.items())
-        return all(p == own or p[0] >= stop or p[1] <= start for p in places)
-
     def release(self, value: Value) -> None:
         """Free a value's memory for later values."""
         self._insert(self.offsets[value], nbytes(value))
+
+    def release_for_alike(self, value: Value) -> None:
+        """Free a value's memory for later values of its shape and type."""
+        self._alike.setdefault((value.shape, value.dtype), []).append(self.offsets[value])
 
     def overwrite(self, value: Value, old: Value) -> None:
         """Put a value into the memory of an old value."""
@@ -78,7 +79,7 @@ def lay_out(
     held: Sequence[Value],
     elsewhere: set[Value],
     inplace: Callable[[Node], tuple[int, ...]],
-    reuse: bool = True,
+    shared: bool = False,
 ) -> Layout:
     """Assign memory to every value that the nodes compute.
 
@@ -92,9 +93,9 @@ def lay_out(
         Values with their own memory (parameters, gradients, vectors, constants).
     inplace : callable
         Positions of a node's inputs that its kernel may overwrite with its output.
-    reuse : bool
-        Whether other values may have the memory of a dead one. Threads that are at different nodes
-        would disturb each other there.
+    shared : bool
+        Whether threads share the nodes. Then a value may have the memory of a dead one only if it
+        has its shape and type: otherwise threads at different nodes would disturb each other.
     """
     layout = Layout()
     last = {v: i for i, node in enumerate(nodes) for v in node.inputs}
@@ -115,8 +116,9 @@ def lay_out(
             if value not in keep:
                 layout.allocate(value)
         unread = {*node.outputs} - last.keys() - keep
-        for value in (dying | unread) - {target} if reuse else ():
-            layout.release(value)
+        release = layout.release_for_alike if shared else layout.release
+        for value in (dying | unread) - {target}:
+            release(value)
     return layout
 
 

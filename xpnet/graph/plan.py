@@ -109,7 +109,7 @@ class Plan:
             [*graph.inputs, *outputs],
             set(self._arrays),
             lambda node: self._kernels[node].inplace,
-            reuse=threads == 1,
+            shared=threads > 1,
         )
         arena = arena or Arena(backend)
         memory = arena.reserve(self._layout.size)
@@ -172,10 +172,6 @@ class Plan:
     def array(self, value: Value) -> Any:
         """The array to write an input to, or to read an output from."""
         return self._arrays[value]
-
-    def alone(self, value: Value) -> bool:
-        """Whether no other memory overlaps that of a value."""
-        return self._layout.alone(value)
 
     def read_from(self, value: Value, array: Any) -> bool:
         """Read an input from this array, without a copy; see `Borrowing`."""

@@ -20,7 +20,7 @@ from xpnet.lowering.ir import Loop
 from xpnet.lowering.reading import Reader
 from xpnet.random import Key
 
-MOST_THREADS = 256  # that share a program
+MOST_THREADS = 64  # that share a program: as many as may call NumPy's OpenBLAS at once
 
 if TYPE_CHECKING:
     from xpnet.lowering.cpu.pool import Pool
@@ -36,6 +36,7 @@ __all__ = [
     "fuse",
     "largest_product",
     "lower",
+    "one_thread",
     "shares",
     "steady_threads",
     "step_program",
@@ -177,10 +178,11 @@ def shares(backend: Backend, threads: int | None, rows: int, flops: float) -> in
     flops : float
         Flops of the program.
     """
+    if backend.lowering != "cpu":
+        return 1
     from xpnet.lowering.cpu import thread_count
 
-    limit = thread_count.allowed(threads)
-    return thread_count.shares(limit, rows, flops) if backend.lowering == "cpu" else 1
+    return thread_count.shares(thread_count.allowed(threads), rows, flops)
 
 
 def blas_threads(backend: Backend) -> "Pool | None":
@@ -193,6 +195,15 @@ def _numpys() -> "Pool":
     from xpnet.lowering.cpu.pool import numpys
 
     return numpys()
+
+
+def one_thread(backend: Backend, threads: int | None) -> bool:
+    """Whether the user wants one thread: then products have no other threads either."""
+    if backend.lowering != "cpu":
+        return False
+    from xpnet.lowering.cpu import thread_count
+
+    return thread_count.wanted(threads) == 1
 
 
 def turn(backend: Backend, flops: int) -> AbstractContextManager[None] | None:

@@ -215,7 +215,7 @@ class _Pace:
     """
 
     def __init__(self, most: int | None) -> None:
-        self._most, self.steps = most, most or 1
+        self._most, self.steps = most, 1
         self.spent = 0.0 if most is None else _WORTH
         self._began = False
 
@@ -224,5 +224,5 @@ class _Pace:
         if self._began and steps == 1:
             self.spent += seconds
         self._began = True  # the first step has compiled the update
-        wanted = int(_SECONDS * steps / seconds)
-        self.steps = self._most or max(1, min(wanted, max(8 * self.steps, _FIRST)))
+        wanted = min(int(_SECONDS * steps / seconds), max(8 * self.steps, _FIRST))
+        self.steps = max(1, min(wanted, self._most or wanted))

@@ -24,7 +24,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     def build(
         affinity: int = 8, files: dict[str, str] | None = None, blas: int = 8, posix: bool = True
     ) -> None:
-        cores.cache_clear()
+        thread_count._quota.cache_clear()
         thread_count._say_more.cache_clear()
         found = {f"/sys/fs/cgroup/{name}": text for name, text in (files or {}).items()}
 
@@ -40,7 +40,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
 
     monkeypatch.delenv("XPNET_NUM_THREADS", raising=False)
     yield build
-    cores.cache_clear()
+    thread_count._quota.cache_clear()
     thread_count._say_more.cache_clear()
 
 
@@ -95,7 +95,7 @@ def test_without_affinities(world: Callable[..., None], monkeypatch: pytest.Monk
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 6)
     assert cores() == 6
-    cores.cache_clear()
+    thread_count._quota.cache_clear()
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert cores() == 1
 
@@ -159,7 +159,7 @@ def test_each_thread_has_rows_and_work(each: Each) -> None:
         (8, 10_000, 3e7, 3),
         (8, 10_000, 0, 1),
         (1, 10_000, 1e12, 1),
-        (256, 10_000, float("inf"), 256),
+        (64, 10_000, float("inf"), 64),
     ):
         with each(limit=limit, rows=rows, flops=flops):
             assert shares(limit, rows, flops) == wanted

@@ -27,6 +27,8 @@ def compile_calls(
 ) -> list[Callable[[], Any]]:
     """The calls to run, as few as possible, shared by so many threads."""
     flops = max((reader.flops(i) for i in items if isinstance(i, Call)), default=0)
+    if parts > 1 and not all(_compiles(reader, item, 1) for item in items):
+        parts = 1  # calls in between use the BLAS's threads
     threads = advice(flops) if parts == 1 else 1
     result: list[Callable[[], Any]] = []
     run: list[Loop | Call] = []

@@ -95,7 +95,7 @@ class Pool:
     def held(self) -> set["_Limit"]:
         """The limits of this Python thread."""
         me = get_ident()
-        return {limit for limit in self.limits if limit.owner == me}
+        return {limit for limit in [*self.limits] if limit.owner == me}
 
     def settle(self, held: Collection["_Limit"]) -> None:
         """Undo what this Python thread has left behind, except the limits that it held before.

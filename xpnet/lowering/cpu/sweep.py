@@ -5,7 +5,6 @@ pointers to the next.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -14,7 +13,7 @@ from llvmlite import ir
 
 from xpnet.lowering.cpu.jit import Program, compiled
 from xpnet.lowering.cpu.shared_program import SharedProgram
-from xpnet.lowering.cpu.tasks import Stage, Task
+from xpnet.lowering.cpu.tasks import Layout, Task
 
 __all__ = ["Sweep"]
 
@@ -33,33 +32,34 @@ class Sweep:
     """
 
     def __init__(self, program: Program, own: Sequence[Any]) -> None:
-        self._own = [x.ctypes.data for x in own]
-        self._spots = [program.pointing_into(x.ctypes.data, x.ctypes.data + x.nbytes) for x in own]
+        layout = program.layout.copy()  # its pointers may be left anywhere, by a signal too
+        self._spots = [_spots(layout, x.ctypes.data, x.nbytes) for x in own]
         pairs = [
-            [numbers.ctypes.data + 8 * i, x.nbytes]
+            [pointers.ctypes.data + 8 * i, x.nbytes]
             for x, spots in zip(own, self._spots, strict=True)
-            for numbers, i, _ in spots
+            for pointers, i, _ in spots
         ]
         self._table = np.array(pairs, dtype=np.int64).reshape(-1, 2)
         advance = Task.of(compiled(_code(), "advance"), [len(pairs)], [self._table.ctypes.data], [])
-        *first, last = program.layout.stages
-        stages = [*first, Stage(last.parts, [*last.tail, advance])]
-        layout = replace(program.layout, stages=stages)
+        layout.stages[-1].tail.append(advance)
         self._program = SharedProgram(layout)
 
     def run(self, arrays: Sequence[Any], chunks: int) -> None:
         """Run over so many chunks of contiguous arrays of the same types."""
-        self._point([x.ctypes.data for x in arrays])
-        try:
-            self._program.repeat(chunks)
-        finally:
-            self._point(self._own)
+        for array, spots in zip(arrays, self._spots, strict=True):
+            for pointers, i, offset in spots:
+                pointers[i] = array.ctypes.data + offset
+        self._program.repeat(chunks)
 
-    def _point(self, starts: Sequence[int]) -> None:
-        """Let the tasks point to memory that begins here."""
-        for start, spots in zip(starts, self._spots, strict=True):
-            for numbers, i, offset in spots:
-                numbers[i] = start + offset
+
+def _spots(layout: Layout, start: int, size: int) -> list[tuple[Any, int, int]]:
+    """Where tasks point into these bytes: (pointers, position, offset from `start`)."""
+    return [
+        (task.pointers, i, address - start)
+        for task in layout.tasks
+        for i, address in enumerate(task.pointers.tolist())
+        if start <= address < start + size
+    ]
 
 
 @cache

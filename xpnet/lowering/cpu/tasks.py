@@ -30,6 +30,10 @@ class Task:
         row = np.array([*numbers, *pointers], dtype=np.int64)
         return cls(address, row, row[len(numbers) :], arrays)
 
+    def copy(self) -> "Task":
+        """The same task with numbers of its own."""
+        return self.moved(self.numbers[: len(self.numbers) - len(self.pointers)], 0)
+
     def moved(self, numbers: Any, by: Any) -> "Task":
         """The same function with other numbers, and addresses moved by some bytes."""
         row = np.concatenate([numbers, self.pointers + by], dtype=np.int64)
@@ -51,3 +55,23 @@ class Layout:
     parts: int
     head: list[Task]
     stages: list[Stage]
+
+    @property
+    def tasks(self) -> list[Task]:
+        """All tasks."""
+        found = [*self.head]
+        for stage in self.stages:
+            found += [*(task for part in stage.parts for task in part), *stage.tail]
+        return found
+
+    def copy(self) -> "Layout":
+        """The same layout of copied tasks."""
+        stages = [
+            Stage([_copies(part) for part in stage.parts], _copies(stage.tail))
+            for stage in self.stages
+        ]
+        return Layout(self.parts, _copies(self.head), stages)
+
+
+def _copies(tasks: Sequence[Task]) -> list[Task]:
+    return [task.copy() for task in tasks]

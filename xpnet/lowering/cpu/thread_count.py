@@ -18,9 +18,9 @@ from xpnet.arguments import count
 from xpnet.errors import ArgumentError
 from xpnet.lowering.cpu.pool import numpys
 
-__all__ = ["MOST", "allowed", "available", "cores", "shares"]
+__all__ = ["MOST", "allowed", "available", "cores", "shares", "wanted"]
 
-MOST = 256  # as `lowering.MOST_THREADS`
+MOST = 64  # as `lowering.MOST_THREADS`
 _ROWS = 16  # rows of a batch, at least, for each thread
 _FLOPS = 1e7  # about 100 us of matrix products, at least, for each thread
 
@@ -33,9 +33,8 @@ def available() -> bool:
     return hasattr(ctypes.CDLL(None), "pthread_cond_wait")
 
 
-@cache
 def cores() -> int:
-    """The cores that this process may use."""
+    """The cores that this process may use now."""
     if hasattr(os, "sched_getaffinity"):
         found = len(os.sched_getaffinity(0))
     else:
@@ -43,6 +42,7 @@ def cores() -> int:
     return max(1, ceil(min(found, _quota())))
 
 
+@cache
 def _quota() -> float:
     """The cores that the process's container may use at a time, by Linux's control groups."""
     root = Path("/sys/fs/cgroup")
@@ -63,10 +63,9 @@ def allowed(threads: int | None = None) -> int:
     Raises
     ------
     ArgumentError
-        If ``threads`` or ``XPNET_NUM_THREADS`` is not a whole number from 1 to 256.
+        If ``threads`` or ``XPNET_NUM_THREADS`` is not a whole number from 1 to 64.
     """
-    if threads is None:
-        threads = _from_environment()
+    threads = wanted(threads)
     if threads is None:
         return min(cores(), numpys().count) if available() else 1
     threads = count("threads", threads, 1, MOST + 1)
@@ -77,7 +76,10 @@ def allowed(threads: int | None = None) -> int:
     return threads
 
 
-def _from_environment() -> int | None:
+def wanted(threads: int | None) -> int | None:
+    """The argument ``threads``, or else ``XPNET_NUM_THREADS``; None if neither is given."""
+    if threads is not None:
+        return threads
     text = os.environ.get("XPNET_NUM_THREADS", "").strip()
     if not text:
         return None

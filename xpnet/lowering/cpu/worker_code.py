@@ -29,7 +29,7 @@ from xpnet.lowering.cpu.shared_words import Builder
 __all__ = ["ASLEEP", "CLAIMS", "LINE", "MOST_PARTS", "WORDS", "Word", "code"]
 
 LINE = 8  # words of a cache line; words that threads write lie in lines of their own
-MOST_PARTS = 256  # of a stage
+MOST_PARTS = 64  # of a stage
 
 
 class Word:
@@ -41,7 +41,7 @@ class Word:
     # Written once: functions of the operating system and their arguments; when to stop.
     MUTEX, CONDITION, LOCK, UNLOCK, WAIT, WAKE, YIELD, CLOSED = range(5 * LINE, 6 * LINE)
     IDLE = 6 * LINE  # the condition that threads without a program wait for
-    # The head of a program's table; see `jit.Program`.
+    # The head of a program's table; see `shared_program`.
     STAGES, STOP, HEAD, COUNT, FIRST = range(5)
 
 
@@ -163,8 +163,8 @@ def _share(b: Builder, words: Any, index: Any, run: Any, wake: Any, wait: Any) -
     with b.forever() as (_, after):
         position = b.get(words, Word.POSITION)
         b.leave_if(b.icmp_signed(">=", position, b.get(words, Word.END)), after)
-        parts = b.load(b.at(words, Word.PARTS))  # after END: those of a new program, if it is one
-        first = b.sdiv(b.mul(index, parts), b.load(b.at(words, Word.WIDTH)))
+        parts = b.get(words, Word.PARTS)  # after END: those of a new program, if it is one
+        first = b.sdiv(b.mul(index, parts), b.get(words, Word.WIDTH))
         with b.counted(parts) as i:
             part = b.srem(b.add(first, i), parts)
             claim = b.at(words, b.add(_I64(CLAIMS), b.mul(part, _I64(LINE))))

@@ -63,6 +63,17 @@ class _Words:
             self._words[Word.IDLE] = idle
 
 
+class _Thread(Thread):
+    """A thread that serves, and keeps the words alive."""
+
+    def __init__(self, serve: Callable[..., None], words: _Words, index: int) -> None:
+        super().__init__(name=f"xpnet-{index}", daemon=True)
+        self._serve, self._served, self._index = serve, words, index
+
+    def run(self) -> None:
+        self._serve(self._served.address, self._index)
+
+
 class Workers:
     """Threads that take part in programs, and the words that they share."""
 
@@ -88,13 +99,14 @@ class Workers:
             Threads that may take part.
         """
         start = _function("start", _POINTER, _POINTER, _I64, _I64, _I64)
-        if width > 1 and self._busy.acquire(blocking=False):
+        busy = self._busy
+        if width > 1 and busy.acquire(blocking=False):
             try:
                 if len(self._threads) < width - 1:
                     self._more(width - 1)
                 start(self._words.address, program, parts, width, steps)
             finally:
-                self._busy.release()
+                busy.release()
             return
         words = self._alone.pop() if self._alone else _Words()
         start(words.address, program, parts, 1, steps)
@@ -105,13 +117,13 @@ class Workers:
         serve = _function("serve", _POINTER, _I64)
         while len(self._threads) < count:
             index = len(self._threads) + 1
-            given = self._words.address, index
-            thread = Thread(target=serve, args=given, name=f"xpnet-{index}", daemon=True)
+            thread = _Thread(serve, self._words, index)
+            self._threads.append(thread)  # first, so that `close` knows it after a signal
             try:
                 thread.start()
             except RuntimeError:  # too many, or the interpreter is about to exit
+                self._threads.pop()
                 return
-            self._threads.append(thread)
 
     def close(self) -> None:
         """End the threads; the next program starts new ones.
@@ -125,7 +137,8 @@ class Workers:
         if self._threads:
             _function("close", _POINTER)(self._words.address)
             for thread in self._threads:
-                thread.join()
+                if thread.ident is not None:  # it was started
+                    thread.join()
         self.reset()  # with another lock
         busy.release()
 
