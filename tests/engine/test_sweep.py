@@ -116,3 +116,34 @@ def test_without_compiled_steps() -> None:
 def program_of_predictions(model: xn.Model, X: Any) -> PlannedProgram:
     model.predict(X)
     return program_of(model)
+
+
+def test_a_sweep_that_is_made_while_data_are_borrowed() -> None:
+    """Another Python thread may be about to predict."""
+    net = xn.Sequential(xn.Dense(8, "relu"), xn.Dense(3))
+    model = xn.Model(net, loss="mse", input_shape=(40,), backend=NumpyBackend(True))
+    X = np.random.default_rng(0).normal(size=(4096, 40)).astype("float32")
+    singles = [model.predict(X[i : i + 1024]) for i in range(0, 4096, 1024)]
+    program = program_of(model)
+    program.load([X[:1024]], slice(None))
+    assert program.borrowed
+    np.testing.assert_array_equal(model.predict(X), np.concatenate(singles))
+    np.testing.assert_array_equal(model.predict(X), np.concatenate(singles))
+
+
+def test_a_sweep_that_a_signal_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, X = model_of(), rows_of()
+    found = model.predict(X)
+    calls: list[Any] = program_of(model).plan.calls
+    before = [task.numbers.tolist() for call in calls for task in call.tasks]
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("xpnet.lowering.cpu.shared_program.SharedProgram.repeat", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            model.predict(X)
+    assert [task.numbers.tolist() for call in calls for task in call.tasks] == before
+    np.testing.assert_array_equal(model.predict(X[:1024]), found[:1024])
+    np.testing.assert_array_equal(model.predict(X), found)

@@ -461,3 +461,37 @@ def test_an_error_of_a_signal_s_handler_while_threads_work(
             assert model.engine.state.step == {1: 4, 2: 8, 3: 14}[number]
             same(state(model), after(model.engine.state.step))
             assert np.isfinite(trained(model, threads=3)["loss"]).all()
+
+
+# --- the threads of the BLAS ----------------------------------------------------------------------
+
+
+def large_products(threads: int | None, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The program of a training step that is worth the threads of a BLAS, but not shared."""
+    monkeypatch.setattr(thread_count, "_ROWS", 10**6)
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(128, 300)).astype("float32"), rng.integers(0, 3, 128)
+    model = xn.MLP([300, 300, 3], backend=NumpyBackend(True))
+    model.fit(X, y, epochs=1, batch_size=128, threads=threads, verbose=False)
+    programs: Any = model.engine.programs
+    return next(program for spec, program in programs._made.items() if spec.mode == "train")
+
+
+def test_one_thread_is_one_of_the_blas_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XPNET_NUM_THREADS", raising=False)
+    assert large_products(None, monkeypatch).flops > 2e7
+    assert large_products(2, monkeypatch).flops > 2e7
+    assert large_products(1, monkeypatch).flops == 0
+    monkeypatch.setenv("XPNET_NUM_THREADS", "1")
+    assert large_products(None, monkeypatch).flops == 0
+
+
+def test_a_plan_that_is_not_compiled_as_a_whole_is_not_shared() -> None:
+    net = xn.Sequential(xn.Embedding(9, 4), xn.Dense(64, "relu"), xn.Dense(3))
+    model = xn.Model(net, loss="mse", input_shape=(), backend=NumpyBackend(True))
+    ids, y = np.arange(64) % 9, np.zeros((64, 3), dtype="float32")
+    model.fit(ids, y, epochs=1, batch_size=64, threads=2, verbose=False)
+    programs: Any = model.engine.programs
+    (program,) = programs._made.values()
+    assert len(program.plan.calls) > 1
+    assert {getattr(call, "parts", 1) for call in program.plan.calls} == {1}

@@ -92,7 +92,7 @@ class Workers:
         Parameters
         ----------
         program : int
-            The address of its table; see `jit.Program`.
+            The address of its table; see `SharedProgram`.
         parts : int
             Parts of each of its stages.
         width : int
