@@ -3,10 +3,10 @@
     python benchmarks/contention.py [--busy 0 1 2] [--size 784-128-10] [--seconds 4] [--rounds 3]
         [--json FILE]
 
-In each round, each setting trains in a process of its own beside so many processes that only count.
-The settings are the defaults, one thread, and, without the extra ``fast``, the threads of the BLAS.
-The table gives the time of a step in an epoch of `fit`, and of steps made one by one: their
-median, and how far the slowest percent is above it.
+In each round, each setting trains in its own process, beside busy processes that only spin. The
+settings are the defaults and one thread, each with and without the extra ``fast``. The table gives
+the time of a step in an epoch of `fit` and of single steps: the median of these, and how far the
+slowest percent is above it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _BUSY = "while True: pass"
 
 @contextmanager
 def busy(processes: int) -> Iterator[None]:
-    """Run the body beside so many processes that only count."""
+    """Run the body beside this many processes that only spin."""
     others = [subprocess.Popen([sys.executable, "-c", _BUSY]) for _ in range(processes)]
     try:
         yield
@@ -51,7 +51,7 @@ def busy(processes: int) -> Iterator[None]:
 
 
 def environment(setting: dict[str, str]) -> dict[str, str]:
-    """The variables of a process with this setting and no other limit."""
+    """The environment variables for this setting, without other limits on threads."""
     names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "XPNET_NUM_THREADS")
     rest = {name: value for name, value in os.environ.items() if name not in names}
     path = os.pathsep.join(filter(None, (str(Path(__file__).parent), rest.get("PYTHONPATH"))))
@@ -59,7 +59,7 @@ def environment(setting: dict[str, str]) -> dict[str, str]:
 
 
 def train(size: Size, seconds: float) -> dict[str, Any]:
-    """Seconds per step of some epochs, and the seconds of single steps, in this process."""
+    """Seconds per step of several epochs, and of single steps, in this process."""
     model, (X, y) = size.model(), size.data(ROWS)
     fit: Any = {"batch_size": size.batch, "verbose": False}
     model.fit(X, y, epochs=1, **fit)
@@ -79,7 +79,7 @@ def train(size: Size, seconds: float) -> dict[str, Any]:
 
 
 def measured(name: str, size: Size, processes: int, seconds: float) -> dict[str, Any]:
-    """The same in a process with a setting, beside busy processes."""
+    """What `train` returns in a process with a setting, beside busy processes."""
     code = (
         "import json, sys; from common import SIZES; from contention import train;"
         "print(json.dumps(train(SIZES[int(sys.argv[1])], float(sys.argv[2]))))"

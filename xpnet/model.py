@@ -351,20 +351,20 @@ class Model:
             are drawn anew for each, and a custom loss that returns one number is averaged by the
             number of rows.
         steps_per_execution : int, optional
-            On a CPU with the extra ``fast``: the largest number of steps that the compiled program
-            makes in one call from Python. By default it is as many as take about 5 ms; 1 makes
-            each step by itself. On a GPU: the number of steps that are launched together as one
-            CUDA graph; 0 launches every operation by itself. By default it is 32 if the steps are
-            small, else 1. The results have the same bits. If steps cannot be combined like this (a
-            callback reads every step, the data do not fit on the device, nvmath-python is missing,
-            ...), each is made by itself, and a value above 1 is an error. On a GPU every operation
-            is then launched by itself, and the logger ``xpnet`` says why.
+            On a CPU with the extra ``fast``: the most steps that the compiled program runs in one
+            call from Python. By default, as many as fit into about 5 ms; 1 runs each step by
+            itself. On a GPU: the number of steps that are launched together as one CUDA graph; 0
+            launches every operation by itself. By default, 32 if the steps are small, else 1. The
+            results have the same bits. If steps cannot be combined like this (a callback reads
+            every step, the data do not fit on the device, nvmath-python is missing, ...), each
+            step runs by itself, and a value above 1 is an error. On a GPU every operation is then
+            launched by itself, and the logger ``xpnet`` says why.
         threads : int, optional
-            With the extra ``fast``, the most threads that share a step, from 1 to 64. By default
-            it is ``XPNET_NUM_THREADS``, or else the number of cores that this process may use;
-            fewer if NumPy's BLAS is limited to fewer threads. A step is shared only if each thread
-            gets about 16 rows and 100 us of work. The same number gives the same bits. Without
-            ``fast``, and on a GPU, it changes nothing.
+            With the extra ``fast``, the most threads that share a step, from 1 to 64. The default
+            is ``XPNET_NUM_THREADS``, or else the number of cores that this process may use, or
+            fewer if NumPy's BLAS is limited to fewer threads. Threads share a step only if each
+            gets at least 16 rows and about 100 us of work. The same number gives the same bits.
+            Without ``fast``, and on a GPU, it changes nothing.
 
         Returns
         -------

@@ -1,7 +1,8 @@
 """`xpnet bench --cores`: how much faster a step is with more cores, computed on one of them.
 
-The step is compiled for so many threads, and one thread runs all of its parts in turn. A stage
-takes as long as its slowest part. For what one thread does between two stages, the others wait.
+The step is compiled for each number of threads, and one thread runs and times all its parts in
+turn. A stage takes as long as its slowest part. Between two stages one thread works, and the others
+wait.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from xpnet.lowering import MOST_THREADS
 
 __all__ = ["CoresRow", "bench_cores", "row_of"]
 
-_BATCHES = 4  # of data, so that a batch is not in cache when it is fetched
+_BATCHES = 4  # of data, so that a batch is not in the cache when it is fetched
 
 _HEAD = """\
 {title}
@@ -32,27 +33,27 @@ core (medians of {rounds} rounds of its parts) and {meeting:.2f} us in which two
 """
 _NOTE = """\
 
-Real speed-ups are lower: every core is taken to be as fast as this one alone, with memory and cache
-of its own, and the bytes that cores exchange are taken to arrive at once."""
+Real speed-ups are lower: this assumes that every core is as fast as this one alone, with memory and
+cache of its own, and that the bytes that cores exchange arrive at once."""
 _FEWER = "* fit chooses fewer threads: each needs about 16 rows and 100 us of work."
 
 
 @dataclass(frozen=True)
 class CoresRow:
-    """A step by so many cores.
+    """A step on a number of cores.
 
     Attributes
     ----------
     cores, chosen : int
-        Cores, and the threads that a fit chooses for them.
+        The cores, and the number of threads that a fit chooses for them.
     serial, rows, sliced : float
-        Shares of the work: of one thread between the stages; of the stages up to the check of the
-        loss, in which threads share the rows of the batch; of the stages after it, in which they
+        Shares of the work: one thread's work between the stages; the stages up to the check of the
+        loss, in which threads share the rows of the batch; the stages after it, in which they
         share the weights.
     work : float
         The work of all threads, divided by that of the step on one core.
     meetings, exchanged : int
-        Meetings, and the bytes that threads read from each other.
+        How often the threads meet, and the bytes that they read from each other.
     step_us, speed_up : float
     """
 
@@ -124,20 +125,20 @@ def _why_not_compiled() -> str:
         return "and do not set XPNET_FAST=0"
     try:
         from xpnet.lowering.cpu import jit  # noqa: F401
-    except (ImportError, OSError) as error:  # LLVM's own library cannot be loaded
+    except (ImportError, OSError) as error:  # LLVM's library cannot be loaded
         return str(error)
     return ""
 
 
 def row_of(step: TimedStep, one: TimedStep, meeting: float) -> CoresRow:
-    """What follows from the times of a step, of the step on one core, and of a meeting."""
+    """The row for a step, from its times, the times on one core, and that of a meeting."""
     medians, alone = step.medians, sum(map(sum, one.medians))
     sums = [sum(place) for place in medians]
     work = sum(sums)
     rows, sliced = sum(sums[1 : step.checked : 2]) / work, sum(sums[step.checked + 1 :: 2]) / work
     if step.threads == 1:
         rows = sliced = 0.0
-    # Threads that meet increase one number, one after the other.
+    # Threads that meet increment one counter, one after another.
     meetings = step.meetings * meeting * step.threads / 2
     seconds = sum(map(max, medians)) + meetings
     return CoresRow(

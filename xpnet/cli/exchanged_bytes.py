@@ -1,4 +1,4 @@
-"""How many bytes threads read in a step that other threads wrote: what they exchange by meeting."""
+"""How many bytes threads exchange in a step: those that one wrote and another reads."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ __all__ = ["exchanged"]
 
 
 def exchanged(places: Sequence[Sequence["Item"]], threads: int) -> int:
-    """Bytes that all threads together read in a step and that another thread wrote last.
+    """The bytes, over all threads, that a thread reads and another thread wrote last.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def exchanged(places: Sequence[Sequence["Item"]], threads: int) -> int:
     for _ in range(2):  # a step reads what the step before it wrote, such as weights
         total = 0.0
         for place, items in enumerate(places):
-            found = set()  # a thread reads the same bytes once
+            found = set()  # a thread reads the same bytes only once
             for item in items:
                 for access, sliced in _accesses(item, place % 2 == 1):
                     if access.writes:
@@ -36,15 +36,15 @@ def exchanged(places: Sequence[Sequence["Item"]], threads: int) -> int:
 
 
 def _accesses(item: "Item", shared: bool) -> Iterator[tuple["Access", bool]]:
-    """What an item accesses, and whether all threads together access it once.
+    """What an item accesses, and whether the threads split each access among them.
 
-    Otherwise each of them accesses all of it.
+    If not, every thread accesses all of it.
     """
     from xpnet.lowering.cpu.product_task import Product
 
     accesses = item.shared if shared else item.whole()
-    # A thread computes rows of a product, so it reads the same rows of the first matrix, even if
-    # these are columns in memory, which an access cannot tell.
+    # A thread computes rows of a product, so it reads the same rows of the first matrix. They may
+    # be columns in memory, which an access cannot express.
     slices = 2 if isinstance(item, Product) else 0
     for i, access in enumerate(accesses or []):
         yield access, not shared or access.unit > 0 or i < slices
@@ -66,7 +66,7 @@ class _Written:
         self._found = [*kept, (low, high, access, place)]
 
     def parts(self, access: "Access", place: int, sliced: bool) -> Iterator[tuple[int, int, bool]]:
-        """The bytes of a read that threads wrote elsewhere, and not each thread its own."""
+        """The bytes of a read that came from another place, unless each thread reads its own."""
         for first, last, other, where in self._found:
             low, high = max(first, access.low), min(last, access.high)
             if low < high and where != place and not (place % 2 and access.fits(other)):

@@ -179,7 +179,7 @@ def _add_bench(commands: Any) -> None:
         type=_count,
         nargs="+",
         metavar="T",
-        help="instead, compute how much faster a NumPy step is with so many cores (xpnet[fast])",
+        help="instead, compute how much faster a NumPy step is on T cores (xpnet[fast])",
     )
     bench.set_defaults(run=_bench, parser=bench)
 

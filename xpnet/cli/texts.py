@@ -38,7 +38,7 @@ Loss and accuracy of the training rows are means over the epoch, while the netwo
 rows are measured after each epoch (val_loss, val_accuracy). Watch these numbers, but do not choose
 settings by them: the test score would look better than it is.
 
-Threads share a step on a CPU (with xpnet[fast]) if each of them gets about 16 rows and 100 us of
+Threads share a step on a CPU (with xpnet[fast]) if each gets at least 16 rows and about 100 us of
 work. --threads limits their number. The same number gives the same bits.
 
 defaults (activation relu, optimizer adam, dtype float32, seed 0):
@@ -82,6 +82,6 @@ random data that are already on the device. It is compared with its matrix produ
 by the backend's matmul with as many threads. All are timed in turn, and medians are shown. The
 ratio is the median of step / products over the rounds. No step is faster than its products, unless
 compiled steps use a faster library for them. With --cores, nothing is compared: a step of the given
-batch size is compiled for so many threads, one thread times what each of them would do, and the
-speed-up that follows is computed, whatever the number of cores here.
+batch size is compiled for each number of threads, and one thread times what each of them would do.
+The speed-up is computed from these times, whatever the number of cores here.
 """

@@ -1,4 +1,4 @@
-"""Steps compiled for some threads, of which one thread runs and times every part."""
+"""Steps compiled for several threads; one thread runs and times every part."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -30,23 +30,23 @@ _REPEATS = 1000
 
 @dataclass
 class TimedStep:
-    """A step for some threads.
+    """A step compiled for a number of threads.
 
     Attributes
     ----------
     threads, chosen : int
-        Its threads, and how many of so many a fit would choose.
+        Its threads, and how many a fit would choose at most that many.
     exchanged : int
         Bytes; see `exchanged_bytes`.
     places : list of list of Program or None
-        As in a `Schedule`: at odd places the part of each thread, at even places what one thread
+        As in a `Schedule`: odd places hold each thread's part, even places hold what one thread
         does.
     checked : int
         The place where the loss is checked.
     empty : Program
-        Takes no time.
+        A program that takes no time.
     held : tuple
-        What the programs point to.
+        The objects that the programs point to.
     times : list of list of list of float
         Seconds of each part in each round.
     """
@@ -61,14 +61,14 @@ class TimedStep:
     times: list[list[list[float]]] = field(default_factory=list)
 
     def run(self) -> list[list[float]]:
-        """Make the step; the seconds of each part."""
+        """Run the step; return the seconds of each part."""
         return [[self._seconds(part) for part in place] for place in self.places]
 
     def _seconds(self, part: "Program | None") -> float:
-        """The seconds of a part, less those of a call from Python."""
+        """The seconds of a part, minus those of a call from Python."""
         if part is None:
             return 0.0
-        self.empty()  # after large products, Python itself is not in cache
+        self.empty()  # after large products, Python itself is not in the cache
         call = _timed(self.empty)
         return max(0.0, _timed(part) - call)
 
@@ -91,7 +91,7 @@ def _timed(run: Callable[[], None]) -> float:
 
 
 def compiled_step(engine: Engine, data: Data, batch: int, threads: int) -> TimedStep:
-    """The step of a fit, in so many parts even where a fit would choose fewer."""
+    """The step of a fit in `threads` parts, even where a fit would choose fewer."""
     from xpnet.lowering.cpu.fetching import check
     from xpnet.lowering.cpu.jit import Program
 
@@ -108,7 +108,7 @@ def compiled_step(engine: Engine, data: Data, batch: int, threads: int) -> Timed
 
 
 def _step_program(engine: Engine, data: Data, program: Any, batch: int) -> Any:
-    """The step as one program, on random rows of the data; it can be run twice in each round."""
+    """The step as one program on random rows of the data; it can run twice per round."""
     backend: Any = engine.backend
     update, rules, runs = engine.update, engine.update.rules, 2 * ROUNDS
     made = step_program(
@@ -143,20 +143,20 @@ def _places(layout: "Layout", check: int) -> "tuple[list[list[Program | None]], 
 
 
 def measure(steps: Sequence[TimedStep]) -> None:
-    """Time every part in turn. Each round begins with another step."""
+    """Time every part in turn. Each round begins with a different step."""
     with numpys().limited(1):
         for turn in range(ROUNDS):
             first = turn % len(steps)
             for step in [*steps[first:], *steps[:first]]:
-                step.run()  # so that caches are as after a step
+                step.run()  # so that the caches are as they are after a step
                 step.times.append(step.run())
 
 
 def meeting_seconds(backend: Any) -> float:
-    """The seconds in which two threads meet, by a program in which each computes for about 2 us.
+    """The seconds that two threads need to meet, in a program where each computes for about 2 us.
 
-    If other processes leave them one core only, one thread does both parts. So the result is 2 us
-    at most.
+    If other processes leave them only one core, one thread runs both parts. So the result is at
+    most 2 us.
     """
     from xpnet.lowering.cpu.jit import Program
 

@@ -32,7 +32,7 @@ class BatchSpec:
     ``mode`` is ``"predict"`` (the output), ``"evaluate"`` (loss and metrics), ``"train"`` (these,
     the gradient, and the state that changes) or ``"accumulate"`` (as ``"train"``, but the gradient
     is that of the loss without the penalties). ``target`` is the shape of one sample's target.
-    ``threads`` share the computation; if ``alone``, products have no other threads either.
+    ``threads`` share the computation; if ``alone``, products use no other threads either.
     """
 
     mode: str

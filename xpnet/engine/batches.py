@@ -33,7 +33,7 @@ class Batches:
         Limits the BLAS to as many threads as a batch is worth; the engine's lock if there is
         nothing to limit.
     order : array or None
-        The numbers of the rows in this epoch's order; None if they come as they are.
+        The row numbers in this epoch's order; None if the rows keep their order.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ def cut(
 ) -> Batches:
     """Data in batches of `batch_size` samples, for this kind of computation.
 
-    At most `threads` share a batch, see `Model.fit`.
+    At most `threads` threads share a batch; see `Model.fit`.
     """
     there = data.backend.name == engine.backend.name
     return (Batches if there else StreamedBatches)(engine, mode, data, batch_size, threads)

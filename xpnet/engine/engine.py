@@ -229,8 +229,8 @@ class Engine:
         state.step += 1
 
     def batch_spec(self, mode: str, rows: int, data: Data, threads: int | None = None) -> BatchSpec:
-        """The computation for batches of these data, shared by at most so many threads."""
-        products = 6 if mode in ("train", "accumulate") else 2  # flops for a weight and a row
+        """The computation for batches of these data, shared by at most `threads`."""
+        products = 6 if mode in ("train", "accumulate") else 2  # flops per weight and row
         flops = products * self.network.table.size * rows
         found = shares(self.backend, threads, rows, flops)
         return BatchSpec.of(mode, rows, data, found, one_thread(self.backend, threads))

@@ -31,7 +31,7 @@ def on_device(
 
     If the device runs out of memory, the model's programs are dropped and their memory is
     returned to the pool, so the model remains usable. On the CPU, limits on threads end with the
-    method, whatever a signal has interrupted.
+    method, even if a signal interrupts it.
     """
 
     @wraps(method)

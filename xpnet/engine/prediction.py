@@ -14,7 +14,7 @@ from xpnet.typing import Array
 __all__ = ["CachedPrediction", "predict"]
 
 _ALL = slice(None)
-_FLOPS = int(2.5e8)  # in a call of compiled code: about 5 ms
+_FLOPS = int(2.5e8)  # per call of compiled code: about 5 ms
 
 
 def predict(engine: Engine, data: Data, batch_size: int, X: Any, check: bool) -> Array:
@@ -46,7 +46,7 @@ def _swept(engine: Engine, batches: Batches) -> Array | None:
     flops = 2 * size * engine.network.table.size
     together, done = max(1, _FLOPS // flops), 0
     out: Array = None
-    while done < whole:  # signals are handled, and others predict, in between
+    while done < whole:  # in between, signals are handled and other threads predict
         with engine.programs.lock, backend.quiet(), batches.threads:
             first.release()
             if first.sweep is None:

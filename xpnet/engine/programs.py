@@ -72,7 +72,7 @@ class PlannedProgram:
     staged : list of (array, array)
         Running statistics, and the memory of their next values.
     steps : tuple or None
-        An update, and whole steps with it as one program; see `training.compiled_steps`.
+        An update, and the program of whole steps with it; see `training.compiled_steps`.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class PlannedProgram:
     def sweep(self) -> "Sweep | None":
         """The program over many batches in a row; None if it is not compiled as a whole.
 
-        Made while no data are borrowed, and the engine's lock is held.
+        Read it first while no data are borrowed and the engine's lock is held.
         """
         return sweep(self.plan.calls, [*self.inputs, self.output()])
 

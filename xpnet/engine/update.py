@@ -19,7 +19,7 @@ from xpnet.typing import Array, Namespace
 __all__ = ["UpdateProgram", "flush_graph", "slot_names", "update_graph"]
 
 FLUSH_EVERY = 32  # updates
-_ELEMENTS = 4096  # of a vector for each of the rows that threads share
+_ELEMENTS = 4096  # of a vector that count as one of the rows that threads share
 _TINY = {"float32": 1e-30, "float64": 1e-200}  # far above the denormals, far below any effect
 
 
@@ -136,7 +136,7 @@ class UpdateProgram:
     Attributes
     ----------
     names : list of str
-        The numbers that its rules read.
+        The names of the numbers that its rules read.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class UpdateProgram:
         self.names = [value.name for value in self._graph.inputs]
 
     def _shares(self, threads: int | None) -> int:
-        """How many threads are worth sharing an update, of at most `threads`."""
+        """How many threads share an update; at most `threads`."""
         length = self._state.gradient.shape[0]
         return shares(self._backend, threads, length // _ELEMENTS, float("inf"))
 

@@ -41,7 +41,7 @@ class VectorProgram:
     spare : sequence of str
         Vectors whose content is not needed afterwards.
     threads : int
-        Threads that share the rules, where these are compiled.
+        Threads that share the rules, if these are compiled.
 
     Attributes
     ----------

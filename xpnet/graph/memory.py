@@ -94,8 +94,8 @@ def lay_out(
     inplace : callable
         Positions of a node's inputs that its kernel may overwrite with its output.
     shared : bool
-        Whether threads share the nodes. Then a value may have the memory of a dead one only if it
-        has its shape and type: otherwise threads at different nodes would disturb each other.
+        Whether threads share the nodes. Then a value may reuse a dead value's memory only if it has
+        the same shape and type. Otherwise threads at different nodes would overwrite each other.
     """
     layout = Layout()
     last = {v: i for i, node in enumerate(nodes) for v in node.inputs}

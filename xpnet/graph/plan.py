@@ -75,7 +75,7 @@ class Plan:
     spare : sequence of array
         Memory among `given` whose content is not needed after a run.
     threads : int
-        Threads that share the calls, where these are compiled.
+        Threads that share the calls, if these are compiled.
 
     Attributes
     ----------
@@ -182,10 +182,10 @@ class Plan:
 
 
 def late_last(nodes: Sequence[Node], outputs: Sequence[Value]) -> list[Node]:
-    """The nodes with weights' gradients last.
+    """The nodes, with the gradients of weights last.
 
-    These need all rows of a batch. What needs one row only then comes before, and threads that
-    share the rows need not meet in between.
+    These need all rows of a batch. Everything that needs only one row then comes before them, and
+    threads that share the rows need not synchronize in between.
     """
     readers: dict[Value, list[Node]] = {}
     for node in nodes:

@@ -47,7 +47,7 @@ class Call:
 class Scratch:
     """Memory that a kernel may use while its calls run.
 
-    All kernels share it, unless it is not to be `reused`.
+    All kernels share it, unless `reused` is false.
     """
 
     def __init__(self, backend: PlannedBackend, reused: bool = True) -> None:

@@ -20,7 +20,7 @@ from xpnet.lowering.ir import Loop
 from xpnet.lowering.reading import Reader
 from xpnet.random import Key
 
-MOST_THREADS = 64  # that share a program: as many as may call NumPy's OpenBLAS at once
+MOST_THREADS = 64  # per program; NumPy's OpenBLAS allows no more callers at once
 
 if TYPE_CHECKING:
     from xpnet.lowering.cpu.pool import Pool
@@ -172,7 +172,7 @@ def shares(backend: Backend, threads: int | None, rows: int, flops: float) -> in
     backend : Backend
         Only programs compiled for a CPU are shared.
     threads : int or None
-        The most that may, see `thread_count.allowed`.
+        The most threads that may share it; see `thread_count.allowed`.
     rows : int
         Samples of the batch.
     flops : float
@@ -186,7 +186,7 @@ def shares(backend: Backend, threads: int | None, rows: int, flops: float) -> in
 
 
 def blas_threads(backend: Backend) -> "Pool | None":
-    """The threads of the BLAS, whose number turns and limits change; None on other backends."""
+    """The BLAS's threads, whose number turns and limits change; None on other backends."""
     return _numpys() if backend.name == "numpy" else None
 
 
@@ -198,7 +198,7 @@ def _numpys() -> "Pool":
 
 
 def one_thread(backend: Backend, threads: int | None) -> bool:
-    """Whether the user wants one thread: then products have no other threads either."""
+    """Whether the user wants one thread; then products use no other threads either."""
     if backend.lowering != "cpu":
         return False
     from xpnet.lowering.cpu import thread_count

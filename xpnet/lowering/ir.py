@@ -119,7 +119,7 @@ class Loop:
     calls : list of Call
         The recorded calls that the loop replaces.
     unit : int
-        Columns that were one row, if the rows became columns; else 0.
+        If the rows became columns, the number of columns that were one row; else 0.
     """
 
     rows: int

@@ -1,4 +1,4 @@
-"""Steps of an epoch by a compiled program, which makes many of them in one call."""
+"""Steps of an epoch by a compiled program, which runs many of them in one call."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CompiledSteps", "compiled", "refusal"]
 
-_FIRST = 16  # most steps of the first call
-_WORTH = 0.05  # seconds of single steps after which the program, which takes as long, is compiled
-_SECONDS = 5e-3  # of a call, so that progress bars and signals are prompt
+_FIRST = 16  # the most steps in the first call
+_WORTH = 0.05  # seconds of single steps before compiling, which takes about as long
+_SECONDS = 5e-3  # per call, so that progress bars and signals stay responsive
 
 
 def compiled(eager: EagerSteps, callbacks: Callbacks, wanted: int | None) -> "CompiledSteps | None":
@@ -33,7 +33,7 @@ def compiled(eager: EagerSteps, callbacks: Callbacks, wanted: int | None) -> "Co
 
 
 def refusal(eager: EagerSteps, callbacks: Callbacks) -> str | None:
-    """Why each step on a CPU needs Python; None if none does."""
+    """Why each step on a CPU needs Python; None if it does not."""
     engine: Any = eager.engine
     if engine.backend.lowering != "cpu":
         return f"{engine.backend.name} has no CUDA graphs, and its steps are not compiled"
@@ -53,10 +53,10 @@ class CompiledSteps:
     Parameters
     ----------
     eager : EagerSteps
-        The same steps one by one. It makes the first of each epoch, whose loss says whether the
-        parameters are good, and the last if it is smaller.
+        The same steps one by one. It runs the first step of each epoch, whose loss says whether the
+        parameters are finite, and the last step if its batch is smaller.
     most : int or None
-        The largest number of steps in a call; by default, as many as take about 5 ms.
+        The most steps per call; by default, as many as fit into about 5 ms.
     """
 
     columns: tuple[str, ...] = ("learning_rate",)
@@ -73,20 +73,20 @@ class CompiledSteps:
 
     @property
     def rows(self) -> int:
-        """Samples of an epoch."""
+        """Samples per epoch."""
         return self._eager.rows
 
     @property
     def count(self) -> int:
-        """Batches of an epoch."""
+        """Batches per epoch."""
         return self._eager.count
 
     def begin(self, context: FitContext) -> None:
-        """Do nothing: a step can always be tried."""
+        """Begin the fit; here a step can always be tried."""
         self._eager.begin(context)
 
     def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
-        """Make the remaining steps of the epoch."""
+        """Run the remaining steps of the epoch."""
         eager, context = self._eager, loop.context
         with eager.begun(loop, learning_rate), self._lent():
             if self.batches.order is not None:
@@ -115,7 +115,7 @@ class CompiledSteps:
             self._program = self._update = None
 
     def _next(self, loop: FitLoop, i: int) -> int:
-        """How many steps to make next: one if it is the epoch's first, or smaller than the rest."""
+        """How many steps to run next; one for the epoch's first batch, and for a smaller one."""
         sizes = self.batches.sizes
         alike: int = len(sizes) - (sizes[-1] != sizes[0]) - i
         if i == 0 or alike < 2 or not self._worth() or not self._bound():
@@ -123,12 +123,12 @@ class CompiledSteps:
         return max(1, min(alike, self._pace.steps, loop.until_safe_point()))
 
     def _worth(self) -> bool:
-        """Whether to compile: it is compiled already, or single steps have taken as long."""
+        """Whether the program is compiled already, or single steps have taken long enough."""
         program: Any = self.batches.programs[0]
         return program.steps is not None or self._pace.spent >= _WORTH
 
     def _bound(self) -> bool:
-        """Whether there is a program for the current optimizer; it is compiled when needed."""
+        """Whether there is a program for the current optimizer; compile it if needed."""
         engine: Any = self._engine
         if self._update is not engine.update:
             self._update, columns = engine.update, len(engine.update.names)
@@ -139,7 +139,7 @@ class CompiledSteps:
         return self._program is not None
 
     def _compiled(self) -> "StepProgram | None":
-        """The program, made or taken from an earlier fit on batches of the same kind."""
+        """The program, new or from an earlier fit on batches of the same kind."""
         engine: Any = self._engine
         program, update = self.batches.programs[0], engine.update
         assert isinstance(program, PlannedProgram)
@@ -172,7 +172,7 @@ class CompiledSteps:
         return made
 
     def _several(self, i: int, steps: int) -> None:
-        """Make steps from batch `i` on."""
+        """Run steps from batch `i` on."""
         engine, state, eager = self._engine, self._engine.state, self._eager
         program, update = self.batches.programs[i], engine.update
         rates = [eager.rate(n) for n in range(i, i + steps)]
@@ -183,7 +183,7 @@ class CompiledSteps:
             self._program.begin(i, state.updates)
             try:
                 self._program.run(steps)
-            finally:  # a signal's handler may raise when the steps are made
+            finally:  # a signal handler may raise after the steps have run
                 made = self._program.batch - i
                 state.results = program.results
                 update.passed(made)
@@ -205,7 +205,7 @@ class CompiledSteps:
 
 
 class _Pace:
-    """How many steps to make in a call.
+    """How many steps to run per call.
 
     Attributes
     ----------
@@ -220,9 +220,9 @@ class _Pace:
         self._began = False
 
     def learn(self, steps: int, seconds: float) -> None:
-        """Note how long so many steps took; the first call after a change may be slow."""
+        """Note how long the steps took."""
         if self._began and steps == 1:
             self.spent += seconds
-        self._began = True  # the first step has compiled the update
+        self._began = True  # the first step compiles the update, so it does not count
         wanted = min(int(_SECONDS * steps / seconds), max(8 * self.steps, _FIRST))
         self.steps = max(1, min(wanted, self._most or wanted))

@@ -106,7 +106,7 @@ def _faster(dtype: str, m: int, n: int, k: int, transposed: tuple[bool, bool]) -
 
 
 def _bound(gemm: Gemm, a: Any, b: Any, out: Any) -> Callable[[], None]:
-    """The product as a step calls it: as that of a matrix and a vector if it is one."""
+    """The product as a step calls it: as matrix times vector if it is one."""
     if out.shape[0] == 1:
         return gemm.bind_vector(b.T, a[0], out[0])
     if out.shape[1] == 1:

@@ -25,7 +25,7 @@ __all__ = ["compile_calls", "items_of"]
 def compile_calls(
     reader: Reader, items: Sequence[Loop | Call], parts: int = 1
 ) -> list[Callable[[], Any]]:
-    """The calls to run, as few as possible, shared by so many threads."""
+    """The calls to run, as few as possible, shared by this many threads."""
     flops = max((reader.flops(i) for i in items if isinstance(i, Call)), default=0)
     if parts > 1 and not all(_compiles(reader, item, 1) for item in items):
         parts = 1  # calls in between use the BLAS's threads
@@ -74,7 +74,7 @@ def items_of(
 ) -> Iterator[Item]:
     """What threads can share, in the order of the program.
 
-    A product by itself has so many `threads`.
+    A product that threads do not share uses `threads` BLAS threads.
     """
     for item in items:
         if isinstance(item, Loop):
@@ -86,7 +86,7 @@ def items_of(
 
 
 def _lone_loop(loop: Loop) -> Iterator[Item]:
-    """The loop for one thread, which adds up long rows as several do: with the same bits."""
+    """The loop for one thread; it adds long rows as several threads do, with the same bits."""
     long = loop.rows == 1 and loop.columns >= LONG and any(s.reduces for s in loop.statements)
     yield from _long_row(loop) if long else [_alone(loop)]
 

@@ -1,6 +1,6 @@
 """Tasks between steps: fetch a batch and its numbers, check the loss, record the results.
 
-With them a program makes many steps without Python. A counter in memory is the number of the batch.
+With them, a program runs many steps without Python. A counter in memory holds the batch number.
 """
 
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ __all__ = ["check", "every", "fetch", "numbers_of", "record"]
 
 _I8, _I64 = ir.IntType(8), ir.IntType(64)
 _POINTER, _BYTES = _I64.as_pointer(), _I8.as_pointer()
-_SMALL = 1024  # bytes that one thread fetches in less time than threads need to meet
+_SMALL = 1024  # bytes; one thread fetches them faster than threads can synchronize
 
 
 def _task(name: str, numbers: list[int], addresses: list[int]) -> Task:
-    """A task that keeps no array alive: `StepProgram` does, as long as it needs them."""
+    """A task that keeps no array alive; `StepProgram` does while it needs them."""
     return Task.of(compiled(_code(), name), numbers, addresses, [])
 
 
@@ -84,14 +84,14 @@ def check(loss: Any, stopped: Any) -> Item:
 
 
 def record(counts: Sequence[Any], results: Any, log: Any) -> Item:
-    """Copy the results to a row of a log; increase three counts, the first of which is the row."""
+    """Copy the results to a row of a log; increase the counts, of which the first is the row."""
     accesses = [_bytes(x, writes=True) for x in (*counts, log)]
     numbers, addresses = [results.nbytes], _addresses(*counts, results, log)
     return Lone(lambda: _task("record", numbers, addresses), [*accesses, _bytes(results)])
 
 
 class _Every(Item):
-    """An item, but only if a number + 1 is divisible by a period."""
+    """An item that runs only if a number + 1 is divisible by a period."""
 
     def __init__(self, period: int, number: Any, item: Item) -> None:
         self._period, self._item, self._addresses = period, item, _addresses(number)
@@ -119,7 +119,7 @@ class _Every(Item):
 
 
 def every(period: int, number: Any, item: Item) -> Item:
-    """Do something only if ``number + 1`` is divisible by a period."""
+    """Run an item only if ``number + 1`` is divisible by a period."""
     return _Every(period, number, item)
 
 

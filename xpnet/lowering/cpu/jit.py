@@ -55,8 +55,8 @@ def _processor() -> str:
 _ENGINES: dict[str, Any] = {}  # their code is called by address, so they are never freed
 _LOCK = RLock()
 if hasattr(os, "register_at_fork"):
-    # llvmlite has a lock, too. In a process that is forked while another thread compiles, nobody
-    # would release it.
+    # llvmlite has a lock, too. If a process is forked while another thread compiles, nobody in the
+    # child releases it.
     os.register_at_fork(
         before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release
     )
@@ -160,7 +160,7 @@ class Program:
     items : sequence of Loop or Call
         What the tasks compute.
     blas_threads : int or None
-        Threads of a product by itself; None for all of the BLAS.
+        BLAS threads of an unshared product; None for all of them.
     parts : int
         Threads that share it.
     """

@@ -1,16 +1,16 @@
-"""A loop over one long row with reductions, in loops that threads can share.
+"""A loop over one long row with reductions, rewritten as loops that threads can share.
 
 The row is cut into pieces of fixed length, so that sums do not depend on the number of threads.
 Each phase becomes a loop over the pieces. The loop that combines the results of the pieces also
 computes the numbers that the next phase needs::
 
-    loop over 1 x 1000000                    loop over 1 x 1000000   the threads have some pieces
+    loop over 1 x 1000000                    loop over 1 x 1000000   shared by pieces
       0 full   v1 = multiply(m0, m0)           0 full   v1 = multiply(m0, m0)
       0 row    v2 = sum(v1)                    0 row    v2 = sum(v1) -> sums of pieces
       1 row    v3 = sqrt(v2)          ->     loop over 1 x 62        one thread
       1 full   v4 = divide(m0, v3)             0 row    v5 = sum(sums of pieces) -> memory
                                                1 row    v6 = sqrt(v5) -> memory
-                                             loop over 1 x 1000000   the threads have some elements
+                                             loop over 1 x 1000000   shared by elements
                                                0 full   v7 = divide(m0, v6) -> memory
 """
 
@@ -24,21 +24,21 @@ from xpnet.lowering.ir import Argument, Load, Loop, MemoryRef, Statement
 __all__ = ["LONG", "PIECE", "Phase", "phases_of"]
 
 PIECE = 16384  # elements
-LONG = 4 * PIECE  # elements from which sharing a row is worth several meetings
+LONG = 4 * PIECE  # elements; sharing shorter rows does not pay for the synchronization
 
 
 @dataclass
 class Phase:
-    """One phase of a long row, and what follows from it.
+    """One phase of a long row, and what depends on it.
 
     Attributes
     ----------
     main : Loop or None
-        What is done with each element.
+        Computes each element.
     pieces : set of MemoryRef
-        Memory in `main` that has one number for each piece.
+        Memory in `main` that holds one number per piece.
     after : Loop or None
-        What one thread does afterwards.
+        What one thread computes afterwards.
     """
 
     main: Loop | None
@@ -52,7 +52,7 @@ def phases_of(loop: Loop) -> list[Phase] | None:
 
 
 def _separable(loop: Loop) -> bool:
-    """Whether each phase finds in memory what it reads."""
+    """Whether each phase finds its inputs in memory."""
     written, read = set(), set()
     for s in loop.statements:
         read |= {a.ref for a in s.args if isinstance(a, Load)}
@@ -66,8 +66,8 @@ def _separable(loop: Loop) -> bool:
 class _Cut:
     """A loop over one row, cut at its phases.
 
-    Numbers are in memory from one phase to the next: in their own if the loop does not keep them,
-    because then others may be written to the memory that they have.
+    Memory carries numbers from one phase to the next. A number that the loop does not store gets
+    new memory, because other numbers may reuse its old memory.
     """
 
     def __init__(self, loop: Loop) -> None:
@@ -78,12 +78,12 @@ class _Cut:
                 self._memory[s] = s.ref if s.stored else self._new(s.ref.dtype, 1)
 
     def _new(self, dtype: str, count: int) -> MemoryRef:
-        """Memory for some numbers, as that of the first."""
+        """New memory for `count` numbers, as a reference to the first."""
         self._arrays.append(np.zeros(count, dtype=dtype))
         return MemoryRef(self._arrays[-1].ctypes.data, dtype, 0, 0)
 
     def phases(self) -> list[Phase]:
-        """What is done in each phase, and what follows from it."""
+        """What each phase computes, and what depends on it."""
         loop = self._loop
         first = self._numbers(0, 0)
         found = [Phase(None, after=Loop(1, 1, first, arrays=self._arrays))] if first else []
@@ -108,7 +108,7 @@ class _Cut:
     def _elements(
         self, inner: Sequence[Statement]
     ) -> tuple[Loop | None, list[Statement], set[MemoryRef]]:
-        """The loop of some statements, with its reductions piece by piece, and these combined."""
+        """The loop over these statements with reductions per piece, and their combination."""
         for s in self._known:
             if s.level == "row":
                 self._known[s] = Load(_one(self._memory[s]))
@@ -138,7 +138,7 @@ class _Cut:
         phase: int,
         ref: MemoryRef | None = None,
     ) -> Statement:
-        """A copy of a statement that reads what is known instead of the statements themselves."""
+        """A copy of a statement that reads known values instead of the original statements."""
         args = [known.get(a, a) if isinstance(a, Statement) else a for a in s.args]
         stored = s.stored or ref is not None
         return Statement(s.name, args, s.dtype, ref or s.ref, s.level, phase, s.reduces, stored)

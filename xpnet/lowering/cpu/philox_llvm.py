@@ -45,7 +45,7 @@ def words(seed: int, stream: int, step: int, count: int) -> Any:
 
 
 class Draw(Item):
-    """A recorded `draw`, whose blocks threads share. Their words are not those of some rows."""
+    """A recorded `draw`; threads share its blocks, whose words do not follow rows."""
 
     def __init__(self, reader: Reader, call: Call) -> None:
         made = draw_task(reader, call)
@@ -70,7 +70,7 @@ class Draw(Item):
 def _code() -> str:
     """``draw(numbers)`` as LLVM's intermediate code.
 
-    The numbers: all blocks, the first and the end of those to draw, round keys, step, out.
+    The numbers: all blocks, the first to draw and the end, the round keys, step, out.
     """
     module = ir.Module(name="xpnet")
     pointer = _I64.as_pointer()

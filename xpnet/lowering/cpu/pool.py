@@ -100,8 +100,8 @@ class Pool:
     def settle(self, held: Collection["_Limit"]) -> None:
         """Undo what this Python thread has left behind, except the limits that it held before.
 
-        A signal may raise an exception at the beginning of an ``__exit__``, or at the end of an
-        ``__enter__``. Then nothing else undoes it.
+        A signal may raise an exception at the start of an ``__exit__`` or at the end of an
+        ``__enter__``. Then nothing else would undo it.
         """
         if self.limits and (left := self.held().difference(held)):
             self.remove(*left)

@@ -1,4 +1,4 @@
-"""A matrix product as a task: a call of BLAS by its address. Threads share its rows."""
+"""A matrix product as a task: a call of BLAS by address. Threads share its rows."""
 
 from collections.abc import Callable
 from functools import cache
@@ -147,9 +147,9 @@ class Product(Item):
         return found
 
     def _moved(self, first: int, task: Task, start: int) -> Task | None:
-        """The task of as many rows, beginning with another one.
+        """The task for as many rows, from row `start` on.
 
-        None if the second matrix begins where those rows do: it stays where it is.
+        None if the second matrix begins at the same address as those rows, since it must not move.
         """
         by = np.zeros(len(task.pointers), dtype=np.int64)
         for x in (self._a, self._out):

@@ -1,16 +1,16 @@
-"""Which thread does what, and where threads must meet.
+"""Which thread does what, and where threads must synchronize.
 
-Everything happens as early as what it reads allows. There are two kinds of places: *stages*, in
-which each thread has its own share, and between them the work of one thread. ::
+Each item runs as early as the memory that it accesses allows. There are two kinds of places: in a
+*stage*, each thread has its own share; between stages, one thread works alone. ::
 
     0     1      2     3      4     ...
     one   stage  one   stage  one
 
-Work on the rows of a batch needs no meeting in between, so all of it falls into the first stage:
-forward, loss, gradients of activations. The gradient of a weight needs all rows, so it falls into
-the second, and so does the update of the same part of the weight. All this follows from the
-memory that is read and written, and so do more meetings, for statistics of a batch or the norm of
-a gradient.
+Work on the rows of a batch needs no synchronization in between. So all of it is in the first stage:
+the forward pass, the loss, the gradients of activations. The gradient of a weight needs all rows,
+so it is in the second stage, with the update of the same part of the weight. All this follows from
+the memory that items read and write. So do the extra stages for batch statistics or the norm of a
+gradient.
 """
 
 from bisect import bisect_left, insort
@@ -25,7 +25,7 @@ __all__ = ["Schedule"]
 
 
 class Schedule:
-    """The places of items, which are added in the order of a program for one thread."""
+    """The places of items, which are added in the order of a single-threaded program."""
 
     def __init__(self, parts: int) -> None:
         self.parts = parts
@@ -43,7 +43,7 @@ class Schedule:
             self._add(wrap(run))
 
     def check(self, item: Item) -> None:
-        """Add an item that one thread does, and that may stop the program before later items."""
+        """Add an item that one thread runs, and that may stop the program before later items."""
         place = max(2, self._add(item, alone=True))
         self._floor = place + 1
 
@@ -102,7 +102,7 @@ class _Seen:
         self._longest = 0
 
     def add(self, accesses: Iterable[Access], place: int) -> None:
-        """Note that these were made at a place."""
+        """Note that these accesses happen at a place."""
         for a in accesses:
             if a not in self._places:
                 insort(self._lows, (a.low, len(self._all)))
@@ -111,7 +111,7 @@ class _Seen:
             self._places[a] = max(place, self._places.get(a, 0))
 
     def meeting(self, accesses: Iterable[Access]) -> list[tuple[Access, int]]:
-        """Earlier accesses whose order relative to these matters, with their places."""
+        """Earlier accesses that must stay ordered with these, and their places."""
         found: dict[Access, Any] = {}
         for a in accesses:
             start = bisect_left(self._lows, (a.low - self._longest, -1))

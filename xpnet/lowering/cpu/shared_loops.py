@@ -15,7 +15,7 @@ __all__ = ["Pieces", "Rows", "Vector", "loop_accesses"]
 
 
 def loop_accesses(loop: Loop, partial: dict[MemoryRef, Partial], parts: int) -> list[Access]:
-    """The memory of a loop whose rows are shared."""
+    """The memory that a loop accesses when threads share its rows."""
     written = {s.ref for s in loop.statements if s.stored}
     found = []
     for ref in loop.refs:
@@ -64,13 +64,13 @@ class Rows(Item):
 
 
 class Vector(Item):
-    """A loop over contiguous elements without any sum, or a run of its elements.
+    """A loop over contiguous elements without sums, or a run of its elements.
 
     Parameters
     ----------
     loop : Loop
     first, size, unit : int
-        The first element, their number, and the elements of a unit.
+        The first element, the number of elements, and the elements per unit.
     """
 
     def __init__(self, loop: Loop, first: int, size: int, unit: int) -> None:
@@ -98,7 +98,7 @@ class Vector(Item):
         return base.moved([1, stop - start], (self.first + start) * steps)
 
     def cut(self, others: Sequence[Access]) -> list["Vector"]:
-        """The same elements in runs, so that each run is shared as these arrays are."""
+        """The same elements in runs, each of which is shared like one of these arrays."""
         return [
             Vector(self.loop, first, size, unit)
             for first, size, unit in _runs(self.loop, self.first, self._size, others)
@@ -108,7 +108,7 @@ class Vector(Item):
 def _runs(
     loop: Loop, first: int, size: int, others: Sequence[Access]
 ) -> list[tuple[int, int, int]]:
-    """Runs of elements (first, size, unit): those that lie in other arrays, and the rest."""
+    """Runs of elements (first, size, unit): those in the other arrays, and the rest."""
     found: dict[int, tuple[int, int]] = {}
     for ref in loop.refs:
         step = ref.column * _size(ref)
@@ -132,7 +132,7 @@ def _runs(
 
 
 class Pieces(Item):
-    """A loop over one long row whose reductions have one number for each piece.
+    """A loop over one long row whose reductions produce one number per piece.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ class Pieces(Item):
     numbers : set of MemoryRef
         The memory of the reductions.
     piece : int
-        Elements of a piece.
+        Elements per piece.
     """
 
     def __init__(self, loop: Loop, numbers: set[MemoryRef], piece: int) -> None:

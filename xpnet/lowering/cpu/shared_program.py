@@ -14,7 +14,7 @@ __all__ = ["SharedProgram"]
 
 
 class SharedProgram(Program):
-    """The tasks of a layout.
+    """The tasks of a layout as a program.
 
     Parameters
     ----------
@@ -54,6 +54,6 @@ class SharedProgram(Program):
         self.repeat(1)
 
     def repeat(self, steps: int) -> None:
-        """Run the program some times, or until a task stops it."""
+        """Run the program `steps` times, or until a task stops it."""
         self._stopped[0] = 0
         workers().run(self._program, self.parts, self.parts, steps)

@@ -13,7 +13,7 @@ _ORDER = "seq_cst"
 
 
 class Builder(ir.IRBuilder):  # type: ignore[misc]
-    """Builds code that reads and writes words which threads share, and loops."""
+    """Builds code with loops, and with reads and writes of words that threads share."""
 
     def at(self, words: Any, index: Any) -> Any:
         """The address of a word."""
@@ -28,7 +28,7 @@ class Builder(ir.IRBuilder):  # type: ignore[misc]
         self.store_atomic(value, self.at(words, index), _ORDER, 8)
 
     def increased(self, words: Any, index: int, by: int) -> Any:
-        """A word after it was increased, which no other thread can disturb."""
+        """Increase a word atomically; return its new value."""
         old = self.atomic_rmw("add", self.at(words, index), _I64(by), _ORDER)
         return self.add(old, _I64(by))
 
@@ -40,7 +40,7 @@ class Builder(ir.IRBuilder):  # type: ignore[misc]
 
     @contextmanager
     def forever(self) -> Iterator[tuple[Any, Any]]:
-        """Repeat the body; it branches to the second block to leave, to the first to repeat."""
+        """Repeat the body; it branches to the first block to repeat, to the second to leave."""
         body, after = self.append_basic_block(), self.append_basic_block()
         self.branch(body)
         self.position_at_end(body)

@@ -1,8 +1,8 @@
-"""How threads share what is to be computed: which bytes each of them reads and writes.
+"""How threads share work: which bytes each of them reads and writes.
 
-An array is shared by *units*, such as the rows of a batch: of `count` units, each thread has a run.
-Two accesses to the same bytes need no meeting in between if they share the same units, because then
-each thread finds only its own.
+Threads share an array by *units*, such as the rows of a batch: each thread has a run of the `count`
+units. Two accesses to the same bytes need no synchronization in between if they share the same
+units, because then each thread touches only its own.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from xpnet.lowering.cpu.tasks import Task
 
 __all__ = ["Access", "Item", "Lone", "bounds"]
 
-_ROUND = 16  # elements; the vector registers of a product's inner loop
+_ROUND = 16  # elements; fills the vector registers of a product's inner loop
 
 
 def bounds(count: int, parts: int) -> list[int]:
@@ -27,7 +27,7 @@ def bounds(count: int, parts: int) -> list[int]:
 class Access:
     """Bytes that a loop or product reads or writes.
 
-    `unit` is the distance of two units in bytes, 0 if the threads do not share the array by units.
+    `unit` is the distance between units in bytes; 0 if threads do not share the array by units.
     """
 
     low: int
@@ -41,7 +41,7 @@ class Access:
         return (self.writes or other.writes) and self.low < other.high and other.low < self.high
 
     def fits(self, other: "Access") -> bool:
-        """Whether each thread finds only its own bytes of both."""
+        """Whether each thread touches only its own bytes in both."""
         if not self.unit or (self.unit, self.count) != (other.unit, other.count):
             return False
         ends = (a.high - (a.count - 1) * a.unit for a in (self, other))
@@ -60,15 +60,15 @@ class Item:
     shared: list[Access] | None = None
 
     def whole(self) -> list[Access]:
-        """What it accesses if one thread does it."""
+        """What it accesses if one thread runs it."""
         return [Access(a.low, a.high, 0, 0, a.writes) for a in self.shared or []]
 
     def task(self) -> Task:
-        """The task of one thread that does it all."""
+        """The task of one thread that runs all of it."""
         raise NotImplementedError
 
     def alone(self) -> list[Task]:
-        """The same as several tasks, if one cannot do it."""
+        """The same, as several tasks if one is not enough."""
         return [self.task()]
 
     def tasks(self, parts: int) -> list[list[Task]]:
@@ -77,7 +77,7 @@ class Item:
 
 
 class Lone(Item):
-    """A task that one thread does."""
+    """A task that one thread runs."""
 
     def __init__(self, task: Callable[[], Task], accesses: list[Access]) -> None:
         self._task, self._accesses = task, accesses

@@ -1,9 +1,9 @@
-"""Loops whose rows can be shared among threads: what is not per row is split off.
+"""Loops whose rows threads can share: everything that is not per row is split off.
 
-A sum over rows becomes a sum over each thread's rows, in memory of its own, and a loop that adds
-these. What precedes the rows, or needs the sums, is in loops of its own, too::
+A sum over rows becomes one partial sum per thread, each in its own memory, and a loop that adds
+them. What precedes the rows, or needs the sums, gets its own loop, too::
 
-    loop over 128 x 10                       loop over 128 x 10      each thread has some rows
+    loop over 128 x 10                       loop over 128 x 10      shared by rows
       0 row    v1 = subtract(m0, m1)           0 row    v1 = subtract(m0, m1)
       0 total  v2 = sum(v1)             ->     0 total  v2 = sum(v1) -> partial sums
       0 post   v3 = divide(v2, 128)          loop over 2 x 1         one thread
@@ -21,7 +21,7 @@ from xpnet.lowering.ir import Argument, Load, Loop, MemoryRef, Statement
 
 __all__ = ["Partial", "Split", "split"]
 
-_LINE = 64  # bytes; threads do not write to one cache line
+_LINE = 64  # bytes; no two threads write to the same cache line
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,16 @@ class Partial:
 
 @dataclass
 class Split:
-    """A loop in three.
+    """A loop split in three.
 
     Attributes
     ----------
     before : Loop or None
-        Numbers that all rows need.
+        Computes the numbers that all rows need.
     main : Loop
-        The rows.
+        Computes the rows.
     after : Loop or None
-        The sums over all rows, and what follows from them.
+        Computes the sums over all rows, and what depends on them.
     partial : dict of MemoryRef to Partial
         Memory that `main` writes instead of a sum over all rows.
     """
@@ -91,8 +91,8 @@ def _at(loop: Loop, *levels: str) -> list[Statement]:
 def _before(loop: Loop, early: Sequence[Statement]) -> tuple[Loop, dict[Statement, Argument]]:
     """The numbers that all rows need, and where they are read from.
 
-    All are written. To compute one again later would be wrong if another has overwritten what it
-    is computed from.
+    All are written to memory. Recomputing one later would be wrong if another has overwritten its
+    inputs.
     """
     copies, made, arrays = _Copies({}), list[Statement](), [*loop.arrays]
     for s in early:
@@ -106,7 +106,7 @@ def _before(loop: Loop, early: Sequence[Statement]) -> tuple[Loop, dict[Statemen
 
 
 def _partial(s: Statement, columns: int, parts: int) -> tuple[MemoryRef, Partial]:
-    """Memory for the sums of each thread."""
+    """Memory for each thread's sums."""
     dtype, step = (s.ref.dtype, s.ref.column) if s.level == "column" else ("float64", 0)
     count = columns if s.level == "column" else 1
     size = np.dtype(dtype).itemsize
@@ -129,13 +129,13 @@ def _sum(s: Statement, ref: MemoryRef, found: Partial, copies: "_Copies") -> Sta
 
 
 class _Copies:
-    """Copies of statements that read copies, and what is `known` in place of others."""
+    """Copies of statements; they read other copies, or what is `known` instead."""
 
     def __init__(self, known: Mapping[Statement, Argument]) -> None:
         self.known = dict(known)
 
     def of(self, s: Statement, ref: MemoryRef | None = None) -> Statement:
-        """A copy of a statement, with its result in other memory if given."""
+        """A copy of a statement; it writes its result to `ref` if given."""
         args = [self.known.get(a, a) if isinstance(a, Statement) else a for a in s.args]
         stored = s.stored or ref is not None
         made = Statement(s.name, args, s.dtype, ref or s.ref, s.level, s.phase, s.reduces, stored)

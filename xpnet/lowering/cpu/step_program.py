@@ -27,17 +27,17 @@ class StepProgram:
     ----------
     backend : PlannedBackend
     compute, change : Program
-        A batch's gradient, and the update of the parameters.
+        They compute a batch's gradient, and update the parameters.
     flush : pair of int and Program or None
-        What to do after some updates, and after how many.
+        A period in updates, and the program that runs once per period.
     moves : sequence of (source, array)
-        Where the rows of a batch come from, and go to.
+        Where the rows of a batch come from, and where they go.
     copies : sequence of (target, source)
         Arrays to copy after the update.
     results, log : array
-        The results of a step; the first is the loss. A row of the log for each batch.
+        The results of a step, of which the first is the loss; a log with a row for each batch.
     numbers, table : array
-        The numbers that the update reads; a row for each batch.
+        The numbers that the update reads; a table with a row for each batch.
     order : int64 array
         The numbers of all rows, in the order of the epoch.
     number : 0-d int64 array
@@ -46,7 +46,7 @@ class StepProgram:
     Attributes
     ----------
     schedule : Schedule
-        What a step does, and where threads meet.
+        What a step does, and where threads synchronize.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class StepProgram:
         self._places += [self._pointing_to(x) for x in (log, table, order)]
 
     def _pointing_to(self, array: Any, beside: Any = None) -> list[tuple[Any, int]]:
-        """Where tasks (of those that need another array, too) point to an array."""
+        """Where tasks point to an array; only tasks that also point to `beside`, if given."""
         address = array.ctypes.data
         return [
             (task.pointers, i)
@@ -108,11 +108,11 @@ class StepProgram:
                 pointers[i] = array.ctypes.data
 
     def release(self) -> None:
-        """Keep the arrays alive no longer; `move` must come before another run."""
+        """Stop keeping the arrays alive; call `move` before the next run."""
         self._arrays = []
 
     def begin(self, first: int, updates: int) -> None:
-        """Begin with batch `first`, after so many updates."""
+        """Begin with batch `first`, after this many updates."""
         self._counter[0], self._updates[0] = first, updates
 
     @property
@@ -121,5 +121,5 @@ class StepProgram:
         return int(self._counter[0])
 
     def run(self, steps: int) -> None:
-        """Make steps: fewer if a loss is NaN or infinite, because that step changes nothing."""
+        """Run steps; stop at a loss that is NaN or infinite, before that step changes anything."""
         self._program.repeat(steps)

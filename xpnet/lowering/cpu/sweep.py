@@ -1,7 +1,7 @@
 """A program run over the rows of a large array, chunk by chunk, without Python in between.
 
-The program's tasks point to the memory of one chunk. After each chunk, a last task advances the
-pointers to the next.
+The program's tasks point to the memory of one chunk. After each chunk, a final task advances the
+pointers to the next one.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class Sweep:
     """
 
     def __init__(self, program: Program, own: Sequence[Any]) -> None:
-        layout = program.layout.copy()  # its pointers may be left anywhere, by a signal too
+        layout = program.layout.copy()  # runs move its pointers, and a signal may stop one
         self._spots = [_spots(layout, x.ctypes.data, x.nbytes) for x in own]
         pairs = [
             [pointers.ctypes.data + 8 * i, x.nbytes]
@@ -45,7 +45,7 @@ class Sweep:
         self._program = SharedProgram(layout)
 
     def run(self, arrays: Sequence[Any], chunks: int) -> None:
-        """Run over so many chunks of contiguous arrays of the same types."""
+        """Run over this many chunks of contiguous arrays of the same types."""
         for array, spots in zip(arrays, self._spots, strict=True):
             for pointers, i, offset in spots:
                 pointers[i] = array.ctypes.data + offset
@@ -64,9 +64,9 @@ def _spots(layout: Layout, start: int, size: int) -> list[tuple[Any, int, int]]:
 
 @cache
 def _code() -> str:
-    """``advance(numbers)`` as LLVM's intermediate code: add to each word of a table its number.
+    """``advance(numbers)`` as LLVM's intermediate code: add its number to each word of a table.
 
-    The numbers: the rows of the table, and its address; a row: the word's address, the number.
+    The numbers are the table's row count and address. A row holds a word's address and number.
     """
     module = ir.Module(name="xpnet")
     kind = ir.FunctionType(ir.VoidType(), [_POINTER])

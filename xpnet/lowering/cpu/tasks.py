@@ -31,7 +31,7 @@ class Task:
         return cls(address, row, row[len(numbers) :], arrays)
 
     def copy(self) -> "Task":
-        """The same task with numbers of its own."""
+        """The same task with its own copy of the numbers."""
         return self.moved(self.numbers[: len(self.numbers) - len(self.pointers)], 0)
 
     def moved(self, numbers: Any, by: Any) -> "Task":
@@ -50,7 +50,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Layout:
-    """A program for some threads: what one does first, and the stages."""
+    """A program for several threads: what one thread does first, and the stages."""
 
     parts: int
     head: list[Task]

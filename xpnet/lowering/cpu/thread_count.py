@@ -1,4 +1,4 @@
-"""How many threads share a program: as many as the user allows, as there are cores, as have work.
+"""How many threads share a program; the user, the cores and the amount of work limit it.
 
 The limit is, in this order: the argument ``threads`` of a fit; the environment variable
 ``XPNET_NUM_THREADS``; the cores that this process may use (its affinity, and the quota of its
@@ -21,13 +21,13 @@ from xpnet.lowering.cpu.pool import numpys
 __all__ = ["MOST", "allowed", "available", "cores", "shares", "wanted"]
 
 MOST = 64  # as `lowering.MOST_THREADS`
-_ROWS = 16  # rows of a batch, at least, for each thread
-_FLOPS = 1e7  # about 100 us of matrix products, at least, for each thread
+_ROWS = 16  # the fewest rows of a batch per thread
+_FLOPS = 1e7  # the least work per thread: about 100 us of matrix products
 
 
 @cache
 def available() -> bool:
-    """Whether threads can wait for each other here: on systems with POSIX threads."""
+    """Whether threads can wait for each other here, as with POSIX threads."""
     if sys.platform == "win32":
         return False
     return hasattr(ctypes.CDLL(None), "pthread_cond_wait")
@@ -44,13 +44,13 @@ def cores() -> int:
 
 @cache
 def _quota() -> float:
-    """The cores that the process's container may use at a time, by Linux's control groups."""
+    """The cores that the process's container may use at once, from Linux's control groups."""
     root = Path("/sys/fs/cgroup")
     for files in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):
         try:
             words = " ".join((root / file).read_text() for file in files).split()
             quota, period = (int(word) for word in words)
-        except (OSError, ValueError):  # there is none, or it is "max"
+        except (OSError, ValueError):  # no quota, or "max"
             continue
         if quota > 0 and period > 0:
             return quota / period
@@ -99,5 +99,5 @@ def _say_more(threads: int, have: int) -> None:
 
 
 def shares(limit: int, rows: int, flops: float) -> int:
-    """How many of the allowed threads share a batch, so that each has rows and work."""
+    """How many of the allowed threads share a batch, so that each has enough rows and work."""
     return max(1, min(limit, rows // _ROWS, int(min(flops / _FLOPS, MOST))))

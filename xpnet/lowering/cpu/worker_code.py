@@ -2,11 +2,11 @@
 
 A program is a sequence of *stages*, and each stage has *parts*. Parts of one stage may run at the
 same time. After the last part of a stage, the thread that finished it runs the stage's *tail* alone
-and opens the next stage. This is the only place where threads meet::
+and opens the next stage. Threads synchronize nowhere else::
 
     run the head
     for every stage:                                   position counts the stages
-        claim a part that nobody has, run it           until none is left
+        claim a part that is free, and run it          until none is left
         whoever finishes the last part: run the tail, position += 1
         the others: wait until the position changes
 
@@ -28,17 +28,17 @@ from xpnet.lowering.cpu.shared_words import Builder
 
 __all__ = ["ASLEEP", "CLAIMS", "LINE", "MOST_PARTS", "WORDS", "Word", "code"]
 
-LINE = 8  # words of a cache line; words that threads write lie in lines of their own
-MOST_PARTS = 64  # of a stage
+LINE = 8  # words per cache line; words that threads write have cache lines of their own
+MOST_PARTS = 64  # per stage
 
 
 class Word:
     """Positions of the 64-bit words that the threads share."""
 
     POSITION, DONE, END, SLEEPERS = 0, LINE, 2 * LINE, 3 * LINE
-    # Written before a program starts.
+    # Written when a program starts.
     PROGRAM, BASE, PARTS, WIDTH = range(4 * LINE, 4 * LINE + 4)
-    # Written once: functions of the operating system and their arguments; when to stop.
+    # Written once: functions of the operating system, their arguments, and the flag to stop.
     MUTEX, CONDITION, LOCK, UNLOCK, WAIT, WAKE, YIELD, CLOSED = range(5 * LINE, 6 * LINE)
     IDLE = 6 * LINE  # the condition that threads without a program wait for
     # The head of a program's table; see `shared_program`.
@@ -46,7 +46,7 @@ class Word:
 
 
 CLAIMS = 7 * LINE  # a line for each part
-# A word for each thread: whether it sleeps without a program.
+# A word for each thread: whether it sleeps because there is no program.
 ASLEEP = CLAIMS + MOST_PARTS * LINE
 WORDS = ASLEEP + MOST_PARTS
 
@@ -125,7 +125,7 @@ def _pause(b: Builder) -> None:
 
 
 def _patient(b: Builder, words: Any, ready: Callable[[], Any], over: Any) -> None:
-    """Spin, then yield; branch to `over` when it is `ready`."""
+    """Spin, then yield; branch to `over` once `ready` holds."""
     with b.counted(_I64(_SPINS)):
         b.leave_if(ready(), over)
         _pause(b)
@@ -135,14 +135,14 @@ def _patient(b: Builder, words: Any, ready: Callable[[], Any], over: Any) -> Non
 
 
 def _sleep(b: Builder, words: Any, ready: Callable[[], Any], condition: int) -> None:
-    """Sleep until it is `ready`; the mutex is held."""
+    """Sleep until `ready` holds; the mutex is held."""
     with b.forever() as (_, after):
         b.leave_if(ready(), after)
         b.system(words, Word.WAIT, condition, Word.MUTEX)
 
 
 def _wait(b: Builder, words: Any, position: Any) -> None:
-    """Wait until the position is another one."""
+    """Wait until the position changes."""
 
     def changed() -> Any:
         return b.icmp_signed("!=", b.get(words, Word.POSITION), position)
@@ -150,7 +150,7 @@ def _wait(b: Builder, words: Any, position: Any) -> None:
     over = b.append_basic_block()
     _patient(b, words, changed, over)
     b.system(words, Word.LOCK, Word.MUTEX)
-    b.increased(words, Word.SLEEPERS, 1)  # before the look: the others look after they change it
+    b.increased(words, Word.SLEEPERS, 1)  # before the check: others read it after POSITION
     _sleep(b, words, changed, Word.CONDITION)
     b.increased(words, Word.SLEEPERS, -1)
     b.system(words, Word.UNLOCK, Word.MUTEX)
@@ -163,7 +163,7 @@ def _share(b: Builder, words: Any, index: Any, run: Any, wake: Any, wait: Any) -
     with b.forever() as (_, after):
         position = b.get(words, Word.POSITION)
         b.leave_if(b.icmp_signed(">=", position, b.get(words, Word.END)), after)
-        parts = b.get(words, Word.PARTS)  # after END: those of a new program, if it is one
+        parts = b.get(words, Word.PARTS)  # read after END: if the program is new, so is this
         first = b.sdiv(b.mul(index, parts), b.get(words, Word.WIDTH))
         with b.counted(parts) as i:
             part = b.srem(b.add(first, i), parts)
@@ -213,7 +213,7 @@ def _start(
     wake: Any,
     share: Any,
 ) -> None:
-    """Run a program some times, with all threads whose number is below `width`."""
+    """Run a program `steps` times, with all threads whose index is below `width`."""
     base = b.add(b.get(words, Word.POSITION), _I64(1))
     address = b.ptrtoint(program, _I64)
     pairs = (Word.PROGRAM, address), (Word.BASE, base), (Word.PARTS, parts), (Word.WIDTH, width)
@@ -232,7 +232,7 @@ def _start(
 
 
 def _wake_idle(b: Builder, words: Any, width: Any) -> None:
-    """Wake the threads that wait for a program, if one of those below `width` does."""
+    """Wake the threads that wait for a program, if one of those below `width` sleeps."""
     over = b.append_basic_block()
     with b.counted(width) as i:
         asleep = b.get(words, b.add(_I64(ASLEEP), i))
@@ -270,6 +270,6 @@ def _serve(b: Builder, words: Any, index: Any, share: Any) -> None:
 
 
 def _close(b: Builder, words: Any) -> None:
-    """Let the threads that serve return."""
+    """Make the threads in `serve` return."""
     b.put(words, Word.CLOSED, _I64(1))
     _wake_all(b, words, Word.IDLE)

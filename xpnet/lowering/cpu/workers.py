@@ -1,8 +1,8 @@
-"""The threads that share programs: started once a process, when a program first needs them.
+"""The threads that share programs; a process starts them when a program first needs them.
 
-The Python thread that runs a program is one of its threads. So a program never depends on the
-others: while another Python thread uses them, or after a fork, it runs all parts alone, with the
-same results.
+The Python thread that calls a program is one of its threads. So a program never depends on the
+others. While another Python thread uses them, or after a fork, the calling thread runs all parts
+alone, with the same results.
 """
 
 import atexit
@@ -26,7 +26,7 @@ _PATIENCE = 1.0  # seconds
 
 
 def _posix(name: str) -> int:
-    """The address of a function of the system's library."""
+    """The address of a function in the system's C library."""
     found = ctypes.cast(getattr(ctypes.CDLL(None), name), _POINTER).value
     assert found is not None
     return found
@@ -40,7 +40,7 @@ def _function(name: str, *kinds: Any) -> Callable[..., None]:
 
 
 class _Words:
-    """The words that some threads share; see `worker_code.Word`."""
+    """The words that threads share; see `worker_code.Word`."""
 
     def __init__(self) -> None:
         memory = np.zeros(WORDS + LINE, dtype=np.int64)
@@ -49,7 +49,7 @@ class _Words:
         self.address = self._words.ctypes.data
         self._words[Word.POSITION] = 1
         if available():
-            self._locks = np.zeros(96, dtype=np.int64)  # larger than any system's three objects
+            self._locks = np.zeros(96, dtype=np.int64)  # room for the three objects on any system
             mutex = self._locks.ctypes.data
             condition, idle = mutex + 256, mutex + 512
             for make, place in (("mutex", mutex), ("cond", condition), ("cond", idle)):
@@ -64,7 +64,7 @@ class _Words:
 
 
 class _Thread(Thread):
-    """A thread that serves, and keeps the words alive."""
+    """A thread that runs `serve` and keeps the words alive."""
 
     def __init__(self, serve: Callable[..., None], words: _Words, index: int) -> None:
         super().__init__(name=f"xpnet-{index}", daemon=True)
@@ -81,22 +81,22 @@ class Workers:
         self.reset()
 
     def reset(self) -> None:
-        """Begin without threads, as a forked process must."""
+        """Start over without threads, as a forked process must."""
         self._words, self._threads = _Words(), list[Thread]()
-        # Re-entrant: a signal between taking and releasing it does not shut the main thread out.
+        # Re-entrant: a signal between acquire and release does not lock out the main thread.
         self._busy, self._alone = RLock(), list[_Words]()
 
     def run(self, program: int, parts: int, width: int, steps: int = 1) -> None:
-        """Run the program at this address some times.
+        """Run the program at this address `steps` times.
 
         Parameters
         ----------
         program : int
             The address of its table; see `SharedProgram`.
         parts : int
-            Parts of each of its stages.
+            Parts per stage.
         width : int
-            Threads that may take part.
+            The most threads that take part.
         """
         start = _function("start", _POINTER, _POINTER, _I64, _I64, _I64)
         busy = self._busy
@@ -113,7 +113,7 @@ class Workers:
         self._alone.append(words)
 
     def _more(self, count: int) -> None:
-        """Start threads until there are so many, or the system refuses: fewer do as well."""
+        """Start threads until there are `count`, or the system refuses; fewer also work."""
         serve = _function("serve", _POINTER, _I64)
         while len(self._threads) < count:
             index = len(self._threads) + 1
@@ -128,8 +128,8 @@ class Workers:
     def close(self) -> None:
         """End the threads; the next program starts new ones.
 
-        Leave them alone if a program still runs after a second, or if Ctrl-C came just before one
-        would have: the process must be able to end.
+        Leave them alone if a program still holds the lock after a second, or if Ctrl-C came before
+        its release: the process must be able to end.
         """
         busy = self._busy
         if not busy.acquire(timeout=_PATIENCE):
@@ -139,7 +139,7 @@ class Workers:
             for thread in self._threads:
                 if thread.ident is not None:  # it was started
                     thread.join()
-        self.reset()  # with another lock
+        self.reset()  # with a new lock
         busy.release()
 
 
