@@ -315,7 +315,12 @@ def script(text: str, **settings: str) -> str:
     """Run a script in a process of its own; what it prints."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", text],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **settings},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            "XPNET_FAST": "1",
+            **settings,
+        },
         capture_output=True,
         text=True,
         timeout=60,

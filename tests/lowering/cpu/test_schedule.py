@@ -12,6 +12,7 @@ from support.each import Each
 from support.fits import Again, near, same
 
 import xpnet as xn
+from xpnet.backends.cpu import NumpyBackend
 
 pytest.importorskip("llvmlite", reason="the extra 'fast' is not installed")
 
@@ -23,6 +24,8 @@ from xpnet.lowering.cpu.schedule import Schedule
 from xpnet.lowering.cpu.shared_loops import Vector
 from xpnet.lowering.cpu.shared_program import SharedProgram
 from xpnet.lowering.cpu.sharing import Access, Item, Lone, bounds
+
+COMPILED = NumpyBackend(compiles=True)
 
 SIZE = 24  # bytes of memory
 
@@ -201,7 +204,9 @@ def test_a_step_of_an_mlp_takes_two_stages(schedules: Callable[..., Any], each: 
     optimizers = xn.SGD(0.1), xn.SGD(0.1, momentum=0.9, weight_decay=0.01), xn.Adam()
     for optimizer, threads in product(optimizers, (2, 3)):
         with each(optimizer, threads=threads):
-            schedule = schedules(xn.MLP([20, 16, 16, 3], optimizer=optimizer), threads)
+            schedule = schedules(
+                xn.MLP([20, 16, 16, 3], optimizer=optimizer, backend=COMPILED), threads
+            )
             assert len(schedule.layout.stages) == 2
             _, first, between, second, *last = schedule.places
             forward_and_backward = [item for item in first if isinstance(item, Product)]
@@ -217,16 +222,16 @@ def test_more_meetings_where_they_are_needed(schedules: Callable[..., Any], each
     """For a sum of weights, for the norm of all gradients, for a batch's statistics."""
     mlp = [20, 16, 3]
     with each("weights"):
-        schedule = schedules(xn.MLP(mlp), sample_weight=np.ones(75))
+        schedule = schedules(xn.MLP(mlp, backend=COMPILED), sample_weight=np.ones(75))
         assert len(schedule.layout.stages) == 3
     with each("norm"):
-        schedule = schedules(xn.MLP(mlp, optimizer=xn.SGD(clip_global_norm=1.0)))
+        schedule = schedules(xn.MLP(mlp, optimizer=xn.SGD(clip_global_norm=1.0), backend=COMPILED))
         assert len(schedule.layout.stages) == 3
         assert kinds(schedule.places[4]) == {Lone}  # the norm
         assert kinds(schedule.places[5]) == {Vector}
     with each("statistics"):
         net = xn.Sequential(xn.Dense(16), xn.BatchNorm(), xn.Dense(3))
-        assert len(schedules(xn.Model(net)).layout.stages) > 3
+        assert len(schedules(xn.Model(net, backend=COMPILED)).layout.stages) > 3
 
 
 def nets() -> dict[str, Any]:
@@ -262,7 +267,9 @@ def test_any_order_of_a_stage_gives_the_same_bits(
     rng = np.random.default_rng(0)
     data = rng.normal(size=(68, 20)), rng.integers(0, 3, 68)
     for name, (net, optimizer, more) in nets().items():
-        fit = Again(xn.Model(net, optimizer=optimizer, seed=1, dtype="float64"), 20)
+        fit = Again(
+            xn.Model(net, optimizer=optimizer, seed=1, dtype="float64", backend=COMPILED), 20
+        )
         wanted = fit(*data, batch_size=17, threads=3, **more)
         with each(name), monkeypatch.context() as patch:
             patch.setattr(SharedProgram, "repeat", in_any_order(rng))

@@ -260,7 +260,7 @@ def model_loops(net: Any, weighted: bool, dtype: Any) -> list[Loop]:
     """The loops of a training step that have several rows."""
     rng = np.random.default_rng(0)
     X, y, w = rng.normal(size=(50, 6)), rng.integers(0, 3, 50), rng.random(50)
-    model = xn.Model(net, metrics=["accuracy"], dtype=dtype, backend="numpy")
+    model = xn.Model(net, metrics=["accuracy"], dtype=dtype, backend=NumpyBackend(compiles=True))
     model.fit(X, y, epochs=1, batch_size=50, sample_weight=w if weighted else None, threads=1)
     made: Any = model.engine.programs._made
     (program,) = [p for s, p in made.items() if s.mode == "train"]
