@@ -113,7 +113,7 @@ def test_as_many_as_take_some_milliseconds(
     del calls[:]
     timed(monkeypatch, seconds=1e-9, worth=0)
     fit(make(), None)
-    assert calls == []
+    assert {steps for _, steps in calls} == {1}
 
 
 def test_compiled_once_it_is_worth_it(
@@ -238,7 +238,7 @@ def test_a_call_ends_where_a_callback_needs_a_safe_point(calls: list[tuple[int, 
     found = fit(make(), MANY, callbacks=[at, other], epochs=2)
     assert found == fit(make(), ONES, epochs=2)
     assert {4, 8, 12, 16, 20} <= set(at.seen)
-    assert calls == [(1, 3), (4, 4), (2, 4), (6, 3)]
+    assert calls == [(1, 3), (4, 4), (1, 1), (2, 4), (6, 3)]
     assert at.seen == other.seen
 
 

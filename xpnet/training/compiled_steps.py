@@ -94,11 +94,13 @@ class CompiledSteps:
             while (i := context.batch) < self.count:
                 steps = self._next(loop, i)
                 start = perf_counter()
-                if steps > 1:
+                if steps:
                     self._several(i, steps)
+                    self._pace.learn(steps, perf_counter() - start)
                 else:
                     self._engine.step(self.batches, i, eager.at_cut)
-                self._pace.learn(steps, perf_counter() - start)
+                    self._pace.learn_single(perf_counter() - start)
+                    steps = 1
                 if loop.stepped(steps * self.batches.sizes[i], steps):
                     return {}
                 eager.follow()
@@ -115,11 +117,11 @@ class CompiledSteps:
             self._program = self._update = None
 
     def _next(self, loop: FitLoop, i: int) -> int:
-        """How many steps to run next; one for the epoch's first batch, and for a smaller one."""
+        """How many steps to run next; 0 for one by itself: the epoch's first, or a smaller one."""
         sizes = self.batches.sizes
         alike: int = len(sizes) - (sizes[-1] != sizes[0]) - i
         if i == 0 or alike < 2 or not self._worth() or not self._bound():
-            return 1
+            return 0
         return max(1, min(alike, self._pace.steps, loop.until_safe_point()))
 
     def _worth(self) -> bool:
@@ -219,10 +221,13 @@ class _Pace:
         self.spent = 0.0 if most is None else _WORTH
         self._began = False
 
+    def learn_single(self, seconds: float) -> None:
+        """Note how long a step by itself took."""
+        self.spent += seconds if self._began else 0.0
+        self._began = True  # the first step compiles the update, so it does not count
+        self.learn(1, seconds)
+
     def learn(self, steps: int, seconds: float) -> None:
         """Note how long the steps took."""
-        if self._began and steps == 1:
-            self.spent += seconds
-        self._began = True  # the first step compiles the update, so it does not count
         wanted = min(int(_SECONDS * steps / seconds), max(8 * self.steps, _FIRST))
         self.steps = max(1, min(wanted, self._most or wanted))
