@@ -300,3 +300,11 @@ def test_where_the_system_says_nothing_everything_fits(monkeypatch):
     monkeypatch.setattr("builtins.open", missing)
     assert memory_budget._free() is None
     assert memory_budget.fits([10**9, 10**9], 1, 1, "float32")
+
+
+def test_the_threads_that_share_a_step_are_those_of_its_products() -> None:
+    """Where threads share a step, its products may be too small for the BLAS's own threads."""
+    backend, times = NumpyBackend(compiles=True), [1.0, 1.0]
+    assert bench._row(64, backend, 1000, times, times, 2).threads == 2
+    with bench._limited(backend, 1000, 2):
+        assert [*bench.numpys().limits.values()] == [2]

@@ -18,6 +18,7 @@ from xpnet.backends.base import PlannedBackend, check_float
 from xpnet.cli import memory_budget, plot
 from xpnet.cli.bench_report import BELOW, Row, advise, described, draw, table
 from xpnet.errors import ArgumentError, BackendUnavailableError
+from xpnet.lowering import shares
 from xpnet.lowering.cpu.pool import numpys
 from xpnet.lowering.cpu.threads import advice
 from xpnet.mlp import MLP
@@ -150,10 +151,12 @@ def _measure(
 ) -> list[Row]:
     """Time the step and its products on each backend in turn; each round starts with another."""
     runs: dict[tuple[str, str], Callable[[], float]] = {}
-    largest = 2 * batch * max(i * o for i, o in pairwise(arguments.layers))
+    sizes = [i * o for i, o in pairwise(arguments.layers)]
+    largest = 2 * batch * max(sizes)
+    shared = {n: shares(b, None, batch, 6 * batch * sum(sizes)) for n, b in usable.items()}
     for name, backend in usable.items():
         floor = products(arguments.layers, batch, backend.raw, arguments.dtype)
-        runs[name, "products"] = _repeated(floor, backend, largest)
+        runs[name, "products"] = _repeated(floor, backend, largest, shared[name])
         runs[name, "step"] = _epoch(arguments, batch, backend)
     for run in runs.values():
         run()
@@ -165,7 +168,7 @@ def _measure(
             sleep(rest)
             times[key].append(1e6 * runs[key]())
     return [
-        _row(batch, backend, largest, times[name, "step"], times[name, "products"])
+        _row(batch, backend, largest, times[name, "step"], times[name, "products"], shared[name])
         for name, backend in usable.items()
     ]
 
@@ -181,23 +184,24 @@ def _row(
     largest: int,
     steps: Sequence[float],
     floors: Sequence[float],
+    shared: int = 1,
 ) -> Row:
     low, middle, high = quantiles(steps, n=4, method="inclusive")
     ratios = [step / floor for step, floor in zip(steps, floors, strict=True)]
     below, ratio, above = quantiles(ratios, n=4, method="inclusive")
     threads = None
     if backend.name == "numpy":
-        threads = advice(largest) or numpys().count
+        threads = shared if shared > 1 else advice(largest) or numpys().count
     times = (middle, low, high, median(floors))
     return Row(batch, backend.name, threads, *times, ratio, below, above)
 
 
-def _limited(backend: PlannedBackend, operations: int) -> AbstractContextManager[None]:
+def _limited(backend: PlannedBackend, operations: int, shared: int) -> AbstractContextManager[None]:
     """Give NumPy's products as many threads as a step with this largest product uses.
 
     Only NumPy's BLAS is limited: a step may leave it one thread when another library uses the rest.
     """
-    threads = advice(operations) if backend.name == "numpy" else None
+    threads = shared if shared > 1 else advice(operations) if backend.name == "numpy" else None
     return numpys().limited(threads) if threads else nullcontext()
 
 
@@ -212,12 +216,12 @@ def _timed(run: Callable[[], Any], backend: PlannedBackend, count: int = 1) -> f
 
 
 def _repeated(
-    run: Callable[[], None], backend: PlannedBackend, operations: int
+    run: Callable[[], None], backend: PlannedBackend, operations: int, shared: int = 1
 ) -> Callable[[], float]:
     """A timer of the call: the seconds of one, over enough repetitions for the clock."""
 
     def timed(count: int = 1) -> float:
-        with _limited(backend, operations):
+        with _limited(backend, operations, shared):
             run()  # wakes idle threads
             return _timed(run, backend, count) / count
 

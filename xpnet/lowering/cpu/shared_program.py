@@ -27,7 +27,7 @@ class SharedProgram(Program):
         assert layout.parts <= MOST_PARTS
         self._layout, self.parts = layout, layout.parts
         self._stopped = np.zeros(1, dtype=np.int64) if stopped is None else stopped
-        self.tasks = list[Task]()
+        self.tasks = layout.tasks
         self._memory: list[Any] = []
         stages = layout.stages
         row = [len(stages), self._stopped.ctypes.data, *self._address(layout.head)]
@@ -44,7 +44,6 @@ class SharedProgram(Program):
 
     def _address(self, tasks: Sequence[Task]) -> list[int]:
         """The address of a table of tasks, and their number."""
-        self.tasks = [*self.tasks, *tasks]
         rows = table(tasks)
         self._memory.append(rows)
         return [rows.ctypes.data, len(tasks)]
