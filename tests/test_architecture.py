@@ -53,7 +53,8 @@ OWNERS = {
     "numpy": [
         "xpnet.backends.cpu",
         "xpnet.backends.generic",  # hands arrays of any library to NumPy
-        "xpnet.backends.select",  # its version
+        "xpnet.backends.jax_backend",  # data from the host, and results
+        "xpnet.backends.status",  # its version
         "xpnet.lowering.cpu",
         "xpnet.training.lbfgs",  # vectors as SciPy has them
         "xpnet.training.epoch_record",  # what an epoch reports
@@ -73,10 +74,10 @@ OWNERS = {
     "llvmlite": ["xpnet.lowering.cpu"],
     "sklearn": ["xpnet.datasets", "xpnet.estimators", "xpnet.exchange", "xpnet.plot"],
     "scipy": ["xpnet.training.lbfgs"],
-    "torch": ["xpnet.exchange", "xpnet.testing.variants"],
+    "torch": ["xpnet.backends.torch_backend", "xpnet.exchange"],
     "array_api_strict": ["xpnet.testing.variants"],
     "onnx": ["xpnet.exchange"],
-    "jax": [],
+    "jax": ["xpnet.backends.jax_backend"],
     "pandas": [],
     "array_api_compat": ["xpnet.backends", "xpnet.ops.record"],
     "matplotlib": ["xpnet.plot", "xpnet.cli"],

@@ -41,7 +41,7 @@ DTypeName: TypeAlias = Literal["float32", "float64"]
 Precision: TypeAlias = Literal["float32", "tf32", "bfloat16", "float16"]
 """How the operands of matrix products are rounded on a GPU."""
 
-BackendName: TypeAlias = Literal["numpy", "cupy", "auto"]
+BackendName: TypeAlias = Literal["numpy", "cupy", "torch", "jax", "auto"]
 """The names of backends; ``"cupy:1"``, the second GPU, is accepted too."""
 
 

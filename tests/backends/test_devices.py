@@ -70,7 +70,7 @@ class TestNames:
             assert get("cupy:3") is get("numpy")
 
     def test_status_lists_them(self, two: Any) -> None:
-        assert [(s.name, s.usable, s.reason) for s in status()[1:]] == [
+        assert [(s.name, s.usable, s.reason) for s in status()[1:3]] == [
             ("cupy", True, "works"),
             ("cupy:1", True, "not probed yet"),
         ]
@@ -187,7 +187,7 @@ class TestPickles:
         two.SETTINGS["devices"] = 1
         from xpnet.backends import select
 
-        select._cupy.cache_clear()
+        select.probed.cache_clear()
         with pytest.warns(BackendFallbackWarning, match="in cupy:1, .* into cupy, the first GPU"):
             twin = pickle.loads(data)
         assert twin.backend is get("cupy")

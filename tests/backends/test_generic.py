@@ -72,7 +72,7 @@ def test_torch_that_tracks_gradients_is_exported() -> None:
 
 
 def test_says_what_it_is(xp: Any) -> None:
-    assert repr(get(xp)) == f"<GenericBackend '{xp.__name__}'>"
+    assert repr(get(xp)) == f"<{type(get(xp)).__name__} {get(xp).name!r}>"
 
 
 def test_trains_as_numpy_does(xp: Any) -> None:

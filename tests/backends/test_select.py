@@ -57,7 +57,7 @@ class TestByName:
 
     def test_an_unknown_name_lists_the_valid_ones(self) -> None:
         with pytest.raises(
-            ValueError, match="Valid names: any Array API namespace, auto, cupy, numpy"
+            ValueError, match="Valid names: any Array API namespace, auto, cupy, jax, numpy, torch"
         ):
             get("tensorflow")
 
@@ -249,8 +249,8 @@ class TestProbing:
 
 class TestStatus:
     def test_without_cupy(self, no_cupy: list[int]) -> None:
-        numpy, cupy = xpnet.backends.status()
-        assert numpy == select.Status("numpy", np.__version__, True, "works")
+        numpy, cupy, *_ = xpnet.backends.status()
+        assert numpy == select.Status("numpy", np.__version__, True, "works", ("cpu",))
         assert (cupy.name, cupy.version, cupy.usable) == ("cupy", None, False)
         assert "No module named 'cupy'" in cupy.reason
         assert "pip install 'xpnet[cuda13]'" in cupy.reason

@@ -1,19 +1,21 @@
-"""Backends: NumPy, CuPy or any Array API namespace, chosen for each object.
+"""Backends: NumPy, CuPy, PyTorch, JAX or any Array API namespace, chosen for each object.
 
 >>> import xpnet
 >>> [s.name for s in xpnet.backends.status()]
-['numpy', 'cupy']
+['numpy', 'cupy', 'torch', 'jax']
 """
 
 from xpnet.backends.base import (
     Backend,
     BackendLike,
     PlannedBackend,
+    Status,
     check_float,
     dtype_name,
     is_float,
 )
-from xpnet.backends.select import Status, backend_of, get, resolve, status
+from xpnet.backends.select import backend_of, get, resolve
+from xpnet.backends.status import status
 
 __all__ = [
     "Backend",

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import cache
 from math import isfinite
 from types import ModuleType
@@ -26,6 +27,7 @@ __all__ = [
     "Backend",
     "BackendLike",
     "PlannedBackend",
+    "Status",
     "check_float",
     "dtype_name",
     "is_float",
@@ -51,6 +53,17 @@ def _name(library: str, dtype: DType | type | str) -> str:
 def is_float(name: str) -> bool:
     """Whether a data type of this name is a floating type."""
     return name.startswith(("float", "bfloat"))
+
+
+@dataclass(frozen=True)
+class Status:
+    """A backend: its version, its devices, and whether it can run here."""
+
+    name: str
+    version: str | None
+    usable: bool
+    reason: str
+    devices: tuple[str, ...] = ()
 
 
 class Backend(ABC):
@@ -83,8 +96,14 @@ class Backend(ABC):
         Whether arithmetic on denormal numbers is slow.
     synchronous : bool
         Whether results are ready when a call returns, so that reading a number costs nothing.
+    traced : bool
+        Whether the library compiles whole functions (`compiled`, `repeated`), as JAX does.
+    separate : bool
+        Whether the device has memory of its own, which may run out.
+    device : object
+        Where its arrays live, as the library's functions take it; None for the usual place.
     index : int or None
-        The device's number; None if there is only one.
+        The number of CuPy's device; None elsewhere.
     precision : str
         How the operands of matrix products are rounded, see `xpnet.backends.precision`.
     """
@@ -100,6 +119,8 @@ class Backend(ABC):
     faster_with: str | None = None
     denormals_cost: bool = False
     synchronous: bool = True
+    traced: bool = False
+    separate: bool = False
     device: Any = None
     index: int | None = None
     precision: Precision = "float32"
@@ -120,9 +141,32 @@ class Backend(ABC):
     def to_numpy(self, x: Array) -> Array:
         """The values of this library's array `x` as a NumPy array."""
 
+    @property
+    def library(self) -> str:
+        """The name without the device."""
+        return self.name.partition(":")[0]
+
     def dtype(self, name: str) -> Any:
         """The library's data type of this name."""
         return getattr(self.xp, name)
+
+    def check_dtype(self, name: str) -> None:
+        """Raise `DTypeError` if the device cannot compute in this floating type."""
+        return
+
+    def counter(self, number: int) -> Array:
+        """The number of a step, in the form from which `xpnet.random` draws."""
+        return self.asarray(number, "int64")
+
+    def compiled(
+        self, function: Callable[..., Any], donated: tuple[int, ...] = ()
+    ) -> Callable[..., Any]:
+        """A pure function of arrays, compiled where the library can.
+
+        The positions `donated` are of arguments that the caller does not use again, so that the
+        results may take their memory.
+        """
+        return function
 
     def finite(self, x: Array) -> bool:
         """Whether all numbers of a floating array are finite; this waits for a GPU."""

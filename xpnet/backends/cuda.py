@@ -76,6 +76,7 @@ class CupyBackend(PlannedBackend):
     families: tuple[str, ...] = ("out",)
     lowering = "cuda"
     synchronous = False
+    separate = True
 
     def __init__(self, cupy: Any, index: int = 0, compiles: bool = False) -> None:
         from array_api_compat import cupy as xp

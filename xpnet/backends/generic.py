@@ -9,7 +9,7 @@ __all__ = ["GenericBackend"]
 
 
 class GenericBackend(Backend):
-    """An Array API namespace: array-api-strict, torch through array-api-compat, JAX, ..."""
+    """An Array API namespace: array-api-strict, dask, ..."""
 
     def __init__(self, xp: Namespace, device: Any = None) -> None:
         self.xp, self.device = xp, device

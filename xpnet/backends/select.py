@@ -1,6 +1,8 @@
 """Select a backend by name, by namespace, or by the arrays given.
 
-``"cupy"`` is the first GPU, ``"cupy:1"`` the second. Nothing is decided at import.
+A name is that of a library, and optionally of a device after a colon: ``"cupy:1"`` is the second
+GPU, ``"torch:mps"`` an Apple GPU, ``"jax:tpu:0"`` a TPU. Nothing is decided at import, and a library
+is imported when it is first used.
 ``XPNET_BACKEND`` names the backend of objects without one. ``XPNET_FALLBACK=numpy`` lets
 ``backend="cupy"`` run on NumPy if CuPy cannot run, with one warning, so that a test suite passes on
 a machine without a GPU.
@@ -11,14 +13,13 @@ import sys
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-from xpnet.backends import cuda
-from xpnet.backends.base import Backend, BackendLike
+from xpnet.backends import cuda, jax_backend, torch_backend
+from xpnet.backends.base import Backend, BackendLike, Status
 from xpnet.backends.generic import GenericBackend
 from xpnet.errors import (
     BackendFallbackWarning,
@@ -28,19 +29,9 @@ from xpnet.errors import (
     UnknownNameError,
 )
 
-__all__ = ["Status", "backend_of", "get", "resolve", "status"]
+__all__ = ["Status", "backend_of", "get", "resolve"]
 
 _INSTALL = "pip install 'xpnet[cuda13]' (CUDA 13 drivers) or 'xpnet[cuda12]'"
-
-
-@dataclass(frozen=True)
-class Status:
-    """One line of `status`: a backend, its version, and whether it can run here."""
-
-    name: str
-    version: str | None
-    usable: bool
-    reason: str
 
 
 @cache
@@ -73,14 +64,14 @@ def _compiles() -> bool:
     return found and wanted != "0"
 
 
-def _device_name(index: int) -> str:
+def device_name(index: int) -> str:
     return f"cupy:{index}" if index else "cupy"
 
 
 @cache
-def _cupy(index: int) -> tuple[Backend | None, Status]:
+def probed(index: int) -> tuple[Backend | None, Status]:
     """CuPy on a device if it works, and what the probe found. Probed once per process."""
-    name = _device_name(index)
+    name = device_name(index)
     try:
         cupy = cuda.load()
     except ImportError as error:
@@ -103,7 +94,7 @@ def _cupy(index: int) -> tuple[Backend | None, Status]:
 
 
 def _no_such_device(devices: int) -> str:
-    names = ", ".join(_device_name(i) for i in range(devices))
+    names = ", ".join(device_name(i) for i in range(devices))
     count = "1 device" if devices == 1 else f"{devices} devices"
     return f"there {'is' if devices == 1 else 'are'} {count} here: {names}"
 
@@ -126,7 +117,7 @@ def _outside() -> int:
 
 
 def _get_cupy(index: int = 0) -> Backend:
-    backend, found = _cupy(index)
+    backend, found = probed(index)
     if backend is not None:
         return backend
     fallback = os.environ.get("XPNET_FALLBACK", "")
@@ -142,7 +133,7 @@ def _get_cupy(index: int = 0) -> Backend:
 
 
 def _get_auto() -> Backend:
-    backend, found = _cupy(0)
+    backend, found = probed(0)
     chosen = backend or _numpy()
     from logging import getLogger
 
@@ -153,27 +144,35 @@ def _get_auto() -> Backend:
 _BY_NAME: dict[str, Callable[[], Backend]] = {
     "numpy": _numpy,
     "cupy": _get_cupy,
+    "torch": torch_backend.find,
+    "jax": jax_backend.find,
     "auto": _get_auto,
 }
+WITH_DEVICE: dict[str, Any] = {"torch": torch_backend, "jax": jax_backend}
 
 
-def _device_number(name: str) -> int | None:
-    """The device that ``"cupy:1"`` names; None for other names."""
-    library, _, number = name.partition(":")
-    return int(number) if library == "cupy" and number.isdecimal() else None
+def _by_name(spec: str) -> Backend:
+    """The backend that ``"library"`` or ``"library:device"`` names."""
+    library, _, device = spec.partition(":")
+    if library == "cupy" and device.isdecimal():
+        return _get_cupy(int(device))
+    if library in WITH_DEVICE and device:
+        found: Backend = WITH_DEVICE[library].find(device)
+        return found
+    if spec not in _BY_NAME:
+        raise UnknownNameError("backend", spec, [*_BY_NAME, "any Array API namespace"])
+    return _BY_NAME[spec]()
 
 
-def _by_namespace(xp: ModuleType, device: Any = None) -> Backend:
-    name = xp.__name__.removeprefix("array_api_compat.")
-    return _BY_NAME[name]() if name in ("numpy", "cupy") else _generic(xp, name, device)
+def _by_namespace(xp: ModuleType) -> Backend:
+    name = xp.__name__.removeprefix("array_api_compat.").removesuffix(".numpy")
+    return _BY_NAME[name]() if name in _BY_NAME else _generic(xp)
 
 
 @cache
-def _generic(xp: ModuleType, name: str, device: Any) -> Backend:
+def _generic(xp: ModuleType, device: Any = None) -> Backend:
     if not hasattr(xp, "asarray"):
-        raise UnknownNameError("backend", name, [*_BY_NAME, "any Array API namespace"])
-    if not hasattr(xp, "__array_api_version__") and name == "torch":
-        xp = __import__(f"array_api_compat.{name}", fromlist=["asarray"])
+        raise UnknownNameError("backend", xp.__name__, [*_BY_NAME, "any Array API namespace"])
     return GenericBackend(xp, device)
 
 
@@ -182,27 +181,22 @@ def get(spec: BackendLike) -> Backend:
 
     Parameters
     ----------
-    spec : {"numpy", "cupy", "cupy:1", ..., "auto"}, module or Backend
-        ``"cupy:1"`` is the second GPU, ``"cupy"`` the first; ``"auto"`` is CuPy if it works,
-        else NumPy; the choice is logged.
+    spec : {"numpy", "cupy", "torch", "jax", "auto"}, module or Backend
+        A name may be followed by a colon and a device: ``"cupy:1"``, ``"torch:mps"``,
+        ``"torch:cuda:1"``, ``"jax:gpu:0"``. Without one, it is the library's default device.
+        ``"auto"`` is CuPy if it works, else NumPy; the choice is logged.
 
     Raises
     ------
     BackendUnavailableError
-        If ``"cupy"`` cannot run (the message says what the probe found), or there is no such
-        device.
+        If the library cannot run (the message says what was found), or has no such device.
     UnknownNameError
         For any other name.
     """
     if isinstance(spec, Backend):
         return spec
     if isinstance(spec, str):
-        index = _device_number(spec)
-        if index is not None:
-            return _get_cupy(index)
-        if spec not in _BY_NAME:
-            raise UnknownNameError("backend", spec, [*_BY_NAME, "any Array API namespace"])
-        return _BY_NAME[spec]()
+        return _by_name(spec)
     if isinstance(spec, ModuleType):
         return _by_namespace(spec)
     raise UnknownNameError("backend", spec, [*_BY_NAME, "any Array API namespace"])
@@ -212,18 +206,28 @@ def backend_of(x: object) -> Backend | None:
     """The backend of the library of the array `x`; None for lists and numbers."""
     if _numpy().owns(x):
         return _numpy()
-    if type(x).__module__.partition(".")[0] == "cupy":
+    library = type(x).__module__.partition(".")[0]
+    if library == "cupy":
         return _get_cupy(x.device.id if hasattr(x, "device") else 0)
     if not hasattr(x, "dtype") or not hasattr(x, "shape"):
         return None
-    from array_api_compat import array_namespace, device
+    from array_api_compat import array_namespace, device, is_jax_array, is_torch_array
 
+    if is_torch_array(x):
+        return torch_backend.on(x)
+    if is_jax_array(x):
+        return jax_backend.on(x)
     try:
         xp = array_namespace(x)
     except TypeError:
         return None
     here, usual = device(x), device(xp.zeros(1))
-    return _by_namespace(xp, None if here == usual else here)
+    return _by_namespace(xp) if here == usual else _generic(xp, here)
+
+
+def _names_no_device(spec: BackendLike, wanted: Backend) -> bool:
+    """Whether a setting names a library alone: the device is then that of the data."""
+    return wanted.index is None and not (isinstance(spec, Backend) or ":" in str(spec))
 
 
 def resolve(spec: BackendLike | None, *arrays: object) -> Backend:
@@ -247,28 +251,7 @@ def resolve(spec: BackendLike | None, *arrays: object) -> Backend:
         spec = os.environ.get("XPNET_BACKEND") or None
     if spec is not None:
         wanted = get(spec)
-        if wanted.index is None:  # a library's name does not name a device: use the data's
-            return next((b for b in found.values() if b.xp is wanted.xp), wanted)
+        if _names_no_device(spec, wanted):
+            return next((b for b in found.values() if b.library == wanted.library), wanted)
         return wanted
     return found.popitem()[1] if found else _numpy()
-
-
-def status() -> list[Status]:
-    """Each backend by name: its version, whether it can run here, and if not, why.
-
-    Of several GPUs, only the first is probed. The others have a line each; they are probed on
-    first use, because a probe takes memory.
-
-    Returns
-    -------
-    list of Status
-        ``name``, ``version`` (None if not installed), ``usable`` and ``reason``.
-    """
-    import numpy as np
-
-    first = _cupy(0)[1]
-    found = [Status("numpy", np.__version__, True, "works"), first]
-    if first.usable:
-        others = range(1, cuda.count_devices(cuda.load()))
-        found += [Status(_device_name(i), first.version, True, "not probed yet") for i in others]
-    return found

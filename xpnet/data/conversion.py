@@ -32,7 +32,7 @@ def backend_for_data(backend: Backend, dtype: str, *data: Any) -> Backend:
 
     Arrays of another type than `dtype` are converted there, which takes memory for both.
     """
-    if backend.index is None:
+    if not backend.separate:
         return backend
     host = get("numpy")
     arrays = [a for a in data if host.owns(a)]

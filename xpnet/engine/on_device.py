@@ -39,7 +39,7 @@ def on_device(
         backend = self.backend
         if backend is None:
             backend = resolve(None, args[0] if args else kwargs.get("X"))
-        if backend.index is None:
+        if not backend.separate:
             threads = blas_threads(backend)
             held = threads.held() if threads and threads.limits else ()
             try:
