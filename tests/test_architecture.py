@@ -74,7 +74,7 @@ OWNERS = {
     "llvmlite": ["xpnet.lowering.cpu"],
     "sklearn": ["xpnet.datasets", "xpnet.estimators", "xpnet.exchange", "xpnet.plot"],
     "scipy": ["xpnet.training.lbfgs"],
-    "torch": ["xpnet.backends.torch_backend", "xpnet.exchange"],
+    "torch": ["xpnet.backends.torch_backend", "xpnet.exchange", "xpnet.testing.variants"],
     "array_api_strict": ["xpnet.testing.variants"],
     "onnx": ["xpnet.exchange"],
     "jax": ["xpnet.backends.jax_backend"],

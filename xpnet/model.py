@@ -22,6 +22,7 @@ from xpnet.engine.entry import (
     backend_for,
     engine_for,
 )
+from xpnet.engine.function import NetworkFunction
 from xpnet.engine.network import Network
 from xpnet.engine.on_device import on_device
 from xpnet.engine.prediction import predict
@@ -498,6 +499,32 @@ class Model:
             )
         self._adopt(engine)
         return program.plan
+
+    def function(self) -> NetworkFunction:
+        """The network as a plain function ``f(parameters, x)`` for a library's own transformations.
+
+        It computes predictions by the ops' definitions, in the library of `x`, which may be traced:
+        ``jax.grad``, ``jax.vmap`` and ``jax.jit`` accept the function, and PyTorch's autograd
+        differentiates it. Layers behave as in predictions. `x` has one row per sample, or is one
+        sample. Keep the function to keep what was compiled for it.
+
+        Returns
+        -------
+        callable
+            ``f(parameters, x)``, with `parameters` as in `state_dict`. It raises `ShapeError` if
+            names or shapes are not the network's.
+
+        Examples
+        --------
+        >>> import numpy as np, xpnet as xn
+        >>> model = xn.MLP([2, 3, 1]).build()
+        >>> f, x = model.function(), np.ones((4, 2), "float32")
+        >>> bool(np.allclose(f(model.state_dict(), x), model.predict(x)))
+        True
+
+        With JAX: ``jax.grad(lambda p: jax.numpy.mean((f(p, x) - y) ** 2))(model.state_dict())``.
+        """
+        return NetworkFunction(self.network)
 
     def summary(self) -> str:
         """A table of the layers, their output shapes and their numbers of parameters."""

@@ -5,6 +5,7 @@ The generator is Philox4x32-10, see `xpnet.philox`. A number depends only on its
 drawn again, and a laptop and a GPU draw the same bits.
 """
 
+from collections.abc import Callable
 from math import pi
 from numbers import Integral
 from operator import xor
@@ -27,9 +28,10 @@ class Key:
         The user's seed, in [0, 2**32).
     stream : int
         The purpose of the numbers (initial weights, shuffles, ...), in [0, 2**32).
-    step : int or int64 array
+    step : int, int64 array or uint32 array
         The draw within the stream, in [0, 2**64): the parameter's index, the epoch, ... An array
-        of shape () for a training step, whose number only the device knows.
+        for a training step, whose number only the device knows: int64 of shape (), or its low and
+        high 32 bits as uint32 of shape (2,), for libraries without int64.
     """
 
     __slots__ = ("seed", "step", "stream")
@@ -44,9 +46,29 @@ class Key:
 
 
 def _is_counter(step: Any) -> bool:
-    """Whether this is an int64 array, of any library, that holds one number."""
+    """Whether this is an int64 array, of any library, that holds one number, or its two halves."""
     kind = str(getattr(step, "dtype", "")).rpartition(".")[2]
-    return kind == "int64" and step.shape == () and not isinstance(step, Integral)
+    whole = kind == "int64" and step.shape == () and not isinstance(step, Integral)
+    return whole or _in_halves(step)
+
+
+def _in_halves(step: Any) -> bool:
+    """Whether this is the two 32-bit halves of a number."""
+    kind = str(getattr(step, "dtype", "")).rpartition(".")[2]
+    return kind == "uint32" and tuple(step.shape) == (2,)
+
+
+def _multiply_words(a: Any, constant: int) -> tuple[Any, Any]:
+    """High and low 32 bits of the product of two unsigned 32-bit numbers, in uint32 arithmetic.
+
+    Both factors are split into 16-bit halves, so that no sum overflows, except in the low bits.
+    """
+    top, bottom = constant >> 16, constant & 0xFFFF
+    low, high = a & 0xFFFF, a >> 16
+    first = low * bottom
+    second = high * bottom + (first >> 16)
+    third = low * top + (second & 0xFFFF)
+    return high * top + (second >> 16) + (third >> 16), (third << 16) | (first & 0xFFFF)
 
 
 def _multiply(a: Any, constant: int) -> tuple[Any, Any]:
@@ -61,21 +83,54 @@ def _multiply(a: Any, constant: int) -> tuple[Any, Any]:
 
 
 def bits(xp: Namespace, key: Key, blocks: int, device: Any = None) -> tuple[Any, Any, Any, Any]:
-    """Four int64 arrays of `blocks` random numbers each, uniform on [0, 2**32)."""
+    """Four arrays of `blocks` random numbers each, uniform on [0, 2**32).
+
+    They are int64, or uint32 if the key's step is in two halves.
+    """
+    if _in_halves(key.step):
+        return _words_from_halves(xp, key, blocks, device)
     index = xp.arange(blocks, dtype=xp.int64, device=device)
     later = key.step & MASK, (key.step >> 32) & MASK
     counter = index & MASK, index >> 32, *(xp.zeros_like(index) + word for word in later)
     return block(counter, round_keys(key.seed, key.stream), _multiply, xor)
 
 
+def _words_from_halves(
+    xp: Namespace, key: Key, blocks: int, device: Any
+) -> tuple[Any, Any, Any, Any]:
+    """`bits` in uint32 arithmetic, for fewer than 2**32 blocks."""
+    index = xp.arange(blocks, dtype=xp.uint32, device=device)
+    zero = xp.zeros_like(index)
+    counter = index, zero, zero + key.step[0], zero + key.step[1]
+    # As an array: some libraries refuse Python integers above 2**31.
+    keys = xp.asarray(round_keys(key.seed, key.stream), dtype=xp.uint32, device=device)
+    # A compiler may need a loop of its own: XLA takes 15 times as long for unrolled rounds.
+    fold: Any = getattr(xp, "fold_rows", _fold_rows)
+    return fold(_round, counter, keys)  # type: ignore[no-any-return]
+
+
+def _round(counter: Any, key: Any) -> tuple[Any, Any, Any, Any]:
+    return block(counter, [(key[0], key[1])], _multiply_words, xor)
+
+
+def _fold_rows(function: Callable[[Any, Any], Any], start: Any, rows: Any) -> Any:
+    """``start = function(start, row)`` for each row of an array."""
+    for i in range(rows.shape[0]):
+        start = function(start, rows[i, ...])
+    return start
+
+
 def words(xp: Namespace, key: Key, shape: Shape, device: Any = None) -> Any:
-    """Int64 numbers, uniform on [0, 2**32), of the given shape: the four arrays of `bits`."""
+    """Whole numbers, uniform on [0, 2**32), of the given shape: the four arrays of `bits`."""
     count = size_of(shape)
     return xp.reshape(xp.concat(bits(xp, key, -(-count // 4), device))[:count], shape)
 
 
 def uniform(xp: Namespace, key: Key, shape: Shape, device: Any = None) -> Any:
-    """Float64 numbers, uniform on the open interval (0, 1), of the given shape."""
+    """Float64 numbers, uniform on the open interval (0, 1), of the given shape.
+
+    Where ``xp.float64`` is float32, they are rounded to it.
+    """
     return (xp.astype(words(xp, key, shape, device), xp.float64) + 0.5) * 2.0**-32
 
 

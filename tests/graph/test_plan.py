@@ -21,7 +21,7 @@ def training_step(dtype="float32", rows=ROWS):
     loss = ops.mean(ops.softmax_cross_entropy(graph.scope.call(net, x, name=""), t))
     outputs = distinct([loss, *gradients(graph, loss, list(graph.parameters.values()))])
     table = ParameterTable.of(graph)
-    params = table.flatten(np, initialize(graph, backend, dtype, 0))
+    params = table.flatten(backend, initialize(graph, backend, dtype, 0))
     grads = np.full_like(params, np.nan)
     given = {v: table.view(np, params, name) for name, v in graph.parameters.items()}
     given |= {

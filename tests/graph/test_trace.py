@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from xpnet import Add, Concat, Dense, Layer, Residual, Sequential, init, ops, value_and_grad
+from xpnet.backends import get
 from xpnet.errors import DTypeError, GraphError, ShapeError
 from xpnet.graph import Graph, ParameterTable, Value, interpret
 
@@ -247,7 +248,7 @@ def test_weights_come_first_in_the_flat_vector():
     flat = np.arange(26.0)
     views = table.views(np, flat)
     assert all(np.shares_memory(v, flat) for v in views.values())
-    np.testing.assert_array_equal(table.flatten(np, views), flat)
+    np.testing.assert_array_equal(table.flatten(get("numpy"), views), flat)
     with pytest.raises(ShapeError, match=r"missing \['layers.0.bias'\], unknown \['b'\]"):
         table.check(["b", *list(views)[::2], "layers.1.bias"], {})
 

@@ -49,7 +49,7 @@ def test_the_iterations_are_scipys(backend):
         gh = g @ w2.T * (1 - h * h)
         grads = {"layers.0.weight": X.T @ gh, "layers.0.bias": gh.sum(0),
                  "layers.2.weight": h.T @ g, "layers.2.bias": g.sum(0)}  # fmt: skip
-        return -np.log(p[np.arange(120), Y]).mean(), table.flatten(np, grads)
+        return -np.log(p[np.arange(120), Y]).mean(), table.flatten(xn.backends.get("numpy"), grads)
 
     losses = []
     minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 12, "maxls": 50},

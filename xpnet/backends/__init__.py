@@ -10,11 +10,12 @@ from xpnet.backends.base import (
     BackendLike,
     PlannedBackend,
     Status,
+    TracedBackend,
     check_float,
     dtype_name,
     is_float,
 )
-from xpnet.backends.select import backend_of, get, resolve
+from xpnet.backends.select import backend_of, get, namespace_of, resolve
 from xpnet.backends.status import status
 
 __all__ = [
@@ -22,11 +23,13 @@ __all__ = [
     "BackendLike",
     "PlannedBackend",
     "Status",
+    "TracedBackend",
     "backend_of",
     "check_float",
     "dtype_name",
     "get",
     "is_float",
+    "namespace_of",
     "resolve",
     "status",
 ]

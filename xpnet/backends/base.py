@@ -1,7 +1,7 @@
 """The interface of a backend: an array library and the device of its arrays."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +28,7 @@ __all__ = [
     "BackendLike",
     "PlannedBackend",
     "Status",
+    "TracedBackend",
     "check_float",
     "dtype_name",
     "is_float",
@@ -97,7 +98,7 @@ class Backend(ABC):
     synchronous : bool
         Whether results are ready when a call returns, so that reading a number costs nothing.
     traced : bool
-        Whether the library compiles whole functions (`compiled`, `repeated`), as JAX does.
+        Whether the library compiles whole functions and loops; see `TracedBackend`.
     separate : bool
         Whether the device has memory of its own, which may run out.
     device : object
@@ -158,14 +159,8 @@ class Backend(ABC):
         """The number of a step, in the form from which `xpnet.random` draws."""
         return self.asarray(number, "int64")
 
-    def compiled(
-        self, function: Callable[..., Any], donated: tuple[int, ...] = ()
-    ) -> Callable[..., Any]:
-        """A pure function of arrays, compiled where the library can.
-
-        The positions `donated` are of arguments that the caller does not use again, so that the
-        results may take their memory.
-        """
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A pure function of arrays, compiled where the library compiles whole functions."""
         return function
 
     def finite(self, x: Array) -> bool:
@@ -213,6 +208,14 @@ class Backend(ABC):
     def zeros(self, shape: Shape, dtype: str) -> Array:
         """An array of zeros."""
         return self.xp.zeros(shape, dtype=self.dtype(dtype), device=self.device)
+
+    def joined(self, arrays: Iterable[Array]) -> Array:
+        """The elements of these arrays, one after the other, as a new vector."""
+        return self.xp.concat([self.xp.reshape(array, (-1,)) for array in arrays])
+
+    def rows(self, source: Array, part: slice) -> Array:
+        """Consecutive rows of `source`, as a view where the library has views."""
+        return source[part, ...]
 
     def take(self, source: Array, index: Array) -> Array:
         """The rows of `source` at `index`."""
@@ -273,6 +276,43 @@ class PlannedBackend(Backend):
     def zeroed(self, target: Array) -> Array:
         self.write(target, 0)
         return target
+
+
+class TracedBackend(Backend):
+    """A backend whose library traces pure functions and compiles them, loops included, as JAX does.
+
+    Its arrays cannot be written to. Inside a traced function, they have no values.
+    """
+
+    traced = True
+
+    @abstractmethod
+    def loop(self, first: Any, count: Any, body: Callable[[Any, Any], Any], carry: Any) -> Any:
+        """``carry = body(i, carry)`` for `count` numbers i from `first` on, within a function."""
+
+    @abstractmethod
+    def stepping(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``function(state, first, count, *fixed)``, compiled; the memory of `state` is re-used.
+
+        The caller must not use the given state again. Where the device need not ask the host how
+        many steps remain, one program serves every `count`.
+        """
+
+    @abstractmethod
+    def later(self, counter: Array, steps: Any) -> Array:
+        """The `counter` of so many steps later, fewer than 2**31."""
+
+    @abstractmethod
+    def lost(self, x: Array) -> bool:
+        """Whether the memory of an array was re-used."""
+
+    @abstractmethod
+    def rows_from(self, source: Array, start: Any, size: int) -> Array:
+        """Rows of `source` from `start`, a number that need not be known when compiling."""
+
+    @abstractmethod
+    def with_rows(self, table: Array, start: Any, rows: Array) -> Array:
+        """The table with these rows from `start` on."""
 
 
 def check_float(name: object) -> DTypeName:

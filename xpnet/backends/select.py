@@ -1,7 +1,7 @@
 """Select a backend by name, by namespace, or by the arrays given.
 
 A name is that of a library, and optionally of a device after a colon: ``"cupy:1"`` is the second
-GPU, ``"torch:mps"`` an Apple GPU, ``"jax:tpu:0"`` a TPU. Nothing is decided at import, and a library
+GPU, ``"torch:mps"`` an Apple GPU, ``"jax:tpu:0"`` a TPU. Nothing is decided at import. A library
 is imported when it is first used.
 ``XPNET_BACKEND`` names the backend of objects without one. ``XPNET_FALLBACK=numpy`` lets
 ``backend="cupy"`` run on NumPy if CuPy cannot run, with one warning, so that a test suite passes on
@@ -28,8 +28,9 @@ from xpnet.errors import (
     MissingDependencyError,
     UnknownNameError,
 )
+from xpnet.typing import Namespace
 
-__all__ = ["Status", "backend_of", "get", "resolve"]
+__all__ = ["Status", "backend_of", "get", "namespace_of", "resolve"]
 
 _INSTALL = "pip install 'xpnet[cuda13]' (CUDA 13 drivers) or 'xpnet[cuda12]'"
 
@@ -223,6 +224,24 @@ def backend_of(x: object) -> Backend | None:
         return None
     here, usual = device(x), device(xp.zeros(1))
     return _by_namespace(xp) if here == usual else _generic(xp, here)
+
+
+def namespace_of(x: object) -> Namespace:
+    """The namespace on which ops run for an array, which may be traced by its library.
+
+    Raises
+    ------
+    DataError
+        If it is not an array of any library.
+    """
+    from array_api_compat import array_namespace, is_jax_array
+
+    if is_jax_array(x):
+        return jax_backend.namespace()
+    try:
+        return array_namespace(x)
+    except TypeError as error:
+        raise DataError(f"expected an array, got {type(x).__name__}.") from error
 
 
 def _names_no_device(spec: BackendLike, wanted: Backend) -> bool:

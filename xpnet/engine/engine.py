@@ -71,7 +71,7 @@ class Programs:
         self.lock = RLock()
         self.cached_prediction: PredictionShortcut | None = None
         self.cached_step: StepShortcut | None = None
-        self.number = backend.zeros((), "int64")
+        self.number = backend.counter(0)
         self._arena = self._new_arena()
         self._made: dict[BatchSpec, Program] = {}
 
@@ -148,9 +148,10 @@ class Engine:
         table, dtype = network.table, network.dtype
         if start is None:
             start = initialize(network.graph, backend, dtype, network.seed)
-        params = table.flatten(backend.xp, start)
+        params = table.flatten(backend, start)
         self.state = TrainState.of(backend, table, dtype, params, _loss_scale(backend))
         self.programs = Programs(network, backend, self.state)
+        self._parts = backend.compiled(self._copies) if backend.traced else self._views
         self.set_optimizer(optimizer)
 
     def set_optimizer(self, optimizer: Optimizer) -> None:
@@ -210,9 +211,10 @@ class Engine:
     def set_number(self, number: int) -> None:
         """Set the number from which dropout and noise are drawn."""
         backend, programs = self.backend, self.programs
-        if not backend.planned:
-            number = backend.asarray(number, "int64")
-        programs.number = backend.assign(programs.number, number)
+        if backend.planned:
+            backend.assign(programs.number, number)
+        else:
+            programs.number = backend.counter(number)
 
     def change(self, program: Program, learning_rate: float) -> None:
         """Update the parameters with the gradient that this program computed."""
@@ -238,10 +240,20 @@ class Engine:
     # --- state --------------------------------------------------------------------------------
 
     def views(self, vector: Array) -> dict[str, Array]:
-        """The parts of a flat vector of parameters or gradients, by name."""
+        """The parts of a flat vector of parameters or gradients, by name.
+
+        They are views where the library has views. Where it compiles whole functions they are
+        copies, because a step re-uses the vector's memory.
+        """
+        return self._parts(vector)
+
+    def _views(self, vector: Array) -> dict[str, Array]:
         table = self.network.table
         names = table.trained if vector.shape[0] == table.trainable else table.specs
         return {name: table.view(self.backend.xp, vector, name) for name in names}
+
+    def _copies(self, vector: Array) -> dict[str, Array]:
+        return {name: self.backend.copy(view) for name, view in self._views(vector).items()}
 
     def finite(self) -> bool:
         """Whether every parameter is a finite number; this waits for a GPU."""
@@ -254,6 +266,13 @@ class Engine:
     def restore(self) -> str:
         """Restore the parameters kept last and reset the optimizer; return when they were kept."""
         return self.state.restore(self.backend)
+
+    def recover(self) -> None:
+        """Restore the parameters kept last after a failure that took the state's memory."""
+        state = self.state
+        length, dtype = self.network.table.trainable, self.network.dtype
+        state.vectors["gradient"] = self.backend.zeros((length,), dtype)
+        self.restore()
 
     def load(self, arrays: Mapping[str, Any], only: Sequence[str] | None = None) -> None:
         """Set the parameters from arrays by name, of any library; the optimizer starts again.
@@ -269,7 +288,7 @@ class Engine:
         typed = {name: cast(a, backend, self.network.dtype) for name, a in found.items()}
         for name, array in typed.items():
             check_finite(names[name], array, backend)
-        self.state.set_params(backend, table.flatten(backend.xp, typed))
+        self.state.set_params(backend, table.flatten(backend, typed))
         self.state.reset_slots(backend)
         self.keep("the state that was loaded")
 

@@ -8,6 +8,7 @@ from xpnet.data.conversion import result_like
 from xpnet.engine.batches import Batches, cut
 from xpnet.engine.engine import Engine
 from xpnet.engine.programs import PlannedProgram, Program
+from xpnet.engine.traced_sweep import traced_sweep
 from xpnet.lowering import turn
 from xpnet.typing import Array
 
@@ -23,6 +24,8 @@ def predict(engine: Engine, data: Data, batch_size: int, X: Any, check: bool) ->
     keep = backend.copy if where.name == backend.name else backend.to_numpy
     batches = cut(engine, "predict", data, batch_size)
     swept = _swept(engine, batches)
+    if swept is None:
+        swept = traced_sweep(engine, batches)
     if swept is not None:
         return result_like(swept, where, X)
     found = batches.each(lambda program: keep(program.output()))

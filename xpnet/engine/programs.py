@@ -6,19 +6,19 @@ kinds are loaded, run and read alike.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from xpnet.backends import Backend
 from xpnet.engine.batch_graph import BatchGraph, BatchSpec
 from xpnet.engine.state import TrainState
 from xpnet.graph import Arena, ParameterTable, Plan, Value, interpret
 from xpnet.lowering import sweep
-from xpnet.typing import Array, Namespace, size_of
+from xpnet.typing import Array, size_of
 
 if TYPE_CHECKING:
     from xpnet.lowering.cpu.sweep import Sweep
 
-__all__ = ["InterpretedProgram", "PlannedProgram", "Program", "batch_values"]
+__all__ = ["Found", "InterpretedProgram", "PlannedProgram", "Program", "batch_values"]
 
 _MOVED = 1 << 16  # bytes from which a batch is read in place; copying fewer is as fast
 
@@ -35,12 +35,16 @@ class Program(Protocol):
         Flops of the largest matrix product, where they are known.
     borrowed : list of Value
         Inputs that are read in place from the data, until `release`.
+    steps : tuple or None
+        An update, and what makes whole steps with it; see `training.compiled_steps` and
+        `training.traced_steps`.
     """
 
     batch_graph: BatchGraph
     results: Array
     flops: int
     borrowed: list[Value]
+    steps: tuple[Any, Any] | None
 
     def load(self, arrays: Sequence[Array], rows: slice) -> None:
         """Take these rows as the batch. Large ones may be read in place until `release`."""
@@ -71,8 +75,6 @@ class PlannedProgram:
         The memory that holds the batch.
     staged : list of (array, array)
         Running statistics, and the memory of their next values.
-    steps : tuple or None
-        An update, and the program of whole steps with it; see `training.compiled_steps`.
     """
 
     def __init__(
@@ -166,27 +168,57 @@ def _given(
     return given
 
 
+class Found(NamedTuple):
+    """What a batch's graph computes.
+
+    Attributes
+    ----------
+    results : array or None
+        The numbers that the graph's `layout` names.
+    gradients, state : dict of str to array
+        By parameter name.
+    predicted : list of array
+    """
+
+    results: Array
+    gradients: dict[str, Array]
+    state: dict[str, Array]
+    predicted: list[Array]
+
+
 def batch_values(
     batch_graph: BatchGraph,
-    table: ParameterTable,
-    xp: Namespace,
-    params: Array,
+    backend: Backend,
+    parameters: Mapping[str, Array],
     batch: Sequence[Array],
     number: Array,
-    device: Any = None,
-) -> dict[Value, Array]:
+) -> Found:
     """Every output of a batch's graph: a pure function of parameters, batch and step number."""
-    graph = batch_graph.graph
+    made, graph, xp = batch_graph, batch_graph.graph, backend.xp
     feeds: dict[Value, Any] = dict(zip(graph.inputs, batch, strict=True))
-    feeds |= {value: table.view(xp, params, name) for name, value in graph.parameters.items()}
+    feeds |= {value: parameters[name] for name, value in graph.parameters.items()}
     if graph.step is not None:
         feeds[graph.step] = number
-    arrays = interpret(graph, xp, feeds, batch_graph.outputs, device)
-    return dict(zip(batch_graph.outputs, arrays, strict=True))
+    arrays = interpret(graph, xp, feeds, made.outputs, backend.device)
+    found = dict(zip(made.outputs, arrays, strict=True))
+    return Found(
+        backend.joined(found[v] for v in made.results) if made.results else None,
+        {name: found[value] for name, value in made.gradients.items()},
+        {name: found[value] for name, value in made.state.items()},
+        [found[value] for value in made.predicted],
+    )
 
 
 class InterpretedProgram:
-    """A program run by the plain definitions, on any Array API library."""
+    """A program run by the plain definitions, on any Array API library.
+
+    A library that compiles whole functions compiles them.
+
+    Attributes
+    ----------
+    sweep : callable or None
+        Many batches in one call; see `engine.traced_sweep`.
+    """
 
     flops = 0
 
@@ -202,10 +234,15 @@ class InterpretedProgram:
         self.batch_graph, self.results = batch_graph, None
         self.borrowed: list[Value] = []
         self._batch: list[Array] = []
-        self._found: dict[Value, Array] = {}
+        self._found: Found | None = None
+        self.steps: tuple[Any, Any] | None = None
+        self.sweep: Callable[..., Array] | None = None
+        self._compute = backend.compiled(self._computed)
+        self._committed = backend.compiled(self._with_state)
 
     def load(self, arrays: Sequence[Array], rows: slice) -> None:
-        self._batch = [array[rows, ...] for array in arrays]
+        whole = rows == slice(None)
+        self._batch = [a if whole else self._backend.rows(a, rows) for a in arrays]
 
     def release(self) -> None:
         self._batch = []
@@ -217,27 +254,34 @@ class InterpretedProgram:
         return [gather]
 
     def run(self) -> None:
-        backend, state, made = self._backend, self._state, self.batch_graph
-        batch, number = self._batch, self._number()
-        found = batch_values(
-            made, self._table, backend.xp, state.params, batch, number, backend.device
-        )
-        self._found = found
-        if made.results:
-            parts = [backend.xp.reshape(found[v], (-1,)) for v in made.results]
-            self.results = backend.xp.concat(parts)
-        if made.gradients:
-            state.vectors["gradient"] = self._flat(made.gradients)
+        state = self._state
+        self._found, gradient = self._compute(state.params, self._batch, self._number())
+        self.results = self._found.results
+        if gradient is not None:
+            state.vectors["gradient"] = gradient
 
-    def _flat(self, values: Mapping[str, Value]) -> Array:
-        arrays = {name: self._found[value] for name, value in values.items()}
-        return self._table.flatten(self._backend.xp, arrays)
+    def _computed(
+        self, params: Array, batch: Sequence[Array], number: Array
+    ) -> tuple[Found, Array | None]:
+        """The outputs of the graph, and the gradient as one vector: a pure function."""
+        backend, table = self._backend, self._table
+        views = table.views(backend.xp, params)
+        found = batch_values(self.batch_graph, backend, views, batch, number)
+        if not found.gradients:
+            return found, None
+        return found._replace(gradients={}), table.flatten(backend, found.gradients)
 
     def commit(self) -> None:
-        made, table, xp, state = self.batch_graph, self._table, self._backend.xp, self._state
-        if made.state:
-            new = {name: self._found[value] for name, value in made.state.items()}
-            state.vectors["params"] = table.flatten(xp, table.views(xp, state.params) | new)
+        assert self._found is not None
+        if self._found.state:
+            params = self._committed(self._state.params, self._found.state)
+            self._state.vectors["params"] = params
+
+    def _with_state(self, params: Array, new: Mapping[str, Array]) -> Array:
+        """The parameters, with these running statistics: a pure function."""
+        backend, table = self._backend, self._table
+        return table.flatten(backend, {**table.views(backend.xp, params), **new})
 
     def output(self) -> Array:
-        return self._found[self.batch_graph.predicted[0]]
+        assert self._found is not None
+        return self._found.predicted[0]

@@ -135,6 +135,8 @@ class UpdateProgram:
 
     Attributes
     ----------
+    graph : Graph
+        Its rules.
     names : list of str
         The names of the numbers that its rules read.
     """
@@ -148,9 +150,9 @@ class UpdateProgram:
         dtype: str,
     ) -> None:
         self.optimizer, self._backend, self._state, self._dtype = optimizer, backend, state, dtype
-        self._graph = update_graph(optimizer, table, dtype, state.loss_scale is not None)
+        self.graph = update_graph(optimizer, table, dtype, state.loss_scale is not None)
         self._threads = self._shares(None)
-        self.names = [value.name for value in self._graph.inputs]
+        self.names = [value.name for value in self.graph.inputs]
 
     def _shares(self, threads: int | None) -> int:
         """How many threads share an update; at most `threads`."""
@@ -184,7 +186,7 @@ class UpdateProgram:
         """The program of an update."""
         vectors = self._state.vectors
         return VectorProgram(
-            self._graph,
+            self.graph,
             self._backend,
             vectors,
             self._dtype,

@@ -68,10 +68,12 @@ class VectorProgram:
             if name not in vectors
         }
         self._given = given
+        self._read: list[Value] = []  # the values of what `given` returns
         self.numbers = backend.zeros((len(graph.inputs),), dtype)
         self.written: tuple[float, ...] = ()
         self._plan = self._planned(spare, threads) if backend.planned else None
         self.run = self._interpret if self._plan is None else self._plan.run
+        self._changed = backend.compiled(self._computed)
 
     @property
     def definitions(self) -> list[str]:
@@ -93,22 +95,29 @@ class VectorProgram:
             self.numbers = self._backend.asarray([*numbers], dtype_name(self.numbers.dtype))
         self.written = numbers
 
-    def _inputs(self) -> dict[Value, Array]:
+    def _inputs(self, numbers: Array) -> dict[Value, Array]:
         """Each number as a 0-d array."""
         reshape, values = self._backend.xp.reshape, self._graph.inputs
-        return {v: reshape(self.numbers[i : i + 1], ()) for i, v in enumerate(values)}
+        return {v: reshape(numbers[i : i + 1], ()) for i, v in enumerate(values)}
 
     def _planned(self, spare: Sequence[str], threads: int) -> Plan:
         named = {**self._vectors, **self._own}
         vectors = {value: named[name] for name, value in self._graph.vectors.items()}
-        given = {**vectors, **self._given(), **self._inputs()}
+        given = {**vectors, **self._given(), **self._inputs(self.numbers)}
         free = [self._vectors[name] for name in spare]
         backend: Any = self._backend
         return Plan(self._graph, backend, given, spare=free, threads=threads)
 
     def _interpret(self) -> None:
-        inputs = {**self._given(), **self._inputs()}
-        xp, device = self._backend.xp, self._backend.device
-        vectors = {**self._vectors, **self._own}
-        found = changed_vectors(self._graph, xp, vectors, inputs, device)
+        vectors, given = {**self._vectors, **self._own}, self._given()
+        self._read = [*given]
+        found = self._changed(vectors, self.numbers, [*given.values()])
         self._vectors.update({name: v for name, v in found.items() if name not in self._own})
+
+    def _computed(
+        self, vectors: Mapping[str, Array], numbers: Array, given: Sequence[Array]
+    ) -> dict[str, Array]:
+        """The vectors after the rules: a pure function."""
+        xp, device = self._backend.xp, self._backend.device
+        inputs = {**dict(zip(self._read, given, strict=True)), **self._inputs(numbers)}
+        return changed_vectors(self._graph, xp, vectors, inputs, device)

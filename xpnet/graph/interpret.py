@@ -26,7 +26,11 @@ def evaluate(xp: Namespace, node: Node, arrays: dict[Value, Any]) -> None:
     if isinstance(node.record, Update):
         results = _updated(xp, node, inputs)
     else:
-        found = node.record.fn(xp, *inputs, **node.static)
+        try:
+            found = node.record.fn(xp, *inputs, **node.static)
+        except Exception as error:
+            error.add_note(f"the op {node.record.name!r}")
+            raise
         results = [found] if node.saved is None else [*found]
     arrays.update(zip(node.outputs, results, strict=True))
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from xpnet.backends import Backend
 from xpnet.errors import ShapeError
 from xpnet.graph.graph import Graph, ParameterSpec
 from xpnet.typing import Namespace, Shape, size_of
@@ -73,10 +74,9 @@ class ParameterTable:
         """Every parameter's part of a flat vector, by name."""
         return {name: self.view(xp, flat, name) for name in self.specs}
 
-    def flatten(self, xp: Namespace, arrays: Mapping[str, Any]) -> Any:
+    def flatten(self, backend: Backend, arrays: Mapping[str, Any]) -> Any:
         """These arrays as a new flat vector: all parameters, or only the trained ones."""
-        ordered = sorted(arrays, key=self.offsets.__getitem__)
-        return xp.concat([xp.reshape(arrays[name], (-1,)) for name in ordered])
+        return backend.joined(arrays[name] for name in sorted(arrays, key=self.offsets.__getitem__))
 
     def check(self, names: Iterable[str], shapes: Mapping[str, Any]) -> None:
         """Raise `ShapeError` unless these names and shapes are the table's."""

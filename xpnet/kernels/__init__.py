@@ -1,6 +1,7 @@
 """In-place and fused versions of ops, registered for the ops that they replace."""
 
 from xpnet.kernels import cuda, out
+from xpnet.kernels.by_element import is_elementwise
 from xpnet.kernels.choice import derived, find
 from xpnet.kernels.recorder import KERNELS, Call, Kernel, Recorder, Scratch, kernel
 
@@ -13,6 +14,7 @@ __all__ = [
     "cuda",
     "derived",
     "find",
+    "is_elementwise",
     "kernel",
     "out",
 ]

@@ -23,7 +23,8 @@ def dropout(
     keep = 1 where the element's 32 random bits are at least rate 2**32, else 0.
     """
     key, device = random.Key(seed, stream, step), getattr(x, "device", None)
-    keep = random.words(xp, key, x.shape, device) >= least_kept(rate)
+    words = random.words(xp, key, x.shape, device)
+    keep = words >= xp.asarray(least_kept(rate), dtype=words.dtype, device=device)
     r = xp.astype(keep, x.dtype) * (1 / (1 - rate))
     return xp.where(keep, x * r, xp.zeros_like(x)), r
 

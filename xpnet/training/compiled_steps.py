@@ -18,7 +18,7 @@ from xpnet.typing import Array
 if TYPE_CHECKING:
     from xpnet.lowering.cpu.step_program import StepProgram
 
-__all__ = ["CompiledSteps", "compiled", "refusal"]
+__all__ = ["CompiledSteps", "FixedPace", "Pace", "compiled", "needs_python", "refusal"]
 
 _FIRST = 16  # the most steps in the first call
 _WORTH = 0.05  # seconds of single steps before compiling, which takes about as long
@@ -34,9 +34,15 @@ def compiled(eager: EagerSteps, callbacks: Callbacks, wanted: int | None) -> "Co
 
 def refusal(eager: EagerSteps, callbacks: Callbacks) -> str | None:
     """Why each step on a CPU needs Python; None if it does not."""
-    engine: Any = eager.engine
-    if engine.backend.lowering != "cpu":
-        return f"{engine.backend.name} has no CUDA graphs, and its steps are not compiled"
+    backend: Any = eager.engine.backend
+    if backend.lowering != "cpu":
+        return f"{backend.name} has no CUDA graphs, and its steps are not compiled"
+    return needs_python(eager, callbacks)
+
+
+def needs_python(eager: EagerSteps, callbacks: Callbacks) -> str | None:
+    """What needs Python in every step; None if nothing does."""
+    engine = eager.engine
     if eager.together > 1:
         return f"a step adds up the gradients of {eager.together} batches"
     if callbacks.every_step:
@@ -64,7 +70,7 @@ class CompiledSteps:
     def __init__(self, eager: EagerSteps, most: int | None) -> None:
         self._eager, self._engine = eager, eager.engine
         self.batches: Batches = eager.batches
-        self._pace = _Pace(most)
+        self._pace = Pace(most)
         self._program: StepProgram | None = None
         self._update: UpdateProgram | None = None
         backend: Any = self._engine.backend
@@ -206,8 +212,24 @@ class CompiledSteps:
         return self._eager.description()
 
 
-class _Pace:
+class FixedPace:
+    """The same number of steps in every call."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def learn(self, steps: int, seconds: float) -> None:
+        """Do nothing."""
+
+
+class Pace:
     """How many steps to run per call.
+
+    Parameters
+    ----------
+    most : int or None
+    seconds : float
+        How long a call should take.
 
     Attributes
     ----------
@@ -216,8 +238,8 @@ class _Pace:
         Seconds of single steps.
     """
 
-    def __init__(self, most: int | None) -> None:
-        self._most, self.steps = most, 1
+    def __init__(self, most: int | None, seconds: float = _SECONDS) -> None:
+        self._most, self._seconds, self.steps = most, seconds, 1
         self.spent = 0.0 if most is None else _WORTH
         self._began = False
 
@@ -229,5 +251,5 @@ class _Pace:
 
     def learn(self, steps: int, seconds: float) -> None:
         """Note how long the steps took."""
-        wanted = min(int(_SECONDS * steps / seconds), max(8 * self.steps, _FIRST))
+        wanted = min(int(self._seconds * steps / seconds), max(8 * self.steps, _FIRST))
         self.steps = max(1, min(wanted, self._most or wanted))

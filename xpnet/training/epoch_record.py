@@ -51,13 +51,18 @@ class EpochRecord:
     def _keep(self, i: int, results: Array) -> None:
         self._rows[i] = results
 
+    def put_all(self, first: int, rows: Array) -> None:
+        """Record the results of several batches, and check their losses."""
+        for i, row in enumerate(rows, first):
+            self.check(i, float(row[0]))
+            self.put(i, row)
+
     def rows(self, count: int) -> Array:
         """The results of the first batches in double precision; this waits for a GPU."""
-        backend = self._engine.backend
-        found = self.table[:count, ...]
-        if count and not backend.planned:
-            found = backend.xp.stack(self._rows[:count])
-        return backend.to_numpy(found).astype("float64")
+        read = self._engine.backend.to_numpy
+        if count and not self._engine.backend.planned:
+            return np.stack([read(row) for row in self._rows[:count]]).astype("float64")
+        return read(self.table[:count, ...]).astype("float64")
 
     def restore(self, rows: Any) -> None:
         """Restore what `rows` returned."""

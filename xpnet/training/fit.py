@@ -19,6 +19,7 @@ from xpnet.training.lbfgs import LbfgsSteps
 from xpnet.training.loop import FitLoop, Steps
 from xpnet.training.order import SampleOrder
 from xpnet.training.progress import Progress
+from xpnet.training.traced_steps import traced
 from xpnet.typing import ArrayLike
 
 __all__ = ["FitSettings", "make_loop"]
@@ -100,5 +101,9 @@ def _steps(engine: Engine, data: Data, settings: FitSettings) -> Steps:
     given = engine, batches, order, callbacks
     eager = EagerSteps(*given) if together == 1 else AccumulatedSteps(*given, together)
     wanted = settings.steps_per_execution
-    steps: Steps = compiled(eager, callbacks, wanted) or captured(eager, callbacks, wanted)
+    steps: Steps = (
+        compiled(eager, callbacks, wanted)
+        or traced(eager, callbacks, wanted)
+        or captured(eager, callbacks, wanted)
+    )
     return steps

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from xpnet import random
+from xpnet.backends import get
 from xpnet.data.arrays import Data
 from xpnet.errors import ArgumentError
 from xpnet.lowering import compiled_words
@@ -35,10 +36,11 @@ class SampleOrder:
         if callable(self._shuffle):
             return backend.asarray(self._checked(self._shuffle(rows)))
         key = random.Key(self._seed, _SHUFFLE, epoch)
-        if backend.planned:
-            drawn = compiled_words(backend, key, rows)
-            return random.permutation(backend.xp, key, rows, drawn=drawn)
-        return backend.asarray(random.permutation(np, key, rows))  # not every library sorts int64
+        # Not every library sorts int64.
+        where = backend if backend.planned else get("numpy")
+        drawn = compiled_words(where, key, rows)
+        order = random.permutation(where.xp, key, rows, drawn=drawn)
+        return order if where is backend else backend.asarray(order)
 
     def _checked(self, order: ArrayLike) -> Array:
         """The user's order on the host, checked to hold every row once."""
