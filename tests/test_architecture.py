@@ -59,6 +59,7 @@ OWNERS = {
         "xpnet.training.lbfgs",  # vectors as SciPy has them
         "xpnet.training.epoch_record",  # what an epoch reports
         "xpnet.training.order",  # a user's order of the samples
+        "xpnet.training.traced_steps",  # what an epoch reads and reports
         "xpnet.training.evaluation",  # what an epoch reports
         "xpnet.saving.tensor_file",  # a file's bytes as arrays
         "xpnet.datasets",
@@ -77,7 +78,7 @@ OWNERS = {
     "torch": ["xpnet.backends.torch_backend", "xpnet.exchange", "xpnet.testing.variants"],
     "array_api_strict": ["xpnet.testing.variants"],
     "onnx": ["xpnet.exchange"],
-    "jax": ["xpnet.backends.jax_backend"],
+    "jax": ["xpnet.backends.jax_devices"],
     "pandas": [],
     "array_api_compat": ["xpnet.backends", "xpnet.ops.record"],
     "matplotlib": ["xpnet.plot", "xpnet.cli"],

@@ -10,13 +10,13 @@ from xpnet.backends.base import (
     BackendLike,
     PlannedBackend,
     Status,
-    TracedBackend,
     check_float,
     dtype_name,
     is_float,
 )
 from xpnet.backends.select import backend_of, get, namespace_of, resolve
 from xpnet.backends.status import status
+from xpnet.backends.traced import TracedBackend
 
 __all__ = [
     "Backend",

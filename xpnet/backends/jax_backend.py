@@ -1,4 +1,4 @@
-"""JAX: arrays on a CPU, GPU or TPU, and whole functions compiled by XLA. Only this imports jax.
+"""JAX on one device: arrays, and whole functions compiled by XLA.
 
 JAX has no 64-bit types unless asked. Without them ``int64`` means ``int32`` here, as in JAX.
 """
@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from traceback import extract_tb
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from xpnet.backends.base import TracedBackend
+from xpnet.backends.traced import TracedBackend
 from xpnet.errors import (
-    BackendUnavailableError,
     DataError,
     DeviceMemoryError,
     DTypeError,
@@ -21,110 +21,16 @@ from xpnet.errors import (
 )
 from xpnet.typing import Array, Shape
 
-__all__ = ["JaxBackend", "devices", "find", "namespace", "on", "version"]
+__all__ = ["JaxBackend", "JaxNamespace", "device_name"]
 
-_INSTALL = "pip install 'xpnet[jax]'"
 _INTERNAL = ("/jax/", "/jaxlib/", "/xpnet/")  # a user's own line is outside these folders
-_PLATFORMS = {"gpu": ("gpu", "cuda", "rocm"), "cuda": ("gpu", "cuda"), "rocm": ("gpu", "rocm")}
 
 
-@cache
-def _load() -> Any:
-    """Import JAX; raises ImportError, or whatever its own import raises."""
-    import jax
-    import jax.numpy
-
-    return jax
-
-
-def version() -> str:
-    """The version of JAX."""
-    return str(_load().__version__)
-
-
-def devices() -> list[str]:
-    """The names of all devices, the default one first: ``"cpu:0"``, ``"gpu:1"``."""
-    jax = _load()
-    default = jax.default_backend()
-    found = list(jax.devices())
-    for platform in ("cpu",):
-        if platform != default:
-            found += jax.devices(platform)
-    return [_device_name(device) for device in found]
-
-
-def _device_name(device: Any) -> str:
+def device_name(device: Any) -> str:
     return f"{device.platform}:{device.id}"
 
 
-def find(name: str = "") -> "JaxBackend":
-    """The backend for a device: ``"cpu"``, ``"gpu:1"``, ``"tpu"``; by default JAX's default device.
-
-    Raises
-    ------
-    BackendUnavailableError
-        If JAX cannot be imported, or has no such device.
-    """
-    try:
-        jax = _load()
-        if not name:
-            return _on(jax.devices()[0])
-    except Exception as error:  # a broken installation, or a broken driver, may raise anything
-        raise BackendUnavailableError(
-            f"backend 'jax' cannot run here: {type(error).__name__}: {error}. {_INSTALL}; for a "
-            "GPU or TPU see JAX's installation page."
-        ) from error
-    platform, _, number = name.partition(":")
-    for known in _PLATFORMS.get(platform, (platform,)):
-        try:
-            found = jax.devices(known)
-        except RuntimeError:  # no such platform here
-            continue
-        if not number:
-            return _on(found[0])
-        chosen = [device for device in found if str(device.id) == number]
-        if chosen:
-            return _on(chosen[0])
-    raise BackendUnavailableError(
-        f"backend 'jax:{name}' cannot run here: JAX has the devices {', '.join(devices())}."
-    )
-
-
-def on(array: Any) -> "JaxBackend":
-    """The backend of an array's device.
-
-    Raises
-    ------
-    DataError
-        If it is a tracer, or on several devices.
-    """
-    jax = _load()
-    if isinstance(array, jax.core.Tracer):
-        raise DataError(
-            "this array is traced by JAX (jax.jit, jax.grad, jax.vmap, ...) and has no values. "
-            "Call fit and predict outside; xpnet compiles its steps itself. Inside, use "
-            "model.function(), a plain function of parameters and inputs."
-        )
-    found = array.devices()
-    if len(found) > 1:
-        raise DataError(
-            f"an array is spread over {len(found)} devices: put it on one with jax.device_put."
-        )
-    return _on(*found)
-
-
-@cache
-def _on(device: Any) -> "JaxBackend":
-    return JaxBackend(_load(), device)
-
-
-@cache
-def namespace() -> "_Namespace":
-    """The namespace on which ops run."""
-    return _Namespace(_load())
-
-
-class _Namespace:
+class JaxNamespace:
     """``jax.numpy``, where the names of 64-bit types mean those that JAX has."""
 
     __name__ = "jax.numpy"
@@ -160,16 +66,11 @@ class JaxBackend(TracedBackend):
     def __init__(self, jax: Any, device: Any) -> None:
         self._jax, self.device = jax, device
         usual = device == jax.devices()[0]
-        self.name = "jax" if usual else f"jax:{_device_name(device)}"
-        self.xp = namespace()
+        self.name = "jax" if usual else f"jax:{device_name(device)}"
+        self.xp = JaxNamespace(jax)
         self.synchronous = device.platform == "cpu"
         self.separate = not self.synchronous
-        numpy = jax.numpy
-        self._finite = jax.jit(lambda x: numpy.isfinite(x).all())
-        self._rows = jax.jit(self.rows_from, static_argnums=2)
-        self._copy = jax.jit(numpy.copy)
-        self._take = jax.jit(lambda source, index: numpy.take(source, index, axis=0, mode="clip"))
-        self._within = jax.jit(lambda x, count: (x >= 0).all() & (x < count).all())
+        self._jitted = _helpers(jax)
 
     def owns(self, x: Any) -> bool:
         return isinstance(x, self._jax.Array)
@@ -219,13 +120,13 @@ class JaxBackend(TracedBackend):
         return bool(x.is_deleted())
 
     def finite(self, x: Array) -> bool:
-        return bool(self._finite(x))
+        return bool(self._jitted.finite(x))
 
     def within(self, x: Array, count: int) -> bool:
-        return bool(self._within(x, count))
+        return bool(self._jitted.within(x, count))
 
     def copy(self, x: Array) -> Array:
-        return self._copy(x)
+        return self._jitted.copy(x)
 
     def zeros(self, shape: Shape, dtype: str) -> Array:
         return self._put(np.zeros(shape, self.dtype(dtype)))
@@ -263,10 +164,10 @@ class JaxBackend(TracedBackend):
         return whole
 
     def rows(self, source: Array, part: slice) -> Array:
-        return self._rows(source, part.start, part.stop - part.start)
+        return self._jitted.rows(source, part.start, part.stop - part.start)
 
     def take(self, source: Array, index: Array) -> Array:
-        return self._take(source, index)
+        return self._jitted.take(source, index)
 
     def _named(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function; an op that cannot be traced is named in the error."""
@@ -294,6 +195,20 @@ class JaxBackend(TracedBackend):
             ) from error
 
 
+@cache
+def _helpers(jax: Any) -> SimpleNamespace:
+    """Small functions that a backend needs outside its programs, compiled."""
+    numpy, cut = jax.numpy, jax.lax.dynamic_slice_in_dim
+    functions: dict[str, Callable[..., Any]] = {
+        "copy": numpy.copy,
+        "finite": lambda x: numpy.isfinite(x).all(),
+        "take": lambda source, index: numpy.take(source, index, axis=0, mode="clip"),
+        "within": lambda x, count: (x >= 0).all() & (x < count).all(),
+    }
+    made = {name: jax.jit(function) for name, function in functions.items()}
+    return SimpleNamespace(rows=jax.jit(cut, static_argnums=2), **made)
+
+
 def _complaint(error: Exception) -> str:
     """Which op cannot be traced, in which line, and why."""
     notes = getattr(error, "__notes__", ["a function"])
@@ -303,7 +218,8 @@ def _complaint(error: Exception) -> str:
         if not any(part in frame.filename for part in _INTERNAL)
     ]
     where = f" ({lines[-1]})" if lines else ""
+    what = str(error).splitlines()[0].rstrip(".")
     return (
-        f"{notes[0]} cannot be compiled by JAX{where}: {str(error).splitlines()[0]} Branch with "
+        f"{notes[0]} cannot be compiled by JAX{where}: {what}. Branch with "
         "xp.where instead of if, and call functions of xp only, or use another backend."
     )

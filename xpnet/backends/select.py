@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-from xpnet.backends import cuda, jax_backend, torch_backend
+from xpnet.backends import cuda, jax_devices, torch_backend
 from xpnet.backends.base import Backend, BackendLike, Status
 from xpnet.backends.generic import GenericBackend
 from xpnet.errors import (
@@ -146,10 +146,10 @@ _BY_NAME: dict[str, Callable[[], Backend]] = {
     "numpy": _numpy,
     "cupy": _get_cupy,
     "torch": torch_backend.find,
-    "jax": jax_backend.find,
+    "jax": jax_devices.find,
     "auto": _get_auto,
 }
-WITH_DEVICE: dict[str, Any] = {"torch": torch_backend, "jax": jax_backend}
+WITH_DEVICE: dict[str, Any] = {"torch": torch_backend, "jax": jax_devices}
 
 
 def _by_name(spec: str) -> Backend:
@@ -217,7 +217,7 @@ def backend_of(x: object) -> Backend | None:
     if is_torch_array(x):
         return torch_backend.on(x)
     if is_jax_array(x):
-        return jax_backend.on(x)
+        return jax_devices.on(x)
     try:
         xp = array_namespace(x)
     except TypeError:
@@ -237,7 +237,7 @@ def namespace_of(x: object) -> Namespace:
     from array_api_compat import array_namespace, is_jax_array
 
     if is_jax_array(x):
-        return jax_backend.namespace()
+        return jax_devices.namespace()
     try:
         return array_namespace(x)
     except TypeError as error:

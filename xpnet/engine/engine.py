@@ -8,106 +8,25 @@ The bar is the cut. Code that uses the gradient (to inspect it, or add it to oth
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from threading import RLock
 from typing import Any, Protocol, Self
 
 from xpnet.backends import Backend
 from xpnet.data.arrays import Data
 from xpnet.data.conversion import cast, check_finite, to_backend
-from xpnet.engine.batch_graph import BatchGraph, BatchSpec
+from xpnet.engine.batch_graph import BatchSpec
 from xpnet.engine.config import ModelConfig
 from xpnet.engine.network import Network
-from xpnet.engine.programs import InterpretedProgram, PlannedProgram, Program
+from xpnet.engine.program_cache import Programs
+from xpnet.engine.programs import Program
 from xpnet.engine.state import TrainState
 from xpnet.engine.update import UpdateProgram, slot_names
-from xpnet.graph import Arena, initialize
+from xpnet.graph import initialize
 from xpnet.lowering import one_thread, shares
 from xpnet.ops.loss_scale import FIRST
 from xpnet.optim import Optimizer
 from xpnet.typing import Array
 
-__all__ = ["Engine", "Programs"]
-
-_KEPT = 32  # compiled programs that are kept; the least recently used is dropped first
-
-
-class PredictionShortcut(Protocol):
-    """A shortcut for predictions; see `CachedPrediction`."""
-
-    def takes(self, X: Any) -> bool:
-        """Whether these inputs are like those before."""
-
-    def __call__(self, X: Array) -> Array:
-        """The network's output."""
-
-
-class StepShortcut(Protocol):
-    """A shortcut for steps on single batches; see `SingleStep`."""
-
-    def takes(self, X: Any, y: Any) -> bool:
-        """Whether these arrays are like those before."""
-
-    def __call__(self, *arrays: Array) -> Array:
-        """Make a step; its loss."""
-
-
-class Programs:
-    """The compiled programs of a network, one for each kind of batch; all share one memory.
-
-    Attributes
-    ----------
-    lock : RLock
-        Held from loading a program to reading its results: all of them share one memory.
-    cached_prediction : PredictionShortcut or None
-        A shortcut for predictions like the last one.
-    cached_step : StepShortcut or None
-        A shortcut for steps on a batch like the last one.
-    number : 0-d array
-        The number of the step, from which a plan draws dropout and noise.
-    """
-
-    def __init__(self, network: Network, backend: Backend, state: TrainState) -> None:
-        self._network, self._backend, self._state = network, backend, state
-        self.lock = RLock()
-        self.cached_prediction: PredictionShortcut | None = None
-        self.cached_step: StepShortcut | None = None
-        self.number = backend.counter(0)
-        self._arena = self._new_arena()
-        self._made: dict[BatchSpec, Program] = {}
-
-    def _new_arena(self) -> Arena | None:
-        backend: Any = self._backend
-        return Arena(backend) if backend.planned else None
-
-    def get(self, spec: BatchSpec) -> Program:
-        """The program for this kind of batch, compiled on first use."""
-        with self.lock:  # programs share memory even while they are made
-            program = self._made.pop(spec, None) or self._compile(spec)
-            self._made[spec] = program  # the most recently used comes last
-            if len(self._made) > _KEPT:
-                self._made.pop(next(iter(self._made)))
-            return program
-
-    def _compile(self, spec: BatchSpec) -> Program:
-        state, table = self._state, self._network.table
-        batch_graph = BatchGraph.of(self._network, spec, state.loss_scale is not None)
-        arena = self._arena
-        if arena is None:
-            return InterpretedProgram(self._backend, table, state, batch_graph, lambda: self.number)
-        memory = arena.memory
-        program = PlannedProgram(self._backend, table, state, batch_graph, arena, self.number, spec)
-        if arena.memory is not memory:
-            self._drop()  # they would keep the smaller memory alive
-        return program
-
-    def forget(self) -> None:
-        """Drop the compiled programs and their memory; they are compiled again when needed."""
-        self._drop()
-        self._arena = self._new_arena()
-
-    def _drop(self) -> None:
-        self._made.clear()
-        self.cached_prediction = self.cached_step = None
+__all__ = ["Engine"]
 
 
 class Loaded(Protocol):

@@ -35,16 +35,12 @@ class Program(Protocol):
         Flops of the largest matrix product, where they are known.
     borrowed : list of Value
         Inputs that are read in place from the data, until `release`.
-    steps : tuple or None
-        An update, and what makes whole steps with it; see `training.compiled_steps` and
-        `training.traced_steps`.
     """
 
     batch_graph: BatchGraph
     results: Array
     flops: int
     borrowed: list[Value]
-    steps: tuple[Any, Any] | None
 
     def load(self, arrays: Sequence[Array], rows: slice) -> None:
         """Take these rows as the batch. Large ones may be read in place until `release`."""
@@ -75,6 +71,8 @@ class PlannedProgram:
         The memory that holds the batch.
     staged : list of (array, array)
         Running statistics, and the memory of their next values.
+    steps : tuple or None
+        An update, and the program of whole steps with it; see `training.compiled_steps`.
     """
 
     def __init__(
@@ -216,8 +214,9 @@ class InterpretedProgram:
 
     Attributes
     ----------
-    sweep : callable or None
-        Many batches in one call; see `engine.traced_sweep`.
+    loops : dict
+        Compiled loops over many batches, and what each was made for; see `engine.traced_sweep` and
+        `training.traced_steps`.
     """
 
     flops = 0
@@ -235,10 +234,7 @@ class InterpretedProgram:
         self.borrowed: list[Value] = []
         self._batch: list[Array] = []
         self._found: Found | None = None
-        self.steps: tuple[Any, Any] | None = None
-        self.sweep: Callable[..., Array] | None = None
-        self._compute = backend.compiled(self._computed)
-        self._committed = backend.compiled(self._with_state)
+        self.loops: dict[str, tuple[Any, Callable[..., Any]]] = {}
 
     def load(self, arrays: Sequence[Array], rows: slice) -> None:
         whole = rows == slice(None)
@@ -260,6 +256,10 @@ class InterpretedProgram:
         if gradient is not None:
             state.vectors["gradient"] = gradient
 
+    @cached_property
+    def _compute(self) -> Callable[..., tuple[Found, Array | None]]:
+        return self._backend.compiled(self._computed)
+
     def _computed(
         self, params: Array, batch: Sequence[Array], number: Array
     ) -> tuple[Found, Array | None]:
@@ -276,6 +276,10 @@ class InterpretedProgram:
         if self._found.state:
             params = self._committed(self._state.params, self._found.state)
             self._state.vectors["params"] = params
+
+    @cached_property
+    def _committed(self) -> Callable[..., Array]:
+        return self._backend.compiled(self._with_state)
 
     def _with_state(self, params: Array, new: Mapping[str, Array]) -> Array:
         """The parameters, with these running statistics: a pure function."""

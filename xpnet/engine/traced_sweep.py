@@ -49,10 +49,9 @@ def _run(
     backend: TracedBackend, engine: Engine, program: InterpretedProgram
 ) -> Callable[..., Array]:
     """The batches of one size, compiled on first use."""
-    if program.sweep is None:
-        program.sweep = backend.stepping(_sweeping(backend, engine, program))
-    run: Callable[..., Array] = program.sweep
-    return run
+    if "sweep" not in program.loops:
+        program.loops["sweep"] = None, backend.stepping(_sweeping(backend, engine, program))
+    return program.loops["sweep"][1]
 
 
 def _sweeping(

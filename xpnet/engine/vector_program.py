@@ -1,6 +1,7 @@
 """Graphs of rules on flat vectors, ready to run: the update and what precedes it."""
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from xpnet.backends import Backend, dtype_name
@@ -73,7 +74,6 @@ class VectorProgram:
         self.written: tuple[float, ...] = ()
         self._plan = self._planned(spare, threads) if backend.planned else None
         self.run = self._interpret if self._plan is None else self._plan.run
-        self._changed = backend.compiled(self._computed)
 
     @property
     def definitions(self) -> list[str]:
@@ -113,6 +113,10 @@ class VectorProgram:
         self._read = [*given]
         found = self._changed(vectors, self.numbers, [*given.values()])
         self._vectors.update({name: v for name, v in found.items() if name not in self._own})
+
+    @cached_property
+    def _changed(self) -> Callable[..., dict[str, Array]]:
+        return self._backend.compiled(self._computed)
 
     def _computed(
         self, vectors: Mapping[str, Array], numbers: Array, given: Sequence[Array]

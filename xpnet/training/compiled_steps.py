@@ -70,7 +70,7 @@ class CompiledSteps:
     def __init__(self, eager: EagerSteps, most: int | None) -> None:
         self._eager, self._engine = eager, eager.engine
         self.batches: Batches = eager.batches
-        self._pace = Pace(most)
+        self._pace = Pace(most, _SECONDS)
         self._program: StepProgram | None = None
         self._update: UpdateProgram | None = None
         backend: Any = self._engine.backend
@@ -238,7 +238,7 @@ class Pace:
         Seconds of single steps.
     """
 
-    def __init__(self, most: int | None, seconds: float = _SECONDS) -> None:
+    def __init__(self, most: int | None, seconds: float) -> None:
         self._most, self._seconds, self.steps = most, seconds, 1
         self.spent = 0.0 if most is None else _WORTH
         self._began = False

@@ -58,9 +58,6 @@ def evaluate_batches(engine: Engine, batches: Batches) -> dict[str, float]:
     backend = engine.backend
     found = traced_sweep(engine, batches)
     if found is None:
-        rows = batches.each(lambda program: backend.copy(program.results))
-        log = np.stack([backend.to_numpy(row) for row in rows])
-    else:
-        log = backend.to_numpy(found)
-    log = log.astype("float64")
+        found = backend.xp.stack(batches.each(lambda program: backend.copy(program.results)))
+    log = backend.to_numpy(found).astype("float64")
     return combine(engine.network, batches.programs[0].batch_graph, log, batches.sizes)

@@ -12,7 +12,6 @@ import numpy as np
 from xpnet.backends import TracedBackend
 from xpnet.engine.batch_graph import BatchGraph
 from xpnet.engine.batches import Batches
-from xpnet.engine.programs import Program
 from xpnet.engine.state import Good
 from xpnet.engine.whole_step import Pieces, WholeStep
 from xpnet.training.callbacks.callback import Callbacks
@@ -135,14 +134,16 @@ class TracedSteps:
             raise
         state.vectors.update(vectors)
 
-    def _compiled(self, program: Program) -> Callable[..., Any]:
+    def _compiled(self, program: Any) -> Callable[..., Any]:
         """Steps with a program's kind of batch and the current optimizer; compiled on first use."""
         engine, backend = self._engine, self._backend
-        if program.steps is None or program.steps[0] is not engine.update:
-            made, table = program.batch_graph, engine.network.table
-            step = WholeStep(backend, table, made, engine.update.graph)
-            program.steps = engine.update, backend.stepping(_stepping(backend, step, made))
-        run: Callable[..., Any] = program.steps[1]
+        update, known = engine.update, program.loops.get("steps", (None, None))
+        if known[0] is not update:
+            made = program.batch_graph
+            step = WholeStep(backend, engine.network.table, made, update.graph)
+            known = update, backend.stepping(_stepping(backend, step, made))
+            program.loops["steps"] = known
+        run: Callable[..., Any] = known[1]
         return run
 
     def recorded(self, count: int) -> Array:
