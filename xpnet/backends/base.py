@@ -150,8 +150,16 @@ class Backend(ABC):
         """The library's data type of this name."""
         return getattr(self.xp, name)
 
-    def check_dtype(self, name: str) -> None:
-        """Raise `DTypeError` if the device cannot compute in this floating type."""
+    def check(self, dtype: str) -> None:
+        """Raise unless networks of this floating type can be trained here.
+
+        Raises
+        ------
+        DTypeError
+            If the device cannot compute in this type.
+        BackendUnavailableError
+            If the library lacks something that training needs.
+        """
         return
 
     def counter(self, number: int) -> Array:

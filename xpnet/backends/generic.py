@@ -3,6 +3,7 @@
 from typing import Any
 
 from xpnet.backends.base import Backend, dtype_name
+from xpnet.errors import BackendUnavailableError
 from xpnet.typing import Namespace
 
 __all__ = ["GenericBackend"]
@@ -49,4 +50,32 @@ class GenericBackend(Backend):
             from array_api_compat import device, to_device
 
             host = to_device(host, device(self.xp.zeros(1)))
-        return np.from_dlpack(host)
+        try:
+            return np.from_dlpack(host)
+        except (AttributeError, BufferError):  # not every library exports its arrays that way
+            return np.asarray(host)
+
+    def check(self, dtype: str) -> None:
+        try:
+            self._try(dtype)
+        except Exception as error:  # libraries raise errors of their own types
+            raise BackendUnavailableError(
+                f"{self.name} cannot train networks: {type(error).__name__}: {error}. Convert the "
+                "data with numpy.asarray, or make the model with backend='numpy', which converts "
+                "them. Its function() computes predictions on arrays of any library."
+            ) from error
+
+    def _try(self, dtype: str) -> None:
+        """Do what every training does: products, indices, values read on the host."""
+        from array_api_compat import is_lazy_array
+
+        xp = self.xp
+        x = self.asarray([[1.0, 2.0], [3.0, 4.0]], dtype)
+        index = self.asarray([1, 0], "int64")
+        if is_lazy_array(x):
+            raise TypeError("its arrays are computed when they are read, and so in every step anew")
+        y = xp.where(x > 2, self.take(x, index) @ x[:, 1:], xp.zeros_like(x))
+        if float(xp.max(y)) != 10 or not self.finite(y):
+            raise ValueError("a product of small matrices is wrong")
+        if self.to_numpy(xp.argmax(y, axis=1)).tolist() != [0, 0]:
+            raise ValueError("an index of a maximum is wrong")

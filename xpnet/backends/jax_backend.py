@@ -78,8 +78,8 @@ class JaxBackend(TracedBackend):
     def plain(self, x: Any) -> bool:
         return False  # it may be on another device, or a tracer
 
-    def check_dtype(self, name: str) -> None:
-        if name == "float64" and not self._jax.config.jax_enable_x64:
+    def check(self, dtype: str) -> None:
+        if dtype == "float64" and not self._jax.config.jax_enable_x64:
             raise DTypeError(
                 "JAX has no float64 unless asked: call jax.config.update('jax_enable_x64', True) "
                 "or set JAX_ENABLE_X64=1 before any array is made, or use dtype='float32'."

@@ -105,8 +105,8 @@ class TorchBackend(GenericBackend):
         self.name = "torch" if device.type == "cpu" else f"torch:{device}"
         self.separate = device.type != "cpu"
 
-    def check_dtype(self, name: str) -> None:
-        if name == "float64" and self.device.type == "mps":
+    def check(self, dtype: str) -> None:
+        if dtype == "float64" and self.device.type == "mps":
             raise DTypeError("PyTorch's device 'mps' has no float64: use dtype='float32'.")
 
     def to_numpy(self, x: Any) -> Any:

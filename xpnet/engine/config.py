@@ -108,7 +108,7 @@ def _backend(
     if backend is None:
         return None, precision
     found = in_precision(resolve(backend), precision, backend)
-    found.check_dtype(dtype)
+    found.check(dtype)
     return found, found.precision
 
 

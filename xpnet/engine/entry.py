@@ -46,7 +46,7 @@ def backend_for(config: ModelConfig, engine: Engine | None, *arrays: Any) -> Bac
     found = resolve(config.backend, *arrays)
     own = config.backend if engine is None else engine.backend
     if own is None:
-        found.check_dtype(config.dtype)
+        found.check(config.dtype)
         return in_precision(found, config.precision)
     if found.name == own.name:
         return own
