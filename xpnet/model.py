@@ -560,7 +560,7 @@ class Model:
         engine = self._engine
         if engine is None or engine.state.results is None:
             return None
-        return engine.backend.copy(engine.state.results[0, ...])
+        return engine.backend.element(engine.state.results, 0)
 
     @on_device
     def state_dict(self) -> dict[str, Array]:

@@ -1,7 +1,7 @@
 """The interface of a backend: an array library and the device of its arrays."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -165,6 +165,14 @@ class Backend(ABC):
     def counter(self, number: int) -> Array:
         """The number of a step, in the form from which `xpnet.random` draws."""
         return self.asarray(number, "int64")
+
+    def numbers(self, values: Sequence[float], dtype: str) -> Array:
+        """A few numbers from the host as a vector, for a function that is `compiled`."""
+        return self.asarray([*values], dtype)
+
+    def element(self, x: Array, i: int) -> Array:
+        """A copy of an element of a vector, as a 0-d array."""
+        return self.copy(x[i, ...])
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """A pure function of arrays, compiled where the library compiles whole functions."""

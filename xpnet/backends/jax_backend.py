@@ -3,9 +3,10 @@
 JAX has no 64-bit types unless asked. Without them ``int64`` means ``int32`` here, as in JAX.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from math import isfinite
 from traceback import extract_tb
 from types import SimpleNamespace
 from typing import Any
@@ -93,7 +94,8 @@ class JaxBackend(TracedBackend):
         wanted = self.dtype(dtype or str(host.dtype))
         if host.dtype.kind in "iu" and host.dtype.itemsize == 8 and np.dtype(wanted).itemsize == 4:
             self._check_range(host, wanted)
-        return self._put(host.astype(wanted, copy=False))
+        with np.errstate(over="ignore"):  # too large numbers become infinite, and are then refused
+            return self._put(host.astype(wanted, copy=False))
 
     def _put(self, host: Any) -> Array:
         return self._jax.device_put(host, self.device)  # `asarray` takes 20 times as long
@@ -110,7 +112,10 @@ class JaxBackend(TracedBackend):
         return np.asarray(x)
 
     def counter(self, number: int) -> Array:
-        return self._put(np.asarray([number & 0xFFFFFFFF, number >> 32], "uint32"))
+        return np.asarray([number & 0xFFFFFFFF, number >> 32], "uint32")
+
+    def numbers(self, values: Sequence[float], dtype: str) -> Array:
+        return np.asarray(values, dtype)  # a compiled function takes them from the host
 
     def later(self, counter: Array, steps: Any) -> Array:
         low = counter[0] + self._jax.numpy.asarray(steps, "uint32")
@@ -120,13 +125,22 @@ class JaxBackend(TracedBackend):
         return bool(x.is_deleted())
 
     def finite(self, x: Array) -> bool:
-        return bool(self._jitted.finite(x))
+        if not self.synchronous:
+            return bool(self._jitted.finite(x))
+        host = np.asarray(x)  # no copy
+        return isfinite(np.vdot(host, host)) or bool(np.isfinite(host).all())
 
     def within(self, x: Array, count: int) -> bool:
-        return bool(self._jitted.within(x, count))
+        if not self.synchronous:
+            return bool(self._jitted.within(x, count))
+        host = np.asarray(x)
+        return bool(host.min() >= 0 and host.max() < count)
 
     def copy(self, x: Array) -> Array:
         return self._jitted.copy(x)
+
+    def element(self, x: Array, i: int) -> Array:
+        return self._jitted.element(x, i)
 
     def zeros(self, shape: Shape, dtype: str) -> Array:
         return self._put(np.zeros(shape, self.dtype(dtype)))
@@ -201,6 +215,7 @@ def _helpers(jax: Any) -> SimpleNamespace:
     numpy, cut = jax.numpy, jax.lax.dynamic_slice_in_dim
     functions: dict[str, Callable[..., Any]] = {
         "copy": numpy.copy,
+        "element": lambda x, i: x[i],
         "finite": lambda x: numpy.isfinite(x).all(),
         "take": lambda source, index: numpy.take(source, index, axis=0, mode="clip"),
         "within": lambda x, count: (x >= 0).all() & (x < count).all(),

@@ -92,7 +92,7 @@ class VectorProgram:
             for i, number in enumerate(numbers):
                 self.numbers[i] = number
         else:
-            self.numbers = self._backend.asarray([*numbers], dtype_name(self.numbers.dtype))
+            self.numbers = self._backend.numbers(numbers, dtype_name(self.numbers.dtype))
         self.written = numbers
 
     def _inputs(self, numbers: Array) -> dict[Value, Array]:

@@ -133,7 +133,7 @@ class ValueAndGrad:
         for name, symbol in graph.parameters.items():
             feeds[symbol] = backend.asarray(parameters[name], symbol.dtype)
         if graph.step is not None:
-            feeds[graph.step] = backend.asarray(step, "int64")
+            feeds[graph.step] = backend.counter(step)
         wrt = self._symbols(graph)
         wanted = [value, *gradients(graph, value, wrt)]
         found = interpret(graph, backend.xp, feeds, wanted, backend.device)

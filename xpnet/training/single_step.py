@@ -86,7 +86,7 @@ class SingleStep:
 
         def at_cut(i: int, program: Program) -> float:
             nonlocal loss
-            loss = backend.copy(program.results[0, ...])
+            loss = backend.element(program.results, 0)
             if backend.synchronous and not isfinite(float(loss)):
                 self._stop(float(loss))
             return learning_rate
