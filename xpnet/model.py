@@ -76,8 +76,10 @@ class Model:
     metrics : sequence of str, Loss or callable, optional
         ``"accuracy"``, ``"top_5_accuracy"``, ``"r2"``, names of losses, or functions like a loss.
         By default accuracy for the classification losses.
-    backend : None, {"numpy", "cupy", "auto"} or namespace
-        Where to compute. None follows the first arrays that the model receives.
+    backend : None, {"numpy", "cupy", "torch", "jax", "auto"} or namespace
+        Where to compute; a device may follow after a colon: ``"cupy:1"``, ``"torch:mps"``,
+        ``"jax:gpu:0"``. None follows the first arrays that the model receives: their library and
+        their device.
     dtype : {"float32", "float64"}
     seed : int, default 0
         Initial weights and shuffles; the same seed gives the same bits on every backend.
@@ -354,7 +356,8 @@ class Model:
         steps_per_execution : int, optional
             On a CPU with the extra ``fast``: the most steps that the compiled program runs in one
             call from Python. By default, as many as fit into about 5 ms; 1 runs each step by
-            itself. On a GPU: the number of steps that are launched together as one CUDA graph; 0
+            itself. With JAX: the most steps in one call of the compiled loop, by default as many
+            as fit into about 20 ms on a CPU, and 256 elsewhere. With CuPy on a GPU: the number of steps that are launched together as one CUDA graph; 0
             launches every operation by itself. By default, 32 if the steps are small, else 1. The
             results have the same bits. If steps cannot be combined like this (a callback reads
             every step, the data do not fit on the device, nvmath-python is missing, ...), each

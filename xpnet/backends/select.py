@@ -226,22 +226,25 @@ def backend_of(x: object) -> Backend | None:
     return _by_namespace(xp) if here == usual else _generic(xp, here)
 
 
-def namespace_of(x: object) -> Namespace:
-    """The namespace on which ops run for an array, which may be traced by its library.
+def namespace_of(*arrays: object) -> Namespace:
+    """The namespace on which ops run for these arrays, which may be traced by their library.
+
+    JAX's functions take NumPy arrays, too.
 
     Raises
     ------
     DataError
-        If it is not an array of any library.
+        If they are of different libraries, or not arrays.
     """
     from array_api_compat import array_namespace, is_jax_array
 
-    if is_jax_array(x):
+    if any(map(is_jax_array, arrays)):
         return jax_devices.namespace()
     try:
-        return array_namespace(x)
+        return array_namespace(*arrays)
     except TypeError as error:
-        raise DataError(f"expected an array, got {type(x).__name__}.") from error
+        kinds = ", ".join(sorted({type(array).__name__ for array in arrays}))
+        raise DataError(f"expected arrays of one library, got {kinds}.") from error
 
 
 def _names_no_device(spec: BackendLike, wanted: Backend) -> bool:

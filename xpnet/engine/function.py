@@ -21,7 +21,7 @@ class NetworkFunction:
 
     def __call__(self, parameters: Mapping[str, Array], x: Array) -> Array:
         """The network's output for inputs `x`, one row per sample or one sample."""
-        network, xp = self._network, namespace_of(x)
+        network, xp = self._network, namespace_of(x, *parameters.values())
         network.table.check(parameters, {n: a.shape for n, a in parameters.items()})
         shape = tuple(x.shape)
         alone = shape == network.features

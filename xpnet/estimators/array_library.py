@@ -2,13 +2,14 @@
 
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from sklearn import get_config
 
 from xpnet.backends import Backend, backend_of, get, resolve
 from xpnet.errors import ArgumentError, DataError
+from xpnet.typing import BackendName
 
 __all__ = ["backend_for", "check_library", "library", "moved", "on_host", "take_rows"]
 
@@ -28,7 +29,7 @@ def backend_for(name: str | ModuleType | None, X: Any) -> Backend:
     """
     if isinstance(name, ModuleType):
         raise ArgumentError(f"backend must be a name, got a module: give {name.__name__!r}.")
-    if name is None or name in ("numpy", "cupy", "auto") or str(name).startswith("cupy:"):
+    if name is None or str(name).partition(":")[0] in get_args(BackendName):
         return resolve(name, X)
     for module in (f"array_api_compat.{name}", name):
         try:

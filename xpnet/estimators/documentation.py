@@ -76,8 +76,9 @@ _PARAMETERS = """
     initial_weights : (coefs, intercepts), optional
         Lists of arrays with which the first fit starts, instead of random ones.
     backend : str, optional
-        Where to compute: ``"numpy"``, ``"cupy"``, ``"auto"``, or the name of an importable Array
-        API library, such as ``"torch"``. None means the library of X.
+        Where to compute: ``"numpy"``, ``"cupy"``, ``"torch"``, ``"jax"`` (with a device after a
+        colon, such as ``"torch:mps"``), ``"auto"``, or the name of an importable Array API
+        library. None means the library of X.
     dtype : {"float32", "float64"}, or that type of NumPy, optional
         Type of the weights; by default the type of X, or float64 for integers.
     threads : int, optional
