@@ -357,12 +357,13 @@ class Model:
             On a CPU with the extra ``fast``: the most steps that the compiled program runs in one
             call from Python. By default, as many as fit into about 5 ms; 1 runs each step by
             itself. With JAX: the most steps in one call of the compiled loop, by default as many
-            as fit into about 20 ms on a CPU, and 256 elsewhere. With CuPy on a GPU: the number of steps that are launched together as one CUDA graph; 0
-            launches every operation by itself. By default, 32 if the steps are small, else 1. The
-            results have the same bits. If steps cannot be combined like this (a callback reads
-            every step, the data do not fit on the device, nvmath-python is missing, ...), each
-            step runs by itself, and a value above 1 is an error. On a GPU every operation is then
-            launched by itself, and the logger ``xpnet`` says why.
+            as fit into about 20 ms on a CPU, and 256 elsewhere. With CuPy on a GPU: the number of
+            steps that are launched together as one CUDA graph; 0 launches every operation by
+            itself. By default, 32 if the steps are small, else 1. The results have the same bits.
+            If steps cannot be combined like this (a callback reads every step, the data do not fit
+            on the device, nvmath-python is missing, ...), each step runs by itself, and a value
+            above 1 is an error. On a GPU every operation is then launched by itself, and the
+            logger ``xpnet`` says why.
         threads : int, optional
             With the extra ``fast``, the most threads that share a step, from 1 to 64. The default
             is ``XPNET_NUM_THREADS``, or else the number of cores that this process may use, or
