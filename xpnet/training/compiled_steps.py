@@ -230,6 +230,8 @@ class Pace:
     most : int or None
     seconds : float
         How long a call should take.
+    least : int
+        The fewest steps of a call.
 
     Attributes
     ----------
@@ -238,8 +240,9 @@ class Pace:
         Seconds of single steps.
     """
 
-    def __init__(self, most: int | None, seconds: float) -> None:
-        self._most, self._seconds, self.steps = most, seconds, 1
+    def __init__(self, most: int | None, seconds: float, least: int = 1) -> None:
+        self._most, self._seconds = most, seconds
+        self.steps = self._least = least if most is None else min(least, most)
         self.spent = 0.0 if most is None else _WORTH
         self._began = False
 
@@ -252,4 +255,4 @@ class Pace:
     def learn(self, steps: int, seconds: float) -> None:
         """Note how long the steps took."""
         wanted = min(int(self._seconds * steps / seconds), max(8 * self.steps, _FIRST))
-        self.steps = max(1, min(wanted, self._most or wanted))
+        self.steps = max(self._least, min(wanted, self._most or wanted))

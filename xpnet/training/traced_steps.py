@@ -23,7 +23,8 @@ from xpnet.typing import Array
 
 __all__ = ["TracedSteps", "traced"]
 
-_SECONDS = 20e-3  # per call, so that progress bars and signals stay responsive
+_SECONDS = 0.2  # per call, so that progress bars and signals stay responsive
+_LEAST = 2  # steps per call: cutting and joining a large state takes a tenth of a step
 _ON_DEVICE = 256  # steps per call where their number is a part of the program
 
 
@@ -46,7 +47,7 @@ class TracedSteps:
         The same steps one by one; it keeps the record of the epoch.
     backend : TracedBackend
     most : int or None
-        The most steps per call; by default, as many as fit into about 20 ms on a CPU.
+        The most steps per call; by default, as many as fit into about 0.2 s on a CPU.
     """
 
     columns: tuple[str, ...] = ("learning_rate",)
@@ -55,7 +56,7 @@ class TracedSteps:
         self._eager, self._engine, self._backend = eager, eager.engine, backend
         self.batches: Batches = eager.batches
         fixed = None if backend.synchronous else most or _ON_DEVICE
-        self._pace = Pace(most, _SECONDS) if fixed is None else FixedPace(fixed)
+        self._pace = Pace(most, _SECONDS, _LEAST) if fixed is None else FixedPace(fixed)
         self._log: Array = None
 
     @property
