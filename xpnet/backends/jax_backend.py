@@ -77,7 +77,7 @@ class JaxBackend(TracedBackend):
         return isinstance(x, self._jax.Array)
 
     def plain(self, x: Any) -> bool:
-        return False  # it may be on another device, or a tracer
+        return type(x) is self._jitted.array and x.device == self.device  # not a tracer
 
     def check(self, dtype: str) -> None:
         if dtype == "float64" and not self._jax.config.jax_enable_x64:
@@ -211,7 +211,7 @@ class JaxBackend(TracedBackend):
 
 @cache
 def _helpers(jax: Any) -> SimpleNamespace:
-    """Small functions that a backend needs outside its programs, compiled."""
+    """Small functions that a backend needs outside its programs, compiled; the type of arrays."""
     numpy, cut = jax.numpy, jax.lax.dynamic_slice_in_dim
     functions: dict[str, Callable[..., Any]] = {
         "copy": numpy.copy,
@@ -221,7 +221,8 @@ def _helpers(jax: Any) -> SimpleNamespace:
         "within": lambda x, count: (x >= 0).all() & (x < count).all(),
     }
     made = {name: jax.jit(function) for name, function in functions.items()}
-    return SimpleNamespace(rows=jax.jit(cut, static_argnums=2), **made)
+    rows, array = jax.jit(cut, static_argnums=2), type(numpy.zeros(()))
+    return SimpleNamespace(rows=rows, array=array, **made)
 
 
 def _complaint(error: Exception) -> str:

@@ -24,7 +24,7 @@ def predict(engine: Engine, data: Data, batch_size: int, X: Any, check: bool) ->
     keep = backend.copy if where.name == backend.name else backend.to_numpy
     batches = cut(engine, "predict", data, batch_size)
     swept = _swept(engine, batches)
-    if swept is None:
+    if swept is None and len(batches) > 1:
         swept = traced_sweep(engine, batches)
     if swept is not None:
         return result_like(swept, where, X)
@@ -90,13 +90,13 @@ class CachedPrediction:
     def __init__(self, engine: Engine, program: Program, X: Array, check: bool) -> None:
         self._backend, self._lock = engine.backend, engine.programs.lock
         self._program, self._check = program, check
-        self._like = type(X), X.shape, X.dtype
+        self._like = X.shape, X.dtype
         self._threads = turn(engine.backend, program.flops) or self._lock
 
     def takes(self, X: Any) -> bool:
         """Whether these inputs are like the earlier ones; NaN and infinity are left to others."""
-        kind, shape, dtype = self._like
-        if type(X) is not kind or X.shape != shape or X.dtype != dtype:
+        shape, dtype = self._like
+        if not self._backend.plain(X) or X.shape != shape or X.dtype != dtype:
             return False
         return not self._check or self._backend.finite(X)
 
@@ -122,6 +122,7 @@ def _cached(
 
     `X` is the user's input, `x` the same on the backend `where`.
     """
-    if x is not X or not where.planned or not where.synchronous or engine.network.ids:
+    direct = (where.planned or where.traced) and where.synchronous and where.plain(X)
+    if x is not X or not direct or engine.network.ids:
         return None
     return CachedPrediction(engine, program, X, check)

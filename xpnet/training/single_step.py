@@ -47,8 +47,9 @@ class SingleStep:
         self._arrays: list[Array] = []
         backend = engine.backend
         same = bool(given) and data.x is given[0] and data.y is given[1]
-        alike = same and backend.planned and backend.synchronous and not engine.network.ids
-        self._like = tuple((type(a), a.shape, a.dtype) for a in given) if alike else None
+        direct = (backend.planned or backend.traced) and backend.synchronous
+        alike = same and direct and all(map(backend.plain, given)) and not engine.network.ids
+        self._like = tuple((a.shape, a.dtype) for a in given) if alike else None
 
     @property
     def quick(self) -> bool:
@@ -59,10 +60,10 @@ class SingleStep:
         """Whether these arrays are like those before, and their values are allowed."""
         if self._like is None:
             return False
-        (kind, shape, dtype), (kind_y, shape_y, dtype_y) = self._like
-        if type(X) is not kind or X.shape != shape or X.dtype != dtype:
+        plain, ((shape, dtype), (shape_y, dtype_y)) = self._engine.backend.plain, self._like
+        if not plain(X) or X.shape != shape or X.dtype != dtype:
             return False
-        if type(y) is not kind_y or y.shape != shape_y or y.dtype != dtype_y:
+        if not plain(y) or y.shape != shape_y or y.dtype != dtype_y:
             return False
         finite = not self._check.finite or self._engine.backend.finite(X)
         return finite and self._check.allows(y)
