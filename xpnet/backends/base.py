@@ -4,12 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 from math import isfinite
 from types import ModuleType
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
-from xpnet.errors import DTypeError
 from xpnet.typing import (
     Array,
     ArrayLike,
@@ -23,36 +22,13 @@ from xpnet.typing import (
 )
 
 __all__ = [
-    "FLOATS",
     "Backend",
     "BackendLike",
     "PlannedBackend",
     "Status",
-    "check_float",
-    "dtype_name",
-    "is_float",
 ]
 
-FLOATS: tuple[DTypeName, ...] = get_args(DTypeName)
-
-Lowering: TypeAlias = Literal["none", "cpu", "cuda"]
-
-
-def dtype_name(dtype: DType | type | str) -> str:
-    """Name of any library's data type: ``torch.float32`` and ``dtype('float32')`` alike."""
-    return _name(type(dtype).__module__, dtype)
-
-
-@cache
-def _name(library: str, dtype: DType | type | str) -> str:
-    # Key by library first: some libraries warn if their types are compared with another's.
-    # NumPy's types have a name without the byte order.
-    return str(getattr(dtype, "name", dtype)).rpartition(".")[2]
-
-
-def is_float(name: str) -> bool:
-    """Whether a data type of this name is a floating type."""
-    return name.startswith(("float", "bfloat"))
+Lowering: TypeAlias = Literal["none", "cpu", "cuda", "torch"]
 
 
 @dataclass(frozen=True)
@@ -235,9 +211,22 @@ BackendLike: TypeAlias = BackendName | str | ModuleType | Backend
 
 
 class PlannedBackend(Backend):
-    """A backend whose library writes results into given memory (``out=``)."""
+    """A backend whose library writes results into given memory (``out=``).
+
+    Attributes
+    ----------
+    tests_as_numbers : bool
+        Whether comparisons write their results as the numbers 0 and 1 into floating arrays. Then
+        a kernel never gives booleans to arithmetic.
+    """
 
     planned = True
+    tests_as_numbers: bool = False
+
+    @property
+    def widest(self) -> DTypeName:
+        """The floating type with the most digits."""
+        return "float64"
 
     def arena(self, nbytes: int) -> Array:
         """A flat piece of memory: `nbytes` unsigned bytes."""
@@ -262,6 +251,16 @@ class PlannedBackend(Backend):
         """A number in the form that is fastest for the library's functions."""
         return value
 
+    def bound(
+        self, function: Callable[..., Any], args: tuple[Any, ...], settings: dict[str, Any]
+    ) -> Callable[[], Any]:
+        """A call of one of the library's functions, ready to be made in each step."""
+        return partial(function, *args, **settings)
+
+    def dense(self, x: Array) -> bool:
+        """Whether an array's elements are contiguous, row by row."""
+        return bool(x.flags.c_contiguous)
+
     def write(self, out: Array, values: ArrayLike) -> None:
         """Write values (an array of this library, or numbers) into `out`."""
         out[...] = values
@@ -273,14 +272,3 @@ class PlannedBackend(Backend):
     def zeroed(self, target: Array) -> Array:
         self.write(target, 0)
         return target
-
-
-def check_float(name: object) -> DTypeName:
-    """The name of a floating type for training."""
-    text = str(getattr(name, "__name__", name)).rpartition(".")[2]  # `name` may be any object
-    if text not in FLOATS:
-        raise DTypeError(
-            f"dtype must be one of {', '.join(map(repr, FLOATS))}, got {name!r}: parameters and "
-            "gradients need a floating type."
-        )
-    return "float32" if text == "float32" else "float64"

@@ -1,8 +1,8 @@
 """Select a backend by name, by namespace, or by the arrays given.
 
 A name is that of a library, and optionally of a device after a colon: ``"cupy:1"`` is the second
-GPU, ``"torch:mps"`` an Apple GPU, ``"jax:tpu:0"`` a TPU. Nothing is decided at import, and a library
-is imported when it is first used.
+GPU, ``"torch:mps"`` an Apple GPU, ``"jax:tpu:0"`` a TPU. Nothing is decided at import, and a
+library is imported when it is first used.
 ``XPNET_BACKEND`` names the backend of objects without one. ``XPNET_FALLBACK=numpy`` lets
 ``backend="cupy"`` run on NumPy if CuPy cannot run, with one warning, so that a test suite passes on
 a machine without a GPU.

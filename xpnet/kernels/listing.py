@@ -9,6 +9,7 @@ from functools import partial, wraps
 from typing import Any
 
 from xpnet.backends.base import PlannedBackend
+from xpnet.backends.data_types import kind_of
 from xpnet.kernels.promotion import ELEMENTWISE, NUMBERS, TESTS, broadcast, promoted
 from xpnet.kernels.terms import Cast, Filled, Given, Step, Term, Underivable, View
 from xpnet.ops.reduce import normal_axes, reduced_shape
@@ -143,11 +144,14 @@ class Listing:
         dtype, x = self.backend.raw.dtype(dtype), self._term(x)
         if x.dtype == dtype:
             return x  # type: ignore[no-any-return]
-        if dtype.kind == "b":
+        if kind_of(dtype) == "b":
             return self._elementwise("not_equal", x, 0)
-        if x.dtype.kind == "b" and not isinstance(x, Filled):
-            return Cast(x, dtype)
-        unsafe = {} if dtype.kind == "f" else {"casting": "unsafe"}
+        if kind_of(x.dtype) == "b" and not isinstance(x, Filled):
+            if not self.backend.tests_as_numbers:
+                return Cast(x, dtype)
+            if isinstance(x, Step) and x.name in TESTS:  # the same test, written as numbers
+                return self._step(x.name, x.args, x.shape, dtype)
+        unsafe = {} if kind_of(dtype) == "f" else {"casting": "unsafe"}
         return self.copied(x, x.shape, dtype, **unsafe)
 
     def asarray(self, x: Any, *, dtype: Any = None, copy: Any = None, device: Any = None) -> Term:

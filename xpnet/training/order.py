@@ -37,7 +37,7 @@ class SampleOrder:
         key = random.Key(self._seed, _SHUFFLE, epoch)
         if backend.planned:
             drawn = compiled_words(backend, key, rows)
-            return random.permutation(backend.xp, key, rows, drawn=drawn)
+            return random.permutation(backend.xp, key, rows, backend.device, drawn)
         return backend.asarray(random.permutation(np, key, rows))  # not every library sorts int64
 
     def _checked(self, order: ArrayLike) -> Array:
