@@ -257,6 +257,10 @@ class PlannedBackend(Backend):
         """A call of one of the library's functions, ready to be made in each step."""
         return partial(function, *args, **settings)
 
+    def takes_out(self, function: Any) -> bool:
+        """Whether it is a function of the library itself, with ``out=``, not a wrapper."""
+        return isinstance(function, type(self.raw.add))
+
     def dense(self, x: Array) -> bool:
         """Whether an array's elements are contiguous, row by row."""
         return bool(x.flags.c_contiguous)

@@ -18,7 +18,7 @@ from xpnet.typing import DTypeName, Shape, size_of
 __all__ = ["TorchBackend", "devices", "find", "on", "version"]
 
 _INSTALL = "pip install 'xpnet[torch]'"
-_BLOCK = 65536  # elements of a vector
+_BLOCK = 1 << 20  # elements: a call costs as much as thousands of them
 
 
 @cache
@@ -169,6 +169,9 @@ class TorchBackend(PlannedBackend):
         if isinstance(function, Chosen):
             return function.choose(*args, **settings)
         return partial(function, *args, **settings)
+
+    def takes_out(self, function: Any) -> bool:
+        return isinstance(function, Chosen) or super().takes_out(function)
 
     def view(self, arena: Any, offset: int, shape: Shape, dtype: str) -> Any:
         kind = self.dtype(dtype)

@@ -17,10 +17,11 @@ __all__ = ["Chosen", "functions"]
 Bound = Callable[[], Any]
 
 # By the names of the Array API, which are PyTorch's own.
-_SAME = """abs acos acosh add asin asinh atan atan2 atanh bitwise_and bitwise_or bitwise_xor ceil
-    cos cosh divide exp expm1 floor floor_divide greater greater_equal hypot less less_equal log log10
-    log1p log2 logaddexp logical_and logical_not logical_or logical_xor maximum minimum multiply
-    negative not_equal pow remainder sin sinh sqrt subtract swapaxes tan tanh trunc where""".split()
+_SAME = """abs acos acosh add asin asinh atan atan2 atanh bitwise_and bitwise_or bitwise_xor
+    ceil cos cosh divide exp expm1 floor floor_divide greater greater_equal hypot less
+    less_equal log log10 log1p log2 logaddexp logical_and logical_not logical_or
+    logical_xor maximum minimum multiply negative not_equal pow remainder sin sinh sqrt
+    subtract swapaxes tan tanh trunc where""".split()
 _OWN = "addcmul addmm gather log_softmax".split()  # for kernels of the family "torch"
 _OTHER = {"bitwise_invert": "bitwise_not", "equal": "eq", "expand_dims": "unsqueeze"}
 
@@ -70,10 +71,27 @@ def functions(torch: Any, device: Any) -> SimpleNamespace:
         sum=Chosen(partial(_reduction, torch.sum)),
         take=Chosen(partial(_take, torch)),
     )
+    if device.type == "cpu" and torch.backends.mkl.is_available():
+        found.sqrt = Chosen(partial(_sqrt, torch))
     # PyTorch's have no `out`. As Python functions, they are not taken for functions that have one.
     for name in ("isfinite", "isinf", "isnan"):
         setattr(found, name, _without_out(getattr(torch, name)))
     return found
+
+
+def _sqrt(torch: Any, x: Any, out: Any) -> Bound:
+    """The square root as 1 / (1 / sqrt(x)).
+
+    PyTorch has MKL compute its square root: 0.7 ns per element, and 3.7 ns for zeros, of which an
+    optimizer's vectors are full. These two calls take 0.5 ns for any number.
+    """
+    first, second = partial(torch.rsqrt, x, out=out), partial(torch.reciprocal, out, out=out)
+
+    def call() -> None:
+        first()
+        second()
+
+    return call
 
 
 def _without_out(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
