@@ -61,9 +61,9 @@ class Backend(ABC):
     planned : bool
         Whether the library writes results into given memory (``out=``), so that a step is planned
         once and then does not allocate; see `PlannedBackend`.
-    lowering : {"none", "cpu", "cuda"}
-        How the calls of a plan are lowered: not at all, by LLVM, or by cuBLASLt for products and
-        NVRTC for the rest; see `xpnet.lowering`.
+    lowering : {"none", "cpu", "cuda", "torch"}
+        How the calls of a plan are lowered: not at all, by LLVM, by cuBLASLt for products and
+        NVRTC for the rest, or unchanged as a CUDA graph of PyTorch's; see `xpnet.lowering`.
     compiles : bool
         Whether runs of elementwise calls are fused into loops and compiled.
     faster_with : str or None
@@ -264,6 +264,11 @@ class PlannedBackend(Backend):
     def dense(self, x: Array) -> bool:
         """Whether an array's elements are contiguous, row by row."""
         return bool(x.flags.c_contiguous)
+
+    def setter(self, x: Array) -> Callable[[int, Any], Any]:
+        """A function of a position and a value that sets the element or row at that position."""
+        found: Callable[[int, Any], Any] = x.__setitem__
+        return found
 
     def write(self, out: Array, values: ArrayLike) -> None:
         """Write values (an array of this library, or numbers) into `out`."""

@@ -145,8 +145,8 @@ class Listing:
         if kind_of(x.dtype) == "b" and not isinstance(x, Filled):
             if not self.backend.tests_as_numbers:
                 return Cast(x, dtype)
-            if isinstance(x, Step) and x.name in TESTS:  # the same test, written as numbers
-                return self._step(x.name, x.args, x.shape, dtype)
+            if isinstance(x, Step) and x.name in TESTS and _any_of(x.args, dtype):
+                return self._step(x.name, x.args, x.shape, dtype)  # the test, written as numbers
         unsafe = {} if kind_of(dtype) == "f" else {"casting": "unsafe"}
         return self.copied(x, x.shape, dtype, **unsafe)
 
@@ -282,6 +282,11 @@ class Listing:
 for _name, _function in [*vars(Listing).items()]:
     if not _name.startswith("_"):
         setattr(Listing, _name, _or_underivable(_function))
+
+
+def _any_of(args: Sequence[Any], dtype: Any) -> bool:
+    """Whether one of the arguments is an array of this type."""
+    return any(isinstance(a, Term) and a.dtype == dtype for a in args)
 
 
 def _handed_on(x: Any) -> Any:

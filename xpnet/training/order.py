@@ -35,10 +35,11 @@ class SampleOrder:
         if callable(self._shuffle):
             return backend.asarray(self._checked(self._shuffle(rows)))
         key = random.Key(self._seed, _SHUFFLE, epoch)
-        if backend.planned:
-            drawn = compiled_words(backend, key, rows)
-            return random.permutation(backend.xp, key, rows, backend.device, drawn)
-        return backend.asarray(random.permutation(np, key, rows))  # not every library sorts int64
+        if backend.planned and backend.separate:
+            return random.permutation(backend.xp, key, rows, backend.device)
+        # On the host with NumPy: its calls are the shortest, and not every library sorts int64.
+        drawn = compiled_words(backend, key, rows)
+        return backend.asarray(random.permutation(np, key, rows, drawn=drawn))
 
     def _checked(self, order: ArrayLike) -> Array:
         """The user's order on the host, checked to hold every row once."""
