@@ -81,7 +81,7 @@ def compute(
     backend: Any, function: Callable[..., list[Any]], arrays: list[Any]
 ) -> Callable[[], list[Any]]:
     """A function of symbolic values, applied to these arrays; planned if the backend has plans."""
-    from xpnet.backends.base import dtype_name
+    from xpnet.backends.data_types import dtype_name
     from xpnet.graph import Graph, Plan, interpret
 
     graph = Graph()

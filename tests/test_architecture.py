@@ -55,6 +55,7 @@ OWNERS = {
         "xpnet.backends.generic",  # hands arrays of any library to NumPy
         "xpnet.backends.jax_backend",  # data from the host, and results
         "xpnet.backends.status",  # its version
+        "xpnet.backends.torch_backend",  # data from the host
         "xpnet.lowering.cpu",
         "xpnet.training.lbfgs",  # vectors as SciPy has them
         "xpnet.training.epoch_record",  # what an epoch reports

@@ -15,7 +15,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 import xpnet
-from xpnet.backends.base import FLOATS
+from xpnet.backends.data_types import FLOATS
 from xpnet.backends.precision import PRECISIONS
 from xpnet.model_settings import ModelSettings
 from xpnet.nn.dense import DenseSettings

@@ -12,12 +12,12 @@ from xpnet.backends.base import PlannedBackend
 
 @pytest.fixture(params=["array_api_strict", "torch"])
 def xp(request: pytest.FixtureRequest) -> Any:
-    """A library that has no functions with ``out=`` for the planner."""
+    """A library without a backend of its own, and one with one."""
     return pytest.importorskip(request.param)
 
 
-def test_is_run_by_the_interpreter(xp: Any) -> None:
-    backend = get(xp)
+def test_is_run_by_the_interpreter() -> None:
+    backend = get(pytest.importorskip("array_api_strict"))
     assert not isinstance(backend, PlannedBackend)
     assert backend.raw is None
     assert backend.families == ()

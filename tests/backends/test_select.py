@@ -13,8 +13,8 @@ import pytest
 
 import xpnet
 from xpnet.backends import backend_of, cuda, get, resolve, select
-from xpnet.backends.base import check_float, dtype_name
 from xpnet.backends.cpu import NumpyBackend
+from xpnet.backends.data_types import check_float, dtype_name
 from xpnet.backends.generic import GenericBackend
 from xpnet.errors import (
     BackendFallbackWarning,

@@ -5,15 +5,8 @@
 ['numpy', 'cupy', 'torch', 'jax']
 """
 
-from xpnet.backends.base import (
-    Backend,
-    BackendLike,
-    PlannedBackend,
-    Status,
-    check_float,
-    dtype_name,
-    is_float,
-)
+from xpnet.backends.base import Backend, BackendLike, PlannedBackend, Status
+from xpnet.backends.data_types import check_float, dtype_name, is_float
 from xpnet.backends.select import backend_of, get, namespace_of, resolve
 from xpnet.backends.status import status
 from xpnet.backends.traced import TracedBackend

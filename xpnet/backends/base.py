@@ -4,12 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 from math import isfinite
 from types import ModuleType
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
-from xpnet.errors import DTypeError
 from xpnet.typing import (
     Array,
     ArrayLike,
@@ -23,36 +22,13 @@ from xpnet.typing import (
 )
 
 __all__ = [
-    "FLOATS",
     "Backend",
     "BackendLike",
     "PlannedBackend",
     "Status",
-    "check_float",
-    "dtype_name",
-    "is_float",
 ]
 
-FLOATS: tuple[DTypeName, ...] = get_args(DTypeName)
-
-Lowering: TypeAlias = Literal["none", "cpu", "cuda"]
-
-
-def dtype_name(dtype: DType | type | str) -> str:
-    """Name of any library's data type: ``torch.float32`` and ``dtype('float32')`` alike."""
-    return _name(type(dtype).__module__, dtype)
-
-
-@cache
-def _name(library: str, dtype: DType | type | str) -> str:
-    # Key by library first: some libraries warn if their types are compared with another's.
-    # NumPy's types have a name without the byte order.
-    return str(getattr(dtype, "name", dtype)).rpartition(".")[2]
-
-
-def is_float(name: str) -> bool:
-    """Whether a data type of this name is a floating type."""
-    return name.startswith(("float", "bfloat"))
+Lowering: TypeAlias = Literal["none", "cpu", "cuda", "torch"]
 
 
 @dataclass(frozen=True)
@@ -85,9 +61,9 @@ class Backend(ABC):
     planned : bool
         Whether the library writes results into given memory (``out=``), so that a step is planned
         once and then does not allocate; see `PlannedBackend`.
-    lowering : {"none", "cpu", "cuda"}
-        How the calls of a plan are lowered: not at all, by LLVM, or by cuBLASLt for products and
-        NVRTC for the rest; see `xpnet.lowering`.
+    lowering : {"none", "cpu", "cuda", "torch"}
+        How the calls of a plan are lowered: not at all, by LLVM, by cuBLASLt for products and
+        NVRTC for the rest, or unchanged as a CUDA graph of PyTorch's; see `xpnet.lowering`.
     compiles : bool
         Whether runs of elementwise calls are fused into loops and compiled.
     faster_with : str or None
@@ -151,15 +127,7 @@ class Backend(ABC):
         return getattr(self.xp, name)
 
     def check(self, dtype: str) -> None:
-        """Raise unless networks of this floating type can be trained here.
-
-        Raises
-        ------
-        DTypeError
-            If the device cannot compute in this type.
-        BackendUnavailableError
-            If the library lacks something that training needs.
-        """
+        """Raise `DTypeError` or `BackendUnavailableError` if networks cannot be trained here."""
         return
 
     def counter(self, number: int) -> Array:
@@ -253,9 +221,22 @@ BackendLike: TypeAlias = BackendName | str | ModuleType | Backend
 
 
 class PlannedBackend(Backend):
-    """A backend whose library writes results into given memory (``out=``)."""
+    """A backend whose library writes results into given memory (``out=``).
+
+    Attributes
+    ----------
+    tests_as_numbers : bool
+        Whether comparisons write their results as the numbers 0 and 1 into floating arrays. Then
+        a kernel never gives booleans to arithmetic.
+    """
 
     planned = True
+    tests_as_numbers: bool = False
+
+    @property
+    def widest(self) -> DTypeName:
+        """The floating type with the most digits."""
+        return "float64"
 
     def arena(self, nbytes: int) -> Array:
         """A flat piece of memory: `nbytes` unsigned bytes."""
@@ -280,6 +261,25 @@ class PlannedBackend(Backend):
         """A number in the form that is fastest for the library's functions."""
         return value
 
+    def bound(
+        self, function: Callable[..., Any], args: tuple[Any, ...], settings: dict[str, Any]
+    ) -> Callable[[], Any]:
+        """A call of one of the library's functions, ready to be made in each step."""
+        return partial(function, *args, **settings)
+
+    def takes_out(self, function: Any) -> bool:
+        """Whether it is a function of the library itself, with ``out=``, not a wrapper."""
+        return isinstance(function, type(self.raw.add))
+
+    def dense(self, x: Array) -> bool:
+        """Whether an array's elements are contiguous, row by row."""
+        return bool(x.flags.c_contiguous)
+
+    def setter(self, x: Array) -> Callable[[int, Any], Any]:
+        """A function of a position and a value that sets the element or row at that position."""
+        found: Callable[[int, Any], Any] = x.__setitem__
+        return found
+
     def write(self, out: Array, values: ArrayLike) -> None:
         """Write values (an array of this library, or numbers) into `out`."""
         out[...] = values
@@ -291,14 +291,3 @@ class PlannedBackend(Backend):
     def zeroed(self, target: Array) -> Array:
         self.write(target, 0)
         return target
-
-
-def check_float(name: object) -> DTypeName:
-    """The name of a floating type for training."""
-    text = str(getattr(name, "__name__", name)).rpartition(".")[2]  # `name` may be any object
-    if text not in FLOATS:
-        raise DTypeError(
-            f"dtype must be one of {', '.join(map(repr, FLOATS))}, got {name!r}: parameters and "
-            "gradients need a floating type."
-        )
-    return "float32" if text == "float32" else "float64"

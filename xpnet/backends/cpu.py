@@ -24,6 +24,7 @@ RAW = SimpleNamespace(
        dtype empty equal exp expand_dims greater greater_equal log log1p matmul maximum
        minimum multiply negative  ones power sqrt subtract swapaxes tanh zeros""".split()
     },
+    add_at=np.add.at,
     max=np.maximum.reduce,
     sum=np.add.reduce,
     # Methods, to avoid the Python wrappers of NumPy's functions. Other modes buffer `out`.

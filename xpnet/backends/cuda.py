@@ -88,6 +88,7 @@ class CupyBackend(PlannedBackend):
         self.xp = xp
         self.raw = SimpleNamespace(
             **{name: getattr(cupy, name) for name in _NAMES},
+            add_at=cupy.add.at,
             take=_rows(cupy),
             put=cupy.put,
             matmul=_true_matmul(cupy),

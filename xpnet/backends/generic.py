@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from xpnet.backends.base import Backend, dtype_name
+from xpnet.backends.base import Backend
+from xpnet.backends.data_types import dtype_name
 from xpnet.errors import BackendUnavailableError
 from xpnet.typing import Namespace
 

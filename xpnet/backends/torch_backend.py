@@ -4,17 +4,21 @@ The functions with ``out=`` do not allocate, so steps are planned as on NumPy. x
 gradients itself: its tensors never track them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
+from math import isfinite
 from typing import Any
 
-from xpnet.backends.generic import GenericBackend
+from xpnet.backends.base import PlannedBackend
+from xpnet.backends.torch_functions import Chosen, functions
 from xpnet.errors import BackendUnavailableError, DeviceMemoryError, DTypeError
+from xpnet.typing import DTypeName, Shape, size_of
 
 __all__ = ["TorchBackend", "devices", "find", "on", "version"]
 
 _INSTALL = "pip install 'xpnet[torch]'"
+_BLOCK = 1 << 20  # elements: a call costs as much as thousands of them
 
 
 @cache
@@ -88,7 +92,7 @@ def _made(device: Any) -> "TorchBackend":
     return TorchBackend(_load(), device)
 
 
-class TorchBackend(GenericBackend):
+class TorchBackend(PlannedBackend):
     """PyTorch on one device.
 
     Parameters
@@ -97,20 +101,120 @@ class TorchBackend(GenericBackend):
     device : torch.device
     """
 
+    families = ("torch", "out")
+    tests_as_numbers = True
+
     def __init__(self, torch: Any, device: Any) -> None:
         from array_api_compat import torch as xp
 
-        super().__init__(xp, device)
-        self._torch = torch
-        self.name = "torch" if device.type == "cpu" else f"torch:{device}"
-        self.separate = device.type != "cpu"
+        self._torch, self.xp, self.device = torch, xp, device
+        self.raw = functions(torch, device)
+        on_cpu = device.type == "cpu"
+        self.name = "torch" if on_cpu else f"torch:{device}"
+        self.separate, self.synchronous, self.denormals_cost = not on_cpu, on_cpu, on_cpu
+        self.block = _BLOCK if on_cpu else None  # a GPU's cache holds no vector for long
+        if device.type == "cuda":
+            self.lowering = "torch"
+
+    @property
+    def torch(self) -> Any:
+        """The library."""
+        return self._torch
+
+    @property
+    def widest(self) -> DTypeName:
+        return "float32" if self.device.type == "mps" else "float64"
+
+    @property
+    def _module(self) -> Any:
+        """PyTorch's functions for this kind of device: `torch.cuda`, `torch.mps`, ..."""
+        return getattr(self._torch, self.device.type)
 
     def check(self, dtype: str) -> None:
-        if dtype == "float64" and self.device.type == "mps":
+        if dtype == "float64" != self.widest:
             raise DTypeError("PyTorch's device 'mps' has no float64: use dtype='float32'.")
 
+    def owns(self, x: Any) -> bool:
+        return isinstance(x, self._torch.Tensor) and x.device == self.device
+
+    def plain(self, x: Any) -> bool:
+        own = type(x) is self._torch.Tensor and x.device == self.device
+        return own and not x.requires_grad
+
+    def asarray(self, x: Any, dtype: str | None = None) -> Any:
+        kind, torch = None if dtype is None else self.dtype(dtype), self._torch
+        if not isinstance(x, torch.Tensor):
+            return torch.asarray(_writable(x), dtype=kind, device=self.device)
+        if x.requires_grad or type(x) is not torch.Tensor:
+            x = x.detach()  # xpnet computes the gradients
+        return x.to(self.device, kind).contiguous()  # the same tensor if nothing is to be done
+
     def to_numpy(self, x: Any) -> Any:
-        return x.detach().cpu().numpy() if self.owns(x) else x
+        return x.detach().cpu().numpy() if isinstance(x, self._torch.Tensor) else x
+
+    def copy(self, x: Any) -> Any:
+        return x.detach().clone(memory_format=self._torch.contiguous_format)
+
+    def write(self, out: Any, values: Any) -> None:
+        if isinstance(values, int | float):
+            out.fill_(values)
+        else:
+            given = isinstance(values, self._torch.Tensor)
+            out.copy_(values if given else self.asarray(values))
+
+    def setter(self, x: Any) -> Callable[[int, Any], Any]:
+        places = x.unbind()  # views, made once: to assign to x[i] takes three times as long
+        if x.ndim == 1:
+            return lambda i, value: places[i].fill_(value)
+        return lambda i, row: places[i].copy_(row)
+
+    def number(self, value: float, dtype: Any) -> Any:
+        return self._torch.tensor(value, dtype=dtype, device=self.device)
+
+    def bound(self, function: Any, args: Any, settings: Any) -> Callable[[], Any]:
+        if isinstance(function, Chosen):
+            return function.choose(*args, **settings)
+        return partial(function, *args, **settings)
+
+    def takes_out(self, function: Any) -> bool:
+        return isinstance(function, Chosen) or super().takes_out(function)
+
+    def view(self, arena: Any, offset: int, shape: Shape, dtype: str) -> Any:
+        kind = self.dtype(dtype)
+        stop = offset + size_of(shape) * kind.itemsize
+        return arena[offset:stop].view(kind).view(shape)
+
+    def dense(self, x: Any) -> bool:
+        return bool(x.is_contiguous())
+
+    def gather(self, source: Any, out: Any) -> Callable[[Any], Any]:
+        return partial(self._torch.index_select, source, 0, out=out)
+
+    def address(self, x: Any) -> int:
+        return int(x.data_ptr())
+
+    def finite(self, x: Any) -> bool:
+        flat = x.detach().reshape(-1)
+        return isfinite(self._torch.dot(flat, flat)) or bool(self._torch.isfinite(flat).all())
+
+    def within(self, x: Any, count: int) -> bool:
+        least, most = self._torch.aminmax(x)
+        return int(least) >= 0 and int(most) < count
+
+    def quiet(self) -> Any:
+        """Run the body without the record that PyTorch keeps for its own gradients.
+
+        xpnet's tensors need none, and without it a call on them takes less time.
+        """
+        return self._torch.no_grad()
+
+    def synchronize(self) -> None:
+        if self.separate:
+            self._module.synchronize()
+
+    def release(self) -> None:
+        if self.separate:
+            self._module.empty_cache()
 
     @contextmanager
     def work(self) -> Iterator[None]:
@@ -121,3 +225,15 @@ class TorchBackend(GenericBackend):
                 f"{self.name} is out of memory: {error} Use a smaller batch_size, smaller layers "
                 "or float32."
             ) from error
+
+
+def _writable(x: Any) -> Any:
+    """A host array in an order and a byte order that PyTorch can share; copied if it cannot.
+
+    PyTorch warns about arrays that are read-only.
+    """
+    import numpy as np
+
+    host = np.asarray(x)
+    native = host.astype(host.dtype.newbyteorder("="), copy=False)
+    return np.require(native, requirements=["C", "W", "A"])

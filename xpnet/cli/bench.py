@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from xpnet import backends
-from xpnet.backends.base import PlannedBackend, check_float
+from xpnet.backends.base import PlannedBackend
+from xpnet.backends.data_types import check_float
 from xpnet.cli import memory_budget, plot
 from xpnet.cli.bench_report import BELOW, Row, advise, described, draw, table
 from xpnet.errors import ArgumentError, BackendUnavailableError

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from xpnet.arguments import count
 from xpnet.backends import resolve
-from xpnet.backends.base import check_float
+from xpnet.backends.data_types import check_float
 from xpnet.cli import plot
 from xpnet.cli.defaults import LEARNING_RATE_SGD
 from xpnet.cli.report import Rows, Units, as_json, describe, results

@@ -5,7 +5,7 @@ from typing import Any
 
 from xpnet.arguments import number
 from xpnet.backends import Backend, is_float
-from xpnet.backends.base import dtype_name
+from xpnet.backends.data_types import dtype_name
 from xpnet.data.arrays import Data
 from xpnet.errors import ArgumentError
 from xpnet.nn import Loss

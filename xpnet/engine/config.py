@@ -6,7 +6,7 @@ from typing import Self
 
 from xpnet.arguments import count
 from xpnet.backends import Backend, BackendLike, resolve
-from xpnet.backends.base import check_float
+from xpnet.backends.data_types import check_float
 from xpnet.backends.precision import check_precision, in_precision
 from xpnet.errors import ArgumentError
 from xpnet.nn import LayerLike, Loss, LossLike, Metric, MetricLike, get_loss, get_metrics

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from xpnet.backends import Backend
+from xpnet.backends import Backend, dtype_name
 from xpnet.engine.batch_graph import BatchGraph, BatchSpec
 from xpnet.engine.state import TrainState
 from xpnet.graph import Arena, ParameterTable, Plan, Value, interpret
@@ -87,7 +87,7 @@ class PlannedProgram:
     ) -> None:
         self._backend, self.batch_graph, graph = backend, batch_graph, batch_graph.graph
         size = sum(size_of(value.shape) for value in batch_graph.results)
-        self.results = backend.zeros((size,), str(state.params.dtype))
+        self.results = backend.zeros((size,), dtype_name(state.params.dtype))
         given = _given(backend, table, state, batch_graph, self.results)
         if graph.step is not None:
             given[graph.step] = number

@@ -72,6 +72,8 @@ class VectorProgram:
         self._read: list[Value] = []  # the values of what `given` returns
         self.numbers = backend.zeros((len(graph.inputs),), dtype)
         self.written: tuple[float, ...] = ()
+        planned: Any = backend
+        self._set = planned.setter(self.numbers) if backend.planned else None
         self._plan = self._planned(spare, threads) if backend.planned else None
         self.run = self._interpret if self._plan is None else self._plan.run
 
@@ -88,9 +90,9 @@ class VectorProgram:
     def write(self, numbers: tuple[float, ...]) -> None:
         """Set the numbers that the next run reads."""
         self.written = ()  # until all are written: a signal may come in between
-        if self._backend.planned:
+        if self._set is not None:
             for i, number in enumerate(numbers):
-                self.numbers[i] = number
+                self._set(i, number)
         else:
             self.numbers = self._backend.numbers(numbers, dtype_name(self.numbers.dtype))
         self.written = numbers

@@ -26,7 +26,7 @@ class Borrowing:
 
     def __init__(self, backend: PlannedBackend, calls: Sequence[Any]) -> None:
         self._backend, self._calls = backend, calls
-        self.movable = all(hasattr(call, "pointing_into") for call in calls)
+        self.movable = bool(calls) and all(hasattr(c, "pointing_into") for c in calls)
         self._pointers: dict[int, list[tuple[Any, int, int]]] = {}
         self._read: dict[int, Any] = {}
 
@@ -36,8 +36,10 @@ class Borrowing:
         Returns False and changes nothing if the calls cannot be redirected, or if the array has
         another type or layout.
         """
+        if not self.movable:
+            return False
         alike = (array.shape, array.dtype, array.strides) == (own.shape, own.dtype, own.strides)
-        if not (self.movable and alike and array.flags.aligned):
+        if not (alike and array.flags.aligned):
             return False
         start = self._backend.address(own)
         if start not in self._pointers:

@@ -1,6 +1,6 @@
 """In-place and fused versions of ops, registered for the ops that they replace."""
 
-from xpnet.kernels import cuda, out
+from xpnet.kernels import cuda, out, torch
 from xpnet.kernels.by_element import is_elementwise
 from xpnet.kernels.choice import derived, find
 from xpnet.kernels.recorder import KERNELS, Call, Kernel, Recorder, Scratch, kernel
@@ -17,4 +17,5 @@ __all__ = [
     "is_elementwise",
     "kernel",
     "out",
+    "torch",
 ]

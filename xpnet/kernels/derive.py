@@ -14,10 +14,12 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from xpnet.backends.data_types import dtype_name
 from xpnet.kernels.blocks import Blocks, can_be_cut
 from xpnet.kernels.listing import Listing
+from xpnet.kernels.promotion import NUMBERS
 from xpnet.kernels.recorder import Recorder
-from xpnet.kernels.terms import Given, Step, Term, Underivable, View, is_dense
+from xpnet.kernels.terms import Given, Step, Term, Underivable, View
 
 __all__ = ["emit", "emit_in_blocks", "results_of"]
 
@@ -43,12 +45,12 @@ class _Spare:
 
     def take(self, like: Any) -> Any:
         """Memory with the shape and type of a term."""
-        free = self._free[like.shape, str(like.dtype)]
+        free = self._free[like.shape, dtype_name(like.dtype)]
         return free.pop() if free else self._k.scratch(like)
 
     def give(self, like: Any, array: Any) -> None:
         """Return the memory of a term."""
-        self._free[like.shape, str(like.dtype)].append(array)
+        self._free[like.shape, dtype_name(like.dtype)].append(array)
 
 
 def emit(
@@ -76,7 +78,7 @@ def emit_in_blocks(
     k: Recorder, results: Sequence[Term], outs: Sequence[Any], spent: Sequence[Given] = ()
 ) -> None:
     """The same for vectors, in pieces that stay in cache if the steps allow it."""
-    length, size = outs[0].size, k.backend.block
+    length, size = outs[0].shape[0], k.backend.block
     if size is None or length <= size or not can_be_cut(results[0].xp.steps, length):
         emit(k, results, outs, spent)
         return
@@ -169,7 +171,7 @@ class _Emission:
 
         Memory that is not dense gets a copy at the end, because a step may be reshaped.
         """
-        if not is_dense(out) or any(memory is out for memory in self._held.values()):
+        if not self._k.backend.dense(out) or any(memory is out for memory in self._held.values()):
             return False
         return all(self._gone(t, step) for t in self._inputs if t.array is out)
 
@@ -178,6 +180,13 @@ class _Emission:
         k, start = self._k, arrays[-1]
         if step.name not in ("copyto", "where"):
             k(step.xp.function(step.name), *arrays, out=target, **step.settings)
+            return
+        if step.name == "where" and hasattr(k.raw, "where"):
+            # The first array is of booleans, so the numbers would become booleans, too.
+            numbers = [
+                k.backend.number(a, target.dtype) if type(a) in NUMBERS else a for a in arrays
+            ]
+            k(k.raw.where, *numbers, out=target)
             return
         if start is not target:
             k(k.raw.copyto, target, start, **step.settings)

@@ -9,6 +9,7 @@ from functools import partial, wraps
 from typing import Any
 
 from xpnet.backends.base import PlannedBackend
+from xpnet.backends.data_types import kind_of
 from xpnet.kernels.promotion import ELEMENTWISE, NUMBERS, TESTS, broadcast, promoted
 from xpnet.kernels.terms import Cast, Filled, Given, Step, Term, Underivable, View
 from xpnet.ops.reduce import normal_axes, reduced_shape
@@ -92,7 +93,7 @@ class Listing:
     # Element by element
 
     def _elementwise(self, name: str, *args: Any) -> Step:
-        if not self._own(self.function(name)):
+        if not self.backend.takes_out(self.function(name)):
             raise Underivable(f"xp.{name}, which has no out=")
         xs = [self._term(x) for x in args]
         dtype, shape = promoted(xs, ELEMENTWISE[name]), broadcast(xs)
@@ -106,13 +107,9 @@ class Listing:
             dtype = self.backend.raw.dtype("bool")
         return self._step(name, [_handed_on(x) for x in xs], shape, dtype)
 
-    def _own(self, function: Any) -> bool:
-        """Whether it is the library's own function, with ``out=``, not a wrapper."""
-        return isinstance(function, type(self.backend.raw.add))
-
     def sign(self, x: Any) -> Step:
         """-1, 0 or 1, and NaN for NaN, for which CuPy's function gives 0."""
-        if self._own(self.backend.xp.sign):
+        if self.backend.takes_out(self.backend.xp.sign):
             return self._elementwise("sign", x)
         return self.where(x > 0, 1.0, self.where(x < 0, -1.0, x))
 
@@ -143,11 +140,14 @@ class Listing:
         dtype, x = self.backend.raw.dtype(dtype), self._term(x)
         if x.dtype == dtype:
             return x  # type: ignore[no-any-return]
-        if dtype.kind == "b":
+        if kind_of(dtype) == "b":
             return self._elementwise("not_equal", x, 0)
-        if x.dtype.kind == "b" and not isinstance(x, Filled):
-            return Cast(x, dtype)
-        unsafe = {} if dtype.kind == "f" else {"casting": "unsafe"}
+        if kind_of(x.dtype) == "b" and not isinstance(x, Filled):
+            if not self.backend.tests_as_numbers:
+                return Cast(x, dtype)
+            if isinstance(x, Step) and x.name in TESTS and _any_of(x.args, dtype):
+                return self._step(x.name, x.args, x.shape, dtype)  # the test, written as numbers
+        unsafe = {} if kind_of(dtype) == "f" else {"casting": "unsafe"}
         return self.copied(x, x.shape, dtype, **unsafe)
 
     def asarray(self, x: Any, *, dtype: Any = None, copy: Any = None, device: Any = None) -> Term:
@@ -282,6 +282,11 @@ class Listing:
 for _name, _function in [*vars(Listing).items()]:
     if not _name.startswith("_"):
         setattr(Listing, _name, _or_underivable(_function))
+
+
+def _any_of(args: Sequence[Any], dtype: Any) -> bool:
+    """Whether one of the arguments is an array of this type."""
+    return any(isinstance(a, Term) and a.dtype == dtype for a in args)
 
 
 def _handed_on(x: Any) -> Any:

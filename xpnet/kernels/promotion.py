@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from xpnet.backends.data_types import kind_of
 from xpnet.kernels.terms import Term, Underivable
 from xpnet.ops.signature import broadcast_shapes
 from xpnet.typing import Shape
@@ -27,12 +28,13 @@ ELEMENTWISE |= dict.fromkeys(TESTS, "fib")
 def promoted(xs: Sequence[Any], kinds: str) -> Any:
     """The type to which terms and numbers are promoted, by the standard's rules."""
     dtypes = {x.dtype for x in xs if isinstance(x, Term)}
-    if len({d.kind for d in dtypes}) != 1:
+    kinds_found = {kind_of(d) for d in dtypes}
+    if len(kinds_found) != 1:
         raise Underivable("no array, or types of several kinds")
-    dtype = max(dtypes, key=lambda d: d.itemsize)
-    wider = [x for x in xs if type(x) is float and dtype.kind != "f"]
-    wider += [x for x in xs if type(x) is int and dtype.kind == "b"]
-    if dtype.kind not in kinds or wider:
+    dtype, kind = max(dtypes, key=lambda d: d.itemsize), kinds_found.pop()
+    wider = [x for x in xs if type(x) is float and kind != "f"]
+    wider += [x for x in xs if type(x) is int and kind == "b"]
+    if kind not in kinds or wider:
         raise Underivable(f"type {dtype} here")
     return dtype
 

@@ -7,10 +7,10 @@ list. So views, transposes, axes and decisions cost nothing in a step, and no st
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, cast
 
 from xpnet.backends.base import PlannedBackend
+from xpnet.backends.data_types import dtype_name
 from xpnet.errors import GraphError
 from xpnet.ops.record import Op, Update
 from xpnet.typing import Shape, size_of
@@ -38,7 +38,7 @@ class Call:
             args = tuple(
                 backend.number(a, dtype) if isinstance(a, int | float) else a for a in args
             )
-        self.run = partial(fn, *args, **kwargs)
+        self.run = backend.bound(fn, args, kwargs)
 
     def __call__(self) -> None:
         self.run()
@@ -101,7 +101,7 @@ class Recorder:
     def scratch(self, like: Any, shape: Shape | None = None, dtype: str | None = None) -> Any:
         """Memory of the shape and type of `like`, or of those given."""
         shape = like.shape if shape is None else shape
-        self.borrowed.append(self._scratch.take(shape, dtype or str(like.dtype)))
+        self.borrowed.append(self._scratch.take(shape, dtype or dtype_name(like.dtype)))
         return self.borrowed[-1]
 
     def blocks(self, *vectors: Any) -> Iterator[tuple[Any, ...]]:

@@ -8,7 +8,7 @@ from typing import Any, Never
 
 from xpnet.typing import Shape, size_of
 
-__all__ = ["Cast", "Filled", "Given", "Step", "Term", "Underivable", "View", "is_dense"]
+__all__ = ["Cast", "Filled", "Given", "Step", "Term", "Underivable", "View"]
 
 
 class Underivable(Exception):
@@ -72,6 +72,11 @@ class Term:
             raise Underivable(f"NumPy's {ufunc.__name__}")
         return getattr(self.xp, ufunc.__name__)(*args)
 
+    @classmethod
+    def __torch_function__(cls, function: Any, *_: Any) -> Never:
+        """Handle PyTorch's own functions, which the operators of its tensors call."""
+        raise Underivable(f"PyTorch's {getattr(function, '__name__', function)}")
+
     def __getattr__(self, name: str) -> Never:
         raise Underivable(f"an array's {name}")
 
@@ -97,17 +102,12 @@ class Term:
     __setitem__ = _refuse
 
 
-def is_dense(array: Any) -> bool:
-    """Whether an array's elements are contiguous, row by row."""
-    return bool(array.flags.c_contiguous)
-
-
 class Given(Term):
     """An array that exists: an input, or a constant that the definition made."""
 
     def __init__(self, xp: Any, array: Any) -> None:
         super().__init__(xp, tuple(array.shape), array.dtype)
-        self.array, self.dense = array, is_dense(array)
+        self.array, self.dense = array, xp.backend.dense(array)
 
 
 class Filled(Term):

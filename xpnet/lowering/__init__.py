@@ -67,6 +67,10 @@ def lower(
     """
     if backend.lowering == "none":
         return [call.run for call in calls]
+    if backend.lowering == "torch":
+        from xpnet.lowering.torch_graph import CapturedCalls
+
+        return [CapturedCalls(backend, [call.run for call in calls])] if calls else []
     reader = Reader(backend)
     live = Intervals([EVERYTHING])
     for array in spare:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from xpnet.backends.base import PlannedBackend, dtype_name
+from xpnet.backends.base import PlannedBackend
+from xpnet.backends.data_types import dtype_name
 from xpnet.kernels import Call
 from xpnet.kernels.loops import draw
 from xpnet.lowering.intervals import EVERYTHING, Range, dense_range, spanned

@@ -7,7 +7,8 @@ Each variant catches errors that others miss:
   that writes into its input raises;
 - ``"numpy-poisoned"`` runs the plan, with kernels, in memory that was full of NaN;
 - ``"array-api-strict"`` has only what the standard guarantees;
-- ``"torch"`` and ``"cupy"`` are libraries that users have.
+- ``"torch"`` and ``"cupy"`` run the plan, with the kernels of libraries that users have;
+- ``"torch-interpreted"`` runs the definitions on a library whose arrays are not NumPy's.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends import Backend, dtype_name, get, status
+from xpnet.backends.generic import GenericBackend
 from xpnet.errors import BackendUnavailableError, MissingDependencyError, UnknownNameError
 from xpnet.graph import Graph, Plan, Value, interpret
 from xpnet.graph.interpret import constant, evaluate
@@ -27,7 +29,15 @@ from xpnet.typing import Array, ArrayLike
 
 __all__ = ["VARIANTS", "Variant", "usable_variants", "variant"]
 
-VARIANTS = ("numpy", "numpy-readonly", "numpy-poisoned", "array-api-strict", "torch", "cupy")
+VARIANTS = (
+    "numpy",
+    "numpy-readonly",
+    "numpy-poisoned",
+    "array-api-strict",
+    "torch",
+    "torch-interpreted",
+    "cupy",
+)
 
 
 @dataclass(frozen=True)
@@ -176,7 +186,8 @@ _MAKE: dict[str, Callable[[str], Variant]] = {
     "numpy": lambda name: Variant(name, get("numpy")),
     "numpy-readonly": lambda name: Variant(name, get("numpy"), readonly=True),
     "numpy-poisoned": lambda name: Variant(name, PoisonedBackend(), planned=True, poisoned=True),
-    "torch": lambda name: Variant(name, get(require("torch", None, "the variant 'torch'"))),
+    "torch": lambda name: Variant(name, get("torch:cpu"), planned=True),
+    "torch-interpreted": lambda name: Variant(name, GenericBackend(get("torch:cpu").xp)),
     "cupy": _cupy,
 }
 

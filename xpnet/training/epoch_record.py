@@ -36,7 +36,8 @@ class EpochRecord:
         shape = len(batches), batches.programs[0].batch_graph.size
         self.table = engine.backend.zeros(shape, engine.network.dtype)
         # An array that cannot be written to is replaced by a list of its rows.
-        self.put = self.table.__setitem__ if engine.backend.planned else self._keep
+        backend: Any = engine.backend
+        self.put = backend.setter(self.table) if backend.planned else self._keep
         self._rows: list[Array] = [None] * len(batches)
 
     @property

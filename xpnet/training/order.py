@@ -36,11 +36,11 @@ class SampleOrder:
         if callable(self._shuffle):
             return backend.asarray(self._checked(self._shuffle(rows)))
         key = random.Key(self._seed, _SHUFFLE, epoch)
-        # Not every library sorts int64.
-        where = backend if backend.planned else get("numpy")
-        drawn = compiled_words(where, key, rows)
-        order = random.permutation(where.xp, key, rows, drawn=drawn)
-        return order if where is backend else backend.asarray(order)
+        if backend.planned and backend.separate:
+            return random.permutation(backend.xp, key, rows, backend.device)
+        # On the host with NumPy: its calls are the shortest, and not every library sorts int64.
+        drawn = compiled_words(get("numpy"), key, rows)
+        return backend.asarray(random.permutation(np, key, rows, drawn=drawn))
 
     def _checked(self, order: ArrayLike) -> Array:
         """The user's order on the host, checked to hold every row once."""

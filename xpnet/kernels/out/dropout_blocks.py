@@ -10,6 +10,7 @@ from xpnet import ops
 from xpnet.kernels.recorder import Recorder, kernel
 from xpnet.ops.stochastic import least_kept
 from xpnet.philox import round_keys, rounds
+from xpnet.typing import size_of
 
 __all__ = ["add_normal"]
 
@@ -117,14 +118,15 @@ def gaussian_noise(
 
 
 def add_normal(k: Recorder, out: Any, x: Any, z: Any, std: float) -> None:
-    """Record the sum of `x` and normal numbers, made from the random words in `z` in float64."""
-    pairs = -(-out.size // 2)
+    """Record the sum of `x` and normal numbers, made from the random words in `z` as floats."""
+    count = size_of(out.shape)
+    pairs = -(-count // 2)
     k(k.raw.add, z, 0.5, out=z)
     k(k.raw.multiply, z, 2.0**-32, out=z)
     _record_box_muller(k, z[:pairs], z[pairs : 2 * pairs])
     noise = k.scratch(out)
     k(k.raw.multiply, z, std, out=z)
-    k(k.raw.copyto, noise, z[: out.size].reshape(out.shape))
+    k(k.raw.copyto, noise, z[:count].reshape(out.shape))
     k(k.raw.add, x, noise, out=out)
 
 

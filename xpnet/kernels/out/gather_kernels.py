@@ -3,6 +3,7 @@
 from typing import Any
 
 from xpnet import ops
+from xpnet.backends.data_types import dtype_name
 from xpnet.kernels.recorder import Recorder, kernel
 from xpnet.typing import Shape
 
@@ -14,7 +15,7 @@ def _int64(k: Recorder, ids: Any) -> Any:
 
     `take` would allocate a copy of any other type.
     """
-    if str(ids.dtype) == "int64":
+    if dtype_name(ids.dtype) == "int64":
         return ids
     wide = k.scratch(ids, dtype="int64")
     k(k.raw.copyto, wide, ids)
@@ -42,4 +43,4 @@ def embedding_vjp_w(k: Recorder, out: Any, gy: Any, ids: Any, *, w_shape: Shape)
     # NumPy adds to single elements, by a flat index, three times as fast as to rows.
     offsets = flat_offsets(k, ids, w_shape[1])
     k(k.raw.copyto, out, 0)
-    k(k.raw.add.at, out.reshape(-1), offsets.reshape(-1), gy.reshape(-1))
+    k(k.raw.add_at, out.reshape(-1), offsets.reshape(-1), gy.reshape(-1))

@@ -5,6 +5,7 @@ from typing import Any
 from xpnet.kernels.recorder import Recorder, kernel
 from xpnet.ops.op_registry import UPDATES
 from xpnet.ops.vector_rules import JOIN_GRADIENT
+from xpnet.typing import size_of
 
 __all__: list[str] = []
 
@@ -31,10 +32,11 @@ def clip_norm(k: Recorder, p: Any, g: Any, *, limit: float) -> None:
 def join_gradient(k: Recorder, g: Any, *parts: Any) -> None:
     start = 0
     for part in parts:
-        place = g[start : start + part.size].reshape(part.shape)
+        stop = start + size_of(part.shape)
+        place = g[start:stop].reshape(part.shape)
         if k.backend.address(place) != k.backend.address(part):
             k(k.raw.copyto, place, part)
-        start += part.size
+        start = stop
 
 
 def _moments(k: Recorder, g: Any, m: Any, v: Any, beta1: float, beta2: float) -> None:
