@@ -38,7 +38,7 @@ class VectorProgram:
         The vectors that the graph names. A plan changes them in place, else they are replaced. A
         missing one is the program's own, and keeps nothing from one run to the next.
     given : callable, optional
-        Returns other arrays that the graph reads, by their values.
+        Returns the parameters that the graph reads, by their values.
     spare : sequence of str
         Vectors whose content is not needed afterwards.
     threads : int
@@ -69,7 +69,6 @@ class VectorProgram:
             if name not in vectors
         }
         self._given = given
-        self._read: list[Value] = []  # the values of what `given` returns
         self.numbers = backend.zeros((len(graph.inputs),), dtype)
         self.written: tuple[float, ...] = ()
         planned: Any = backend
@@ -112,8 +111,8 @@ class VectorProgram:
 
     def _interpret(self) -> None:
         vectors, given = {**self._vectors, **self._own}, self._given()
-        self._read = [*given]
-        found = self._changed(vectors, self.numbers, [*given.values()])
+        parameters = [given[value] for value in self._graph.parameters.values()]
+        found = self._changed(vectors, self.numbers, parameters)
         self._vectors.update({name: v for name, v in found.items() if name not in self._own})
 
     @cached_property
@@ -121,9 +120,10 @@ class VectorProgram:
         return self._backend.compiled(self._computed)
 
     def _computed(
-        self, vectors: Mapping[str, Array], numbers: Array, given: Sequence[Array]
+        self, vectors: Mapping[str, Array], numbers: Array, parameters: Sequence[Array]
     ) -> dict[str, Array]:
         """The vectors after the rules: a pure function."""
         xp, device = self._backend.xp, self._backend.device
-        inputs = {**dict(zip(self._read, given, strict=True)), **self._inputs(numbers)}
+        given = dict(zip(self._graph.parameters.values(), parameters, strict=True))
+        inputs = {**given, **self._inputs(numbers)}
         return changed_vectors(self._graph, xp, vectors, inputs, device)
