@@ -121,9 +121,9 @@ class Kernel:
     Attributes
     ----------
     family : str
-        ``"out"`` (NumPy and CuPy functions with ``out=``), ``"cuda"`` (written in CUDA);
-        ``"derived"`` or ``"definition"`` if none is registered, see `xpnet.kernels.find`. Which
-        of the two is known when the kernel is bound.
+        ``"out"`` (functions with ``out=``), ``"torch"`` (PyTorch's own), ``"cuda"`` (written in
+        CUDA); ``"derived"`` or ``"definition"`` if none is registered, see `xpnet.kernels.find`.
+        Which of the two is known when the kernel is bound.
     function : callable
         ``f(k, out, *inputs, **static)``; with a saved tensor ``f(k, out, saved, *inputs)``; for
         an update ``f(k, p, g, *slots, *coefficients)``, which changes ``p`` and the slots and
