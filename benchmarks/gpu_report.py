@@ -2,10 +2,11 @@
 
     python benchmarks/gpu_report.py --out DIR [--only PART,PART] [--budget 520]
 
-It runs the GPU tests, compares training with NumPy's, and measures kernels, matrix products, steps
-and MNIST, and PyTorch and JAX for comparison. It writes ``report.json`` (after every measurement),
-``report.md``, ``tests.xml`` and pictures to DIR, at most eight files. The parts are probe, tests,
-parity, kernels, gemm, steps, epoch, crossover and peers. `docs/gpu.md` says how to read the report.
+It runs the GPU tests, compares training with NumPy's, and measures kernels, matrix products, steps,
+MNIST, and xpnet on CuPy, PyTorch and JAX beside PyTorch and JAX themselves. It writes
+``report.json`` (after every measurement), ``report.md``, ``tests.xml`` and pictures to DIR, at most
+eight files. The parts are probe, tests, parity, kernels, gemm, steps, epoch, crossover, libraries
+and peers. `docs/gpu.md` says how to read the report. Nothing has been measured on a GPU yet.
 
 The exit code is 0 on success, 1 if a part failed or a result was wrong, and 2 if there is no GPU or
 the command line is wrong.
@@ -31,6 +32,7 @@ from gpu.epoch import epoch
 from gpu.gemm import gemm
 from gpu.isolation import isolated
 from gpu.kernels import kernels
+from gpu.libraries import libraries
 from gpu.parity import parity
 from gpu.peers import peers
 from gpu.probe import probe
@@ -51,6 +53,7 @@ PARTS: dict[str, tuple[Part, float]] = {
     "steps": (steps, 4),
     "epoch": (epoch, 2),
     "crossover": (crossover, 2),
+    "libraries": (libraries, 3),
     "peers": (peers, 10),
 }
 

@@ -79,10 +79,11 @@ def repeats_for(run: Run, least: float) -> int:
     return max(1, round(least / (seconds * run.steps)))
 
 
-def by_turns(
-    runs: Mapping[str, Run], rounds: int, least: float = 0.003, pause: float = 0.0
-) -> dict[str, Times]:
-    """Time each run once per round; every round starts with another.
+Timer = Callable[[], tuple[float, float]]
+
+
+def timer(run: Run, least: float, pause: float) -> Timer:
+    """A function that rests, makes a step that is not timed, and times the run once.
 
     Parameters
     ----------
@@ -90,22 +91,37 @@ def by_turns(
         Shortest duration of a measurement in seconds; short runs are repeated.
     pause : float
         Seconds of rest before each measurement, in which the previous run's threads stop waiting
-        for work. The next run then makes one step that is not timed.
+        for work.
     """
-    names = list(runs)
-    repeats = {name: repeats_for(run, least) for name, run in runs.items()}
+    repeats = repeats_for(run, least)
+
+    def take() -> tuple[float, float]:
+        sleep(pause)
+        if run.steps == 1:
+            timed(run, 1)
+        return timed(run, repeats)
+
+    return take
+
+
+def in_turns(timers: Mapping[str, Timer], rounds: int) -> dict[str, Times]:
+    """Take each time once per round; every round starts with another."""
+    names = list(timers)
     times = {name: Times() for name in names}
     for turn in range(rounds):
         first = turn % len(names)
         for name in names[first:] + names[:first]:
-            run = runs[name]
-            sleep(pause)
-            if run.steps == 1:
-                timed(run, 1)
-            seconds, cores = timed(run, repeats[name])
+            seconds, cores = timers[name]()
             times[name].seconds.append(seconds)
             times[name].cores.append(cores)
     return times
+
+
+def by_turns(
+    runs: Mapping[str, Run], rounds: int, least: float = 0.003, pause: float = 0.0
+) -> dict[str, Times]:
+    """Time each run once per round, see `timer` and `in_turns`."""
+    return in_turns({name: timer(run, least, pause) for name, run in runs.items()}, rounds)
 
 
 def ratios(upper: Times, lower: Times) -> Spread:

@@ -16,7 +16,19 @@ import peers
 import timing
 from clock import DeviceClock
 from common import Size
-from contest import by_hand, environment, installed, ours, processes, report, rules
+from contest import (
+    backends,
+    by_hand,
+    environment,
+    first_step,
+    installed,
+    libraries,
+    ours,
+    processes,
+    report,
+    rules,
+)
+from contest.server import Server
 from contest.task import Absent, Stepper, Task
 from timing import Run, Spread, Times, by_turns, ratios
 
@@ -281,6 +293,9 @@ def test_memory_has_the_parameters_and_their_companions():
         (peers.options, "--rounds 0", "expected a whole number of at least 1, got '0'"),
         (peers.options, "--threads 1 0", "expected a whole number of at least 1, got '0'"),
         (peers.options, "--parts x", "(choose from "),
+        (peers.options, "--parts compile", "--parts: compile is measured with --backends"),
+        (peers.options, "--backends --parts processes", "processes is measured without --backends"),
+        (peers.options, "--backends --only jax.jit", "no name starts with jax.jit; the names are:"),
         (peers.options, "--json no/where/a.json", "there is no folder no"),
         (peers.options, "--markdown .", "this file cannot be written"),
         (growth.options, "--only foo", "(choose from "),
@@ -318,6 +333,7 @@ def test_help_names_players_sizes_and_parts():
     text = " ".join(peers.arguments().format_help().split())
     for name in [*rules.players(), "onnxruntime", "20-64-64-3 b32 Adam", *peers.PARTS]:
         assert name in text
+    assert all(name in text for name in [*libraries.names(), *backends.PARTS])
     given = peers.options(["--only", "torch", "--sizes", "20-", "--threads", "1"])
     assert (given.only, given.sizes, given.threads) == (["torch"], ["20-"], [1])
 
@@ -443,6 +459,125 @@ def test_threads_are_told_and_confined(monkeypatch):
     assert kept == [[2, 3]]
 
 
+# --- every array library ----------------------------------------------------------------------
+
+
+def served(name, library=None, only=()):
+    return Server(name, library or libraries.libraries()[name], list(only), 0.0)
+
+
+@pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
+def test_a_library_has_players_that_do_the_same(name):
+    if name != "numpy":
+        pytest.importorskip(name)
+    server, library = served(name), libraries.libraries()[name]
+    floor = {rules.FLOOR} if name == "numpy" else set()
+    found = server.steps(TINY)
+    assert found == {"ready": [*floor, *library.trains], "absent": {}}
+    assert all(seconds > 0 for seconds, _ in map(server.time, found["ready"]))
+    found = server.predictions(TINY, 20)
+    assert found == {"ready": [*floor, *library.predicts], "absent": {}}
+
+
+def test_keras_does_the_same_on_each_library():
+    pytest.importorskip("absl", reason="Keras is not installed")
+    for name in ("keras jax", "keras torch"):
+        with backends.Process(name, 1, []) as process:
+            found = process.ask("steps", backends.sizes(["20-"])[0].name)
+        assert found == {"ready": [f"{name}: fit"], "absent": {}}
+
+
+def test_a_library_that_is_missing_or_broken_has_a_reason():
+    def broken(task):
+        raise OSError("no\nlibrary")
+
+    makers = {"gone": missing, "broken": broken, "cheat": Cheat}
+    found = served("torch", libraries.Library(makers, {})).steps(TINY)
+    assert found["ready"] == []
+    assert found["absent"]["gone"] == "not installed (no module)"
+    assert found["absent"]["broken"] == "OSError: no library"
+    assert "0.5 instead of" in found["absent"]["cheat"]
+
+
+def test_xpnet_must_be_right_on_every_library():
+    with pytest.raises(rules.Wrong, match="the mean loss"):
+        served("jax", libraries.Library({"xpnet jax: fit": Cheat}, {})).steps(TINY)
+
+
+def test_each_is_compared_with_xpnet_on_its_library():
+    middle = {
+        name: Spread.of([seconds])
+        for name, seconds in {
+            "products": 1.0,
+            "xpnet numpy: fit": 3.0,
+            "xpnet[fast] numpy: fit": 2.0,
+            "xpnet[fast] numpy: train_on_batch": 1.0,
+            "xpnet jax: fit": 9.0,
+        }.items()
+    }
+    assert libraries.rival("by hand in numpy", middle) == "xpnet[fast] numpy: fit"
+    assert libraries.rival("keras jax: fit", middle) == "xpnet jax: fit"
+    assert libraries.rival("by hand in torch", middle) is None
+    assert libraries.rival("xpnet jax: fit", middle) is None
+
+
+def test_only_libraries_with_chosen_players_are_started():
+    assert backends.chosen(["keras"], ["steps"]) == ["numpy", "keras jax", "keras torch"]
+    assert backends.chosen(["xpnet jax: fit"], ["predictions"]) == ["numpy"]
+    assert backends.chosen([], ["steps"]) == list(libraries.libraries())
+
+
+def test_processes_take_turns():
+    """Stand-ins for processes: each times only itself, and the rows are of all."""
+
+    class Other:
+        def __init__(self, *names):
+            self.names = names
+
+        def ask(self, what, *given):
+            if what == "time":
+                return [{"products": 1e-6}.get(given[0], 3e-6), 1.0]
+            return {"ready": list(self.names), "absent": {"gone": "not installed"}}
+
+    processes = {"numpy": Other("products", "xpnet numpy"), "jax": Other("by hand in numpy")}
+    found, absent = backends.contest(processes, ["steps", "any"], 3)
+    assert list(found) == ["products", "xpnet numpy", "by hand in numpy"]
+    assert found["xpnet numpy"]["floors"]["median"] == pytest.approx(3)
+    assert found["by hand in numpy"]["xpnets"]["of"] == "xpnet numpy"
+    assert absent == {"gone": "not installed"}
+
+
+def test_first_steps_are_those_of_players():
+    assert set(first_step.PLAYERS) <= set(libraries.names())
+    pytest.importorskip("jax")
+    for name in ("xpnet jax: fit", "by hand in jax"):
+        assert first_step.seconds("jax", name, rules.task_of(TINY, 1)) > 0
+
+
+def test_every_library_from_end_to_end(tmp_path):
+    file = tmp_path / "found.json"
+    words = ["--backends", *"--threads 1 --sizes 20- --parts steps --rounds 2 --json".split()]
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(ROOT / "benchmarks" / "peers.py"),
+            *[*words, str(file), "--only", "xpnet numpy"],
+        ],
+        env={**environment.environment(1), "PYTHONSAFEPATH": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (table,) = json.loads(file.read_text())["threads"]["1"]["tables"]
+    assert list(table["rows"]) == [
+        "products",
+        "xpnet numpy: fit",
+        "xpnet numpy: train_on_batch",
+    ]
+    assert "### A step, as multiples of the products" in done.stdout
+
+
 # --- processes and tables ---------------------------------------------------------------------
 
 
@@ -450,7 +585,7 @@ def test_threads_are_told_and_confined(monkeypatch):
 def test_memory_of_a_fit_is_that_of_its_arrays():
     size = Size((64, 2048, 2048, 10), 16, "Adam")
     task = rules.task_of(size, 2)
-    found, _ = processes._ask(  # in a process that has no memory to use again
+    found, _ = processes.ask(  # in a process that has no memory to use again
         1,
         "-c",
         f"import sys; sys.path[:0] = {sys.path!r}\n"
@@ -476,9 +611,9 @@ def test_first_steps_are_timed_from_the_model_on():
 
 
 def test_a_process_that_fails_says_why():
-    assert processes._ask(1, "-c", "print('x'); print(2.5)")[0] == 2.5
+    assert processes.ask(1, "-c", "print('x'); print(2.5)")[0] == 2.5
     with pytest.raises(Absent, match="no such thing"):
-        processes._ask(1, "-c", "raise SystemExit('no such thing')")
+        processes.ask(1, "-c", "raise SystemExit('no such thing')")
 
 
 def test_a_process_without_the_library():
@@ -519,6 +654,8 @@ def test_the_report_shows_everything():
     assert "- left out: jax.jit: gone" in text
     assert "| torch eager | 1,234 | 1.50 (1.40-1.60) | 2.00 (1.90-2.10) | 1.0 |" in text
     assert "| a | 2 MB, 3 distributions |" in text
+    assert "### A step, as multiples of the products" in text
+    assert "| | xpnet | torch eager |\n|---|---|---|\n| 2-2 b1 SGD | 1.50 | 1.50 |" in text
     pytest.importorskip("matplotlib", reason="the picture needs matplotlib")
     (axes,) = report.plot(found).axes
     assert [t.get_text() for t in axes.get_yticklabels()] == ["torch eager", "xpnet"]

@@ -64,6 +64,7 @@ EXAMPLES = [
         ("california-housing", "wine-quality"),
         ("sklearn",),
     ),
+    Example("every_library.py", between(r"difference of the losses: (\S+)", 0, 1e-4)),
     Example("sklearn_swap.py", between(r"loss curves: (\S+)", 0, 1e-9), (), ("sklearn",)),
 ]
 

@@ -23,6 +23,8 @@ from gpu.crossover import crossing
 from gpu.device import Cuda, Host
 from gpu.floor import parameters, step_work
 from gpu.isolation import isolated
+from gpu.libraries import ON_CPU, ON_GPU, library
+from gpu.library import rows as library_rows
 from gpu.limits import TimeIsUpError, limit
 from gpu.ours import Ours, task_of
 from gpu.parity import distance
@@ -488,6 +490,41 @@ class TestDryRun:
         for row in rows.values():
             assert "error" not in row, row
             assert "not installed" in row["skipped"] if "skipped" in row else row["ratio"] > 0
+
+    @pytest.mark.parametrize("name", ON_CPU)
+    def test_a_library_has_the_losses_of_numpy_and_a_time(self, name: str) -> None:
+        pytest.importorskip(name.partition(":")[0])
+        rows = list(library_rows(name, TINY))
+        assert len(rows) == 3 * 2 + 1  # optimizers, with dropout and without; a step
+        assert all(row["ok"] for row in rows[:-1]), rows
+        assert rows[-1]["us"] > 0
+        assert {row["backend"] for row in rows} == {name}
+
+    @pytest.mark.parametrize("name", ON_GPU)
+    def test_a_library_that_is_missing_is_skipped_with_a_reason(
+        self, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def get(spec: str) -> None:
+            raise xn.errors.BackendUnavailableError(f"{spec} is\nnot here")
+
+        monkeypatch.setattr(xn.backends, "get", get)
+        found = list(library_rows(name, TINY))
+        assert found == [{"backend": name, "skipped": f"{name} is not here"}]
+
+    def test_numpy_is_not_taken_for_a_gpu(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        numpy = xn.backends.get("numpy")
+        monkeypatch.setattr(xn.backends, "get", lambda spec: numpy)
+        (row,) = library_rows("cupy", TINY)
+        assert row["skipped"] == "XPNET_FALLBACK replaces the GPU by NumPy"
+
+    def test_each_library_has_a_process_and_a_limit(self) -> None:
+        rows = library("numpy", "tiny", 120)
+        assert [row["what"] for row in rows][-1] == "a step of fit"
+        assert rows[0]["what"] == "losses, SGD"
+        assert library("numpy", "tiny", 0)[-1]["skipped"] == "the rest: its 1 s were over"
+        (row,) = library("numpy", "no such scale", 120)
+        assert row["error"] == "its process ended with code 1"
+        assert "no such scale" in row["traceback"]
 
     def test_ceilings_are_measured_once(self, bench: Bench) -> None:
         bandwidth, rate = copy_bandwidth(bench), product_rate(bench, "float32")

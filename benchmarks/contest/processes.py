@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from time import perf_counter
@@ -33,6 +33,7 @@ MODULES = {
     "jax": "jax",
     "skorch": "skorch",
 }
+LIBRARIES = {module.partition(".")[0] for module in MODULES.values()} | {"keras"}
 PLAYERS = {
     "xpnet": ("ours", "Best"),
     "numpy by hand": ("by_hand", "ByHand"),
@@ -103,12 +104,12 @@ def first(variant: str, task: Task) -> float:
 # --- from outside ---------------------------------------------------------------------------------
 
 
-def _ask(threads: int, *arguments: str) -> tuple[float, float]:
+def ask(threads: int, *arguments: str, settings: Mapping[str, str] = {}) -> tuple[float, float]:
     """The answer of a new interpreter, and its total time in seconds."""
     start = perf_counter()
     done = subprocess.run(
         [sys.executable, *arguments],
-        env=environment(threads),
+        env={**environment(threads), **settings},
         capture_output=True,
         text=True,
         check=False,
@@ -123,12 +124,11 @@ def _reason(stderr: str) -> str:
     """The last line of a process's errors; shorter if the library itself is missing."""
     last = (stderr.strip().splitlines() or ["it failed without a message"])[-1]
     missing = re.fullmatch(r"ModuleNotFoundError: No module named '(\w+)[\w.]*'", last)
-    libraries = {module.partition(".")[0] for module in MODULES.values()}
-    return "not installed" if missing and missing[1] in libraries else last
+    return "not installed" if missing and missing[1] in LIBRARIES else last
 
 
-def _by_turns(
-    names: Iterable[str], rounds: int, ask: Callable[[str], float]
+def by_turns(
+    names: Iterable[str], rounds: int, taken: Callable[[str], float]
 ) -> dict[str, dict[str, Any]]:
     """Measure each once per round; one that fails the first time is not repeated."""
     values: dict[str, list[float]] = {name: [] for name in names}
@@ -136,7 +136,7 @@ def _by_turns(
     for turn in range(rounds + 1):  # the first round fills the system's file cache
         for name in [name for name in values if name not in reasons]:
             try:
-                values[name].append(ask(name))
+                values[name].append(taken(name))
             except Absent as reason:
                 reasons[name] = {"reason": str(reason)}
         if not turn:
@@ -155,30 +155,30 @@ def measure(digits: Path | None, wide: Path, rounds: int, threads: int) -> list[
     from contest.ours import variants
 
     def begun(variant: str) -> float:
-        return _ask(threads, "-m", "contest.processes", "first", variant, str(wide))[0]
+        return ask(threads, "-m", "contest.processes", "first", variant, str(wide))[0]
 
     def learned(name: str) -> float:
-        loss, seconds = _ask(threads, "-m", "contest.processes", "train", name, str(digits))
+        loss, seconds = ask(threads, "-m", "contest.processes", "train", name, str(digits))
         if not loss < GOOD:
             raise Absent(f"it learned the digits only to a loss of {loss:.3g}")
         return seconds
 
     def taken(name: str) -> float:
-        return _ask(threads, "-m", "contest.processes", "memory", name, str(wide))[0]
+        return ask(threads, "-m", "contest.processes", "memory", name, str(wide))[0]
 
     tables = [
         (
             "import, with NumPy, ms",
-            _by_turns(
-                MODULES, rounds, lambda name: _ask(threads, "-c", _IMPORT.format(MODULES[name]))[0]
+            by_turns(
+                MODULES, rounds, lambda name: ask(threads, "-c", _IMPORT.format(MODULES[name]))[0]
             ),
         ),
-        ("a model made, and its first step, ms", _by_turns(variants(), rounds, begun)),
+        ("a model made, and its first step, ms", by_turns(variants(), rounds, begun)),
     ]
     if digits is not None:
-        tables.append(("from start to the digits learned, s", _by_turns(PLAYERS, rounds, learned)))
+        tables.append(("from start to the digits learned, s", by_turns(PLAYERS, rounds, learned)))
     if Path("/proc/self/clear_refs").exists():
-        tables.append(("memory of an epoch beyond the data, MiB", _by_turns(PLAYERS, 3, taken)))
+        tables.append(("memory of an epoch beyond the data, MiB", by_turns(PLAYERS, 3, taken)))
     return [{"name": name, "rows": rows} for name, rows in tables]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 FLOOR = "products"
@@ -21,11 +21,35 @@ def markdown(found: Mapping[str, Any]) -> str:
         lines += [f"- left out: {name}: {why}" for name, why in part["absent"].items()]
         for table in part["tables"]:
             lines += ["", f"### {heading(table['name'])}", "", *contest_table(table["rows"])]
+        lines += in_short(part["tables"])
     if "processes" in found:
         lines += ["", "## Processes"]
         for table in found["processes"]:
             lines += ["", f"### {heading(table['name'])}", "", *plain_table(table["rows"])]
     return "\n".join(lines) + "\n"
+
+
+def in_short(tables: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Steps and predictions in two tables: the products' time of each task, and its multiples."""
+    lines: list[str] = []
+    for kind in ("a step", "prediction"):
+        chosen = [table for table in tables if table["name"].startswith(kind)]
+        players = list(dict.fromkeys(name for table in chosen for name in table["rows"]))
+        if not chosen:
+            continue
+        lines += ["", f"### {heading(kind)}, as multiples of the products", ""]
+        lines += [f"| | {' | '.join(players)} |", "|---" * (len(players) + 1) + "|"]
+        for table in chosen:
+            cells = [_multiple(name, table["rows"].get(name)) for name in players]
+            task = table["name"].removeprefix(f"{kind} of ")
+            lines.append(f"| {task} | {' | '.join(cells)} |")
+    return lines
+
+
+def _multiple(name: str, row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return ""
+    return f"{row['us']['median']:,.1f} us" if name == FLOOR else f"{row['floors']['median']:.2f}"
 
 
 def heading(name: str) -> str:
@@ -59,11 +83,17 @@ def plain_table(rows: Mapping[str, Any]) -> list[str]:
         if "reason" in row:
             text = row["reason"]
         elif "median" in row:
-            text = f"{row['median']:.3g} ({row['low']:.3g}-{row['high']:.3g})"
+            median, low, high = (_three(row[key]) for key in ("median", "low", "high"))
+            text = f"{median} ({low}-{high})"
         else:
             text = ", ".join(f"{value:.4g} {unit}" for unit, value in row.items())
         lines.append(f"| {name} | {text} |")
     return lines
+
+
+def _three(value: float) -> str:
+    """A number with three figures, or a whole one."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def plot(found: Mapping[str, Any]) -> Any:

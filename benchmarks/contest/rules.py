@@ -104,13 +104,13 @@ def steps(
 
     def make(name: str, maker: Callable[[Task], Player]) -> Player:
         player = maker(epoch if name.endswith(EPOCH) else task)
-        _check_loss(player.mean_loss(CHECKED), expected)
+        check_loss(player.mean_loss(CHECKED), expected)
         return player
 
     made, absent = _gathered(players(), only, make)
     runs = {FLOOR: Run(products(size))}
     runs |= {name: Run(p.run, p.finish, p.steps) for name, p in made.items()}
-    return _told(by_turns(runs, rounds, pause=pause)), absent
+    return told(by_turns(runs, rounds, pause=pause)), absent
 
 
 def predictions(
@@ -122,13 +122,13 @@ def predictions(
 
     def make(_: str, maker: Callable[[Task, Any], Callable[[], Any]]) -> Callable[[], Any]:
         predict = maker(task, X)
-        _check_logits(np.asarray(predict()), expected)
+        check_logits(np.asarray(predict()), expected)
         return predict
 
     made, absent = _gathered(predictors(), only, make)
     runs = {FLOOR: Run(by_hand.bare_products(task, X))}
     runs |= {name: Run(predict) for name, predict in made.items()}
-    return _told(by_turns(runs, rounds, pause=pause)), absent
+    return told(by_turns(runs, rounds, pause=pause)), absent
 
 
 def _gathered(
@@ -147,12 +147,13 @@ def _gathered(
     return made, absent
 
 
-def _check_loss(found: float, expected: float) -> None:
+def check_loss(found: float, expected: float) -> None:
+    """The mean loss of the first steps must agree."""
     if not abs(found / expected - 1) < 1e-3:
         raise Wrong(f"the mean loss of {CHECKED} steps is {found:.6g} instead of {expected:.6g}")
 
 
-def _check_logits(found: Any, expected: Any) -> None:
+def check_logits(found: Any, expected: Any) -> None:
     """Logits must agree up to rounding; for classes, one in a thousand may be a tie."""
     if found.ndim == 1:
         wrong = float((found != expected.argmax(axis=1)).mean())
@@ -162,8 +163,18 @@ def _check_logits(found: Any, expected: Any) -> None:
         raise Wrong(f"its logits differ by up to {np.abs(found - expected).max():.2g}")
 
 
-def _told(times: dict[str, Times]) -> Found:
-    """Medians and quartiles in microseconds, and ratios to the floor and to the best of xpnet."""
+Rival = Callable[[str, Mapping[str, Spread]], str | None]
+
+
+def told(times: Mapping[str, Times], rival_of: Rival | None = None) -> Found:
+    """Medians and quartiles in microseconds, and ratios to the floor and to xpnet.
+
+    Parameters
+    ----------
+    rival_of : function, optional
+        The name of xpnet's run to compare with, of a name and the medians of all; by default
+        `opponent`.
+    """
     middle = {name: Spread.of(t.seconds) for name, t in times.items()}
     result: Found = {}
     for name, spread in middle.items():
@@ -172,14 +183,14 @@ def _told(times: dict[str, Times]) -> Found:
             "cores": Spread.of(times[name].cores).median,
             "floors": vars(ratios(times[name], times[FLOOR])),
         }
-        rival = opponent(name, middle)
+        rival = (rival_of or opponent)(name, middle)
         if rival is not None:
             row["xpnets"] = {"of": rival, **vars(ratios(times[name], times[rival]))}
         result[name] = row
     return result
 
 
-def opponent(name: str, middle: dict[str, Spread]) -> str | None:
+def opponent(name: str, middle: Mapping[str, Spread]) -> str | None:
     """The fastest variant of xpnet that does the same as `name`: a step, or an epoch."""
     if name.startswith(("xpnet", FLOOR)):
         return None

@@ -18,7 +18,7 @@ from common import SIZES, Size, machine
 from contest import rules
 from contest.environment import confine
 
-PACKAGES = "torch jax scikit-learn skorch onnxruntime llvmlite mkl".split()
+PACKAGES = "torch jax keras scikit-learn skorch onnxruntime llvmlite mkl".split()
 REST = 0.03  # seconds after which idle threads stop spinning
 PREDICTED = (1, 10_000)
 

@@ -34,7 +34,7 @@ def isolated(
         except subprocess.TimeoutExpired:
             killed = True
         finally:
-            _kill(process)
+            kill(process)
         errors.seek(0)
         said = errors.read()[-4000:]
     report.data = Report.load(report.folder).data
@@ -47,7 +47,7 @@ def isolated(
     report.save()
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
+def kill(process: subprocess.Popen[bytes]) -> None:
     """End a process and its children, if any are still running."""
     if hasattr(os, "killpg"):
         with suppress(ProcessLookupError, PermissionError):  # all have ended

@@ -60,6 +60,7 @@ TITLES = {
     "steps": "A training step against its floor",
     "epoch": "MNIST by the journal's recipe",
     "crossover": "The size from which the device is faster than NumPy",
+    "libraries": "Training by xpnet on CuPy, PyTorch and JAX",
     "peers": "A training step compared with PyTorch and JAX",
 }
 COLUMNS: dict[str, list[Column]] = {
@@ -134,6 +135,20 @@ COLUMNS: dict[str, list[Column]] = {
         ("NumPy / device", "ratio", factor),
         ("network", "network", plain),
         ("equal at width", "crossover", plain),
+    ],
+    "libraries": [
+        ("backend", "backend", plain),
+        ("what", "what", plain),
+        ("size", "size", plain),
+        ("step, us", "us", us),
+        ("quartiles", "us_low", us),
+        ("", "us_high", us),
+        ("first fit, s", "first_s", plain),
+        ("from NumPy", "far_from_numpy", small),
+        ("allowed", "allowed", small),
+        ("xpnet said", "log", plain),
+        ("holds", "ok", verdict),
+        ("skipped", "skipped", plain),
     ],
     "peers": [
         ("size", "size", plain),

@@ -47,6 +47,7 @@ def second_backend(monkeypatch):
         backends.Status("numpy", np.__version__, True, "works"),
         backends.Status("second", "1", True, "works"),
         backends.Status("cupy", None, False, "no driver\n(error 35)"),
+        backends.Status("torch", "1", True, "works", ("cpu",)),  # is not timed
     ]
     monkeypatch.setattr(backends, "status", lambda: found)
     monkeypatch.setattr(backends, "get", lambda spec: made if spec == "second" else get(spec))
@@ -161,6 +162,8 @@ def test_products_are_those_of_a_step():
         ([*SMALL, "--activation", "rely"], "Did you mean 'relu'?"),
         ([*SMALL, "--dtype", "int8"], "dtype must be one of"),
         ([*SMALL, "--backend", "nump"], "Did you mean 'numpy'?"),
+        ([*SMALL, "--backend", "jax"], "--backend jax: xpnet bench times numpy and cupy."),
+        ([*SMALL, "--backend", "numpy", "torch:cpu"], "run benchmarks/peers.py --backends in"),
         ([*SMALL, "--json", "/nowhere/a.json"], "there is no folder /nowhere"),
     ],
 )

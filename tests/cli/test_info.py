@@ -46,12 +46,14 @@ def test_backends_and_exact_reasons(sections, monkeypatch):
         backends.Status("numpy", np.__version__, True, "works"),
         backends.Status("cupy", "14.1.0", False, "no driver\n  (error 35)"),
         backends.Status("other", None, False, "not there"),
+        backends.Status("torch", "2.13", True, "works", ("cpu", "cuda:0")),
     ]
     monkeypatch.setattr(backends, "status", lambda: found)
     lines = sections()["Backends"]
     assert row(lines, "numpy").endswith(f"{np.__version__}, usable")
     assert row(lines, "cupy").endswith("14.1.0, not usable: no driver (error 35)")
     assert row(lines, "other").endswith("  not usable: not there")
+    assert row(lines, "torch").endswith("2.13, usable on cpu, cuda:0")
 
 
 def test_the_real_backends(sections):

@@ -106,6 +106,20 @@ def test_a_run_can_be_repeated(run_json):
     assert first["test_loss"] == again["test_loss"] != other["test_loss"]
 
 
+@pytest.mark.parametrize("library", ["torch", "jax"])
+def test_another_library_reaches_the_same_loss(run, run_json, classes_csv, tmp_path, library):
+    """Losses differ from NumPy's by rounding only; the saved model predicts there too."""
+    pytest.importorskip(library)
+    file = tmp_path / "kinds.safetensors"
+    flags = [classes_csv, "--target", "kind", "--epochs", 2, "--save", file]
+    expected = run_json(*flags, "--backend", "numpy")
+    found = run_json(*flags, "--backend", f"{library}:cpu")
+    assert found["backend"] == library
+    assert found["history"]["loss"] == pytest.approx(expected["history"]["loss"], rel=1e-4)
+    predicted = run("predict", file, classes_csv, "--backend", library).out
+    assert predicted.count("\n") == 121
+
+
 def test_the_backend_asked_for_comes_before_the_environment(run_json, monkeypatch):
     monkeypatch.setenv("XPNET_BACKEND", "cupy")
     assert run_json("digits", "--epochs", 1, "--backend", "numpy")["backend"] == "numpy"

@@ -38,6 +38,7 @@ _LONGEST = (
 )  # the most operations in a step, for batch sizes that the user did not ask for
 _SHORTEST = 0.01  # seconds for which the products are repeated
 _SPIN = 0.03  # seconds after which OpenBLAS's idle threads stop spinning
+_OTHERS = ("torch", "jax")  # libraries whose products `products` cannot compute
 
 
 def bench(arguments: argparse.Namespace) -> None:
@@ -87,13 +88,25 @@ def check(arguments: argparse.Namespace) -> None:
 
 
 def _usable(names: Sequence[str] | None) -> tuple[dict[str, PlannedBackend], dict[str, str]]:
-    """The backends that run here, and why the others do not."""
+    """The backends that run here, and why the others do not.
+
+    Raises
+    ------
+    ArgumentError
+        For a library that cannot be timed.
+    """
     found: dict[str, PlannedBackend] = {}
     reasons: dict[str, str] = {}
-    known = {status.name: status.reason for status in backends.status()}
+    known = {s.name: s.reason for s in backends.status() if _library(s.name) not in _OTHERS}
+    for name in names or ():
+        if _library(name) in _OTHERS:
+            raise ArgumentError(
+                f"--backend {name}: xpnet bench times numpy and cupy. For PyTorch and JAX, run "
+                "benchmarks/peers.py --backends in xpnet's repository."
+            )
     for name in names or known:
         try:
-            backend: Any = backends.get(name)  # every named backend has plans
+            backend: Any = backends.get(name)
         except BackendUnavailableError as error:
             reasons[name] = known.get(name, str(error))
         else:
@@ -103,6 +116,11 @@ def _usable(names: Sequence[str] | None) -> tuple[dict[str, PlannedBackend], dic
             "; ".join(f"backend {name!r} cannot run here: {why}" for name, why in reasons.items())
         )
     return found, reasons
+
+
+def _library(name: str) -> str:
+    """The name of a backend without its device."""
+    return name.partition(":")[0]
 
 
 def batch_sizes(layers: Sequence[int], batch: int) -> list[int]:

@@ -92,7 +92,8 @@ def _add_device(add: Callable[..., Any]) -> None:
     add(
         "--backend",
         metavar="B",
-        help="numpy, cupy, cupy:1 or auto (default: $XPNET_BACKEND, else numpy)",
+        help="numpy, cupy, cupy:1, torch, torch:mps, jax, jax:gpu, ... or auto "
+        "(default: $XPNET_BACKEND, else numpy)",
     )
     add("--dtype", default="float32", metavar="D", help="float32 or float64")
     add(
@@ -125,7 +126,9 @@ def _add_saved(commands: Any) -> None:
         command.add_argument("model", metavar="MODEL", help="file from xpnet train --save")
         if name != "inspect":
             command.add_argument("data", metavar="FILE", help="FILE.csv or FILE.npz")
-            command.add_argument("--backend", metavar="B", help="numpy, cupy, cupy:1 or auto")
+            command.add_argument(
+                "--backend", metavar="B", help="numpy, cupy, torch, jax, ... or auto"
+            )
         if name == "predict":
             command.add_argument("--out", metavar="FILE", help="write to this .csv or .npz file")
         else:

@@ -76,12 +76,12 @@ custom layers need not be registered.
 """
 
 BENCH = """\
-Time one training step of a network on each backend that works here, for the given batch size and
-for smaller and larger ones. The step is what fit does, from gathering the batch to the update, on
-random data that are already on the device. It is compared with its matrix products alone, computed
-by the backend's matmul with as many threads. All are timed in turn, and medians are shown. The
-ratio is the median of step / products over the rounds. No step is faster than its products, unless
-compiled steps use a faster library for them. With --cores, nothing is compared: a step of the given
-batch size is compiled for each number of threads, and one thread times what each of them would do.
-The speed-up is computed from these times, whatever the number of cores here.
+Time one training step of a network on NumPy and on each GPU that CuPy can use, for the given batch
+size and for smaller and larger ones. The step is what fit does, from gathering the batch to the
+update, on random data that are already on the device. It is compared with its matrix products
+alone, computed by the backend's matmul with as many threads. All are timed in turn, and medians are
+shown. The ratio is the median of step / products over the rounds. No step is faster than its
+products, unless compiled steps use a faster library for them. With --cores, nothing is compared: a
+step of the given batch size is compiled for each number of threads, and one thread times what each
+of them would do. The speed-up is computed from these times, whatever the number of cores here.
 """

@@ -1,0 +1,38 @@
+"""How long a library takes to its first step in a new process: tracing and compiling.
+
+    python -m contest.first_step LIBRARY PLAYER FILE
+
+The library is started, the data of the task in FILE are its arrays, and the network is made. Then
+a fit of one step (or the first call of a step written by hand) is timed, in milliseconds.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from time import perf_counter
+
+from contest.libraries import libraries
+from contest.task import Absent, Task
+
+PLAYERS = {"xpnet jax: fit": "jax", "by hand in jax": "jax", "keras jax: fit": "keras jax"}
+
+
+def seconds(library: str, player: str, task: Task) -> float:
+    """The seconds of a player's first step."""
+    made = libraries()[library].trains[player](task)
+    start = perf_counter()
+    made.mean_loss(1)
+    return perf_counter() - start
+
+
+def main() -> None:
+    library, player, file = sys.argv[1:]
+    try:
+        print(1e3 * seconds(library, player, Task.load(Path(file))))
+    except Absent as reason:
+        sys.exit(str(reason))
+
+
+if __name__ == "__main__":
+    main()
