@@ -7,6 +7,7 @@ Each variant catches errors that others miss:
   that writes into its input raises;
 - ``"numpy-poisoned"`` runs the plan, with kernels, in memory that was full of NaN;
 - ``"array-api-strict"`` has only what the standard guarantees;
+- ``"jax"`` compiles the whole graph, from arrays that cannot be written to, with 64-bit types;
 - ``"torch"`` and ``"cupy"`` are libraries that users have.
 """
 
@@ -17,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.backends import Backend, dtype_name, get, status
+from xpnet.backends import Backend, dtype_name, get, jax_devices, status
 from xpnet.errors import BackendUnavailableError, MissingDependencyError, UnknownNameError
 from xpnet.graph import Graph, Plan, Value, interpret
 from xpnet.graph.interpret import constant, evaluate
@@ -27,7 +28,15 @@ from xpnet.typing import Array, ArrayLike
 
 __all__ = ["VARIANTS", "Variant", "usable_variants", "variant"]
 
-VARIANTS = ("numpy", "numpy-readonly", "numpy-poisoned", "array-api-strict", "torch", "cupy")
+VARIANTS = (
+    "numpy",
+    "numpy-readonly",
+    "numpy-poisoned",
+    "array-api-strict",
+    "torch",
+    "jax",
+    "cupy",
+)
 
 
 @dataclass(frozen=True)
@@ -99,7 +108,13 @@ class Variant:
             return self._plan(self.backend, graph, arrays, outputs)
         if self.readonly:
             return self._interpret_readonly(graph, arrays, outputs)
-        return interpret(graph, self.xp, arrays, outputs, self.backend.device)
+
+        def interpreted(given: list[Any]) -> list[Any]:
+            feeds = dict(zip(arrays, given, strict=True))
+            return interpret(graph, self.xp, feeds, outputs, self.backend.device)
+
+        found: list[Any] = self.backend.compiled(interpreted)([*arrays.values()])
+        return found
 
     def _interpret_readonly(
         self, graph: Graph, arrays: Mapping[Value, Any], outputs: Sequence[Value]
@@ -159,6 +174,10 @@ def variant(name: str) -> Iterator[Variant]:
     if name == "array-api-strict":
         with _strict() as strict:
             yield Variant(name, get(strict))
+    elif name == "jax":
+        require("jax", "jax", "the variant 'jax'")
+        with jax_devices.wide():
+            yield Variant(name, get("jax"))
     elif name in _MAKE:
         yield _MAKE[name](name)
     else:
