@@ -1,6 +1,6 @@
 """Every op and its gradients, compiled by JAX: NumPy's numbers.
 
-Compiling takes 0.1 s for an example, so there are few, and a test compiles those of many ops at once.
+Compiling takes 0.1 s for an example: there are few, and a test compiles those of many ops at once.
 """
 
 from typing import Any
