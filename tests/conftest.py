@@ -24,6 +24,7 @@ from support import zoo as table_of_models
 from support.each import Each
 
 from xpnet import testing
+from xpnet.backends import jax_devices
 from xpnet.backends.base import PlannedBackend
 from xpnet.errors import BackendUnavailableError, MissingDependencyError
 
@@ -54,8 +55,12 @@ def usual_handlers():
 
 
 def pytest_configure(config):
-    """Let scikit-learn take arrays of other libraries, which SciPy allows when it is imported."""
+    """Let scikit-learn take arrays of other libraries, which SciPy allows when it is imported.
+
+    JAX compiles twice as fast without most optimizations, and only the time of a step suffers.
+    """
     os.environ.setdefault("SCIPY_ARRAY_API", "1")
+    os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 
 def pytest_collection_finish():
@@ -97,6 +102,14 @@ def pytest_pyfunc_call(pyfuncitem):
 
 
 @pytest.fixture
+def jax64():
+    """JAX with 64-bit types; without JAX, the test is skipped."""
+    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    with jax_devices.wide():
+        yield jax
+
+
+@pytest.fixture
 def small_work_is_shared(monkeypatch):
     """Threads share batches that are far too small to be worth it."""
     monkeypatch.setattr("xpnet.lowering.cpu.thread_count._ROWS", 1)
@@ -119,6 +132,7 @@ def cases():
     params=[
         pytest.param(name, marks=pytest.mark.gpu if name == "cupy" else ())
         for name in testing.VARIANTS
+        if name != "jax"  # compiling each graph takes minutes; see `ops/test_ops_on_jax.py`
     ]
 )
 def xp(request):

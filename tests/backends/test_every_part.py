@@ -4,12 +4,14 @@ Those of a plan on NumPy whose calls are single. The room ``lowering`` compares 
 with them, too.
 """
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import array_api_strict
 import numpy as np
 import pytest
+from support import zoo as table
 
 import xpnet as xn
 from xpnet import nn, optim
@@ -47,6 +49,78 @@ def test_by_the_interpreter(entry: Any) -> None:
 def test_by_torch(entry: Any) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     _check(entry, torch, np.asarray)
+
+
+def _close(found: Any, state: Any, wanted: Any, other: Any, within: float) -> None:
+    for column in set(wanted.columns) - {"seconds"}:
+        np.testing.assert_allclose(found[column], wanted[column], rtol=within, atol=within / 1e3)
+    for name, array in other.items():
+        np.testing.assert_allclose(state[name], array, within, within / 1e3, err_msg=name)
+
+
+ACTIVATIONS = [e for e in table.ZOO if e.name.startswith("activation")]
+OTHERS = [e for e in table.ZOO if e not in ACTIVATIONS]
+IN_FULL = [
+    ("layer batch norm", None),
+    ("embedding", None),
+    ("layer dropout", 0),
+    ("optimizer clipped", 0),
+]
+
+
+def _all_activations() -> Any:
+    """One network with them all, because compiling 20 takes long."""
+    kinds = [entry.net().layers[1] for entry in ACTIVATIONS]
+    return xn.Sequential(xn.Dense(4), xn.Concat(*kinds), xn.Dense(table.CLASSES))
+
+
+def _both(made: Any, dtype: Any = "float64", **settings: Any) -> list[tuple[Any, Any]]:
+    """Fits by NumPy's plan and by JAX."""
+    X, y = made.data()
+    fits = []
+    for backend in (NumpyBackend(), "jax"):
+        model = made.model(backend, dtype)
+        fits.append((model.fit(X, y, epochs=2, **settings), model.state_dict()))
+    return fits
+
+
+@pytest.mark.parametrize("made", [table.Entry("activations", _all_activations), *OTHERS], ids=str)
+def test_by_jax(made: Any, jax64: Any) -> None:
+    """Steps by the compiled loop, for batches of one size. Compiling Adam's rule takes longer."""
+    if not made.name.startswith("optimizer"):
+        made = replace(made, optimizer=lambda: xn.SGD(0.05))
+    plan, jax = _both(made, batch_size=35)
+    _close(*jax, *plan, 1e-6)
+
+
+@pytest.mark.parametrize(("name", "steps"), IN_FULL)
+def test_by_jax_in_full(name: str, steps: Any, jax64: Any) -> None:
+    """With validation and a smaller last batch."""
+    (made,) = (entry for entry in table.ZOO if entry.name == name)
+    settings = {"batch_size": 16, "validation_data": made.data()}
+    plan, jax = _both(made, steps_per_execution=steps, **settings)
+    _close(*jax, *plan, 1e-6)
+
+
+def test_by_jax_with_all_optimizations(jax64: Any) -> None:
+    (made,) = (entry for entry in table.ZOO if entry.name == "layer dropout")
+    before = jax64.config.read("jax_disable_most_optimizations")
+    jax64.config.update("jax_disable_most_optimizations", False)
+    try:
+        plan, jax = _both(made, batch_size=35)
+    finally:
+        jax64.config.update("jax_disable_most_optimizations", before)
+    _close(*jax, *plan, 1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name, _ in IN_FULL])
+def test_by_jax_in_float32(name: str) -> None:
+    """JAX's own types, where whole numbers have 32 bits, too."""
+    pytest.importorskip("jax", reason="JAX is not installed")
+    (made,) = (entry for entry in table.ZOO if entry.name == name)
+    (plan, _), (jax, state) = _both(made, "float32", batch_size=35)
+    assert {str(array.dtype) for array in state.values()} == {"float32"}
+    np.testing.assert_allclose(jax["loss"], plan["loss"], rtol=1e-4)
 
 
 def test_in_float32(entry: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.backends.traced import TracedBackend
+from xpnet.backends.traced import Carry, TracedBackend
 from xpnet.errors import (
     DataError,
     DeviceMemoryError,
@@ -117,7 +117,7 @@ class JaxBackend(TracedBackend):
     def numbers(self, values: Sequence[float], dtype: str) -> Array:
         return np.asarray(values, dtype)  # a compiled function takes them from the host
 
-    def later(self, counter: Array, steps: Any) -> Array:
+    def later(self, counter: Array, steps: int | Array) -> Array:
         low = counter[0] + self._jax.numpy.asarray(steps, "uint32")
         return self._jax.numpy.stack([low, counter[1] + (low < counter[0])])
 
@@ -157,13 +157,20 @@ class JaxBackend(TracedBackend):
         static = () if self.synchronous else (2,)
         return self._named(self._jax.jit(function, donate_argnums=0, static_argnums=static))
 
-    def loop(self, first: Any, count: Any, body: Callable[[Any, Any], Any], carry: Any) -> Any:
-        return self._jax.lax.fori_loop(0, count, lambda k, c: body(first + k, c), carry)
+    def loop(
+        self,
+        first: int | Array,
+        count: int | Array,
+        body: Callable[[Array, Carry], Carry],
+        carry: Carry,
+    ) -> Carry:
+        found: Carry = self._jax.lax.fori_loop(0, count, lambda k, c: body(first + k, c), carry)
+        return found
 
-    def rows_from(self, source: Array, start: Any, size: int) -> Array:
+    def rows_from(self, source: Array, start: int | Array, size: int) -> Array:
         return self._jax.lax.dynamic_slice_in_dim(source, start, size)
 
-    def with_rows(self, table: Array, start: Any, rows: Array) -> Array:
+    def with_rows(self, table: Array, start: int | Array, rows: Array) -> Array:
         return self._jax.lax.dynamic_update_slice_in_dim(table, rows, start, 0)
 
     def joined(self, arrays: Iterable[Array]) -> Array:

@@ -1,12 +1,13 @@
 """JAX's devices, and the backend of each. Only this module imports jax."""
 
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
 from xpnet.backends.jax_backend import JaxBackend, JaxNamespace, device_name
 from xpnet.errors import BackendUnavailableError, DataError
 
-__all__ = ["devices", "find", "namespace", "on", "version"]
+__all__ = ["devices", "find", "namespace", "on", "version", "wide"]
 
 _INSTALL = "pip install 'xpnet[jax]'"
 _PLATFORMS = {"gpu": ("gpu", "cuda", "rocm"), "cuda": ("gpu", "cuda"), "rocm": ("gpu", "rocm")}
@@ -91,6 +92,17 @@ def on(array: Any) -> "JaxBackend":
             f"an array is spread over {len(found)} devices: put it on one with jax.device_put."
         )
     return _on(*found)
+
+
+def wide() -> AbstractContextManager[Any]:
+    """JAX's 64-bit types within the body, for this thread."""
+    jax: Any = _load()
+    if not hasattr(jax, "enable_x64"):  # before JAX 0.8
+        import jax.experimental
+
+        jax = jax.experimental
+    found: AbstractContextManager[Any] = jax.enable_x64(True)
+    return found
 
 
 @cache

@@ -249,7 +249,8 @@ def namespace_of(*arrays: object) -> Namespace:
 
 def _names_no_device(spec: BackendLike, wanted: Backend) -> bool:
     """Whether a setting names a library alone: the device is then that of the data."""
-    return wanted.index is None and not (isinstance(spec, Backend) or ":" in str(spec))
+    named = isinstance(spec, str) and ":" in spec
+    return wanted.index is None and not (isinstance(spec, Backend) or named)
 
 
 def resolve(spec: BackendLike | None, *arrays: object) -> Backend:

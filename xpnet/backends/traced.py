@@ -2,12 +2,14 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from xpnet.backends.base import Backend
 from xpnet.typing import Array
 
-__all__ = ["TracedBackend"]
+__all__ = ["Carry", "TracedBackend"]
+
+Carry = TypeVar("Carry")
 
 
 class TracedBackend(Backend):
@@ -19,7 +21,13 @@ class TracedBackend(Backend):
     traced = True
 
     @abstractmethod
-    def loop(self, first: Any, count: Any, body: Callable[[Any, Any], Any], carry: Any) -> Any:
+    def loop(
+        self,
+        first: int | Array,
+        count: int | Array,
+        body: Callable[[Array, Carry], Carry],
+        carry: Carry,
+    ) -> Carry:
         """``carry = body(i, carry)`` for `count` numbers i from `first` on, within a function."""
 
     @abstractmethod
@@ -31,7 +39,7 @@ class TracedBackend(Backend):
         """
 
     @abstractmethod
-    def later(self, counter: Array, steps: Any) -> Array:
+    def later(self, counter: Array, steps: int | Array) -> Array:
         """The `counter` of so many steps later, fewer than 2**31."""
 
     @abstractmethod
@@ -39,9 +47,9 @@ class TracedBackend(Backend):
         """Whether the memory of an array was re-used."""
 
     @abstractmethod
-    def rows_from(self, source: Array, start: Any, size: int) -> Array:
+    def rows_from(self, source: Array, start: int | Array, size: int) -> Array:
         """Rows of `source` from `start`, a number that need not be known when compiling."""
 
     @abstractmethod
-    def with_rows(self, table: Array, start: Any, rows: Array) -> Array:
+    def with_rows(self, table: Array, start: int | Array, rows: Array) -> Array:
         """The table with these rows from `start` on."""

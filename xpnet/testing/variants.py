@@ -8,7 +8,8 @@ Each variant catches errors that others miss:
 - ``"numpy-poisoned"`` runs the plan, with kernels, in memory that was full of NaN;
 - ``"array-api-strict"`` has only what the standard guarantees;
 - ``"torch"`` and ``"cupy"`` run the plan, with the kernels of libraries that users have;
-- ``"torch-interpreted"`` runs the definitions on a library whose arrays are not NumPy's.
+- ``"torch-interpreted"`` runs the definitions on a library whose arrays are not NumPy's;
+- ``"jax"`` compiles the whole graph, from arrays that cannot be written to, with 64-bit types.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.backends import Backend, dtype_name, get, status
+from xpnet.backends import Backend, dtype_name, get, jax_devices, status
 from xpnet.backends.generic import GenericBackend
 from xpnet.errors import BackendUnavailableError, MissingDependencyError, UnknownNameError
 from xpnet.graph import Graph, Plan, Value, interpret
@@ -36,6 +37,7 @@ VARIANTS = (
     "array-api-strict",
     "torch",
     "torch-interpreted",
+    "jax",
     "cupy",
 )
 
@@ -91,14 +93,22 @@ class Variant:
         AssertionError
             If an input changes, or if a result's shape or type is not that of the graph.
         """
-        arrays = {value: self.asarray(array) for value, array in feeds.items()}
+        steps = _steps(graph)
+        arrays = {
+            value: self.backend.counter(int(array)) if value in steps else self.asarray(array)
+            for value, array in feeds.items()
+        }
         before = {value: self.to_numpy(array).copy() for value, array in arrays.items()}
         results = self._run(graph, arrays, outputs)
         for value, array in arrays.items():
             np.testing.assert_array_equal(self.to_numpy(array), before[value], "input changed")
         for value, result in zip(outputs, results, strict=True):
-            got, said = (tuple(result.shape), dtype_name(result.dtype)), (value.shape, value.dtype)
-            if got != said:
+            alike = result.dtype == self.backend.dtype(value.dtype)  # JAX's int64 may be int32
+            if tuple(result.shape) != value.shape or not alike:
+                got, said = (
+                    (tuple(result.shape), dtype_name(result.dtype)),
+                    (value.shape, value.dtype),
+                )
                 raise AssertionError(f"{value.name} is {got} on {self.name}, the graph says {said}")
         return results
 
@@ -109,7 +119,13 @@ class Variant:
             return self._plan(self.backend, graph, arrays, outputs)
         if self.readonly:
             return self._interpret_readonly(graph, arrays, outputs)
-        return interpret(graph, self.xp, arrays, outputs, self.backend.device)
+
+        def interpreted(given: list[Any]) -> list[Any]:
+            feeds = dict(zip(arrays, given, strict=True))
+            return interpret(graph, self.xp, feeds, outputs, self.backend.device)
+
+        found: list[Any] = self.backend.compiled(interpreted)([*arrays.values()])
+        return found
 
     def _interpret_readonly(
         self, graph: Graph, arrays: Mapping[Value, Any], outputs: Sequence[Value]
@@ -138,6 +154,12 @@ class Variant:
             backend.write(plan.array(value), arrays[value])
         plan.run()
         return [backend.copy(plan.array(value)) for value in outputs]
+
+
+def _steps(graph: Graph) -> set[Value]:
+    """The numbers of steps that a graph draws from: backends have forms of their own for them."""
+    drawn = (node for node in graph.nodes if getattr(node.record, "integers", ()) == ("step",))
+    return {node.inputs[1] for node in drawn}
 
 
 @contextmanager
@@ -169,6 +191,10 @@ def variant(name: str) -> Iterator[Variant]:
     if name == "array-api-strict":
         with _strict() as strict:
             yield Variant(name, get(strict))
+    elif name == "jax":
+        require("jax", "jax", "the variant 'jax'")
+        with jax_devices.wide():
+            yield Variant(name, get("jax"))
     elif name in _MAKE:
         yield _MAKE[name](name)
     else:
