@@ -79,7 +79,7 @@ OWNERS = {
     "torch": ["xpnet.backends.torch_backend", "xpnet.exchange", "xpnet.testing.variants"],
     "array_api_strict": ["xpnet.testing.variants"],
     "onnx": ["xpnet.exchange"],
-    "jax": ["xpnet.backends.jax_devices"],
+    "jax": ["xpnet.backends.jax_devices", "xpnet.testing.variants"],
     "pandas": [],
     "array_api_compat": ["xpnet.backends", "xpnet.ops.record"],
     "matplotlib": ["xpnet.plot", "xpnet.cli"],

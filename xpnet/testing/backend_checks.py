@@ -51,7 +51,7 @@ def check_backend(namespace: Namespace, *, dtypes: Iterable[str] = ("float32", "
     backend = get(namespace)
     library, plain = Variant(backend.name, backend), Variant("numpy", get("numpy"))
     for dtype in dtypes:
-        backend.check_dtype(dtype)
+        backend.check(dtype)
         _check_arrays(backend, dtype)
         for op, inputs, settings in op_examples():
             _check_op(library, plain, op, inputs, settings, dtype)
