@@ -75,6 +75,8 @@ def timed(run: Run, repeats: int) -> tuple[float, float]:
 def repeats_for(run: Run, least: float) -> int:
     """The number of calls that last `least` seconds, after three warm-up calls."""
     timed(run, 3 if run.steps == 1 else 1)
+    if not least:
+        return 1
     seconds, _ = timed(run, 3 if run.steps == 1 else 1)
     return max(1, round(least / (seconds * run.steps)))
 
