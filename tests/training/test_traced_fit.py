@@ -222,11 +222,13 @@ class TestTransfers:
 
     @pytest.mark.parametrize("shuffle", [True, False])
     def test_there_are_no_hidden_ones(self, moved: Any, shuffle: bool) -> None:
-        numbers, model = [], make()
+        numbers: list[Any] = []
         x, y = jax.numpy.asarray(np.tile(X, (8, 1))), jax.numpy.asarray(np.tile(Y, 8))
         for steps in (4, 16):
             rows = steps * 25
             data = x[:rows], y[:rows]
+            model = make().build(4)
+            model.fit(*data, epochs=1, batch_size=25)
             moved.clear()
             model.fit(*data, epochs=3, batch_size=25, shuffle=shuffle, validation_data=data)
             numbers.append(sorted(moved))

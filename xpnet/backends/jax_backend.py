@@ -234,15 +234,16 @@ def _helpers(jax: Any) -> SimpleNamespace:
 
 def _complaint(error: Exception) -> str:
     """Which op cannot be traced, in which line, and why."""
-    notes = getattr(error, "__notes__", ["a function"])
+    notes = getattr(error, "__notes__", [])  # of JAX, too
+    what = next((note for note in notes if note.startswith("the ")), "a function")
     lines = [
         f"{frame.filename}, line {frame.lineno}"
         for frame in extract_tb(error.__traceback__)
         if not any(part in frame.filename for part in _INTERNAL)
     ]
     where = f" ({lines[-1]})" if lines else ""
-    what = str(error).splitlines()[0].rstrip(".")
+    why = str(error).splitlines()[0].rstrip(".")
     return (
-        f"{notes[0]} cannot be compiled by JAX{where}: {what}. Branch with "
+        f"{what} cannot be compiled by JAX{where}: {why}. Branch with "
         "xp.where instead of if, and call functions of xp only, or use another backend."
     )

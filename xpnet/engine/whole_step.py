@@ -14,7 +14,7 @@ from xpnet.backends import TracedBackend
 from xpnet.engine.batch_graph import BatchGraph
 from xpnet.engine.programs import batch_values
 from xpnet.graph import Graph, Node, ParameterTable
-from xpnet.graph.interpret import constant
+from xpnet.graph.interpret import applied_rule, constant
 from xpnet.kernels import is_elementwise
 from xpnet.typing import Array
 
@@ -101,7 +101,7 @@ class _Update:
             return
         for name in inside:
             old = [vector[name] for vector in vectors]
-            new = rule.fn(self._backend.xp, *old, *numbers, **node.static)
+            new = applied_rule(self._backend.xp, node, old, numbers)
             for vector, array in zip(vectors, new, strict=True):
                 vector[name] = array
 
@@ -113,10 +113,9 @@ class _Update:
         names: Sequence[str],
     ) -> None:
         """Apply one rule to these parameters as one vector."""
-        rule: Any = node.record
         xp, table = self._backend.xp, self._table
         old = [self._backend.joined(vector[n] for n in names) for vector in vectors]
-        new = rule.fn(xp, *old, *numbers, **node.static)
+        new = applied_rule(xp, node, old, numbers)
         first = table.offsets[names[0]]
         for vector, array in zip(vectors, new, strict=True):
             for name in names:

@@ -9,7 +9,7 @@ from xpnet.graph.value import Value
 from xpnet.ops.record import Update
 from xpnet.typing import Namespace
 
-__all__ = ["constant", "evaluate", "interpret"]
+__all__ = ["applied_rule", "constant", "evaluate", "interpret"]
 
 
 def constant(xp: Namespace, value: Value, device: Any = None) -> Any:
@@ -35,13 +35,25 @@ def evaluate(xp: Namespace, node: Node, arrays: dict[Value, Any]) -> None:
     arrays.update(zip(node.outputs, results, strict=True))
 
 
+def applied_rule(
+    xp: Namespace, node: Node, vectors: Sequence[Any], numbers: Sequence[Any]
+) -> Sequence[Any]:
+    """The vectors, or parts of them, after the rule of a node."""
+    try:
+        found: Sequence[Any] = node.record.fn(xp, *vectors, *numbers, **node.static)
+    except Exception as error:
+        error.add_note(f"the rule {node.record.name!r}")
+        raise
+    return found
+
+
 def _updated(xp: Namespace, node: Node, inputs: list[Any]) -> list[Any]:
     """The vectors of a rule, after it has changed their part."""
     part, count = node.part, len(node.outputs)
     if part is None:
-        return [*node.record.fn(xp, *inputs, **node.static)]
+        return [*applied_rule(xp, node, inputs[:count], inputs[count:])]
     pieces = [part.of(xp, vector) for vector in inputs[:count]]
-    new = node.record.fn(xp, *pieces, *inputs[count:], **node.static)
+    new = applied_rule(xp, node, pieces, inputs[count:])
     return [part.replaced(xp, *both) for both in zip(inputs, new, strict=False)]
 
 
