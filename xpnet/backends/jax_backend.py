@@ -45,6 +45,10 @@ class JaxNamespace:
     def _wide(self, name: str, narrow: str) -> Any:
         return getattr(self._numpy, name if self._jax.config.jax_enable_x64 else narrow)
 
+    def matmul(self, a: Array, b: Array) -> Array:
+        """The product in the operands' own precision; by default, a GPU or TPU may round them."""
+        return self._numpy.matmul(a, b, precision="highest")
+
     def fold_rows(self, function: Callable[[Any, Any], Any], start: Any, rows: Any) -> Any:
         """``start = function(start, row)`` for each row of an array, as a loop in the program."""
         loop = self._jax.lax.fori_loop
