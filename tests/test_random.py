@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import xpnet.backends
 import xpnet.random
 from xpnet.errors import ArgumentError
 from xpnet.random import Key, bits, normal, permutation, uniform, words
@@ -60,6 +61,49 @@ def test_a_step_may_be_an_array(xp, each):
             found = bits(xp.xp, Key(5, 6, xp.asarray(np.array(step))), 5)
             for got, wanted in zip(found, bits(np, Key(5, 6, step), 5), strict=True):
                 np.testing.assert_array_equal(xp.to_numpy(got), wanted)
+
+
+def halves(xp, step):
+    """A step as the two 32-bit halves that libraries without int64 take."""
+    return xp.asarray([step & F, step >> 32], dtype=xp.uint32)
+
+
+STEPS = (0, 1, 2**31, F, F + 1, 2**32 + 5, 2**40, 2**63 - 1)
+
+
+@pytest.mark.parametrize("library", ["numpy", "array_api_strict", "jax.numpy"])
+def test_a_step_may_be_two_halves(library, each):
+    """In uint32 arithmetic the bits are the same."""
+    there = pytest.importorskip(library)
+    wide = (0, 7, F) if library != "jax.numpy" else (F,)  # each seed is a program
+    for seed, step in product(wide, STEPS):
+        with each(seed=seed, step=step):
+            found = bits(there, Key(seed, F, halves(there, step)), 5)
+            assert {str(word.dtype).rpartition(".")[2] for word in found} == {"uint32"}
+            wanted = bits(np, Key(seed, F, step), 5)
+            np.testing.assert_array_equal([np.asarray(word) for word in found], wanted)
+
+
+def test_normal_numbers_from_halves_in_float32():
+    """Where there is no float64, they are rounded."""
+    jnp = pytest.importorskip("jax.numpy", reason="JAX is not installed")
+    for step in (3, 2**32 + 5):
+        there = xpnet.backends.get("jax").xp
+        found = normal(there, Key(3, 1, halves(jnp, step)), (1000,))
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(
+            found, normal(np, Key(3, 1, step), (1000,)), rtol=2e-5, atol=3e-6
+        )
+
+
+def test_the_halves_of_later_steps():
+    """A step of a loop is counted on the device, over the border of 32 bits."""
+    pytest.importorskip("jax", reason="JAX is not installed")
+    backend = xpnet.backends.get("jax")
+    for first in (0, 5, F - 1, F, 2**33 - 2, 2**40 + F):
+        for more in (0, 1, 2, 3, 2**31 - 1):
+            found = backend.later(backend.counter(first), more)
+            assert np.asarray(found).tolist() == [(first + more) & F, (first + more) >> 32]
 
 
 def test_a_negative_step_of_an_array_counts_from_the_end():

@@ -1,5 +1,8 @@
 """NumPy in, NumPy out; torch in, torch out; lists in, NumPy out; never a silent mix."""
 
+from importlib import import_module
+from importlib.util import find_spec
+
 import array_api_strict
 import numpy as np
 import pytest
@@ -17,6 +20,10 @@ KINDS = {
     "strict": (array_api_strict.asarray, type(array_api_strict.asarray(0))),
     "list": (lambda a: a.tolist(), np.ndarray),
 }
+BACKENDS = ["numpy", torch, array_api_strict]
+if find_spec("jax"):
+    KINDS["jax"] = import_module("jax.numpy").asarray, import_module("jax").Array
+    BACKENDS.append("jax")
 
 
 def make(**settings):
@@ -44,13 +51,14 @@ def test_with_backend_none_everything_follows_the_data(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("backend", ["numpy", torch, array_api_strict], ids=str)
+@pytest.mark.parametrize("backend", BACKENDS, ids=str)
 def test_with_a_backend_the_predictions_still_follow_the_data(kind, backend):
     turn, wanted = KINDS[kind]
     model = make(backend=backend)
     model.fit(turn(X), turn(Y), epochs=1)
     assert isinstance(model.predict(turn(X)), wanted)
-    own = {"numpy": np.ndarray, torch: torch.Tensor}.get(backend, KINDS["strict"][1])
+    kinds = {"numpy": np.ndarray, torch: torch.Tensor, "jax": KINDS.get("jax", [None])[-1]}
+    own = kinds.get(backend, KINDS["strict"][1])
     assert all(isinstance(a, own) for a in model.parameters.values())
     assert isinstance(model.train_on_batch(turn(X), turn(Y)), own)
 
@@ -60,7 +68,7 @@ def test_the_numbers_do_not_depend_on_the_form_of_the_data():
     for turn, _ in KINDS.values():
         model = make(backend="numpy")
         runs.append(model.fit(turn(X), turn(Y), epochs=2)["loss"])
-    assert runs[0] == runs[1] == runs[2] == runs[3]
+    assert all(run == runs[0] for run in runs)
 
 
 def test_a_model_of_torch_takes_lists_and_gives_numpy():

@@ -26,6 +26,16 @@ gpu = [pytest.mark.gpu, pytest.mark.skipif(not CUPY.usable, reason=CUPY.reason)]
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
+@pytest.fixture(autouse=True)
+def _jax_in_double_precision(request):
+    """Estimators train in the type of X, and the numbers are compared closely."""
+    if (
+        getattr(request.node, "callspec", None)
+        and request.node.callspec.params.get("name") == "jax"
+    ):
+        request.getfixturevalue("jax64")
+
+
 def library(name):
     pytest.importorskip(name)
     if name == "torch":
@@ -58,6 +68,7 @@ libraries = pytest.mark.parametrize(
     [
         "array_api_strict",
         "torch",
+        "jax",
         pytest.param("cupy", marks=gpu),
     ],
 )
@@ -135,7 +146,7 @@ def test_another_library_than_that_of_the_fit_is_refused(name):
         there.predict(X)
 
 
-@pytest.mark.parametrize("name", ["array_api_strict", pytest.param("cupy", marks=gpu)])
+@pytest.mark.parametrize("name", ["array_api_strict", "jax", pytest.param("cupy", marks=gpu)])
 def test_a_backend_computes_elsewhere_and_returns_what_came_in(name):
     library(name)
     there = xn.MLPClassifier(backend=name, max_iter=6, random_state=0).fit(X, Y)

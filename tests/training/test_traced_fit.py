@@ -185,7 +185,7 @@ def test_train_on_batch() -> None:
     for backend in ("jax", "numpy"):
         model = make(backend)
         losses.append([float(model.train_on_batch(X, Y, W)) for _ in range(3)])
-    np.testing.assert_allclose(*losses, rtol=1e-5)
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
 
 
 def test_lbfgs() -> None:
@@ -194,7 +194,7 @@ def test_lbfgs() -> None:
         xn.MLP([4, 5, 3], optimizer="lbfgs", backend=b).fit(X, Y, epochs=8)["loss"]
         for b in ("jax", "numpy")
     ]
-    np.testing.assert_allclose(*losses, rtol=1e-2)
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-2)
 
 
 class TestTransfers:
@@ -203,7 +203,8 @@ class TestTransfers:
     @pytest.fixture
     def moved(self, monkeypatch: pytest.MonkeyPatch) -> Any:
         """The names of the functions that move arrays, when they do."""
-        kind, seen = type(get("jax")), []
+        kind: Any = type(get("jax"))
+        seen: list[str] = []
         put, read = kind._put, kind.to_numpy
 
         def noted_put(self: Any, host: Any) -> Any:

@@ -113,7 +113,7 @@ class JaxBackend(TracedBackend):
             )
 
     def to_numpy(self, x: Array) -> Any:
-        return np.asarray(x)
+        return np.array(x)  # a copy, which can be written to; NumPy's view of JAX's memory cannot
 
     def counter(self, number: int) -> Array:
         return np.asarray([number & 0xFFFFFFFF, number >> 32], "uint32")
