@@ -510,7 +510,7 @@ class Model:
         It computes predictions by the ops' definitions, in the library of `x`, which may be traced:
         ``jax.grad``, ``jax.vmap`` and ``jax.jit`` accept the function, and PyTorch's autograd
         differentiates it. Layers behave as in predictions. `x` has one row per sample, or is one
-        sample. Keep the function to keep what was compiled for it.
+        sample. Keep the function to keep what was traced for it.
 
         Returns
         -------
@@ -540,11 +540,11 @@ class Model:
     def parameters(self) -> Mapping[str, Array]:
         """Each parameter by its dotted name.
 
-        On NumPy and CuPy these are live views: ``model.parameters[name][...] = array`` changes the
-        model. In other libraries they are the current values. To set all, use
+        On NumPy, CuPy and PyTorch these are live views: ``model.parameters[name][...] = array``
+        changes the model. In other libraries they are the current values. To set all, use
         `load_state_dict`.
         """
-        return MappingProxyType(self.engine.views(self.engine.state.params))
+        return MappingProxyType(self.engine.parameters())
 
     @property
     def gradients(self) -> Mapping[str, Array]:
@@ -552,7 +552,7 @@ class Model:
 
         Read them in `Callback.on_gradient`: the update overwrites them.
         """
-        return MappingProxyType(self.engine.views(self.engine.state.gradient))
+        return MappingProxyType(self.engine.gradients())
 
     @property
     @on_device

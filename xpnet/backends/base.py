@@ -76,6 +76,8 @@ class Backend(ABC):
         Whether the library compiles whole functions and loops; see `TracedBackend`.
     separate : bool
         Whether the device has memory of its own, which may run out.
+    placed : bool
+        Whether the user named the device; otherwise a model follows the device of its data.
     device : object
         Where its arrays live, as the library's functions take it; None for the usual place.
     index : int or None
@@ -97,6 +99,7 @@ class Backend(ABC):
     synchronous: bool = True
     traced: bool = False
     separate: bool = False
+    placed: bool = False
     device: Any = None
     index: int | None = None
     precision: Precision = "float32"

@@ -15,6 +15,7 @@ class GenericBackend(Backend):
 
     def __init__(self, xp: Namespace, device: Any = None) -> None:
         self.xp, self.device = xp, device
+        self._library: str = xp.__name__.removeprefix("array_api_compat.")
         self.name = xp.__name__.removeprefix("array_api_compat.")
         if device is not None:
             self.name += f" on {device}"
@@ -22,6 +23,10 @@ class GenericBackend(Backend):
         self._array_type = type(sample)
         on_cpu = "cpu" in str(getattr(sample, "device", "cpu")).lower()
         self.synchronous = self.denormals_cost = on_cpu
+
+    @property
+    def library(self) -> str:
+        return self._library
 
     def owns(self, x: Any) -> bool:
         return isinstance(x, self._array_type)

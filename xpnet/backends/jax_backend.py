@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from math import isfinite
+from pathlib import Path
 from traceback import extract_tb
 from types import SimpleNamespace
 from typing import Any
@@ -23,8 +24,6 @@ from xpnet.errors import (
 from xpnet.typing import Array, Shape
 
 __all__ = ["JaxBackend", "JaxNamespace", "device_name"]
-
-_INTERNAL = ("/jax/", "/jaxlib/", "/xpnet/")  # a user's own line is outside these folders
 
 
 def device_name(device: Any) -> str:
@@ -203,7 +202,7 @@ class JaxBackend(TracedBackend):
             try:
                 return function(*args)
             except untraceable as error:
-                raise GraphError(_complaint(error)) from error
+                raise GraphError(_complaint(error, self._jax)) from error
 
         return call
 
@@ -236,14 +235,15 @@ def _helpers(jax: Any) -> SimpleNamespace:
     return SimpleNamespace(rows=rows, array=array, **made)
 
 
-def _complaint(error: Exception) -> str:
+def _complaint(error: Exception, jax: Any) -> str:
     """Which op cannot be traced, in which line, and why."""
+    internal = Path(jax.__file__).parent, Path(__file__).parents[1]  # not the user's own lines
     notes = getattr(error, "__notes__", [])  # of JAX, too
     what = next((note for note in notes if note.startswith("the ")), "a function")
     lines = [
         f"{frame.filename}, line {frame.lineno}"
         for frame in extract_tb(error.__traceback__)
-        if not any(part in frame.filename for part in _INTERNAL)
+        if not any(folder in Path(frame.filename).parents for folder in internal)
     ]
     where = f" ({lines[-1]})" if lines else ""
     why = str(error).splitlines()[0].rstrip(".")

@@ -30,11 +30,9 @@ def version() -> str:
 def devices() -> list[str]:
     """The names of all devices, the default one first: ``"cpu:0"``, ``"gpu:1"``."""
     jax = _load()
-    default = jax.default_backend()
-    found = list(jax.devices())
-    for platform in ("cpu",):
-        if platform != default:
-            found += jax.devices(platform)
+    found = [*jax.devices()]
+    if jax.default_backend() != "cpu":
+        found += jax.devices("cpu")
     return [device_name(device) for device in found]
 
 
@@ -49,7 +47,7 @@ def find(name: str = "") -> "JaxBackend":
     try:
         jax = _load()
         if not name:
-            return _on(jax.devices()[0])
+            return _on(*jax.numpy.zeros(()).devices())  # `jax_default_device` may have set it
     except Exception as error:  # a broken installation, or a broken driver, may raise anything
         raise BackendUnavailableError(
             f"backend 'jax' cannot run here: {type(error).__name__}: {error}. {_INSTALL}; for a "

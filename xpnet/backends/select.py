@@ -13,6 +13,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
+from copy import copy
 from functools import cache
 from importlib.util import find_spec
 from types import ModuleType
@@ -158,8 +159,7 @@ def _by_name(spec: str) -> Backend:
     if library == "cupy" and device.isdecimal():
         return _get_cupy(int(device))
     if library in WITH_DEVICE and device:
-        found: Backend = WITH_DEVICE[library].find(device)
-        return found
+        return _placed(WITH_DEVICE[library].find(device))
     if spec not in _BY_NAME:
         raise UnknownNameError("backend", spec, [*_BY_NAME, "any Array API namespace"])
     return _BY_NAME[spec]()
@@ -226,10 +226,10 @@ def backend_of(x: object) -> Backend | None:
     return _by_namespace(xp) if here == usual else _generic(xp, here)
 
 
-def namespace_of(*arrays: object) -> Namespace:
-    """The namespace on which ops run for these arrays, which may be traced by their library.
+def namespace_of(*arrays: object) -> tuple[Namespace, Any]:
+    """The namespace and the device for new arrays beside these, which may be traced.
 
-    JAX's functions take NumPy arrays, too.
+    JAX's functions take NumPy arrays, too, and put new arrays beside their arguments.
 
     Raises
     ------
@@ -239,18 +239,20 @@ def namespace_of(*arrays: object) -> Namespace:
     from array_api_compat import array_namespace, is_jax_array
 
     if any(map(is_jax_array, arrays)):
-        return jax_devices.namespace()
+        return jax_devices.namespace(), None
     try:
-        return array_namespace(*arrays)
+        return array_namespace(*arrays), getattr(arrays[0], "device", None)
     except TypeError as error:
         kinds = ", ".join(sorted({type(array).__name__ for array in arrays}))
         raise DataError(f"expected arrays of one library, got {kinds}.") from error
 
 
-def _names_no_device(spec: BackendLike, wanted: Backend) -> bool:
-    """Whether a setting names a library alone: the device is then that of the data."""
-    named = isinstance(spec, str) and ":" in spec
-    return wanted.index is None and not (isinstance(spec, Backend) or named)
+@cache
+def _placed(backend: Backend) -> Backend:
+    """The backend, for a user who named its device."""
+    twin = copy(backend)
+    twin.placed = True
+    return twin
 
 
 def resolve(spec: BackendLike | None, *arrays: object) -> Backend:
@@ -274,7 +276,7 @@ def resolve(spec: BackendLike | None, *arrays: object) -> Backend:
         spec = os.environ.get("XPNET_BACKEND") or None
     if spec is not None:
         wanted = get(spec)
-        if _names_no_device(spec, wanted):
+        if wanted.index is None and not wanted.placed:  # a library alone: where the data are
             return next((b for b in found.values() if b.library == wanted.library), wanted)
         return wanted
     return found.popitem()[1] if found else _numpy()

@@ -18,6 +18,7 @@ from xpnet.typing import DTypeName, Shape, size_of
 __all__ = ["TorchBackend", "devices", "find", "on", "version"]
 
 _INSTALL = "pip install 'xpnet[torch]'"
+_VIEWS = 1 << 12  # rows of a table of which a view each is kept
 _BLOCK = 1 << 20  # elements: a call costs as much as thousands of them
 
 
@@ -152,8 +153,24 @@ class TorchBackend(PlannedBackend):
     def to_numpy(self, x: Any) -> Any:
         return x.detach().cpu().numpy() if isinstance(x, self._torch.Tensor) else x
 
+    # Memory that steps write to must not be made in the user's inference mode: PyTorch would refuse
+    # to write to it outside.
+
+    def arena(self, nbytes: int) -> Any:
+        with self._torch.inference_mode(False):
+            return super().arena(nbytes)
+
+    def zeros(self, shape: Shape, dtype: str) -> Any:
+        with self._torch.inference_mode(False):
+            return super().zeros(shape, dtype)
+
+    def counter(self, number: int) -> Any:
+        with self._torch.inference_mode(False):
+            return super().counter(number)
+
     def copy(self, x: Any) -> Any:
-        return x.detach().clone(memory_format=self._torch.contiguous_format)
+        with self._torch.inference_mode(False):
+            return x.detach().clone(memory_format=self._torch.contiguous_format)
 
     def write(self, out: Any, values: Any) -> None:
         if isinstance(values, int | float):
@@ -163,6 +180,8 @@ class TorchBackend(PlannedBackend):
             out.copy_(values if given else self.asarray(values))
 
     def setter(self, x: Any) -> Callable[[int, Any], Any]:
+        if x.shape[0] > _VIEWS:
+            return lambda i, value: x.__setitem__(i, value)
         places = x.unbind()  # views, made once: to assign to x[i] takes three times as long
         if x.ndim == 1:
             return lambda i, value: places[i].fill_(value)
@@ -219,7 +238,8 @@ class TorchBackend(PlannedBackend):
     @contextmanager
     def work(self) -> Iterator[None]:
         try:
-            yield
+            with self._torch.inference_mode(False):
+                yield
         except self._torch.OutOfMemoryError as error:
             raise DeviceMemoryError(
                 f"{self.name} is out of memory: {error} Use a smaller batch_size, smaller layers "

@@ -154,4 +154,5 @@ def result_like(result: Any, backend: Backend, X: Any) -> Any:
     wanted = backend_of(X) or get("numpy")
     if wanted.name == backend.name:
         return result
-    return wanted.asarray(backend.to_numpy(result))
+    host = backend.to_numpy(result)
+    return wanted.asarray(host if host.flags.writeable else host.copy())

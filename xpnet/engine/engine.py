@@ -166,6 +166,16 @@ class Engine:
         """
         return self._parts(vector)
 
+    def parameters(self) -> dict[str, Array]:
+        """All current parameters by name; see `views`."""
+        with self.programs.lock:  # a step may be re-using their memory
+            return self.views(self.state.params)
+
+    def gradients(self) -> dict[str, Array]:
+        """The gradient of each trained parameter by name; see `views`."""
+        with self.programs.lock:
+            return self.views(self.state.gradient)
+
     def _views(self, vector: Array) -> dict[str, Array]:
         table = self.network.table
         names = table.trained if vector.shape[0] == table.trainable else table.specs
@@ -186,11 +196,13 @@ class Engine:
         """Restore the parameters kept last and reset the optimizer; return when they were kept."""
         return self.state.restore(self.backend)
 
-    def recover(self) -> None:
-        """Restore the parameters kept last after a failure that took the state's memory."""
+    def recover(self, params: Array) -> None:
+        """Restore the parameters kept last, or these, after a failure that took the memory."""
         state = self.state
         length, dtype = self.network.table.trainable, self.network.dtype
         state.vectors["gradient"] = self.backend.zeros((length,), dtype)
+        if state.good is None:
+            state.set_params(self.backend, params)
         self.restore()
 
     def load(self, arrays: Mapping[str, Any], only: Sequence[str] | None = None) -> None:

@@ -21,7 +21,8 @@ class NetworkFunction:
 
     def __call__(self, parameters: Mapping[str, Array], x: Array) -> Array:
         """The network's output for inputs `x`, one row per sample or one sample."""
-        network, xp = self._network, namespace_of(x, *parameters.values())
+        network = self._network
+        xp, device = namespace_of(x, *parameters.values())
         network.table.check(parameters, {n: a.shape for n, a in parameters.items()})
         shape = tuple(x.shape)
         alone = shape == network.features
@@ -33,7 +34,6 @@ class NetworkFunction:
         graph, output = self._traced(1 if alone else shape[0])
         feeds = {value: parameters[name] for name, value in graph.parameters.items()}
         feeds[graph.inputs[0]] = x[None, ...] if alone else x
-        device = getattr(x, "device", None)
         y = interpret(graph, xp, feeds, [output], device)[0]
         return y[0, ...] if alone else y
 

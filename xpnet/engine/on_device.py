@@ -39,14 +39,13 @@ def on_device(
         backend = self.backend
         if backend is None:
             backend = resolve(None, args[0] if args else kwargs.get("X"))
-        if not backend.separate:
-            threads = blas_threads(backend)
-            held = threads.held() if threads and threads.limits else ()
+        threads = blas_threads(backend)
+        if threads is not None:
+            held = threads.held() if threads.limits else ()
             try:
                 return method(self, *args, **kwargs)
             finally:
-                if threads:
-                    threads.settle(held)
+                threads.settle(held)
         try:
             with backend.work():
                 return method(self, *args, **kwargs)

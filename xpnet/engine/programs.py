@@ -214,12 +214,14 @@ class InterpretedProgram:
 
     Attributes
     ----------
-    loops : dict
-        Compiled loops over many batches, and what each was made for; see `engine.traced_sweep` and
-        `training.traced_steps`.
+    steps : tuple or None
+        An update, and a compiled loop of steps with it; see `training.traced_steps`.
+    sweep : callable or None
+        A compiled loop over batches; see `engine.traced_sweep`.
     """
 
     flops = 0
+    borrowed: list[Value] = []  # noqa: RUF012  # none ever is
 
     def __init__(
         self,
@@ -231,10 +233,10 @@ class InterpretedProgram:
     ) -> None:
         self._backend, self._table, self._state, self._number = backend, table, state, number
         self.batch_graph, self.results = batch_graph, None
-        self.borrowed: list[Value] = []
         self._batch: list[Array] = []
         self._found: Found | None = None
-        self.loops: dict[str, tuple[Any, Callable[..., Any]]] = {}
+        self.steps: tuple[Any, Callable[..., Any]] | None = None
+        self.sweep: Callable[..., Array] | None = None
 
     def load(self, arrays: Sequence[Array], rows: slice) -> None:
         whole = rows == slice(None)

@@ -49,9 +49,9 @@ def _run(
     backend: TracedBackend, engine: Engine, program: InterpretedProgram
 ) -> Callable[..., Array]:
     """The batches of one size, compiled on first use."""
-    if "sweep" not in program.loops:
-        program.loops["sweep"] = None, backend.stepping(_sweeping(backend, engine, program))
-    return program.loops["sweep"][1]
+    if program.sweep is None:
+        program.sweep = backend.stepping(_sweeping(backend, engine, program))
+    return program.sweep
 
 
 def _sweeping(

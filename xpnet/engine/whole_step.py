@@ -96,7 +96,7 @@ class _Update:
         rule: Any = node.record
         where = None if node.part is None else node.part.where
         inside = [n for n in self._order if where is None or _within(self._table.part(n), where)]
-        if len(inside) > 1 and not is_elementwise(rule, node.static):
+        if not is_elementwise(rule, node.static):
             self._apply_joined(node, vectors, numbers, inside)
             return
         for name in inside:
@@ -112,15 +112,19 @@ class _Update:
         numbers: Sequence[Array],
         names: Sequence[str],
     ) -> None:
-        """Apply one rule to these parameters as one vector."""
-        xp, table = self._backend.xp, self._table
-        old = [self._backend.joined(vector[n] for n in names) for vector in vectors]
-        new = applied_rule(xp, node, old, numbers)
+        """Apply one rule to these parameters as one vector, or in the shape that its part has."""
+        rule: Any = node.record
+        xp, table, joined = self._backend.xp, self._table, self._backend.joined
+        old = [joined(vector[name] for name in names) for vector in vectors]
+        if node.part is not None and node.part.shape is not None:
+            old = [xp.reshape(vector, node.part.shape) for vector in old]
+        new = rule.fn(xp, *old, *numbers, **node.static)
         first = table.offsets[names[0]]
         for vector, array in zip(vectors, new, strict=True):
+            flat = xp.reshape(array, (-1,))
             for name in names:
                 part = table.part(name)
-                own = array[part.start - first : part.stop - first]
+                own = flat[part.start - first : part.stop - first]
                 vector[name] = xp.reshape(own, table.specs[name].shape)
 
 

@@ -73,6 +73,11 @@ def _described(config: ModelConfig, network: Network) -> dict[str, Any]:
 
 def _arrays(engine: Engine, optimizer_state: bool) -> dict[str, Any]:
     """Parameters by their dotted names, and the optimizer's vectors, on the host."""
+    with engine.programs.lock:  # a step may be re-using their memory
+        return _read(engine, optimizer_state)
+
+
+def _read(engine: Engine, optimizer_state: bool) -> dict[str, Any]:
     backend, xp, state = engine.backend, get("numpy").xp, engine.state
     arrays = engine.network.table.views(xp, backend.to_numpy(state.params))
     clash = [name for name in arrays if name.startswith(SLOTS)]

@@ -5,55 +5,41 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from xpnet.engine.batches import Batches
 from xpnet.engine.programs import PlannedProgram
 from xpnet.engine.update import FLUSH_EVERY, UpdateProgram
 from xpnet.lowering import step_program
 from xpnet.training.callbacks.callback import Callbacks
-from xpnet.training.context import FitContext
 from xpnet.training.eager import EagerSteps
 from xpnet.training.loop import FitLoop
-from xpnet.typing import Array
+from xpnet.training.many_steps import ManySteps, Pace, needs_python
 
 if TYPE_CHECKING:
     from xpnet.lowering.cpu.step_program import StepProgram
 
-__all__ = ["CompiledSteps", "FixedPace", "Pace", "compiled", "needs_python", "refusal"]
+__all__ = ["CompiledSteps", "compiled", "refusal"]
 
-_FIRST = 16  # the most steps in the first call
 _WORTH = 0.05  # seconds of single steps before compiling, which takes about as long
 _SECONDS = 5e-3  # per call, so that progress bars and signals stay responsive
 
 
 def compiled(eager: EagerSteps, callbacks: Callbacks, wanted: int | None) -> "CompiledSteps | None":
     """Steps by a compiled program; None if something needs Python in every step."""
-    if wanted in (0, 1) or refusal(eager, callbacks) is not None:
+    if eager.engine.backend.lowering != "cpu" or wanted in (0, 1):
+        return None
+    if needs_python(eager, callbacks) is not None:
         return None
     return CompiledSteps(eager, wanted)
 
 
 def refusal(eager: EagerSteps, callbacks: Callbacks) -> str | None:
     """Why each step on a CPU needs Python; None if it does not."""
-    backend: Any = eager.engine.backend
-    if backend.lowering != "cpu":
-        return f"{backend.name} has no CUDA graphs, and its steps are not compiled"
-    return needs_python(eager, callbacks)
+    backend = eager.engine.backend
+    if backend.lowering == "cpu" or backend.traced:
+        return needs_python(eager, callbacks)
+    return f"{backend.name} has no CUDA graphs, and its steps are not compiled"
 
 
-def needs_python(eager: EagerSteps, callbacks: Callbacks) -> str | None:
-    """What needs Python in every step; None if nothing does."""
-    engine = eager.engine
-    if eager.together > 1:
-        return f"a step adds up the gradients of {eager.together} batches"
-    if callbacks.every_step:
-        return f"{callbacks.every_step} reads every step"
-    schedule = engine.optimizer.learning_rate
-    if engine.optimizer.varies and not type(schedule).__module__.startswith("xpnet."):
-        return f"the learning rate is your own function ({schedule!r}), called in every step"
-    return None
-
-
-class CompiledSteps:
+class CompiledSteps(ManySteps):
     """The steps of an epoch.
 
     Parameters
@@ -65,31 +51,16 @@ class CompiledSteps:
         The most steps per call; by default, as many as fit into about 5 ms.
     """
 
-    columns: tuple[str, ...] = ("learning_rate",)
-
     def __init__(self, eager: EagerSteps, most: int | None) -> None:
-        self._eager, self._engine = eager, eager.engine
-        self.batches: Batches = eager.batches
+        super().__init__(eager)
         self._pace = Pace(most, _SECONDS)
+        self._spent = 0.0 if most is None else _WORTH  # seconds of single steps
+        self._began = False
         self._program: StepProgram | None = None
         self._update: UpdateProgram | None = None
         backend: Any = self._engine.backend
         self._order = backend.raw.arange(eager.rows)
         self._table = backend.zeros((self.count, 0), self._engine.network.dtype)
-
-    @property
-    def rows(self) -> int:
-        """Samples per epoch."""
-        return self._eager.rows
-
-    @property
-    def count(self) -> int:
-        """Batches per epoch."""
-        return self._eager.count
-
-    def begin(self, context: FitContext) -> None:
-        """Begin the fit; here a step can always be tried."""
-        self._eager.begin(context)
 
     def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
         """Run the remaining steps of the epoch."""
@@ -105,7 +76,7 @@ class CompiledSteps:
                     self._pace.learn(steps, perf_counter() - start)
                 else:
                     self._engine.step(self.batches, i, eager.at_cut)
-                    self._pace.learn_single(perf_counter() - start)
+                    self._learn_single(perf_counter() - start)
                     steps = 1
                 if loop.stepped(steps * self.batches.sizes[i], steps):
                     return {}
@@ -130,10 +101,16 @@ class CompiledSteps:
             return 0
         return max(1, min(alike, self._pace.steps, loop.until_safe_point()))
 
+    def _learn_single(self, seconds: float) -> None:
+        """Note how long a step by itself took."""
+        self._spent += seconds if self._began else 0.0
+        self._began = True  # the first step compiles the update, so it does not count
+        self._pace.learn(1, seconds)
+
     def _worth(self) -> bool:
         """Whether the program is compiled already, or single steps have taken long enough."""
         program: Any = self.batches.programs[0]
-        return program.steps is not None or self._pace.spent >= _WORTH
+        return program.steps is not None or self._spent >= _WORTH
 
     def _bound(self) -> bool:
         """Whether there is a program for the current optimizer; compile it if needed."""
@@ -198,61 +175,3 @@ class CompiledSteps:
                 state.step += made
         if made < steps:
             eager.record.look(i + made, float(program.results[0]))
-
-    def recorded(self, count: int) -> Array:
-        """The results of the first batches of this epoch, on the host."""
-        return self._eager.recorded(count)
-
-    def restore(self, rows: Array) -> None:
-        """Set the results of this epoch's first batches."""
-        self._eager.restore(rows)
-
-    def description(self) -> dict[str, Any]:
-        """What must be the same in a fit that resumes this one."""
-        return self._eager.description()
-
-
-class FixedPace:
-    """The same number of steps in every call."""
-
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
-
-    def learn(self, steps: int, seconds: float) -> None:
-        """Do nothing."""
-
-
-class Pace:
-    """How many steps to run per call.
-
-    Parameters
-    ----------
-    most : int or None
-    seconds : float
-        How long a call should take.
-    least : int
-        The fewest steps of a call.
-
-    Attributes
-    ----------
-    steps : int
-    spent : float
-        Seconds of single steps.
-    """
-
-    def __init__(self, most: int | None, seconds: float, least: int = 1) -> None:
-        self._most, self._seconds = most, seconds
-        self.steps = self._least = least if most is None else min(least, most)
-        self.spent = 0.0 if most is None else _WORTH
-        self._began = False
-
-    def learn_single(self, seconds: float) -> None:
-        """Note how long a step by itself took."""
-        self.spent += seconds if self._began else 0.0
-        self._began = True  # the first step compiles the update, so it does not count
-        self.learn(1, seconds)
-
-    def learn(self, steps: int, seconds: float) -> None:
-        """Note how long the steps took."""
-        wanted = min(int(self._seconds * steps / seconds), max(8 * self.steps, _FIRST))
-        self.steps = max(self._least, min(wanted, self._most or wanted))

@@ -16,11 +16,10 @@ from xpnet.errors import ArgumentError, ShapeError
 from xpnet.lowering.cuda.cuda_graph import Graph, NotCaptured
 from xpnet.training.callbacks.callback import Callbacks
 from xpnet.training.compiled_steps import refusal
-from xpnet.training.context import FitContext
 from xpnet.training.device_epoch import DeviceEpoch
 from xpnet.training.eager import EagerSteps
 from xpnet.training.loop import FitLoop
-from xpnet.typing import Array
+from xpnet.training.many_steps import ManySteps, needs_python
 
 __all__ = ["GraphSteps", "captured", "usual_steps"]
 
@@ -79,7 +78,7 @@ def _refusal(eager: EagerSteps, callbacks: Callbacks) -> str | None:
     from xpnet.lowering.cuda.gemm import usable
 
     engine: Any = eager.engine
-    backend, optimizer = engine.backend, engine.optimizer
+    backend = engine.backend
     good, reason = usable(backend.cupy, backend.precision)
     if not good:
         return f"matrix products cannot be captured ({reason})"
@@ -89,17 +88,10 @@ def _refusal(eager: EagerSteps, callbacks: Callbacks) -> str | None:
     plain = [*programs[0].plan.definitions, *engine.update.rules.definitions]
     if plain:
         return f"{', '.join(plain)} is computed by its definition, which may read or allocate"
-    if eager.together > 1:
-        return f"a step adds up the gradients of {eager.together} batches"
-    if callbacks.every_step:
-        return f"{callbacks.every_step} reads every step"
-    schedule = optimizer.learning_rate
-    if optimizer.varies and not type(schedule).__module__.startswith("xpnet."):
-        return f"the learning rate is your own function ({schedule!r}), called in every step"
-    return None
+    return needs_python(eager, callbacks)
 
 
-class GraphSteps:
+class GraphSteps(ManySteps):
     """The steps of an epoch on one GPU.
 
     Parameters
@@ -117,28 +109,12 @@ class GraphSteps:
         If one kernel cannot fetch a batch of these arrays.
     """
 
-    columns: tuple[str, ...] = ("learning_rate",)
-
     def __init__(self, eager: EagerSteps, steps: int, explicit: bool) -> None:
-        self._eager, self._engine, self.batches = eager, eager.engine, eager.batches
+        super().__init__(eager)
         self._most, self._explicit = min(steps, len(eager.batches)), explicit
         self._device = DeviceEpoch(eager.engine, eager.batches, eager.record.table)
         self._graphs: dict[tuple[int, int], Graph] = {}
         self._made: set[int] = set()  # batch sizes whose first step was made
-
-    @property
-    def rows(self) -> int:
-        """Samples of an epoch."""
-        return self._eager.rows
-
-    @property
-    def count(self) -> int:
-        """Batches of an epoch."""
-        return self._eager.count
-
-    def begin(self, context: FitContext) -> None:
-        """Do nothing: a step can always be tried."""
-        self._eager.begin(context)
 
     def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
         """Make the remaining steps of the epoch; all that differs is sent ahead."""
@@ -169,18 +145,6 @@ class GraphSteps:
             self._device.bind()
             self._graphs, self._made = {}, set()
         self._device.begin(self._eager.order.of(engine.state.epoch), rates, first)
-
-    def recorded(self, count: int) -> Array:
-        """The results of the first batches of this epoch, on the host."""
-        return self._eager.recorded(count)
-
-    def restore(self, rows: Array) -> None:
-        """Set the results of this epoch's first batches."""
-        self._eager.restore(rows)
-
-    def description(self) -> dict[str, Any]:
-        """What must be the same in a fit that resumes this one."""
-        return self._eager.description()
 
     def _one(self, loop: FitLoop) -> bool:
         """Make one step call by call; check the first loss of an epoch before the update."""

@@ -60,10 +60,14 @@ class EpochRecord:
 
     def rows(self, count: int) -> Array:
         """The results of the first batches in double precision; this waits for a GPU."""
-        read = self._engine.backend.to_numpy
-        if count and not self._engine.backend.planned:
-            return np.stack([read(row) for row in self._rows[:count]]).astype("float64")
-        return read(self.table[:count, ...]).astype("float64")
+        backend = self._engine.backend
+        if not count or backend.planned:
+            return backend.to_numpy(self.table[:count, ...]).astype("float64")
+        if backend.synchronous:
+            found = np.stack([backend.to_numpy(row) for row in self._rows[:count]])
+        else:  # in one transfer
+            found = backend.to_numpy(backend.xp.stack(self._rows[:count]))
+        return found.astype("float64")
 
     def restore(self, rows: Any) -> None:
         """Restore what `rows` returned."""

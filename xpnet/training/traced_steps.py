@@ -4,6 +4,7 @@ JAX compiles a loop of steps, with the fetching of their batches, into one progr
 """
 
 from collections.abc import Callable
+from math import log2
 from time import perf_counter
 from typing import Any
 
@@ -11,14 +12,12 @@ import numpy as np
 
 from xpnet.backends import TracedBackend
 from xpnet.engine.batch_graph import BatchGraph
-from xpnet.engine.batches import Batches
 from xpnet.engine.state import Good
 from xpnet.engine.whole_step import Pieces, WholeStep
 from xpnet.training.callbacks.callback import Callbacks
-from xpnet.training.compiled_steps import FixedPace, Pace, needs_python
-from xpnet.training.context import FitContext
 from xpnet.training.eager import EagerSteps
 from xpnet.training.loop import FitLoop
+from xpnet.training.many_steps import ManySteps, Pace, needs_python
 from xpnet.typing import Array
 
 __all__ = ["TracedSteps", "traced"]
@@ -38,7 +37,7 @@ def traced(eager: EagerSteps, callbacks: Callbacks, wanted: int | None) -> "Trac
     return TracedSteps(eager, backend, wanted)
 
 
-class TracedSteps:
+class TracedSteps(ManySteps):
     """The steps of an epoch.
 
     Parameters
@@ -50,28 +49,12 @@ class TracedSteps:
         The most steps per call; by default, as many as fit into about 0.2 s on a CPU.
     """
 
-    columns: tuple[str, ...] = ("learning_rate",)
-
     def __init__(self, eager: EagerSteps, backend: TracedBackend, most: int | None) -> None:
-        self._eager, self._engine, self._backend = eager, eager.engine, backend
-        self.batches: Batches = eager.batches
-        fixed = None if backend.synchronous else most or _ON_DEVICE
-        self._pace = Pace(most, _SECONDS, _LEAST) if fixed is None else FixedPace(fixed)
+        super().__init__(eager)
+        self._backend, self._most = backend, most
+        self._pace = Pace(most, _SECONDS, _LEAST)
         self._log: Array = None
-
-    @property
-    def rows(self) -> int:
-        """Samples per epoch."""
-        return self._eager.rows
-
-    @property
-    def count(self) -> int:
-        """Batches per epoch."""
-        return self._eager.count
-
-    def begin(self, context: FitContext) -> None:
-        """Begin the fit; here a step can always be tried."""
-        self._eager.begin(context)
+        self._start: Array = None  # the parameters at the start of the epoch
 
     def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
         """Run the remaining steps of the epoch."""
@@ -100,64 +83,67 @@ class TracedSteps:
         """How many steps to run next, on batches of one size."""
         sizes = self.batches.sizes
         alike: int = len(sizes) - (sizes[-1] != sizes[0]) - i
-        return max(1, min(alike, self._pace.steps, loop.until_safe_point()))
+        most = max(1, min(alike, loop.until_safe_point()))
+        if self._backend.synchronous:
+            return min(most, self._pace.steps)
+        # The number is a part of the program: few numbers, so few programs.
+        return int(2 ** int(log2(min(most, self._most or _ON_DEVICE))))
 
     def _several(self, i: int, steps: int) -> None:
         """Run steps from batch `i` on, and check their losses."""
-        engine, state, backend = self._engine, self._engine.state, self._backend
+        engine, backend = self._engine, self._backend
         if self._coefficients.shape[1] != len(engine.update.names):  # a callback changed the rules
             self._begin()
         rates = [self._eager.rate(n) for n in range(i, i + steps)]
         self._coefficients[i : i + steps] = engine.update.ahead(rates)
-        before = backend.copy(state.params) if i == 0 else None
+        if i == 0 or self._start is None:
+            self._start = backend.copy(engine.state.params)
         with engine.programs.lock:
-            self._run(i, steps)
-        rows = backend.to_numpy(self._log)[i : i + steps].copy()
+            rows = self._run(i, steps)
+        self._eager.record.put_all(i, rows)
+
+    def _run(self, i: int, steps: int) -> Array:
+        """Replace the state by that after these steps; return their results, on the host."""
+        engine, state, batches = self._engine, self._engine.state, self.batches
+        run, number = self._compiled(batches.programs[i]), self._backend.counter(state.step)
+        fixed = batches.data.arrays, batches.order, self._coefficients, number
+        found: tuple[dict[str, Array], Array, Array] | None = None
+        try:
+            found = run((state.vectors, self._log), i, steps, batches.sizes[0], *fixed)
+            self._backend.to_numpy(found[1])  # wait here, where a signal handler may raise
+        finally:
+            if found is not None:
+                rows = self._accept(found, i, steps)
+            elif self._backend.lost(state.params):  # its memory was already re-used
+                engine.recover(self._start)
+        return rows
+
+    def _accept(self, found: tuple[dict[str, Array], Array, Array], i: int, steps: int) -> Array:
+        """Take the state after these steps, and count those whose losses are finite."""
+        engine, state = self._engine, self._engine.state
+        try:
+            rows = self._backend.to_numpy(found[1])[i : i + steps].copy()
+        except Exception:  # the device failed while it computed
+            engine.recover(self._start)
+            raise
+        vectors, self._log, state.results = found
+        state.vectors.update(vectors)
         good = int(np.isfinite(rows[:, 0]).cumprod().sum())
         engine.update.passed(good)
         state.step += good
-        if good and before is not None:
-            state.good = Good(f"the start of epoch {state.epoch + 1}", before)
-        self._eager.record.put_all(i, rows)
-
-    def _run(self, i: int, steps: int) -> None:
-        """Replace the state by that after these steps."""
-        state, batches = self._engine.state, self.batches
-        run = self._compiled(batches.programs[i])
-        given = state.vectors, self._log
-        number = self._backend.counter(state.step)
-        fixed = batches.data.arrays, batches.order, self._coefficients, number
-        try:
-            vectors, self._log, state.results = run(given, i, steps, batches.sizes[0], *fixed)
-        except BaseException:
-            if self._backend.lost(state.params):  # its memory was already re-used
-                self._engine.recover()
-            raise
-        state.vectors.update(vectors)
+        if good and i == 0:
+            state.good = Good(f"the start of epoch {state.epoch + 1}", self._start)
+        return rows
 
     def _compiled(self, program: Any) -> Callable[..., Any]:
         """Steps with a program's kind of batch and the current optimizer; compiled on first use."""
         engine, backend = self._engine, self._backend
-        update, known = engine.update, program.loops.get("steps", (None, None))
-        if known[0] is not update:
+        if program.steps is None or program.steps[0] is not engine.update:
             made = program.batch_graph
-            step = WholeStep(backend, engine.network.table, made, update.graph)
-            known = update, backend.stepping(_stepping(backend, step, made))
-            program.loops["steps"] = known
-        run: Callable[..., Any] = known[1]
+            step = WholeStep(backend, engine.network.table, made, engine.update.graph)
+            program.steps = engine.update, backend.stepping(_stepping(backend, step, made))
+        run: Callable[..., Any] = program.steps[1]
         return run
-
-    def recorded(self, count: int) -> Array:
-        """The results of the first batches of this epoch, on the host."""
-        return self._eager.recorded(count)
-
-    def restore(self, rows: Array) -> None:
-        """Set the results of this epoch's first batches."""
-        self._eager.restore(rows)
-
-    def description(self) -> dict[str, Any]:
-        """What must be the same in a fit that resumes this one."""
-        return self._eager.description()
 
 
 def _stepping(
