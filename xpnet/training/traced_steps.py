@@ -110,8 +110,7 @@ class TracedSteps:
         self._coefficients[i : i + steps] = engine.update.ahead(rates)
         before = backend.copy(state.params) if i == 0 else None
         with engine.programs.lock:
-            self._run(i, steps)
-        rows = backend.to_numpy(self._log)[i : i + steps].copy()
+            rows = self._run(i, steps)
         good = int(np.isfinite(rows[:, 0]).cumprod().sum())
         engine.update.passed(good)
         state.step += good
@@ -119,20 +118,24 @@ class TracedSteps:
             state.good = Good(f"the start of epoch {state.epoch + 1}", before)
         self._eager.record.put_all(i, rows)
 
-    def _run(self, i: int, steps: int) -> None:
-        """Replace the state by that after these steps."""
+    def _run(self, i: int, steps: int) -> Array:
+        """Replace the state by that after these steps; their results."""
         state, batches = self._engine.state, self.batches
         run = self._compiled(batches.programs[i])
         given = state.vectors, self._log
         number = self._backend.counter(state.step)
         fixed = batches.data.arrays, batches.order, self._coefficients, number
         try:
-            vectors, self._log, state.results = run(given, i, steps, batches.sizes[0], *fixed)
+            vectors, log, results = run(given, i, steps, batches.sizes[0], *fixed)
+            rows = self._backend.to_numpy(log)[i : i + steps]  # a failure of the device shows here
+            self._log, state.results = log, results
+            state.vectors.update(vectors)
         except BaseException:
+            self._log = None
             if self._backend.lost(state.params):  # its memory was already re-used
                 self._engine.recover()
             raise
-        state.vectors.update(vectors)
+        return rows
 
     def _compiled(self, program: Any) -> Callable[..., Any]:
         """Steps with a program's kind of batch and the current optimizer; compiled on first use."""
