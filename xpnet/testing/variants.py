@@ -189,9 +189,9 @@ def variant(name: str) -> Iterator[Variant]:
         with _strict() as strict:
             yield Variant(name, get(strict))
     elif name == "jax":
-        require("jax", "jax", "the variant 'jax'")
+        backend = get("jax")
         with jax_devices.wide():
-            yield Variant(name, get("jax"))
+            yield Variant(name, backend)
     elif name in _MAKE:
         yield _MAKE[name](name)
     else:

@@ -27,15 +27,16 @@ _SECONDS = 5e-3  # per call, so that progress bars and signals stay responsive
 
 def compiled(eager: EagerSteps, callbacks: Callbacks, wanted: int | None) -> "CompiledSteps | None":
     """Steps by a compiled program; None if something needs Python in every step."""
-    if wanted in (0, 1) or refusal(eager, callbacks) is not None:
+    elsewhere = eager.engine.backend.lowering != "cpu"
+    if elsewhere or wanted in (0, 1) or needs_python(eager, callbacks) is not None:
         return None
     return CompiledSteps(eager, wanted)
 
 
 def refusal(eager: EagerSteps, callbacks: Callbacks) -> str | None:
-    """Why each step on a CPU needs Python; None if it does not."""
+    """Why each step needs Python where there are no CUDA graphs; None if it does not."""
     backend: Any = eager.engine.backend
-    if backend.lowering != "cpu":
+    if backend.lowering != "cpu" and not backend.traced:
         return f"{backend.name} has no CUDA graphs, and its steps are not compiled"
     return needs_python(eager, callbacks)
 
