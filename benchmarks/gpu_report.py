@@ -2,8 +2,8 @@
 
     python benchmarks/gpu_report.py --out DIR [--only PART,PART] [--budget 520]
 
-It runs the GPU tests, compares training with NumPy's, and measures kernels, matrix products, steps,
-MNIST, and xpnet on CuPy, PyTorch and JAX beside PyTorch and JAX themselves. It writes
+It runs the GPU tests, compares training with NumPy's, and measures kernels, matrix products, steps
+and MNIST. It measures xpnet on CuPy, PyTorch and JAX, and PyTorch and JAX by themselves. It writes
 ``report.json`` (after every measurement), ``report.md``, ``tests.xml`` and pictures to DIR, at most
 eight files. The parts are probe, tests, parity, kernels, gemm, steps, epoch, crossover, libraries
 and peers. `docs/gpu.md` says how to read the report. Nothing has been measured on a GPU yet.

@@ -12,7 +12,8 @@ processes: import, installed size, memory, time from start to a trained model.
 
 With ``--backends``, xpnet runs on each array library. It is compared with code written by hand in
 the same library and with Keras 3 on it. Each library has its own process, and the processes take
-turns. The part ``compile`` times first steps on JAX in new processes. All takes about 8 minutes.
+turns. The part ``compile`` times first steps on JAX in new processes. Altogether, this takes about
+8 minutes.
 
 The libraries have the settings of their tutorials. The fused PyTorch optimizers are included too,
 because they are faster. See `contest` for the rules.
@@ -93,7 +94,7 @@ def measure(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 
 def measure_backends(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """The same for every array library in its own process; yielded after each table."""
+    """The same for every array library, each in its own process; yielded after each table."""
     result = begun()
     for threads in options.threads if set(options.parts) - {"compile"} else ():
         given = options.only, options.sizes, options.rounds, options.parts
@@ -129,7 +130,7 @@ def arguments() -> argparse.ArgumentParser:
         f"sizes: {sizes}. parts: {'; '.join(PARTS)}; with --backends {'; '.join(backends.PARTS)}.",
     )
     add = parser.add_argument
-    add("--backends", action="store_true", help="xpnet on each array library, and Keras on it")
+    add("--backends", action="store_true", help="xpnet, handwritten code and Keras on each library")
     add("--threads", type=count, nargs="+", default=[1, 2], metavar="N", help="default: 1 2")
     add("--only", nargs="+", default=[], metavar="PLAYER", help="prefixes of players' names")
     add("--sizes", nargs="+", default=[], metavar="SIZE", help="prefixes of sizes' names")

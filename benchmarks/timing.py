@@ -107,7 +107,7 @@ def timer(run: Run, least: float, pause: float) -> Timer:
 
 
 def in_turns(timers: Mapping[str, Timer], rounds: int) -> dict[str, Times]:
-    """Take each time once per round; every round starts with another."""
+    """Call each timer once per round; every round starts with another."""
     names = list(timers)
     times = {name: Times() for name in names}
     for turn in range(rounds):
@@ -122,7 +122,7 @@ def in_turns(timers: Mapping[str, Timer], rounds: int) -> dict[str, Times]:
 def by_turns(
     runs: Mapping[str, Run], rounds: int, least: float = 0.003, pause: float = 0.0
 ) -> dict[str, Times]:
-    """Time each run once per round, see `timer` and `in_turns`."""
+    """Time each run once per round; see `timer` and `in_turns`."""
     return in_turns({name: timer(run, least, pause) for name, run in runs.items()}, rounds)
 
 

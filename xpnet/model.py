@@ -497,8 +497,9 @@ class Model:
         engine, data = accept(self._config, self._engine, X, y, sample_weight)
         program = engine.programs.get(BatchSpec.of("train", data.rows, data))
         if not isinstance(program, PlannedProgram):
+            how = "compiled as one function" if engine.backend.traced else "interpreted"
             raise GraphError(
-                f"steps on {engine.backend.name} are interpreted, so there is no plan; "
+                f"steps on {engine.backend.name} are {how}, so there is no plan; "
                 "NumPy and CuPy have plans."
             )
         self._adopt(engine)

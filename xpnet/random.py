@@ -61,7 +61,7 @@ def _in_halves(step: Any) -> bool:
 def _multiply_words(a: Any, constant: int) -> tuple[Any, Any]:
     """High and low 32 bits of the product of two unsigned 32-bit numbers, in uint32 arithmetic.
 
-    Both factors are split into 16-bit halves, so that no sum overflows, except in the low bits.
+    Both factors are split into 16-bit halves, so that no product or sum overflows.
     """
     top, bottom = constant >> 16, constant & 0xFFFF
     low, high = a & 0xFFFF, a >> 16
@@ -104,7 +104,7 @@ def _words_from_halves(
     counter = index, zero, zero + key.step[0], zero + key.step[1]
     # As an array: some libraries refuse Python integers above 2**31.
     keys = xp.asarray(round_keys(key.seed, key.stream), dtype=xp.uint32, device=device)
-    # A compiler may need a loop of its own: XLA takes 15 times as long for unrolled rounds.
+    # A compiler may need its own kind of loop: XLA takes 15 times as long for unrolled rounds.
     fold: Any = getattr(xp, "fold_rows", _fold_rows)
     return fold(_round, counter, keys)  # type: ignore[no-any-return]
 

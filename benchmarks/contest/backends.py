@@ -1,4 +1,4 @@
-"""`peers.py --backends`: every array library in its own process, all in turn."""
+"""`peers.py --backends`: every array library in its own process; the processes take turns."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from contest.worker import PREDICTED, sizes
 
 PARTS = ["steps", "predictions", "compile"]
 COMPILED = SIZES[1]
-PROCESSES = 3  # of each first step
+PROCESSES = 3  # for each first step
 
 
 class Process:
-    """A `contest.server`.
+    """A running `contest.server`.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class Process:
 
 
 def chosen(only: list[str], parts: list[str]) -> list[str]:
-    """The libraries that have a chosen player; NumPy's, which has the floor, always."""
+    """The libraries that have a chosen player, and always NumPy, which times the floor."""
     found = ["numpy"]
     for name, library in libraries.libraries().items():
         kinds = {"steps": library.trains, "predictions": library.predicts}
@@ -82,7 +82,7 @@ def chosen(only: list[str], parts: list[str]) -> list[str]:
 def contest(
     processes: dict[str, Process], request: list[Any], rounds: int
 ) -> tuple[rules.Found, dict[str, str]]:
-    """All players' times at one task, taken in turn; and why players are absent."""
+    """The times of all players at one task, taken in turn, and why others are absent."""
     timers, absent = {}, {}
     for process in processes.values():
         found = process.ask(*request)
@@ -105,7 +105,7 @@ def requests(names: list[str], parts: list[str]) -> Iterator[tuple[str, list[Any
 def measure(
     threads: int, only: list[str], names: list[str], rounds: int, parts: list[str]
 ) -> Iterator[dict[str, Any]]:
-    """The tables of this many threads, yielded after each."""
+    """The tables for this many threads, yielded after each table."""
     found: dict[str, Any] = {"machine": {}, "absent": {}, "tables": []}
     with ExitStack() as stack:
         running = {

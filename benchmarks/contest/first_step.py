@@ -1,9 +1,10 @@
-"""How long a library takes to its first step in a new process: tracing and compiling.
+"""How long a library takes to make its first step in a new process: tracing and compiling.
 
     python -m contest.first_step LIBRARY PLAYER FILE
 
-The library is started, the data of the task in FILE are its arrays, and the network is made. Then
-a fit of one step (or the first call of a step written by hand) is timed, in milliseconds.
+First, the library is started, the data of the task in FILE are converted to its arrays, and the
+network is created. Then a fit of one step is timed, in milliseconds. For a player written by hand,
+it is the first call of the step.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Each array library with its players: xpnet on it, code written in it by hand, and Keras on it.
 
-A player's name ends with the name of its library, up to a colon. All players of a library run in
-one process, Keras in others, because it chooses its library on import.
+A player's name, without what follows a colon, ends with the name of its library. All players of a
+library run in one process. Keras has other processes, because it chooses its library on import.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contest import by_hand, on_library, ours, with_jax, with_keras, with_torch
 from contest.rules import FLOOR
 from contest.task import Player, Task
 
-EPOCHS = 3  # of each fit that is timed
+EPOCHS = 3  # per timed fit
 FIT, BATCH = ": fit", ": train_on_batch"
 
 
@@ -92,7 +92,7 @@ def names() -> list[str]:
 
 
 def rival(name: str, middle: Mapping[str, Spread]) -> str | None:
-    """The fastest of xpnet on the same library that fits or predicts."""
+    """The fastest fit or prediction of xpnet on the same library."""
     if name.startswith(("xpnet", FLOOR)):
         return None
     library = name.partition(":")[0].rpartition(" ")[2]

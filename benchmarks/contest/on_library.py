@@ -34,7 +34,7 @@ def model_of(task: Task, backend: Backend, metrics: Any = ()) -> Any:
 
 
 def waited(backend: Backend, result: Any) -> Any:
-    """The result, when it has been computed."""
+    """The result, once it has been computed."""
     wait = getattr(result, "block_until_ready", None)
     if wait is not None:
         wait()
@@ -87,7 +87,7 @@ class TrainOnBatch(Stepper):
 
 
 def predictor(task: Task, X: Any, wanted: str | Backend) -> Callable[[], Any]:
-    """Logits by the public call, when they have been computed."""
+    """Logits from the public call, once they have been computed."""
     backend = backend_of(wanted)
     model, x = model_of(task, backend, None), backend.asarray(X)
     return lambda: waited(backend, model.predict(x))

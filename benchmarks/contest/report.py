@@ -30,7 +30,7 @@ def markdown(found: Mapping[str, Any]) -> str:
 
 
 def in_short(tables: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Steps and predictions in two tables: the products' time of each task, and its multiples."""
+    """Steps and predictions in two tables: the time of each task's products, and its multiples."""
     lines: list[str] = []
     for kind in ("a step", "prediction"):
         chosen = [table for table in tables if table["name"].startswith(kind)]
@@ -92,7 +92,7 @@ def plain_table(rows: Mapping[str, Any]) -> list[str]:
 
 
 def _three(value: float) -> str:
-    """A number with three figures, or a whole one."""
+    """A number to three significant figures; from 1000 on, a whole number."""
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 

@@ -148,7 +148,7 @@ def _gathered(
 
 
 def check_loss(found: float, expected: float) -> None:
-    """The mean loss of the first steps must agree."""
+    """Check that the mean losses of the first steps agree."""
     if not abs(found / expected - 1) < 1e-3:
         raise Wrong(f"the mean loss of {CHECKED} steps is {found:.6g} instead of {expected:.6g}")
 
@@ -172,8 +172,8 @@ def told(times: Mapping[str, Times], rival_of: Rival | None = None) -> Found:
     Parameters
     ----------
     rival_of : function, optional
-        The name of xpnet's run to compare with, of a name and the medians of all; by default
-        `opponent`.
+        Takes a name and all medians; returns the name of the xpnet run to compare with. The
+        default is `opponent`.
     """
     middle = {name: Spread.of(t.seconds) for name, t in times.items()}
     result: Found = {}

@@ -1,11 +1,11 @@
-"""A process with one library, which makes its players and times them when it is asked.
+"""A process with one library, which makes its players and times them on request.
 
-    python -m contest.server LIBRARY THREADS
+    python -m contest.server LIBRARY THREADS [PLAYER ...]
 
-Requests and answers are JSON, a line each: ``["steps", size]`` or ``["predictions", size, rows]``
-makes players (the answer names those that are ready, and why others are absent), and
-``["time", name]`` takes one time (seconds per step, busy cores). So libraries that must not share a
-process still run in turn. `peers.py --backends` asks.
+Requests and answers are JSON, one per line. ``["steps", size]`` and ``["predictions", size, rows]``
+make players; the answer names those that are ready, and says why others are absent.
+``["time", name]`` takes one measurement (seconds per step, busy cores). So libraries that must not
+share a process still take turns. `peers.py --backends` sends the requests.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Server:
         make: Callable[[str, Any], Run],
         floor: Callable[[], Callable[[], Any]],
     ) -> dict[str, Any]:
-        """Make all players; whatever one raises is its reason to be absent."""
+        """Make all players; the error that a player raises is the reason for its absence."""
         self._timers, absent = {}, {}
         if self._name == "numpy":
             self._timers[FLOOR] = timer(Run(floor()), LEAST, self._pause)
@@ -107,7 +107,7 @@ class Server:
 
 
 def _reason(error: Exception) -> str:
-    """An error in a line."""
+    """An error on one line."""
     text = " ".join(str(error).split())
     return text if isinstance(error, Absent | Wrong) else f"{type(error).__name__}: {text}"
 

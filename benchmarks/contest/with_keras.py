@@ -36,7 +36,7 @@ def optimizer(task: Task) -> Any:
 
 
 class Keras:
-    """Fits of some epochs on NumPy arrays, as in its tutorials."""
+    """Fits of some epochs on NumPy arrays, as in Keras's tutorials."""
 
     def __init__(self, task: Task, epochs: int) -> None:
         self._task, self._epochs, self.steps = task, epochs, epochs * task.batches
@@ -59,6 +59,6 @@ class Keras:
 
 
 def predictor(task: Task, X: Any) -> Callable[[], Any]:
-    """Logits by `predict`."""
+    """Logits from `predict`."""
     model = network(task)
     return lambda: np.asarray(model.predict(X, batch_size=CHUNK, verbose=0))

@@ -1,4 +1,4 @@
-"""The part ``libraries``: the same training by CuPy, PyTorch and JAX, each in its own process.
+"""The part ``libraries``: the same training on CuPy, PyTorch and JAX, each in its own process.
 
 **None of them has run on a GPU yet.**
 """
@@ -23,7 +23,7 @@ HERE = Path(__file__).parents[1]
 
 
 def libraries(bench: Bench) -> Iterator[Row]:
-    """The rows of each library; time that one does not use goes to the next."""
+    """The rows of each library; the time that one does not use goes to the next."""
     on_gpu = bench.device.name == "cupy"
     names, scale = (ON_GPU, "full") if on_gpu else (ON_CPU, "tiny")
     end = bench.clock() + min(SECONDS, bench.left - 1)

@@ -32,12 +32,12 @@ from xpnet.errors import BackendUnavailableError
 
 SCALES = {"full": FULL, "tiny": TINY}
 SMALL = SIZES[0].units, SIZES[0].batch  # the network whose losses are compared
-MOST = 100  # steps of a measured epoch: each library makes the data anew
+MOST = 100  # steps of a measured epoch: each library creates the data again
 FITS = 2  # epochs of a measured fit
 
 
 def rows(name: str, scale: Scale) -> Iterator[Row]:
-    """First whether the losses are NumPy's, for each optimizer, then the times of steps."""
+    """First, for each optimizer, whether the losses are NumPy's; then the times of steps."""
     try:
         backend: Any = xn.backends.get(name)
     except BackendUnavailableError as error:
@@ -56,7 +56,7 @@ def rows(name: str, scale: Scale) -> Iterator[Row]:
 
 
 def same_losses(backend: Any, optimizer: str, dropout: float) -> Row:
-    """The largest relative distance of the epochs' losses from NumPy's."""
+    """The largest relative difference between the epochs' losses and NumPy's."""
     found, host = np.array(losses(backend, optimizer, dropout)), numpys(optimizer, dropout)
     far = float(np.max(np.abs(found - host) / np.abs(host)))
     return {"far_from_numpy": far, "allowed": LOSS, "ok": far <= LOSS}

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import xpnet as xn
-from xpnet.backends import backend_of, get, resolve, status
+from xpnet.backends import backend_of, get, jax_devices, resolve, status
 from xpnet.errors import (
+    ArgumentError,
     BackendUnavailableError,
     DataError,
     DTypeError,
@@ -126,6 +127,26 @@ def test_refused(case: str) -> None:
     call, error, text = REFUSED[case]
     with pytest.raises(error, match=text):
         call()
+
+
+def test_a_float64_model_where_there_is_no_float64() -> None:
+    with jax_devices.wide():
+        model = model_of(backend="jax", dtype="float64")
+        model.fit(X, Y, epochs=1)
+    for call in (lambda: model.fit(X, Y), lambda: model.predict(X), lambda: model.evaluate(X, Y)):
+        with pytest.raises(DTypeError, match="jax_enable_x64"):
+            call()
+    with jax_devices.wide():
+        assert model.epoch == 1
+        assert model.predict(X).dtype == np.float64
+
+
+def test_what_it_cannot_do_says_why() -> None:
+    model = model_of(backend="jax")
+    with pytest.raises(ArgumentError, match="=4 is not possible: GradientMonitor reads every step"):
+        model.fit(X, Y, steps_per_execution=4, callbacks=[xn.GradientMonitor()])
+    with pytest.raises(GraphError, match="steps on jax are compiled as one function"):
+        model.plan(X, Y)
 
 
 TRACED = {

@@ -111,7 +111,7 @@ def test_accumulated_batches() -> None:
         model = xn.Model(net, optimizer=xn.SGD(0.1), backend=backend)
         history = model.fit(X, Y, sample_weight=W, accumulate=2, epochs=2, batch_size=16)
         ends.append(outcome(model, history))
-    close(*ends)
+    close(ends[0], ends[1])
 
 
 class Change(xn.Callback):
@@ -145,7 +145,7 @@ def test_a_callback_exchanges_the_optimizer(what: str, kind: Any) -> None:
         model = make(backend)
         history = model.fit(X, Y, callbacks=[kind("epoch", what)], **FIT)
         ends.append(outcome(model, history))
-    close(*ends)
+    close(ends[0], ends[1])
 
 
 def test_early_stopping_restores_the_best() -> None:
@@ -158,7 +158,7 @@ def test_early_stopping_restores_the_best() -> None:
         )
         ends.append(outcome(model, history))
     assert len(ends[0]["loss"]) < 20
-    close(*ends, within=2e-3)
+    close(ends[0], ends[1], within=2e-3)
 
 
 def test_metrics_are_those_of_all_samples() -> None:

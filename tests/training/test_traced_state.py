@@ -125,7 +125,8 @@ class TestFailures:
         model = make()
         model.fit(X, Y, epochs=1, batch_size=16)
         good = values(model.state_dict())
-        usual = type(get("jax")).stepping
+        kind: Any = type(get("jax"))
+        usual = kind.stepping
 
         def broken(self: Any, function: Any) -> Any:
             run = usual(self, function)
@@ -136,7 +137,7 @@ class TestFailures:
 
             return call
 
-        monkeypatch.setattr(type(get("jax")), "stepping", broken)
+        monkeypatch.setattr(kind, "stepping", broken)
         model.optimizer = xn.SGD(0.1, momentum=0.9)  # its program is not compiled yet
         with pytest.raises(error, match="lost"):
             model.fit(X, Y, epochs=1, batch_size=16)

@@ -63,7 +63,7 @@ class Backend(ABC):
         once and then does not allocate; see `PlannedBackend`.
     lowering : {"none", "cpu", "cuda", "torch"}
         How the calls of a plan are lowered: not at all, by LLVM, by cuBLASLt for products and
-        NVRTC for the rest, or unchanged as a CUDA graph of PyTorch's; see `xpnet.lowering`.
+        NVRTC for the rest, or unchanged, as a PyTorch CUDA graph; see `xpnet.lowering`.
     compiles : bool
         Whether runs of elementwise calls are fused into loops and compiled.
     faster_with : str or None
@@ -79,9 +79,9 @@ class Backend(ABC):
     placed : bool
         Whether the user named the device; otherwise a model follows the device of its data.
     device : object
-        Where its arrays live, as the library's functions take it; None for the usual place.
+        Where its arrays live, in the form that the library takes; None for the default device.
     index : int or None
-        The number of CuPy's device; None elsewhere.
+        The number of a CuPy device; None for other libraries.
     precision : str
         How the operands of matrix products are rounded, see `xpnet.backends.precision`.
     """
@@ -134,11 +134,11 @@ class Backend(ABC):
         return
 
     def counter(self, number: int) -> Array:
-        """The number of a step, in the form from which `xpnet.random` draws."""
+        """The number of a step, in the form that `xpnet.random` takes."""
         return self.asarray(number, "int64")
 
     def numbers(self, values: Sequence[float], dtype: str) -> Array:
-        """A few numbers from the host as a vector, for a function that is `compiled`."""
+        """A few numbers from the host as a vector, for a `compiled` function."""
         return self.asarray([*values], dtype)
 
     def element(self, x: Array, i: int) -> Array:
@@ -229,8 +229,8 @@ class PlannedBackend(Backend):
     Attributes
     ----------
     tests_as_numbers : bool
-        Whether comparisons write their results as the numbers 0 and 1 into floating arrays. Then
-        a kernel never gives booleans to arithmetic.
+        Whether comparisons can write 0 and 1 into floating-point arrays. If so, a kernel never
+        passes booleans to arithmetic.
     """
 
     planned = True
@@ -238,7 +238,7 @@ class PlannedBackend(Backend):
 
     @property
     def widest(self) -> DTypeName:
-        """The floating type with the most digits."""
+        """The most precise floating type of the device."""
         return "float64"
 
     def arena(self, nbytes: int) -> Array:
@@ -267,11 +267,11 @@ class PlannedBackend(Backend):
     def bound(
         self, function: Callable[..., Any], args: tuple[Any, ...], settings: dict[str, Any]
     ) -> Callable[[], Any]:
-        """A call of one of the library's functions, ready to be made in each step."""
+        """A call to one of the library's functions, ready to be made in each step."""
         return partial(function, *args, **settings)
 
     def takes_out(self, function: Any) -> bool:
-        """Whether it is a function of the library itself, with ``out=``, not a wrapper."""
+        """Whether this is the library's own function, with ``out=``, and not a wrapper."""
         return isinstance(function, type(self.raw.add))
 
     def dense(self, x: Array) -> bool:

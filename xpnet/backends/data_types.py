@@ -1,4 +1,4 @@
-"""Names and kinds of data types, which each library has as objects of its own."""
+"""Names and kinds of data types, for which each library has objects of its own."""
 
 from functools import cache
 from typing import get_args

@@ -58,7 +58,7 @@ class GenericBackend(Backend):
             host = to_device(host, device(self.xp.zeros(1)))
         try:
             return np.from_dlpack(host)
-        except (AttributeError, BufferError):  # not every library exports its arrays that way
+        except (AttributeError, BufferError):  # not every library can export by DLPack
             return np.asarray(host)
 
     def check(self, dtype: str) -> None:
@@ -67,21 +67,21 @@ class GenericBackend(Backend):
         except Exception as error:  # libraries raise errors of their own types
             raise BackendUnavailableError(
                 f"{self.name} cannot train networks: {type(error).__name__}: {error}. Convert the "
-                "data with numpy.asarray, or make the model with backend='numpy', which converts "
-                "them. Its function() computes predictions on arrays of any library."
+                "data with numpy.asarray, or create the model with backend='numpy', which converts "
+                "them. Model.function() computes predictions on arrays of any library."
             ) from error
 
     def _try(self, dtype: str) -> None:
-        """Do what every training does: products, indices, values read on the host."""
+        """Try what all training needs: products, indexing, values read on the host."""
         from array_api_compat import is_lazy_array
 
         xp = self.xp
         x = self.asarray([[1.0, 2.0], [3.0, 4.0]], dtype)
         index = self.asarray([1, 0], "int64")
         if is_lazy_array(x):
-            raise TypeError("its arrays are computed when they are read, and so in every step anew")
+            raise TypeError("its arrays are lazy, so each step would repeat all steps before it")
         y = xp.where(x > 2, self.take(x, index) @ x[:, 1:], xp.zeros_like(x))
         if float(xp.max(y)) != 10 or not self.finite(y):
             raise ValueError("a product of small matrices is wrong")
         if self.to_numpy(xp.argmax(y, axis=1)).tolist() != [0, 0]:
-            raise ValueError("an index of a maximum is wrong")
+            raise ValueError("the index of a maximum is wrong")

@@ -1,6 +1,6 @@
 """JAX on one device: arrays, and whole functions compiled by XLA.
 
-JAX has no 64-bit types unless asked. Without them ``int64`` means ``int32`` here, as in JAX.
+JAX has no 64-bit types unless they are enabled. Without them, ``int64`` means ``int32`` here, too.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,7 +31,7 @@ def device_name(device: Any) -> str:
 
 
 class JaxNamespace:
-    """``jax.numpy``, where the names of 64-bit types mean those that JAX has."""
+    """``jax.numpy``, but a 64-bit name means the 32-bit type unless 64-bit types are enabled."""
 
     __name__ = "jax.numpy"
 
@@ -45,7 +45,7 @@ class JaxNamespace:
         return getattr(self._numpy, name if self._jax.config.jax_enable_x64 else narrow)
 
     def matmul(self, a: Array, b: Array) -> Array:
-        """The product in the operands' own precision; by default, a GPU or TPU may round them."""
+        """The product in the operands' precision; by default, a GPU or TPU may round operands."""
         return self._numpy.matmul(a, b, precision="highest")
 
     def fold_rows(self, function: Callable[[Any, Any], Any], start: Any, rows: Any) -> Any:
@@ -85,7 +85,7 @@ class JaxBackend(TracedBackend):
     def check(self, dtype: str) -> None:
         if dtype == "float64" and not self._jax.config.jax_enable_x64:
             raise DTypeError(
-                "JAX has no float64 unless asked: call jax.config.update('jax_enable_x64', True) "
+                "JAX has no float64 unless enabled: call jax.config.update('jax_enable_x64', True) "
                 "or set JAX_ENABLE_X64=1 before any array is made, or use dtype='float32'."
             )
 
@@ -97,7 +97,7 @@ class JaxBackend(TracedBackend):
         wanted = self.dtype(dtype or str(host.dtype))
         if host.dtype.kind in "iu" and host.dtype.itemsize == 8 and np.dtype(wanted).itemsize == 4:
             self._check_range(host, wanted)
-        with np.errstate(over="ignore"):  # too large numbers become infinite, and are then refused
+        with np.errstate(over="ignore"):  # an overflow gives infinity, which is refused later
             return self._put(host.astype(wanted, copy=False))
 
     def _put(self, host: Any) -> Array:
@@ -107,7 +107,7 @@ class JaxBackend(TracedBackend):
         limits = np.iinfo(wanted)
         if host.size and not limits.min <= host.min() <= host.max() <= limits.max:
             raise DataError(
-                f"JAX has no {host.dtype} unless asked, and some numbers are outside the range of "
+                f"JAX has no {host.dtype} unless enabled, and some numbers are out of the range of "
                 f"{np.dtype(wanted)}: call jax.config.update('jax_enable_x64', True) first."
             )
 
@@ -118,7 +118,7 @@ class JaxBackend(TracedBackend):
         return np.asarray([number & 0xFFFFFFFF, number >> 32], "uint32")
 
     def numbers(self, values: Sequence[float], dtype: str) -> Array:
-        return np.asarray(values, dtype)  # a compiled function takes them from the host
+        return np.asarray(values, dtype)  # a compiled function accepts arrays on the host
 
     def later(self, counter: Array, steps: int | Array) -> Array:
         low = counter[0] + self._jax.numpy.asarray(steps, "uint32")
@@ -155,8 +155,8 @@ class JaxBackend(TracedBackend):
         return self._named(self._jax.jit(function))
 
     def stepping(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        # On a CPU one program makes any number of steps. A GPU would ask the host after each step
-        # whether there is another, so the number is a part of its program.
+        # On a CPU, one program runs any number of steps. A GPU would ask the host after each step
+        # whether to go on, so there the number is part of the program.
         static = () if self.synchronous else (2,)
         return self._named(self._jax.jit(function, donate_argnums=0, static_argnums=static))
 
@@ -177,8 +177,8 @@ class JaxBackend(TracedBackend):
         return self._jax.lax.dynamic_update_slice_in_dim(table, rows, start, 0)
 
     def joined(self, arrays: Iterable[Array]) -> Array:
-        # XLA computes a concatenation element by element within the products before it: ten times
-        # as slow as copies into one vector, which it does in place.
+        # XLA fuses a concatenation with the products before it and computes it element by element.
+        # That is ten times as slow as copying into one vector, which XLA does in place.
         flat = [array.reshape(-1) for array in arrays]
         size = sum(array.shape[0] for array in flat)
         whole, start = self._jax.numpy.zeros((size,), flat[0].dtype), 0
@@ -194,7 +194,7 @@ class JaxBackend(TracedBackend):
         return self._jitted.take(source, index)
 
     def _named(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function; an op that cannot be traced is named in the error."""
+        """The same function, but its errors name an op that cannot be traced."""
         errors = self._jax.errors
         untraceable = errors.JAXTypeError, errors.JAXIndexError, errors.UnexpectedTracerError
 
@@ -221,7 +221,7 @@ class JaxBackend(TracedBackend):
 
 @cache
 def _helpers(jax: Any) -> SimpleNamespace:
-    """Small functions that a backend needs outside its programs, compiled; the type of arrays."""
+    """The type of arrays, and small compiled functions for use outside a backend's programs."""
     numpy, cut = jax.numpy, jax.lax.dynamic_slice_in_dim
     functions: dict[str, Callable[..., Any]] = {
         "copy": numpy.copy,
@@ -236,9 +236,9 @@ def _helpers(jax: Any) -> SimpleNamespace:
 
 
 def _complaint(error: Exception, jax: Any) -> str:
-    """Which op cannot be traced, in which line, and why."""
+    """Which op cannot be traced, on which line, and why."""
     internal = Path(jax.__file__).parent, Path(__file__).parents[1]  # not the user's own lines
-    notes = getattr(error, "__notes__", [])  # of JAX, too
+    notes = getattr(error, "__notes__", [])  # some may be JAX's
     what = next((note for note in notes if note.startswith("the ")), "a function")
     lines = [
         f"{frame.filename}, line {frame.lineno}"
@@ -249,5 +249,5 @@ def _complaint(error: Exception, jax: Any) -> str:
     why = str(error).splitlines()[0].rstrip(".")
     return (
         f"{what} cannot be compiled by JAX{where}: {why}. Branch with "
-        "xp.where instead of if, and call functions of xp only, or use another backend."
+        "xp.where instead of if, and call only functions of xp, or use another backend."
     )

@@ -15,7 +15,7 @@ _PLATFORMS = {"gpu": ("gpu", "cuda", "rocm"), "cuda": ("gpu", "cuda"), "rocm": (
 
 @cache
 def _load() -> Any:
-    """Import JAX; raises ImportError, or whatever its own import raises."""
+    """Import JAX; raise ImportError, or whatever JAX's own import raises."""
     import jax
     import jax.numpy
 
@@ -51,7 +51,7 @@ def find(name: str = "") -> "JaxBackend":
     except Exception as error:  # a broken installation, or a broken driver, may raise anything
         raise BackendUnavailableError(
             f"backend 'jax' cannot run here: {type(error).__name__}: {error}. {_INSTALL}; for a "
-            "GPU or TPU see JAX's installation page."
+            "GPU or TPU, see JAX's installation page."
         ) from error
     platform, _, number = name.partition(":")
     for known in _PLATFORMS.get(platform, (platform,)):
@@ -75,14 +75,14 @@ def on(array: Any) -> "JaxBackend":
     Raises
     ------
     DataError
-        If it is a tracer, or on several devices.
+        If it is a tracer, or is on several devices.
     """
     jax = _load()
     if isinstance(array, jax.core.Tracer):
         raise DataError(
             "this array is traced by JAX (jax.jit, jax.grad, jax.vmap, ...) and has no values. "
-            "Call fit and predict outside; xpnet compiles its steps itself. Inside, use "
-            "model.function(), a plain function of parameters and inputs."
+            "Call fit and predict outside the transformation; xpnet compiles its own steps. Inside "
+            "it, use model.function(), a plain function of parameters and inputs."
         )
     found = array.devices()
     if len(found) > 1:
@@ -93,7 +93,7 @@ def on(array: Any) -> "JaxBackend":
 
 
 def wide() -> AbstractContextManager[Any]:
-    """JAX's 64-bit types within the body, for this thread."""
+    """Enable JAX's 64-bit types within the body, in this thread."""
     jax: Any = _load()
     if not hasattr(jax, "enable_x64"):  # before JAX 0.8
         import jax.experimental

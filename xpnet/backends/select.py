@@ -1,6 +1,6 @@
 """Select a backend by name, by namespace, or by the arrays given.
 
-A name is that of a library, and optionally of a device after a colon: ``"cupy:1"`` is the second
+A name is that of a library, optionally followed by a colon and a device: ``"cupy:1"`` is the second
 GPU, ``"torch:mps"`` an Apple GPU, ``"jax:tpu:0"`` a TPU. Nothing is decided at import. A library
 is imported when it is first used.
 ``XPNET_BACKEND`` names the backend of objects without one. ``XPNET_FALLBACK=numpy`` lets
@@ -184,13 +184,13 @@ def get(spec: BackendLike) -> Backend:
     ----------
     spec : {"numpy", "cupy", "torch", "jax", "auto"}, module or Backend
         A name may be followed by a colon and a device: ``"cupy:1"``, ``"torch:mps"``,
-        ``"torch:cuda:1"``, ``"jax:gpu:0"``. Without one, it is the library's default device.
+        ``"torch:cuda:1"``, ``"jax:gpu:0"``. The default is the library's default device.
         ``"auto"`` is CuPy if it works, else NumPy; the choice is logged.
 
     Raises
     ------
     BackendUnavailableError
-        If the library cannot run (the message says what was found), or has no such device.
+        If the library cannot run (the message says why), or has no such device.
     UnknownNameError
         For any other name.
     """
@@ -234,7 +234,7 @@ def namespace_of(*arrays: object) -> tuple[Namespace, Any]:
     Raises
     ------
     DataError
-        If they are of different libraries, or not arrays.
+        If they are of different libraries, or are not arrays.
     """
     from array_api_compat import array_namespace, is_jax_array
 

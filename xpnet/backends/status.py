@@ -15,8 +15,8 @@ __all__ = ["status"]
 def status() -> list[Status]:
     """Each backend by name: its version and devices, whether it can run here, and if not, why.
 
-    Of several GPUs, CuPy's first is probed. The others have a line each; they are probed on first
-    use, because a probe takes memory. PyTorch and JAX are imported if they are installed.
+    Of CuPy's GPUs, only the first is probed. Each of the others has its own line and is probed on
+    first use, because a probe takes memory. PyTorch and JAX are imported if they are installed.
 
     Returns
     -------

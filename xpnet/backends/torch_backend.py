@@ -1,4 +1,4 @@
-"""PyTorch: tensors on a CPU or on any device that PyTorch drives. Only this module imports torch.
+"""PyTorch: tensors on any device that PyTorch supports. Only this module imports torch.
 
 The functions with ``out=`` do not allocate, so steps are planned as on NumPy. xpnet computes the
 gradients itself: its tensors never track them.
@@ -19,12 +19,12 @@ __all__ = ["TorchBackend", "devices", "find", "on", "version"]
 
 _INSTALL = "pip install 'xpnet[torch]'"
 _VIEWS = 1 << 12  # rows of a table of which a view each is kept
-_BLOCK = 1 << 20  # elements: a call costs as much as thousands of them
+_BLOCK = 1 << 20  # elements; a call takes as long as thousands of them
 
 
 @cache
 def _load() -> Any:
-    """Import PyTorch; raises ImportError, or whatever its own import raises."""
+    """Import PyTorch; raise ImportError, or whatever PyTorch's own import raises."""
     import torch
 
     return torch
@@ -148,7 +148,7 @@ class TorchBackend(PlannedBackend):
             return torch.asarray(_writable(x), dtype=kind, device=self.device)
         if x.requires_grad or type(x) is not torch.Tensor:
             x = x.detach()  # xpnet computes the gradients
-        return x.to(self.device, kind).contiguous()  # the same tensor if nothing is to be done
+        return x.to(self.device, kind).contiguous()  # the same tensor if nothing changes
 
     def to_numpy(self, x: Any) -> Any:
         return x.detach().cpu().numpy() if isinstance(x, self._torch.Tensor) else x
@@ -182,7 +182,7 @@ class TorchBackend(PlannedBackend):
     def setter(self, x: Any) -> Callable[[int, Any], Any]:
         if x.shape[0] > _VIEWS:
             return lambda i, value: x.__setitem__(i, value)
-        places = x.unbind()  # views, made once: to assign to x[i] takes three times as long
+        places = x.unbind()  # views, made once: assigning to x[i] takes three times as long
         if x.ndim == 1:
             return lambda i, value: places[i].fill_(value)
         return lambda i, row: places[i].copy_(row)
@@ -221,9 +221,9 @@ class TorchBackend(PlannedBackend):
         return int(least) >= 0 and int(most) < count
 
     def quiet(self) -> Any:
-        """Run the body without the record that PyTorch keeps for its own gradients.
+        """Run the body without the record that autograd keeps.
 
-        xpnet's tensors need none, and without it a call on them takes less time.
+        xpnet computes its own gradients, and calls are faster without the record.
         """
         return self._torch.no_grad()
 
@@ -248,9 +248,9 @@ class TorchBackend(PlannedBackend):
 
 
 def _writable(x: Any) -> Any:
-    """A host array in an order and a byte order that PyTorch can share; copied if it cannot.
+    """A host array whose memory PyTorch can share; a copy if it cannot share that of `x`.
 
-    PyTorch warns about arrays that are read-only.
+    PyTorch warns about read-only arrays, so these are copied, too.
     """
     import numpy as np
 

@@ -1,7 +1,7 @@
 """PyTorch's functions with ``out=``, by the names and arguments that kernels use.
 
-Most are PyTorch's own. The others choose between several of them, by the arrays. They choose once,
-when a plan is made: then they are only a name for one of PyTorch's functions.
+Most are PyTorch's own. The others choose among several of PyTorch's functions, according to the
+arrays. They choose once, when a plan is made; a step then calls the chosen function directly.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ _OTHER = {"bitwise_invert": "bitwise_not", "equal": "eq", "expand_dims": "unsque
 
 
 class Chosen:
-    """A function that chooses one of PyTorch's by its arguments.
+    """A function that chooses one of PyTorch's functions according to its arguments.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def functions(torch: Any, device: Any) -> SimpleNamespace:
     )
     if device.type == "cpu" and torch.backends.mkl.is_available():
         found.sqrt = Chosen(partial(_sqrt, torch))
-    # PyTorch's have no `out`. As Python functions, they are not taken for functions that have one.
+    # PyTorch's have no `out`. `takes_out` is False for the Python functions that wrap them.
     for name in ("isfinite", "isinf", "isnan"):
         setattr(found, name, _without_out(getattr(torch, name)))
     return found
@@ -82,8 +82,8 @@ def functions(torch: Any, device: Any) -> SimpleNamespace:
 def _sqrt(torch: Any, x: Any, out: Any) -> Bound:
     """The square root as 1 / (1 / sqrt(x)).
 
-    PyTorch has MKL compute its square root: 0.7 ns per element, and 3.7 ns for zeros, of which an
-    optimizer's vectors are full. These two calls take 0.5 ns for any number.
+    PyTorch's square root is MKL's. It takes 0.7 ns per element, but 3.7 ns for a zero, and an
+    optimizer's vectors are full of zeros. These two calls take 0.5 ns for any number.
     """
     first, second = partial(torch.rsqrt, x, out=out), partial(torch.reciprocal, out, out=out)
 
@@ -114,7 +114,7 @@ def _reduction(
     function: Callable[..., Any], x: Any, *, out: Any, axis: Any = None, keepdims: bool = False
 ) -> Bound:
     axes = tuple(range(x.ndim)) if axis is None else axis
-    if axes == () and x.ndim:  # for PyTorch, no axes are all axes
+    if axes == () and x.ndim:  # PyTorch takes an empty tuple to mean all axes
         return partial(out.copy_, x)
     return partial(function, x, axes, keepdims, out=out)
 
@@ -137,18 +137,18 @@ def _put(target: Any, index: Any, values: Any) -> Bound:
 def _add_at(target: Any, index: Any, values: Any) -> Bound:
     """Add each value to its element of a vector.
 
-    On a GPU, the order of the sums is not always the same, and so their last digits are not.
+    On a GPU, the order of the additions varies, and so do the last digits of the sums.
     """
     return partial(target.index_add_, 0, index, values)
 
 
 def _scatter_add(target: Any, index: Any, values: Any) -> Bound:
-    """Add each value to the element of its row whose number is at the same place of the index."""
+    """Add each value to one element of its row; the index has that element's number."""
     return partial(target.scatter_add_, -1, index, values)
 
 
 def _matmul(torch: Any, a: Any, b: Any, out: Any) -> Bound:
-    """A product. PyTorch's `matmul` decides each time, and may allocate."""
+    """A product. PyTorch's `matmul` chooses a function in every call, and may allocate."""
     if a.ndim == b.ndim == 2:
         return partial(torch.mm, a, b, out=out)
     if a.ndim == 1 and b.ndim == 2:
@@ -163,5 +163,5 @@ def _matmul(torch: Any, a: Any, b: Any, out: Any) -> Bound:
 
 
 def _stack(x: Any, loop: Shape) -> Any:
-    """The matrices of an array, broadcast, as one stack: a view of it."""
+    """The matrices of an array, broadcast, as one stack; a view of the array."""
     return x.expand(*loop, *x.shape[-2:]).view(size_of(loop), *x.shape[-2:])

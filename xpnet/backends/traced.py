@@ -28,11 +28,11 @@ class TracedBackend(Backend):
         body: Callable[[Array, Carry], Carry],
         carry: Carry,
     ) -> Carry:
-        """``carry = body(i, carry)`` for `count` numbers i from `first` on, within a function."""
+        """``carry = body(i, carry)`` for `count` numbers i from `first` on, while tracing."""
 
     @abstractmethod
     def stepping(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """``function(state, first, count, *fixed)``, compiled; the memory of `state` is re-used.
+        """``function(state, first, count, *fixed)``, compiled; the memory of `state` is reused.
 
         The caller must not use the given state again. Where the device need not ask the host how
         many steps remain, one program serves every `count`.
@@ -40,15 +40,15 @@ class TracedBackend(Backend):
 
     @abstractmethod
     def later(self, counter: Array, steps: int | Array) -> Array:
-        """The `counter` of so many steps later, fewer than 2**31."""
+        """The `counter` after this many more steps, fewer than 2**31."""
 
     @abstractmethod
     def lost(self, x: Array) -> bool:
-        """Whether the memory of an array was re-used."""
+        """Whether the memory of an array was reused."""
 
     @abstractmethod
     def rows_from(self, source: Array, start: int | Array, size: int) -> Array:
-        """Rows of `source` from `start`, a number that need not be known when compiling."""
+        """Rows of `source` from `start`, a number that need not be known at compile time."""
 
     @abstractmethod
     def with_rows(self, table: Array, start: int | Array, rows: Array) -> Array:

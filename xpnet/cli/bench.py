@@ -38,7 +38,7 @@ _LONGEST = (
 )  # the most operations in a step, for batch sizes that the user did not ask for
 _SHORTEST = 0.01  # seconds for which the products are repeated
 _SPIN = 0.03  # seconds after which OpenBLAS's idle threads stop spinning
-_OTHERS = ("torch", "jax")  # libraries whose products `products` cannot compute
+_OTHERS = ("torch", "jax")  # libraries whose matrix products `products` cannot compute
 
 
 def bench(arguments: argparse.Namespace) -> None:

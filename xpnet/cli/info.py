@@ -64,7 +64,7 @@ def _lines(rows: list[tuple[str, str]]) -> str:
 
 
 def _backend(status: backends.Status) -> tuple[str, str]:
-    """Its version, the devices that it has here, or why it cannot be used."""
+    """Its version, and its devices here, or why it cannot be used."""
     where = f" on {', '.join(status.devices)}" if status.devices else ""
     state = f"usable{where}" if status.usable else f"not usable: {_tidy(status.reason)}"
     return status.name, ", ".join(filter(None, (status.version, state)))

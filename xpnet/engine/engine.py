@@ -161,8 +161,8 @@ class Engine:
     def views(self, vector: Array) -> dict[str, Array]:
         """The parts of a flat vector of parameters or gradients, by name.
 
-        They are views where the library has views. Where it compiles whole functions they are
-        copies, because a step re-uses the vector's memory.
+        They are views where the library has views. Where it compiles whole functions, they are
+        copies, because a step reuses the vector's memory.
         """
         return self._parts(vector)
 

@@ -43,6 +43,8 @@ def backend_for(config: ModelConfig, engine: Engine | None, *arrays: Any) -> Bac
     """The backend for these arrays; raises `DataError` if it is not the model's."""
     if engine is not None and _owned(engine.backend, arrays):
         return engine.backend
+    if engine is not None:  # JAX's 64-bit types can be switched off
+        engine.backend.check_dtype(config.dtype)
     found = resolve(config.backend, *arrays)
     own = config.backend if engine is None else engine.backend
     if own is None:

@@ -28,7 +28,7 @@ class NetworkFunction:
         alone = shape == network.features
         if not alone and shape[1:] != network.features:
             raise ShapeError(
-                f"the network is for samples of shape {network.features}, got an array of shape "
+                f"the network takes samples of shape {network.features}, got an array of shape "
                 f"{shape}."
             )
         graph, output = self._traced(1 if alone else shape[0])

@@ -210,7 +210,7 @@ def batch_values(
 class InterpretedProgram:
     """A program run by the plain definitions, on any Array API library.
 
-    A library that compiles whole functions compiles them.
+    If the library compiles whole functions, the program is compiled.
 
     Attributes
     ----------
@@ -284,7 +284,7 @@ class InterpretedProgram:
         return self._backend.compiled(self._with_state)
 
     def _with_state(self, params: Array, new: Mapping[str, Array]) -> Array:
-        """The parameters, with these running statistics: a pure function."""
+        """The parameters with these new running statistics: a pure function."""
         backend, table = self._backend, self._table
         return table.flatten(backend, {**table.views(backend.xp, params), **new})
 

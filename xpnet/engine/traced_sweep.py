@@ -37,7 +37,7 @@ def traced_sweep(engine: Engine, batches: Batches) -> Array | None:
 
 
 def _empty(backend: TracedBackend, program: InterpretedProgram, rows: int, batches: int) -> Array:
-    """Memory for what the batches give."""
+    """Memory for the results of all batches."""
     made = program.batch_graph
     if made.predicted:
         value = made.predicted[0]
@@ -48,7 +48,7 @@ def _empty(backend: TracedBackend, program: InterpretedProgram, rows: int, batch
 def _run(
     backend: TracedBackend, engine: Engine, program: InterpretedProgram
 ) -> Callable[..., Array]:
-    """The batches of one size, compiled on first use."""
+    """The loop over batches of one size, compiled on first use."""
     if program.sweep is None:
         program.sweep = backend.stepping(_sweeping(backend, engine, program))
     return program.sweep

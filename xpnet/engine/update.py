@@ -136,7 +136,7 @@ class UpdateProgram:
     Attributes
     ----------
     graph : Graph
-        Its rules.
+        The rules of the update.
     names : list of str
         The names of the numbers that its rules read.
     """

@@ -122,7 +122,7 @@ class VectorProgram:
     def _computed(
         self, vectors: Mapping[str, Array], numbers: Array, parameters: Sequence[Array]
     ) -> dict[str, Array]:
-        """The vectors after the rules: a pure function."""
+        """The vectors after all rules: a pure function."""
         xp, device = self._backend.xp, self._backend.device
         given = dict(zip(self._graph.parameters.values(), parameters, strict=True))
         inputs = {**given, **self._inputs(numbers)}

@@ -2,9 +2,9 @@
 
     (state, batch, step number, coefficients) -> (state, results)
 
-Inside, each vector of the state is cut into its parameters. A compiler then joins each product with
-what follows it, and nothing is copied into flat vectors or out of them. Rules treat every element
-alike, so they are applied parameter by parameter; the few that do not get the joined vector.
+Inside, each vector of the state is cut into its parameters. A compiler can then fuse each product
+with what follows it, and nothing is copied into flat vectors or out of them. Most rules treat every
+element alike, so they are applied parameter by parameter. The few others get the joined vector.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,7 +56,7 @@ class WholeStep:
         return {k: {n: table.view(xp, v, n) for n in names(v)} for k, v in vectors.items()}
 
     def join(self, pieces: Pieces) -> dict[str, Array]:
-        """The flat vectors again."""
+        """Join the pieces into flat vectors again."""
         return {name: self._table.flatten(self._backend, own) for name, own in pieces.items()}
 
     def __call__(

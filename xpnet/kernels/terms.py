@@ -74,7 +74,7 @@ class Term:
 
     @classmethod
     def __torch_function__(cls, function: Any, *_: Any) -> Never:
-        """Handle PyTorch's own functions, which the operators of its tensors call."""
+        """Refuse PyTorch's own functions, which the operators of its tensors call."""
         raise Underivable(f"PyTorch's {getattr(function, '__name__', function)}")
 
     def __getattr__(self, name: str) -> Never:

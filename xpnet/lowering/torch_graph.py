@@ -1,6 +1,6 @@
-"""A plan's calls as one CUDA graph of PyTorch's: captured once, then replayed with one launch.
+"""A plan's calls as one PyTorch CUDA graph: captured once, then replayed with one launch.
 
-The memory of a plan never moves, so a graph stays right. What changes from step to step (the batch,
+The memory of a plan never moves, so a graph stays valid. Whatever changes between steps (the batch,
 its rows, the update's coefficients) is written into that memory before a run, outside the graph.
 
 This module has been tested with a stand-in for ``torch.cuda``. It has not yet run on a GPU.
@@ -24,7 +24,7 @@ class CapturedCalls:
     ----------
     backend : TorchBackend
     calls : sequence of callable
-        They, and so their arrays, are kept as long as the graph.
+        The calls, and so their arrays, are kept as long as the graph.
     """
 
     def __init__(self, backend: Any, calls: Sequence[Callable[[], Any]]) -> None:

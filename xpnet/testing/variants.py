@@ -7,9 +7,9 @@ Each variant catches errors that others miss:
   that writes into its input raises;
 - ``"numpy-poisoned"`` runs the plan, with kernels, in memory that was full of NaN;
 - ``"array-api-strict"`` has only what the standard guarantees;
-- ``"torch"`` and ``"cupy"`` run the plan, with the kernels of libraries that users have;
+- ``"torch"`` and ``"cupy"`` run the plan, with kernels, on libraries that users have;
 - ``"torch-interpreted"`` runs the definitions on a library whose arrays are not NumPy's;
-- ``"jax"`` compiles the whole graph, from arrays that cannot be written to, with 64-bit types.
+- ``"jax"`` compiles the whole graph, on immutable arrays, with 64-bit types.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -157,7 +157,7 @@ class Variant:
 
 
 def _steps(graph: Graph) -> set[Value]:
-    """The numbers of steps that a graph draws from: backends have forms of their own for them."""
+    """The step numbers from which a graph draws; each backend has a form of its own for them."""
     drawn = (node for node in graph.nodes if getattr(node.record, "integers", ()) == ("step",))
     return {node.inputs[1] for node in drawn}
 
@@ -192,9 +192,9 @@ def variant(name: str) -> Iterator[Variant]:
         with _strict() as strict:
             yield Variant(name, get(strict))
     elif name == "jax":
-        require("jax", "jax", "the variant 'jax'")
+        backend = get("jax")
         with jax_devices.wide():
-            yield Variant(name, get("jax"))
+            yield Variant(name, backend)
     elif name in _MAKE:
         yield _MAKE[name](name)
     else:

@@ -38,7 +38,7 @@ class SampleOrder:
         key = random.Key(self._seed, _SHUFFLE, epoch)
         if backend.planned and backend.separate:
             return random.permutation(backend.xp, key, rows, backend.device)
-        # On the host with NumPy: its calls are the shortest, and not every library sorts int64.
+        # NumPy on the host: its calls take the least time, and not every library sorts int64.
         drawn = compiled_words(get("numpy"), key, rows)
         return backend.asarray(random.permutation(np, key, rows, drawn=drawn))
 

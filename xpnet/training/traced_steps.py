@@ -1,6 +1,6 @@
-"""Steps of an epoch by one compiled function, for libraries that compile whole functions.
+"""The steps of an epoch as one compiled function, for libraries that compile whole functions.
 
-JAX compiles a loop of steps, with the fetching of their batches, into one program.
+JAX compiles a loop of steps, which also fetches their batches, into one program.
 """
 
 from collections.abc import Callable
@@ -24,11 +24,11 @@ __all__ = ["TracedSteps", "traced"]
 
 _SECONDS = 0.2  # per call, so that progress bars and signals stay responsive
 _LEAST = 2  # steps per call: cutting and joining a large state takes a tenth of a step
-_ON_DEVICE = 256  # steps per call where their number is a part of the program
+_ON_DEVICE = 256  # steps per call where their number is part of the program
 
 
 def traced(eager: EagerSteps, callbacks: Callbacks, wanted: int | None) -> "TracedSteps | None":
-    """Steps by one compiled function; None if something needs Python in every step."""
+    """Steps as one compiled function; None if something needs Python in every step."""
     backend = eager.engine.backend
     if not isinstance(backend, TracedBackend) or wanted == 0:
         return None
@@ -71,7 +71,7 @@ class TracedSteps(ManySteps):
         return eager.record.finish()
 
     def _begin(self) -> None:
-        """Prepare the tables of an epoch: the numbers that its steps read, and their results."""
+        """Prepare an epoch's tables: the coefficients that its steps read, and their results."""
         engine, backend = self._engine, self._backend
         shape, dtype = (self.count, len(engine.update.names)), engine.network.dtype
         self._coefficients: Any = np.zeros(shape, dtype)
@@ -114,7 +114,7 @@ class TracedSteps(ManySteps):
         finally:
             if found is not None:
                 rows = self._accept(found, i, steps)
-            elif self._backend.lost(state.params):  # its memory was already re-used
+            elif self._backend.lost(state.params):  # its memory was already reused
                 engine.recover(self._start)
         return rows
 

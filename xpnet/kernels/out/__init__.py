@@ -1,4 +1,4 @@
-"""Handwritten kernels of functions with ``out=`` that all libraries have, by kinds of ops.
+"""Handwritten kernels of functions with ``out=`` that all planned backends have, by kind of op.
 
 Each is faster, or takes less memory, than the kernel that `xpnet.kernels.derive` makes from the
 definition; a comment says why. Other ops need no handwritten kernel.

@@ -28,7 +28,7 @@ def softmax_cross_entropy(k: Recorder, out: Any, p: Any, z: Any, labels: Any) ->
     k(k.raw.exp, p, out=p)
 
 
-# Two calls instead of five, with the same roundings: (p - 1) gy in the label's place.
+# Two calls instead of five, with the same rounding: (p - 1) gy in the label's column.
 @kernel(ops.softmax_cross_entropy, vjp=0, family="torch", inplace=(1,))
 def softmax_cross_entropy_vjp(k: Recorder, out: Any, gy: Any, p: Any, labels: Any) -> None:
     column = _column(k, labels)

@@ -73,13 +73,13 @@ def _record_rounds(k: Recorder, x: Any, products: list[Any], keys: list[Any]) ->
         return x
 
     rounds(x, pair(products[1], _LOW), keys, multiply, mix)
-    last = products[1]  # of an even number of rounds
+    last = products[1]  # the number of rounds is even
     k(k.raw.bitwise_and, last, MASK, out=last)
     return [x[0], last[1], x[1], last[0]]
 
 
-# The definition creates an array of random words, so no kernel is derived from it. It would
-# allocate, and take twice as many calls.
+# The definition creates an array of random words, so no kernel can be derived from it. Run as it
+# is, it would allocate, and make twice as many calls.
 @kernel(ops.dropout, family="torch", inplace=(0,))
 def dropout(
     k: Recorder,
@@ -103,7 +103,7 @@ def dropout(
     k(k.raw.copyto, r, keep)
     k(k.raw.multiply, r, 1 / (1 - rate), out=r)
     k(k.raw.multiply, x, r, out=out)
-    k(k.raw.where, keep, out, k.backend.number(0, out.dtype), out=out)  # also of an infinite x
+    k(k.raw.where, keep, out, k.backend.number(0, out.dtype), out=out)  # zero even if x is infinite
 
 
 # As for dropout.

@@ -8,7 +8,7 @@ from xpnet.typing import size_of
 
 __all__: list[str] = []
 
-_NARROW, _LARGE = range(2, 16), 1 << 16  # columns of a product, and its multiplications
+_NARROW, _LARGE = range(2, 16), 1 << 16  # columns of a product, and its fewest multiplications
 
 
 def _narrow(k: Recorder, a: Any, b: Any) -> bool:

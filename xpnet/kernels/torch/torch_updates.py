@@ -1,4 +1,4 @@
-"""Update rules with PyTorch's functions that add a multiple, in few passes over the vectors."""
+"""Update rules with PyTorch's multiply-add functions, in few passes over the vectors."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def _add_to(k: Recorder, x: Any, beta: float, y: Any) -> None:
 
 
 def _descend(k: Recorder, p: Any, rate: Any, step: Any) -> None:
-    """p' = p - rate step. The rate is on the device, so that it may change between steps."""
+    """p' = p - rate step. The rate is on the device, so that it can change between steps."""
     k(k.raw.addcmul, p, step, rate, value=-1, out=p)
 
 
