@@ -7,7 +7,7 @@ import pytest
 
 import xpnet as xn
 from xpnet.backends import get
-from xpnet.training.compiled_steps import FixedPace
+from xpnet.training.many_steps import Pace
 
 jax = pytest.importorskip("jax", reason="JAX is not installed")
 
@@ -218,7 +218,7 @@ class TestTransfers:
 
         monkeypatch.setattr(kind, "_put", noted_put)
         monkeypatch.setattr(kind, "to_numpy", noted_read)
-        monkeypatch.setattr("xpnet.training.traced_steps.Pace", lambda *_: FixedPace(99))
+        monkeypatch.setattr("xpnet.training.traced_steps.Pace", lambda *_: Pace(99, 1e9, 99))
         return seen
 
     @pytest.mark.parametrize("shuffle", [True, False])

@@ -16,6 +16,7 @@ class GenericBackend(Backend):
     def __init__(self, xp: Namespace, device: Any = None) -> None:
         self.xp, self.device = xp, device
         self._library: str = xp.__name__.removeprefix("array_api_compat.")
+        self._usable: set[str] = set()  # floating types that were tried
         self.name = xp.__name__.removeprefix("array_api_compat.")
         if device is not None:
             self.name += f" on {device}"
@@ -62,8 +63,11 @@ class GenericBackend(Backend):
             return np.asarray(host)
 
     def check(self, dtype: str) -> None:
+        if dtype in self._usable:
+            return
         try:
             self._try(dtype)
+            self._usable.add(dtype)
         except Exception as error:  # libraries raise errors of their own types
             raise BackendUnavailableError(
                 f"{self.name} cannot train networks: {type(error).__name__}: {error}. Convert the "

@@ -44,7 +44,7 @@ def backend_for(config: ModelConfig, engine: Engine | None, *arrays: Any) -> Bac
     if engine is not None and _owned(engine.backend, arrays):
         return engine.backend
     if engine is not None:  # JAX's 64-bit types can be switched off
-        engine.backend.check_dtype(config.dtype)
+        engine.backend.check(config.dtype)
     found = resolve(config.backend, *arrays)
     own = config.backend if engine is None else engine.backend
     if own is None:
