@@ -103,7 +103,7 @@ def test_what_it_refuses() -> None:
         f({n: a for n, a in p.items() if "bias" not in n}, X)
     with pytest.raises(ShapeError):
         f({n: a[..., :1] for n, a in p.items()}, X)
-    with pytest.raises(DataError, match="expected an array, got list"):
+    with pytest.raises(DataError, match="expected arrays of one library, got list, ndarray"):
         f(p, X.tolist())
 
 

@@ -270,7 +270,7 @@ class PlannedBackend(Backend):
         """A call to one of the library's functions, ready to be made in each step."""
         return partial(function, *args, **settings)
 
-    def takes_out(self, function: Any) -> bool:
+    def takes_out(self, function: object) -> bool:
         """Whether this is the library's own function, with ``out=``, and not a wrapper."""
         return isinstance(function, type(self.raw.add))
 

@@ -107,8 +107,8 @@ class JaxBackend(TracedBackend):
         limits = np.iinfo(wanted)
         if host.size and not limits.min <= host.min() <= host.max() <= limits.max:
             raise DataError(
-                f"JAX has no {host.dtype} unless enabled, and some numbers are out of the range of "
-                f"{np.dtype(wanted)}: call jax.config.update('jax_enable_x64', True) first."
+                f"JAX has no {host.dtype} unless enabled, and some numbers are outside the range "
+                f"of {np.dtype(wanted)}: call jax.config.update('jax_enable_x64', True) first."
             )
 
     def to_numpy(self, x: Array) -> Any:

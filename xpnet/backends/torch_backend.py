@@ -195,7 +195,7 @@ class TorchBackend(PlannedBackend):
             return function.choose(*args, **settings)
         return partial(function, *args, **settings)
 
-    def takes_out(self, function: Any) -> bool:
+    def takes_out(self, function: object) -> bool:
         return isinstance(function, Chosen) or super().takes_out(function)
 
     def view(self, arena: Any, offset: int, shape: Shape, dtype: str) -> Any:

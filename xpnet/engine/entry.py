@@ -47,7 +47,7 @@ def backend_for(config: ModelConfig, engine: Engine | None, *arrays: Any) -> Bac
         engine.backend.check(config.dtype)
     found = resolve(config.backend, *arrays)
     own = config.backend if engine is None else engine.backend
-    if own is None:
+    if own is None or (engine is None and _leaves_the_device_open(own, found)):
         found.check(config.dtype)
         return in_precision(found, config.precision)
     if found.name == own.name:
@@ -58,6 +58,11 @@ def backend_for(config: ModelConfig, engine: Engine | None, *arrays: Any) -> Bac
         f"this model's parameters live in {own.name}, the data in {found.name}: convert the "
         f"data, or make the model with backend={own.name!r}, which converts them."
     )
+
+
+def _leaves_the_device_open(own: Backend, found: Backend) -> bool:
+    """Whether a model's backend names a library alone, whose arrays these are."""
+    return own.index is None and not own.placed and own.library == found.library
 
 
 def _owned(backend: Backend, arrays: Sequence[Any]) -> bool:

@@ -96,7 +96,8 @@ class _Update:
         rule: Any = node.record
         where = None if node.part is None else node.part.where
         inside = [n for n in self._order if where is None or _within(self._table.part(n), where)]
-        if not is_elementwise(rule, node.static):
+        shaped = node.part is not None and node.part.shape is not None
+        if shaped or not is_elementwise(rule, node.static):
             self._apply_joined(node, vectors, numbers, inside)
             return
         for name in inside:
@@ -113,12 +114,11 @@ class _Update:
         names: Sequence[str],
     ) -> None:
         """Apply one rule to these parameters as one vector, or in the shape that its part has."""
-        rule: Any = node.record
         xp, table, joined = self._backend.xp, self._table, self._backend.joined
         old = [joined(vector[name] for name in names) for vector in vectors]
         if node.part is not None and node.part.shape is not None:
             old = [xp.reshape(vector, node.part.shape) for vector in old]
-        new = rule.fn(xp, *old, *numbers, **node.static)
+        new = applied_rule(xp, node, old, numbers)
         first = table.offsets[names[0]]
         for vector, array in zip(vectors, new, strict=True):
             flat = xp.reshape(array, (-1,))
