@@ -47,11 +47,11 @@ def backend_for(config: ModelConfig, engine: Engine | None, *arrays: Any) -> Bac
         engine.backend.check(config.dtype)
     found = resolve(config.backend, *arrays)
     own = config.backend if engine is None else engine.backend
+    if own is not None and found.name == own.name:
+        return own
     if own is None or (engine is None and _leaves_the_device_open(own, found)):
         found.check(config.dtype)
         return in_precision(found, config.precision)
-    if found.name == own.name:
-        return own
     if all(a is None or isinstance(a, list | tuple) for a in arrays):
         return own
     raise DataError(
