@@ -58,20 +58,20 @@ def _close(found: Any, state: Any, wanted: Any, other: Any, within: float) -> No
         np.testing.assert_allclose(state[name], array, within, within / 1e3, err_msg=name)
 
 
-ACTIVATIONS = [e for e in table.ZOO if e.name.startswith("activation")]
-OTHERS = [e for e in table.ZOO if e not in ACTIVATIONS]
+# JAX takes a second to compile a fit. Its ops are compared by themselves; here are the parts that
+# a step treats in ways of their own.
+BY_JAX = [
+    entry
+    for entry in table.ZOO
+    if entry.name.startswith(("layer", "optimizer", "embedding"))
+    or entry.name.partition(" ")[2] in ("prelu", "gaussian_nll", "hinge", "residual_sum_of_squares")
+]
 IN_FULL = [
     ("layer batch norm", None),
     ("embedding", None),
     ("layer dropout", 0),
     ("optimizer clipped", 0),
 ]
-
-
-def _all_activations() -> Any:
-    """One network with them all, because compiling 20 takes long."""
-    kinds = [entry.net().layers[1] for entry in ACTIVATIONS]
-    return xn.Sequential(xn.Dense(4), xn.Concat(*kinds), xn.Dense(table.CLASSES))
 
 
 def _both(made: Any, dtype: Any = "float64", **settings: Any) -> list[tuple[Any, Any]]:
@@ -84,7 +84,7 @@ def _both(made: Any, dtype: Any = "float64", **settings: Any) -> list[tuple[Any,
     return fits
 
 
-@pytest.mark.parametrize("made", [table.Entry("activations", _all_activations), *OTHERS], ids=str)
+@pytest.mark.parametrize("made", BY_JAX, ids=str)
 def test_by_jax(made: Any, jax64: Any) -> None:
     """Steps by the compiled loop, for batches of one size. Compiling Adam's rule takes longer."""
     if not made.name.startswith("optimizer"):
@@ -113,7 +113,7 @@ def test_by_jax_with_all_optimizations(jax64: Any) -> None:
     _close(*jax, *plan, 1e-6)
 
 
-@pytest.mark.parametrize("name", [name for name, _ in IN_FULL])
+@pytest.mark.parametrize("name", ["layer dropout", "embedding"])
 def test_by_jax_in_float32(name: str) -> None:
     """JAX's own types, where whole numbers have 32 bits, too."""
     pytest.importorskip("jax", reason="JAX is not installed")

@@ -40,7 +40,8 @@ def fitted(
     backend: str = "jax", optimizer: Any = None, net: Any = None, **settings: Any
 ) -> dict[str, Any]:
     model = make(backend, optimizer, net)
-    return outcome(model, model.fit(X, Y, **{**FIT, **settings}))
+    size = {} if net else {"batch_size": 25}  # each size of a batch is compiled
+    return outcome(model, model.fit(X, Y, **{**FIT, **size, **settings}))
 
 
 def close(found: dict[str, Any], wanted: dict[str, Any], within: float = 2e-4) -> None:
@@ -80,13 +81,8 @@ def backwards(rows: int) -> Any:
 
 @pytest.mark.parametrize(
     "settings",
-    [
-        {"shuffle": False},
-        {"shuffle": backwards},
-        {"sample_weight": W},
-        {"class_weight": "balanced"},
-    ],
-    ids=lambda s: " ".join(s),
+    [{"shuffle": False}, {"shuffle": backwards, "sample_weight": W, "class_weight": "balanced"}],
+    ids=["as they come", "weights"],
 )
 def test_settings_of_a_fit(settings: Any) -> None:
     close(fitted(**settings), fitted("numpy", **settings))
@@ -103,9 +99,7 @@ def test_schedules_that_vary_within_an_epoch(schedule: Any) -> None:
 
 
 def test_accumulated_batches() -> None:
-    net = xn.Sequential(
-        xn.Dense(6, "tanh", kernel_penalty=xn.L2(0.01)), xn.Dropout(0.2), xn.Dense(3)
-    )
+    net = xn.Sequential(xn.Dropout(0.2), xn.Dense(3, kernel_penalty=xn.L2(0.01)))
     ends = []
     for backend in ("jax", "numpy"):
         model = xn.Model(net, optimizer=xn.SGD(0.1), backend=backend)
@@ -137,13 +131,12 @@ class ChangeAtStep(Change):
             self.change(model)
 
 
-@pytest.mark.parametrize("what", ["optimizer", "rate"])
-@pytest.mark.parametrize("kind", [Change, ChangeAtStep])
+@pytest.mark.parametrize(("what", "kind"), [("optimizer", Change), ("rate", ChangeAtStep)])
 def test_a_callback_exchanges_the_optimizer(what: str, kind: Any) -> None:
     ends = []
     for backend in ("jax", "numpy"):
         model = make(backend)
-        history = model.fit(X, Y, callbacks=[kind("epoch", what)], **FIT)
+        history = model.fit(X, Y, callbacks=[kind("epoch", what)], epochs=3, batch_size=10)
         ends.append(outcome(model, history))
     close(ends[0], ends[1])
 
@@ -164,7 +157,7 @@ def test_early_stopping_restores_the_best() -> None:
 def test_metrics_are_those_of_all_samples() -> None:
     model = make()
     model.fit(X, Y, epochs=1, batch_size=16)
-    for batch_size in (None, 16, 7):
+    for batch_size in (None, 16):
         found = model.evaluate(X, Y, sample_weight=W, batch_size=batch_size)
         z = np.asarray(model.predict(X), "float64")
         loss = np.log(np.exp(z).sum(1)) - z[np.arange(50), Y]
@@ -176,7 +169,7 @@ def test_metrics_are_those_of_all_samples() -> None:
 def test_predictions_in_batches() -> None:
     model = make().build(4)
     wanted = model.predict(X)
-    for size in (1, 16, 25, 50, 99):
+    for size in (16, 25, 99):
         np.testing.assert_allclose(model.predict(X, batch_size=size), wanted, rtol=1e-5, atol=1e-6)
 
 
