@@ -357,7 +357,7 @@ class Model:
             On a CPU with the extra ``fast``: the most steps that the compiled program runs in one
             call from Python. By default, as many as fit into about 5 ms; 1 runs each step by
             itself. With JAX: the most steps in one call of the compiled loop, by default as many
-            as fit into about 0.2 s on a CPU, and 256 elsewhere. With CuPy on a GPU: the number of
+            as fit into about 0.5 s on a CPU, and 256 elsewhere. With CuPy on a GPU: the number of
             steps that are launched together as one CUDA graph; 0 launches every operation by
             itself. By default, 32 if the steps are small, else 1. The results have the same bits.
             If steps cannot be combined like this (a callback reads every step, the data do not fit

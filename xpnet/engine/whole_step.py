@@ -47,13 +47,15 @@ class WholeStep:
         self._update = _Update(backend, table, rules)
 
     def cut(self, vectors: Mapping[str, Array]) -> Pieces:
-        """Cut each vector into its parameters."""
+        """Cut each vector into its parameters. A step does not read the old gradient: it gets 0."""
         table, xp = self._table, self._backend.xp
 
         def names(vector: Array) -> Sequence[str]:
             return table.trained if vector.shape[0] == table.trainable else [*table.specs]
 
-        return {k: {n: table.view(xp, v, n) for n in names(v)} for k, v in vectors.items()}
+        found = {k: {n: table.view(xp, v, n) for n in names(v)} for k, v in vectors.items()}
+        found["gradient"] = {n: xp.zeros_like(g) for n, g in found["gradient"].items()}
+        return found
 
     def join(self, pieces: Pieces) -> dict[str, Array]:
         """Join the pieces into flat vectors again."""

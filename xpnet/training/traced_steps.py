@@ -22,8 +22,8 @@ from xpnet.typing import Array
 
 __all__ = ["TracedSteps", "traced"]
 
-_SECONDS = 0.2  # per call, so that progress bars and signals stay responsive
-_LEAST = 2  # steps per call: cutting and joining a large state takes a tenth of a step
+_SECONDS = 0.5  # per call, so that progress bars and signals stay responsive
+_LEAST = 4  # steps per call: cutting and joining a large state takes a tenth of a step
 _ON_DEVICE = 256  # steps per call where their number is part of the program
 
 
@@ -46,7 +46,7 @@ class TracedSteps(ManySteps):
         The same steps one by one; it keeps the record of the epoch.
     backend : TracedBackend
     most : int or None
-        The most steps per call; by default, as many as fit into about 0.2 s on a CPU.
+        The most steps per call; by default, as many as fit into about 0.5 s on a CPU.
     """
 
     def __init__(self, eager: EagerSteps, backend: TracedBackend, most: int | None) -> None:
