@@ -104,34 +104,22 @@ def _fitted() -> xn.Model:
     rng = np.random.default_rng(0)
     net = xn.Sequential(xn.Dense(8, "relu"), xn.Dropout(0.2), xn.Dense(3))
     fitted = xn.Model(net, backend="torch")
-    fitted.fit(rng.normal(size=(48, 6)), rng.integers(0, 3, 48), epochs=3)
+    fitted.fit(rng.normal(size=(48, 6)), rng.integers(0, 3, 48), epochs=3, batch_size=16)
     return fitted
 
 
 def test_a_plan_on_a_gpu_is_one_graph(monkeypatch: pytest.MonkeyPatch) -> None:
-    backend: Any = get("torch:cpu")
-    whole = _fitted()
-    monkeypatch.setattr(backend, "lowering", "torch")
-    cuda = StandIn()
+    """Replays read what changes: the batch, the number of the step, the coefficients."""
+    whole, graphs, made = _fitted(), [], CapturedCalls.__init__
 
-    @contextmanager
-    def at_once(graph: Any, capture_error_mode: str) -> Iterator[None]:
-        raise RuntimeError("there is no GPU")
-        yield
+    def on_stand_in(self: CapturedCalls, backend: Any, calls: Any) -> None:
+        graphs.append(StandIn())
+        made(self, OnStandIn(graphs[-1]), [graphs[-1].call(call) for call in calls])
 
-    monkeypatch.setattr(cuda, "graph", at_once)
-    monkeypatch.setattr(backend, "_torch", _With(torch, cuda))
+    monkeypatch.setattr(CapturedCalls, "__init__", on_stand_in)
+    monkeypatch.setattr(get("torch"), "lowering", "torch")
     one: Any = _fitted()
     assert {len(p.plan.calls) for p in one._engine.programs._made.values()} == {1}
+    assert max(cuda.graphs.replays for cuda in graphs if cuda.recorded) == 8  # of nine steps
     for name, array in one.state_dict().items():
-        torch.testing.assert_close(array, whole.state_dict()[name])
-
-
-class _With:
-    """PyTorch, with the stand-in."""
-
-    def __init__(self, torch: Any, cuda: Any) -> None:
-        self._torch, self.cuda = torch, cuda
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._torch, name)
+        torch.testing.assert_close(array, whole.state_dict()[name], rtol=0, atol=0)
