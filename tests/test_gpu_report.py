@@ -521,7 +521,7 @@ class TestDryRun:
         rows = library("numpy", "tiny", 120)
         assert [row["what"] for row in rows][-1] == "a step of fit"
         assert rows[0]["what"] == "losses, SGD"
-        assert library("numpy", "tiny", 0)[-1]["skipped"] == "the rest: its 1 s were over"
+        assert library("numpy", "full", 0)[-1]["skipped"] == "the rest: its 1 s were over"
         (row,) = library("numpy", "no such scale", 120)
         assert row["error"] == "its process ended with code 1"
         assert "no such scale" in row["traceback"]
