@@ -4,6 +4,7 @@ from typing import Any
 
 from xpnet import ops
 from xpnet.kernels.recorder import Recorder, kernel
+from xpnet.ops.signature import broadcast_shapes
 from xpnet.typing import size_of
 
 __all__: list[str] = []
@@ -35,8 +36,11 @@ def affine(k: Recorder, out: Any, x: Any, w: Any, b: Any) -> None:
     elif x.ndim == w.ndim == 2 and b.ndim == 1:
         k(k.raw.addmm, b, x, w, out=out)
     else:
-        k(k.raw.matmul, x, w, out=out)
-        k(k.raw.add, out, k.raw.expand_dims(b, -2), out=out)
+        stack = broadcast_shapes([tuple(x.shape[:-2]), tuple(w.shape[:-2])]) or ()
+        shape = (*stack, x.shape[-2], w.shape[-1])
+        product = out if tuple(out.shape) == shape else k.scratch(x, shape)  # biases may be a stack
+        k(k.raw.matmul, x, w, out=product)
+        k(k.raw.add, product, k.raw.expand_dims(b, -2), out=out)
 
 
 # A faster product.
