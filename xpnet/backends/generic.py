@@ -11,13 +11,13 @@ __all__ = ["GenericBackend"]
 
 
 class GenericBackend(Backend):
-    """An Array API namespace: array-api-strict, dask, ..."""
+    """An Array API namespace, such as array-api-strict."""
 
     def __init__(self, xp: Namespace, device: Any = None) -> None:
         self.xp, self.device = xp, device
         self._library: str = xp.__name__.removeprefix("array_api_compat.")
         self._usable: set[str] = set()  # floating types that were tried
-        self.name = xp.__name__.removeprefix("array_api_compat.")
+        self.name = self._library
         if device is not None:
             self.name += f" on {device}"
         sample = xp.zeros(1, device=device)

@@ -15,18 +15,14 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends.traced import Carry, TracedBackend
-from xpnet.errors import (
-    DataError,
-    DeviceMemoryError,
-    DTypeError,
-    GraphError,
-)
+from xpnet.errors import DataError, DeviceMemoryError, DTypeError, GraphError
 from xpnet.typing import Array, Shape
 
 __all__ = ["JaxBackend", "JaxNamespace", "device_name"]
 
 
 def device_name(device: Any) -> str:
+    """The name of a device: ``"gpu:1"``."""
     return f"{device.platform}:{device.id}"
 
 

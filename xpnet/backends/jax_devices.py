@@ -36,7 +36,7 @@ def devices() -> list[str]:
     return [device_name(device) for device in found]
 
 
-def find(name: str = "") -> "JaxBackend":
+def find(name: str = "") -> JaxBackend:
     """The backend for a device: ``"cpu"``, ``"gpu:1"``, ``"tpu"``; by default JAX's default device.
 
     Raises
@@ -69,7 +69,7 @@ def find(name: str = "") -> "JaxBackend":
     )
 
 
-def on(array: Any) -> "JaxBackend":
+def on(array: Any) -> JaxBackend:
     """The backend of an array's device.
 
     Raises
@@ -104,7 +104,7 @@ def wide() -> AbstractContextManager[Any]:
 
 
 @cache
-def _on(device: Any) -> "JaxBackend":
+def _on(device: Any) -> JaxBackend:
     return JaxBackend(_load(), device)
 
 

@@ -33,14 +33,15 @@ class Program(Protocol):
         After a run: the numbers that the graph's `layout` names.
     flops : int
         Flops of the largest matrix product, where they are known.
-    borrowed : list of Value
-        Inputs that are read in place from the data, until `release`.
     """
 
     batch_graph: BatchGraph
     results: Array
     flops: int
-    borrowed: list[Value]
+
+    @property
+    def borrowed(self) -> Sequence[Value]:
+        """Inputs that are read in place from the data, until `release`."""
 
     def load(self, arrays: Sequence[Array], rows: slice) -> None:
         """Take these rows as the batch. Large ones may be read in place until `release`."""
@@ -221,7 +222,7 @@ class InterpretedProgram:
     """
 
     flops = 0
-    borrowed: list[Value] = []  # noqa: RUF012  # none ever is
+    borrowed: Sequence[Value] = ()
 
     def __init__(
         self,

@@ -108,21 +108,24 @@ class TracedSteps(ManySteps):
         run, number = self._compiled(batches.programs[i]), self._backend.counter(state.step)
         fixed = batches.data.arrays, batches.order, self._coefficients, number
         found: tuple[dict[str, Array], Array, Array] | None = None
+        log: Array = None
         try:
             found = run((state.vectors, self._log), i, steps, batches.sizes[0], *fixed)
-            self._backend.to_numpy(found[1])  # wait here, where a signal handler may raise
+            log = self._backend.to_numpy(found[1])  # this waits, and a signal handler may raise
         finally:
             if found is not None:
-                rows = self._accept(found, i, steps)
+                rows = self._accept(found, log, i, steps)
             elif self._backend.lost(state.params):  # its memory was already reused
                 engine.recover(self._start)
         return rows
 
-    def _accept(self, found: tuple[dict[str, Array], Array, Array], i: int, steps: int) -> Array:
+    def _accept(
+        self, found: tuple[dict[str, Array], Array, Array], log: Array, i: int, steps: int
+    ) -> Array:
         """Take the state after these steps, and count those whose losses are finite."""
         engine, state = self._engine, self._engine.state
         try:
-            rows = self._backend.to_numpy(found[1])[i : i + steps].copy()
+            rows = (self._backend.to_numpy(found[1]) if log is None else log)[i : i + steps]
         except Exception:  # the device failed while it computed
             engine.recover(self._start)
             raise
