@@ -38,9 +38,9 @@ ORDER = [
     "engine",
     "training",
     "saving",
-    "model model_settings mlp loading",
-    "datasets estimators exchange plot testing",
-    "train cli __main__",
+    "model model_settings mlp",
+    "datasets estimators exchange plot tabular testing",
+    "loading train cli __main__",
 ]
 ROOMS = {name: number for number, names in enumerate(ORDER) for name in names.split()}
 ROOMS[""] = ROOMS["cli"]
@@ -67,6 +67,7 @@ OWNERS = {
         "xpnet.estimators",
         "xpnet.exchange",
         "xpnet.plot",
+        "xpnet.tabular",
         "xpnet.testing",
         "xpnet.cli",
     ],

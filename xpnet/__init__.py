@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from xpnet import ops as ops
     from xpnet import optim as optim
     from xpnet import plot as plot
+    from xpnet import tabular as tabular
     from xpnet import testing as testing
     from xpnet import typing as typing
     from xpnet.estimators import MLPClassifier as MLPClassifier
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from xpnet.nn import Concat as Concat
     from xpnet.nn import Dense as Dense
     from xpnet.nn import Dropout as Dropout
+    from xpnet.nn import EmbedColumns as EmbedColumns
     from xpnet.nn import Embedding as Embedding
     from xpnet.nn import Flatten as Flatten
     from xpnet.nn import GaussianNoise as GaussianNoise
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from xpnet.nn import Mish as Mish
     from xpnet.nn import Multiply as Multiply
     from xpnet.nn import PReLU as PReLU
+    from xpnet.nn import PrepareColumns as PrepareColumns
     from xpnet.nn import ReLU as ReLU
     from xpnet.nn import Residual as Residual
     from xpnet.nn import Sequential as Sequential
@@ -121,6 +124,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "EarlyStopping",
+    "EmbedColumns",
     "Embedding",
     "ExponentialDecay",
     "FitContext",
@@ -151,6 +155,7 @@ __all__ = [
     "OneCycle",
     "PReLU",
     "PolynomialDecay",
+    "PrepareColumns",
     "RAdam",
     "RMSprop",
     "ReLU",
@@ -178,6 +183,7 @@ __all__ = [
     "ops",
     "plot",
     "register",
+    "tabular",
     "testing",
     "value_and_grad",
 ]
@@ -192,10 +198,10 @@ _NAMES = {
     "xpnet.mlp": "MLP",
     "xpnet.model": "Model",
     "xpnet.nn": """
-        Add BatchNorm Concat Dense Dropout ELU Embedding Flatten GELU GaussianNoise HardSigmoid
-        HardTanh Identity L1 L2 Layer LayerNorm LeakyReLU Linear LogSigmoid LogSoftmax MaxNorm
-        Maxout Mish Multiply PReLU ReLU Residual SELU Sequential SiLU Sigmoid Softmax Softplus
-        Softsign Step Tanh UnitNorm init losses
+        Add BatchNorm Concat Dense Dropout ELU EmbedColumns Embedding Flatten GaussianNoise GELU
+        HardSigmoid HardTanh Identity L1 L2 Layer LayerNorm LeakyReLU Linear LogSigmoid
+        LogSoftmax MaxNorm Maxout Mish Multiply PReLU PrepareColumns ReLU Residual SELU
+        Sequential Sigmoid SiLU Softmax Softplus Softsign Step Tanh UnitNorm init losses
     """,
     "xpnet.optim": """
         Adadelta Adagrad Adam AdamW CosineDecay CosineRestarts ExponentialDecay InverseScaling
@@ -212,7 +218,7 @@ _NAMES = {
     "xpnet.training.history": "History",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
-_ROOMS = "backends datasets errors exchange graph nn ops optim plot testing typing".split()
+_ROOMS = "backends datasets errors exchange graph nn ops optim plot tabular testing typing".split()
 
 if not TYPE_CHECKING:  # with __getattr__, a type checker would accept every name
 

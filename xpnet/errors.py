@@ -12,6 +12,7 @@ __all__ = [
     "BackendUnavailableError",
     "DTypeError",
     "DataError",
+    "DataWarning",
     "DatasetError",
     "DeviceMemoryError",
     "DivergedError",
@@ -125,3 +126,7 @@ class DivergedError(XpnetError, ArithmeticError):
 
 class BackendFallbackWarning(UserWarning):
     """The requested backend cannot run, and ``XPNET_FALLBACK`` chose another."""
+
+
+class DataWarning(UserWarning):
+    """Data can be used, but something about them is probably not what was meant."""

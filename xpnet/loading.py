@@ -3,14 +3,17 @@
 from xpnet.backends import BackendLike, get, resolve
 from xpnet.errors import BackendUnavailableError, DeviceMemoryError, FormatError, XpnetError
 from xpnet.model import Model
-from xpnet.saving.model_file import made, read_model
+from xpnet.saving.model_file import TablePart, made, read_model, table_part_of
+from xpnet.tabular.old_files import old_table_model
+from xpnet.tabular.table_file import read_table_part
+from xpnet.tabular.table_model import TableModel
 from xpnet.typing import FilePath
 
 __all__ = ["load"]
 
 
-def load(path: FilePath, backend: BackendLike | None = None) -> Model:
-    """Load a model that `Model.save` wrote.
+def load(path: FilePath, backend: BackendLike | None = None) -> Model | TableModel:
+    """Load a model that `Model.save`, `TableModel.save` or ``xpnet train`` wrote.
 
     Nothing in the file is executed: layers, losses and functions are looked up by name among
     xpnet's own and the registered ones. No array is created that the file is too small for. So an
@@ -25,9 +28,10 @@ def load(path: FilePath, backend: BackendLike | None = None) -> Model:
 
     Returns
     -------
-    Model
+    Model or TableModel
         With the same parameters, bit for bit. The optimizer starts anew unless its state was
-        saved. ``model.preprocessing`` is the preprocessing that was saved.
+        saved. A file of ``xpnet train`` or `TableModel.save` gives a `TableModel`, which reads
+        tables; ``model.preprocessing`` of any other is the preprocessing that was saved.
 
     Raises
     ------
@@ -53,8 +57,10 @@ def load(path: FilePath, backend: BackendLike | None = None) -> Model:
         get(backend)
     arrays, data = read_model(path)
     try:
+        part = table_part_of(arrays, data)
         with resolve(backend).work():
             config, engine = made(arrays, data, backend)
+        return _complete(Model._of(config, engine, data["preprocessing"]), part)
     except (BackendUnavailableError, DeviceMemoryError):
         raise
     except XpnetError as error:
@@ -66,4 +72,13 @@ def load(path: FilePath, backend: BackendLike | None = None) -> Model:
             f"{path} cannot be loaded: its network cannot be built "
             f"({type(error).__name__}: {error})."
         ) from error
-    return Model._of(config, engine, data["preprocessing"])
+
+
+def _complete(model: Model, part: TablePart | None) -> Model | TableModel:
+    """The model, with the columns that it reads if the file has them."""
+    if part is None:
+        return old_table_model(model) or model
+    schema, prepared, history = read_table_part(part)
+    read = TableModel(schema, prepared, model)
+    read.history = history
+    return read

@@ -26,6 +26,7 @@ from xpnet.nn.sigmoids import (
     Softsign,
     Tanh,
 )
+from xpnet.nn.table_inputs import EmbedColumns, PrepareColumns
 from xpnet.nn.weight_constraints import Constraint, MaxNorm, UnitNorm
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Constraint",
     "Dense",
     "Dropout",
+    "EmbedColumns",
     "Embedding",
     "Flatten",
     "GaussianNoise",
@@ -64,6 +66,7 @@ __all__ = [
     "Multiply",
     "PReLU",
     "Penalty",
+    "PrepareColumns",
     "ReLU",
     "Residual",
     "Sequential",

@@ -16,6 +16,7 @@ from xpnet.ops import (
     gather,
     losses,
     metrics,
+    missing,
     reduce,
     residuals,
     shape,
@@ -45,6 +46,9 @@ cos = arithmetic.COS
 maximum = arithmetic.MAXIMUM
 minimum = arithmetic.MINIMUM
 flush_to_zero = arithmetic.FLUSH_TO_ZERO
+is_nan = missing.IS_NAN
+fill_nan = missing.FILL_NAN
+floor = missing.FLOOR
 linear = activations.LINEAR
 step = activations.STEP
 relu = activations.RELU

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import inf
 from typing import Any
 
@@ -21,18 +22,43 @@ from xpnet.saving.tensor_file import read_file, write_file
 from xpnet.typing import Shape
 from xpnet.version import __version__
 
-__all__ = ["FORMAT", "SLOTS", "made", "read_model", "save_model", "settings_of_model"]
+__all__ = [
+    "FORMAT",
+    "PREPARE",
+    "SLOTS",
+    "TablePart",
+    "made",
+    "read_model",
+    "save_model",
+    "settings_of_model",
+    "table_part_of",
+]
 
 FORMAT = {"format": "xpnet model", "version": 1}
+_WITH_TABLE = 2  # the version of files that prepare a table: older programs must refuse them
 SLOTS = "optimizer/"  # prefix of the names of the optimizer's vectors
+PREPARE = "prepare/"  # prefix of the names of the arrays that prepare a table's columns
 _CODED = ("net", "loss", "optimizer", "metrics")
 _ROWS = 7  # samples in a trace; any number would do
 
 
+@dataclass(frozen=True, eq=False)
+class TablePart:
+    """What the file of a model for tables holds besides the network: JSON data and arrays."""
+
+    data: dict[str, Any]
+    arrays: dict[str, Any]
+
+
 def save_model(
-    config: ModelConfig, engine: Engine, path: Any, optimizer_state: bool, preprocessing: Any
+    config: ModelConfig,
+    engine: Engine,
+    path: Any,
+    optimizer_state: bool,
+    preprocessing: Any,
+    table: TablePart | None = None,
 ) -> None:
-    """Write a built model; see `Model.save`."""
+    """Write a built model, and how it reads tables; see `Model.save`."""
     described, state = _described(config, engine.network), engine.state
     _check_again(described, engine.network)
     arrays = _arrays(engine, optimizer_state)
@@ -49,6 +75,9 @@ def save_model(
     }
     if optimizer_state and state.loss_scale is not None:
         data["loss_scale"] = engine.backend.to_numpy(state.loss_scale).tolist()
+    if table is not None:
+        data |= {"version": _WITH_TABLE, "table": table.data}
+        arrays |= {f"{PREPARE}{name}": array for name, array in table.arrays.items()}
     write_file(path, arrays, data)
 
 
@@ -80,9 +109,11 @@ def _arrays(engine: Engine, optimizer_state: bool) -> dict[str, Any]:
 def _read(engine: Engine, optimizer_state: bool) -> dict[str, Any]:
     backend, xp, state = engine.backend, get("numpy").xp, engine.state
     arrays = engine.network.table.views(xp, backend.to_numpy(state.params))
-    clash = [name for name in arrays if name.startswith(SLOTS)]
+    clash = [name for name in arrays if name.startswith((SLOTS, PREPARE))]
     if clash:
-        raise ArgumentError(f"a parameter's name cannot begin with {SLOTS!r}: {clash[0]!r} does.")
+        raise ArgumentError(
+            f"a parameter's name cannot begin with {SLOTS!r} or {PREPARE!r}: {clash[0]!r} does."
+        )
     slots = state.slots if optimizer_state else {}
     return {
         **arrays,
@@ -141,16 +172,26 @@ def read_model(path: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     arrays, data = read_file(path)
     if data.get("format") != FORMAT["format"]:
         raise FormatError(f"{path} is not a model but {str(data.get('format'))[:80]!r}.")
-    if data.get("version") != FORMAT["version"]:
+    if data.get("version") not in (FORMAT["version"], _WITH_TABLE):
         raise FormatError(
             f"{path} has version {str(data.get('version'))[:80]} of the format, but this xpnet "
-            f"reads version {FORMAT['version']}: install a newer xpnet."
+            f"reads versions {FORMAT['version']} and {_WITH_TABLE}: install a newer xpnet."
         )
-    wanted = {"model": dict, "epoch": int, "step": int, "updates": int | None}
+    wanted: dict[str, Any] = {"model": dict, "epoch": int, "step": int, "updates": int | None}
+    if data["version"] == _WITH_TABLE:
+        wanted["table"] = dict
     for name, kind in {**wanted, "preprocessing": dict | None}.items():
         if name not in data or not isinstance(data[name], kind):
             raise FormatError(f"{path}: its description has no valid {name!r}.")
     return arrays, data
+
+
+def table_part_of(arrays: dict[str, Any], data: dict[str, Any]) -> TablePart | None:
+    """Take the table's part out of a file's arrays; None if the file has none."""
+    if "table" not in data:
+        return None
+    names = [name for name in arrays if name.startswith(PREPARE)]
+    return TablePart(data["table"], {n.removeprefix(PREPARE): arrays.pop(n) for n in names})
 
 
 def settings_of_model(described: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,26 @@
 
 from xpnet.tabular.frames import as_table
 from xpnet.tabular.guess import Kind, Labels, Task, guess_kind, target_labels
+from xpnet.tabular.prepared import Prepared
 from xpnet.tabular.read import read
+from xpnet.tabular.schema import Feature, Schema
 from xpnet.tabular.table import Column, Table
+from xpnet.tabular.table_model import TableModel
+from xpnet.tabular.target import Target
 
-__all__ = ["Column", "Kind", "Labels", "Table", "Task", "as_table", "guess_kind", "read", "target_labels"]
+__all__ = [
+    "Column",
+    "Feature",
+    "Kind",
+    "Labels",
+    "Prepared",
+    "Schema",
+    "Table",
+    "TableModel",
+    "Target",
+    "Task",
+    "as_table",
+    "guess_kind",
+    "read",
+    "target_labels",
+]

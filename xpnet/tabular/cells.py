@@ -17,7 +17,7 @@ MISSING = frozenset(
 BOOLEANS = {"true": True, "false": False, "yes": True, "no": False, "t": True, "f": False}
 BOOLEANS |= {"y": True, "n": False, "on": True, "off": False}
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity)", re.I)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity)", re.IGNORECASE)
 
 
 def is_number(cell: str) -> bool:

@@ -54,7 +54,9 @@ class ArrayColumn(Column):
     def numbers(self) -> NDArray[np.float64]:
         """See `Column.numbers`."""
         if self.stored == "date":
-            raise DataError(f"{self.place(0)}: expected a number, found a date. Choose kind 'date'.")
+            raise DataError(
+                f"{self.place(0)}: expected a number, found a date. Choose kind 'date'."
+            )
         numbers = self._values.astype(np.float64)
         if self._values.dtype.kind == "f" and np.isinf(numbers).any():
             row = int(np.argmax(np.isinf(numbers)))

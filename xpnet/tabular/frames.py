@@ -6,6 +6,7 @@ import math
 import numbers
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -110,7 +111,8 @@ def _from_array(place: Place, data: Any) -> Table:
             f"{place.source}: expected two dimensions (rows, columns), found shape {array.shape}."
         )
     names = [f"x{i}" for i in range(array.shape[1])]
-    return _table(place, [(n, _values(n, place, array[:, i])) for i, n in enumerate(names)])
+    columns = [(n, _values(n, place, array[:, i])) for i, n in enumerate(names)]
+    return replace(_table(place, columns), named=False)
 
 
 def _values(name: str, place: Place, values: Any) -> Column:

@@ -135,6 +135,8 @@ class Table:
         Names that occur more than once in the source; `columns` has the first of each.
     notes : tuple of str
         What was assumed while reading, as text.
+    named : bool
+        Whether the source names its columns; those of an array are numbered.
     """
 
     origin: Place
@@ -142,6 +144,7 @@ class Table:
     rows: int
     doubled: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    named: bool = True
 
     @property
     def source(self) -> str:

@@ -1,0 +1,324 @@
+"""What a model expects of a table: its columns by kind, their categories, and the target."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self, get_args
+from warnings import warn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xpnet.errors import ArgumentError, DataError, DataWarning, UnknownNameError
+from xpnet.tabular.booleans import as_booleans
+from xpnet.tabular.frames import as_table
+from xpnet.tabular.guess import Kind, guess_kind
+from xpnet.tabular.table import Column, Table
+from xpnet.tabular.target import Target, Task
+
+__all__ = ["Feature", "Schema"]
+
+_UNKNOWN, _FIRST = 1, 2  # codes of categories; 0 is a missing one
+_RARE = 2  # rows: in a column of many categories, one with fewer counts as unknown
+_MANY = 8  # known categories
+_ORDER: dict[Kind, int] = {"number": 0, "date": 1, "boolean": 2, "category": 3}
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A column of a table, as a model reads it.
+
+    Attributes
+    ----------
+    name : str
+    kind : {"number", "category", "boolean", "date", "ignored"}
+    categories : tuple of str
+        For a category: the known ones, as written, in ascending order.
+    rare : tuple of str
+        For a category with many values: those of a single row, which count as unknown.
+    note : str
+        Why it has this kind, if that is not obvious.
+    """
+
+    name: str
+    kind: Kind
+    categories: tuple[str, ...] = ()
+    rare: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def codes(self) -> int:
+        """Number of codes of a category: missing, unknown, and the known ones."""
+        return _FIRST + len(self.categories)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns that a model reads, by kind, and the one that it predicts.
+
+    Attributes
+    ----------
+    features : tuple of Feature
+        In the table's order; ignored ones included.
+    target : Target or None
+        What is predicted.
+    named : bool
+        Whether columns are found by name; otherwise by position.
+
+    Examples
+    --------
+    >>> import xpnet as xn
+    >>> rows = {"age": [39, 50, None, 28], "sex": ["m", "f", "f", "m"], "rich": ["no", "yes"] * 2}
+    >>> schema = xn.tabular.Schema.infer(rows, target="rich")
+    >>> [(feature.name, feature.kind) for feature in schema.features]
+    [('age', 'number'), ('sex', 'category')]
+    >>> schema.encode(rows).tolist()
+    [[39.0, 3.0], [50.0, 2.0], [nan, 2.0], [28.0, 3.0]]
+    """
+
+    features: tuple[Feature, ...]
+    target: Target | None = None
+    named: bool = True
+
+    # --- making -------------------------------------------------------------------------------
+
+    @classmethod
+    def infer(
+        cls,
+        table: Any,
+        target: str | None = None,
+        *,
+        kinds: Mapping[str, Kind] | None = None,
+        drop: Collection[str] = (),
+        task: Task = "auto",
+        rows: NDArray[Any] | None = None,
+    ) -> Self:
+        """Find out the kind of each column.
+
+        Parameters
+        ----------
+        table : Table, data frame, mapping or array
+            See `as_table`.
+        target : str, optional
+            Name of the column to predict.
+        kinds : mapping of str to kind, optional
+            Kinds of columns that are not to be guessed.
+        drop : collection of str, optional
+            Names of columns to ignore.
+        task : {"auto", "classification", "regression"}
+            The kind of target; see `Target.infer`.
+        rows : array of int, optional
+            The rows from which categories and the target's values are taken; by default all.
+
+        Raises
+        ------
+        DataError
+            If the table has no rows, lacks a column that is named here, has no column that can be
+            used, or the target cannot be used.
+        UnknownNameError
+            If a kind is unknown.
+        """
+        table, kinds = as_table(table), dict(kinds or {})
+        for name in drop:
+            kinds[name] = "ignored"
+        _check_names(table, [*kinds, *([] if target is None else [target])])
+        for kind in kinds.values():
+            if kind not in get_args(Kind):
+                raise UnknownNameError("kind of column", kind, get_args(Kind))
+        if not table.rows:
+            raise DataError(f"{table.source} has no rows. At least two are needed.")
+        part = table if rows is None else table.take(rows)
+        features = tuple(
+            _feature(column, part.columns[name], kinds.get(name))
+            for name, column in table.columns.items()
+            if name != target
+        )
+        if all(feature.kind == "ignored" for feature in features):
+            why = "; ".join(f"{f.name}: {f.note or 'dropped'}" for f in features[:5])
+            raise DataError(f"{table.source} has no column to learn from ({why}).")
+        found = None if target is None else Target.infer(part, part.columns[target], task)
+        return cls(features, found, table.named)
+
+    # --- reading ------------------------------------------------------------------------------
+
+    @property
+    def used(self) -> tuple[Feature, ...]:
+        """The features that are read, in the order of the encoded columns.
+
+        Numbers come first, then dates, booleans, and categories, those with few values first.
+        """
+        kept = [feature for feature in self.features if feature.kind != "ignored"]
+        return tuple(sorted(kept, key=lambda f: (_ORDER[f.kind], is_wide(f))))
+
+    def of_kind(self, kind: Kind) -> list[Feature]:
+        """The features of a kind, in the order of the encoded columns."""
+        return [f for f in (self.features if kind == "ignored" else self.used) if f.kind == kind]
+
+    def encode(self, table: Any) -> NDArray[np.float64]:
+        """The used columns of a table as numbers; the other columns are not looked at.
+
+        Returns
+        -------
+        ndarray of float64, shape (rows, number of `used` features)
+            Numbers as they are; dates as seconds since 1970; booleans as 0 and 1; each of these is
+            NaN where it is missing. Categories as codes: 0 for a missing one, 1 for one that is not
+            known, 2, 3, ... for the known ones.
+
+        Raises
+        ------
+        DataError
+            If a column is missing, its name is doubled, or a cell is of another kind.
+
+        Warns
+        -----
+        DataWarning
+            If there are categories that are not known.
+        """
+        table = as_table(table)
+        columns = self._columns(table)
+        encoded = np.empty((table.rows, len(columns)), dtype=np.float64)
+        unknown: list[str] = []
+        for i, (feature, column) in enumerate(zip(self.used, columns, strict=True)):
+            encoded[:, i] = _encoded(feature, column, unknown)
+        if unknown:
+            more = f" and {len(unknown) - 3} more columns" if len(unknown) > 3 else ""
+            warn(
+                f"{table.source} has categories that were not in the training data: "
+                f"{'; '.join(unknown[:3])}{more}. They are treated as unknown.",
+                DataWarning,
+                stacklevel=3,
+            )
+        return encoded
+
+    def _columns(self, table: Table) -> list[Column]:
+        """The table's columns for the used features."""
+        if self.named and table.named:
+            missing = [f.name for f in self.used if f.name not in table.columns]
+            if missing:
+                raise DataError(_lacks(table, missing))
+            doubled = [f.name for f in self.used if f.name in table.doubled]
+            if doubled:
+                raise DataError(
+                    f"{table.source} has several columns named {doubled[0]!r}, which the model "
+                    "reads. Rename or remove all but one."
+                )
+            return [table.columns[f.name] for f in self.used]
+        columns = list(table.columns.values())
+        if table.named and self.target is not None and self.target.name in table.columns:
+            columns.remove(table.columns[self.target.name])
+        if len(columns) != len(self.features):
+            raise DataError(
+                f"{table.source} has {len(columns)} columns, but the model reads "
+                f"{len(self.features)} by position: {_listed([f.name for f in self.features])}."
+            )
+        places = {feature.name: i for i, feature in enumerate(self.features)}
+        return [columns[places[feature.name]] for feature in self.used]
+
+    # --- as data ------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """The schema as JSON has it."""
+        return {
+            "features": [
+                {
+                    "name": f.name,
+                    "kind": f.kind,
+                    "categories": list(f.categories),
+                    "rare": list(f.rare),
+                    "note": f.note,
+                }
+                for f in self.features
+            ],
+            "target": None if self.target is None else self.target.to_dict(),
+            "named": self.named,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Self:
+        """The schema that `to_dict` described.
+
+        Raises
+        ------
+        ArgumentError
+            If the data do not describe one.
+        """
+        try:
+            features = tuple(
+                Feature(
+                    str(f["name"]),
+                    f["kind"],
+                    tuple(map(str, f["categories"])),
+                    tuple(map(str, f["rare"])),
+                    str(f["note"]),
+                )
+                for f in data["features"]
+            )
+            target, named = data["target"], bool(data["named"])
+        except (KeyError, TypeError) as error:
+            raise ArgumentError(f"this describes no schema: {error!r}.") from error
+        wrong = [f.kind for f in features if f.kind not in get_args(Kind)]
+        if wrong or len({f.name for f in features}) != len(features):
+            raise ArgumentError(f"the schema has doubled names or unknown kinds {wrong[:3]!r}.")
+        return cls(features, None if target is None else Target.from_dict(target), named)
+
+    def without_target(self) -> "Schema":
+        """The same features, for tables without a target."""
+        return replace(self, target=None)
+
+
+def is_wide(feature: Feature) -> bool:
+    """Whether a category has so many values that it is embedded, not one-hot."""
+    return len(feature.categories) > _MANY
+
+
+def _feature(column: Column, part: Column, kind: Kind | None) -> Feature:
+    note = ""
+    if kind is None:
+        kind, note = guess_kind(column)
+    if kind != "category":
+        return Feature(column.name, kind, note=note)
+    texts = part.texts()
+    counts = np.bincount(texts.codes[texts.codes >= 0], minlength=len(texts.values))
+    seen = [(value, n) for value, n in zip(texts.values, counts, strict=True) if n]
+    common = tuple(value for value, n in seen if n >= _RARE)
+    if len(seen) <= _MANY or not common:
+        return Feature(column.name, kind, tuple(value for value, _ in seen), note=note)
+    rare = tuple(value for value, n in seen if n < _RARE)
+    return Feature(column.name, kind, common, rare, note)
+
+
+def _encoded(feature: Feature, column: Column, unknown: list[str]) -> NDArray[Any]:
+    """A column as numbers; unknown categories are noted."""
+    if feature.kind == "number":
+        return column.numbers()
+    if feature.kind == "boolean":
+        return as_booleans(column)
+    if feature.kind == "date":
+        dates = column.dates()
+        seconds = dates.astype("datetime64[us]").astype(np.int64) / 1e6
+        return np.where(np.isnat(dates), np.nan, seconds)
+    texts = column.texts()
+    known = {value: code for code, value in enumerate(feature.categories, _FIRST)}
+    codes = np.array([known.get(value, _UNKNOWN) for value in texts.values] + [0], dtype=np.int64)
+    new = set(texts.values).difference(feature.categories, feature.rare)
+    if new:
+        unknown.append(f"column {feature.name!r} has {min(new)!r}")
+    return codes[texts.codes]  # a missing cell's -1 takes the last code, 0
+
+
+def _check_names(table: Table, names: Sequence[str]) -> None:
+    for name in names:
+        _ = table[name]  # raises if there is no such column
+        if name in table.doubled:
+            raise DataError(f"{table.source} has several columns named {name!r}. Rename one.")
+
+
+def _lacks(table: Table, missing: list[str]) -> str:
+    return (
+        f"{table.source} lacks {'columns' if len(missing) > 1 else 'the column'} "
+        f"{_listed(missing)}, which the model reads. It has {_listed(list(table.columns))}."
+    )
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - 20:,} more" if len(names) > 20 else ""
+    return ", ".join(map(repr, names[:20])) + more

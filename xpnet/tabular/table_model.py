@@ -1,0 +1,247 @@
+"""`TableModel`: a schema, the preparation of its columns, and a network."""
+
+from pathlib import Path
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xpnet.errors import ArgumentError
+from xpnet.model import Model
+from xpnet.nn import EmbedColumns, LayerLike, LossLike, Sequential
+from xpnet.nn.table_inputs import Scaling
+from xpnet.saving.model_file import save_model
+from xpnet.tabular.frames import as_table
+from xpnet.tabular.prepared import Prepared
+from xpnet.tabular.probabilities import probabilities
+from xpnet.tabular.read import read
+from xpnet.tabular.schema import Schema
+from xpnet.tabular.scores import class_scores, value_scores
+from xpnet.tabular.table import Table
+from xpnet.tabular.table_file import table_part
+from xpnet.tabular.target import Label, Target
+from xpnet.training.history import History
+from xpnet.typing import FilePath
+
+__all__ = ["TableLike", "TableModel"]
+
+TableLike: TypeAlias = Any
+"""A `Table`, a data frame, a mapping of columns, a list of rows, an array, or a file's path."""
+
+
+class TableModel:
+    """A network that reads tables: it prepares their columns itself, and predicts in their units.
+
+    `xpnet.load` returns one for a file that `xpnet train` or `save` wrote.
+
+    Parameters
+    ----------
+    schema : Schema
+        With a target.
+    prepared : Prepared
+        How its columns become the network's inputs.
+    model : Model
+        Its outputs are a logit for each class, or one standardized number.
+
+    Attributes
+    ----------
+    history : list of dict
+        A row for each epoch of training.
+
+    Examples
+    --------
+    >>> import numpy as np, xpnet as xn
+    >>> rows = {"height": np.linspace(1.5, 2.0, 60), "sport": ["chess", "basketball"] * 30}
+    >>> table = {**rows, "weight": rows["height"] * 40 + np.tile([0.0, 9.0], 30)}
+    >>> schema = xn.tabular.Schema.infer(table, target="weight")
+    >>> model = xn.tabular.TableModel.of(table, schema, xn.Sequential(xn.Dense(1)))
+    >>> history = model.fit(table, epochs=200, batch_size=10)
+    >>> model.predict([{"height": 1.8, "sport": "basketball"}]).round(1)
+    array([81.])
+    """
+
+    def __init__(self, schema: Schema, prepared: Prepared, model: Model) -> None:
+        if schema.target is None:
+            raise ArgumentError("a TableModel needs a schema with a target: Schema.infer(target=).")
+        if schema.target.classes is not None:
+            probabilities(model, None, len(schema.target.classes))
+        self.schema, self.prepared, self.model = schema, prepared, model
+        self.history: list[dict[str, float]] = []
+
+    @classmethod
+    def of(
+        cls,
+        table: TableLike,
+        schema: Schema,
+        net: LayerLike,
+        *,
+        scaling: Scaling = "standard",
+        units: int = 8,
+        loss: LossLike | None = None,
+        **settings: Any,
+    ) -> Self:
+        """A model for a schema, before training.
+
+        Parameters
+        ----------
+        table : table
+            Training rows: medians and scales are measured on them.
+        schema : Schema
+        net : callable
+            The network, which ends in a logit for each class, or in one number. Categories with
+            many values have been embedded.
+        scaling : {"standard", "robust", "quantile", "none"}
+            How numbers are scaled; see `PrepareColumns`.
+        units : int, default 8
+            Length of the vectors of embedded categories.
+        loss : optional
+            By default softmax cross-entropy, or the mean squared error.
+        **settings
+            Arguments of `Model`: ``optimizer``, ``seed``, ``backend``, ``dtype``, ...
+        """
+        if schema.target is None:
+            raise ArgumentError("a TableModel needs a schema with a target: Schema.infer(target=).")
+        prepared = Prepared.of(schema, schema.encode(_table(table)), scaling)
+        layer = prepared.layer
+        if layer.many:
+            net = Sequential(EmbedColumns(layer.many, units), net)
+        usual = "mean_squared_error" if schema.target.classes is None else "softmax_cross_entropy"
+        width = layer.plain + len(layer.many)
+        model = Model(net, usual if loss is None else loss, input_shape=width, **settings)
+        return cls(schema, prepared, model.build())
+
+    # --- what it is ---------------------------------------------------------------------------
+
+    @property
+    def classes(self) -> tuple[Label, ...] | None:
+        """The labels in the order of their probabilities; None for regression."""
+        return self.target.classes
+
+    @property
+    def target(self) -> Target:
+        """What it predicts."""
+        assert self.schema.target is not None
+        return self.schema.target
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the columns that it reads, in the table's order."""
+        return tuple(f.name for f in self.schema.features if f.kind != "ignored")
+
+    # --- training -----------------------------------------------------------------------------
+
+    def fit(
+        self, table: TableLike, *, validation: TableLike | None = None, **settings: Any
+    ) -> History:
+        """Train on the rows of a table; see `Model.fit` for the settings.
+
+        Parameters
+        ----------
+        table : table
+            With the target.
+        validation : table, optional
+            With the target; measured after every epoch.
+        """
+        X, y = self.samples(table)
+        held = None if validation is None else self.samples(validation)
+        history = self.model.fit(X, y, validation_data=held, **settings)
+        self.history += list(history)
+        return history
+
+    def samples(self, table: TableLike) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Inputs and targets for `model`: prepared columns; class numbers or scaled values."""
+        table = _table(table)
+        return self.inputs(table), self._targets(self.true(table))
+
+    def inputs(self, table: TableLike) -> NDArray[Any]:
+        """The network's inputs for the rows of a table."""
+        return self.inputs_of(self.schema.encode(_table(table)))
+
+    def inputs_of(self, encoded: NDArray[np.float64]) -> NDArray[Any]:
+        """The network's inputs for rows that `schema.encode` returned."""
+        return self.prepared(encoded).astype(self.model.dtype)
+
+    def true(self, table: TableLike) -> NDArray[Any]:
+        """The targets of a table: class numbers, or values in the table's units."""
+        table = _table(table)
+        return self.target.encode(table[self.target.name])
+
+    def _targets(self, true: NDArray[Any]) -> NDArray[Any]:
+        """Targets as the loss takes them."""
+        shape = self.model.network.output_shape
+        if self.classes is not None:
+            return true[:, None] if shape == (1,) else true
+        return self.target.scaled(true).astype(self.model.dtype).reshape(len(true), *shape)
+
+    # --- using --------------------------------------------------------------------------------
+
+    def predict(self, table: TableLike) -> NDArray[Any]:
+        """The most probable class of each row, or its value in the target's units.
+
+        Parameters
+        ----------
+        table : table
+            Columns are found by name, and others are not looked at; an array's by position.
+
+        Raises
+        ------
+        DataError
+            If a column is missing, or a cell is of another kind.
+        """
+        return self.decoded(self.outputs(table))
+
+    def predict_proba(self, table: TableLike) -> NDArray[np.float64]:
+        """The probability of each class, in the order of `classes`; shape (rows, classes)."""
+        return self.probabilities_of(self.outputs(table))
+
+    def outputs(self, table: TableLike) -> NDArray[Any]:
+        """The network's own outputs: logits, or standardized values."""
+        return self.outputs_of(self.schema.encode(_table(table)))
+
+    def outputs_of(self, encoded: NDArray[np.float64]) -> NDArray[Any]:
+        """The network's own outputs for rows that `schema.encode` returned."""
+        return np.asarray(self.model.predict(self.inputs_of(encoded)))
+
+    def probabilities_of(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
+        """The probability of each class, from the network's outputs."""
+        if self.classes is None:
+            raise ArgumentError("this model predicts numbers, which have no probabilities.")
+        return probabilities(self.model, outputs, len(self.classes))
+
+    def decoded(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """Classes or values, from the network's outputs."""
+        if self.classes is None:
+            return self.target.unscaled(outputs.reshape(len(outputs)))
+        return self.target.labels(self.probabilities_of(outputs).argmax(axis=1))
+
+    def evaluate(self, table: TableLike) -> dict[str, float]:
+        """Scores on a table with the target, in its units.
+
+        Returns
+        -------
+        dict of str to float
+            For classes ``log_loss``, ``accuracy``, ``balanced_accuracy``, ...; for numbers
+            ``mse``, ``rmse``, ``mae`` and ``r2``.
+        """
+        table = _table(table)
+        true = self.true(table)
+        if self.classes is None:
+            return value_scores(true, self.predict(table))
+        return class_scores(true, self.predict_proba(table))
+
+    # --- files --------------------------------------------------------------------------------
+
+    def save(self, path: FilePath, *, optimizer_state: bool = False) -> None:
+        """Write the schema, the preparation and the network to one file; see `Model.save`."""
+        part = table_part(self.schema, self.prepared, self.history)
+        config, engine = self.model.config, self.model.engine
+        save_model(config, engine, path, optimizer_state, None, part)
+
+    def __repr__(self) -> str:
+        columns = len(self.feature_names)
+        return f"TableModel({self.target.name!r} from {columns} columns, {self.model!r})"
+
+
+def _table(given: TableLike) -> Table:
+    """A table from whatever holds one; text and paths name files."""
+    return read(given) if isinstance(given, str | Path) else as_table(given)

@@ -1,0 +1,250 @@
+"""The column that a model predicts: classes, or numbers on a scale."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Self, TypeAlias, get_args
+from warnings import warn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xpnet.errors import ArgumentError, DataError, DataWarning, UnknownNameError
+from xpnet.tabular.cells import is_number
+from xpnet.tabular.guess import Task
+from xpnet.tabular.table import Column, Table
+
+__all__ = ["Label", "Target", "Task"]
+
+Label: TypeAlias = str | int | float | bool
+
+_MOST_CLASSES = 100
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a model predicts.
+
+    Attributes
+    ----------
+    name : str
+        The column's name.
+    classes : tuple of str, int, float or bool, or None
+        The labels in the order of their numbers; None for regression.
+    center, scale : float
+        For regression: the network predicts (value - center) / scale.
+    low, high : float
+        For regression: the range of the values in the training data, to which predictions are
+        clipped.
+    """
+
+    name: str
+    classes: tuple[Label, ...] | None = None
+    center: float = 0.0
+    scale: float = 1.0
+    low: float = -np.inf
+    high: float = np.inf
+
+    @classmethod
+    def infer(cls, table: Table, column: Column, task: Task = "auto") -> Self:
+        """Read off whether a column holds labels or values.
+
+        With ``"auto"``, text and booleans are labels. Whole numbers are labels if there are two
+        different ones, or at most 100, none of them negative. Anything else is regression.
+
+        Raises
+        ------
+        DataError
+            If a cell is missing, there is only one class, or text and numbers are mixed.
+        """
+        if task not in get_args(Task):
+            raise UnknownNameError("task", task, get_args(Task))
+        missing = column.missing()
+        if missing.all():
+            raise DataError(f"{table.source}: the target {column.name!r} has no values.")
+        if missing.any():
+            raise DataError(
+                f"{column.place(int(np.argmax(missing)))}: expected a target, found an empty cell. "
+                f"Fill it in, or remove its row ({int(missing.sum()):,} such rows)."
+            )
+        if task == "regression":
+            return cls.of_values(column.name, column.numbers())
+        numbers = _numbers(column, task)
+        if task == "auto" and numbers is not None and not _look_like_labels(np.unique(numbers)):
+            return cls.of_values(column.name, numbers)
+        return cls._of_labels(table, column, numbers, task)
+
+    @classmethod
+    def of_values(cls, name: str, values: NDArray[Any]) -> Self:
+        """The target of a regression, with the mean and the deviation of these values."""
+        low, high = float(values.min()), float(values.max())
+        scale = float(values.std()) if low < high else 1.0
+        return cls(name, None, float(values.mean()), scale, low, high)
+
+    @classmethod
+    def _of_labels(cls, table: Table, column: Column, numbers: Any, task: Task) -> Self:
+        codes, values = column.texts()
+        found = np.unique(codes)
+        labels: list[Any] = [values[code] for code in found]
+        if numbers is not None:  # in the order of the numbers, not of the digits
+            labels.sort(key=lambda text: (float(text), text))
+        if task == "auto" and len(labels) > max(_MOST_CLASSES, table.rows // 2):
+            raise DataError(
+                f"{table.source}: the target {column.name!r} is text with {len(labels):,} "
+                f"different values in {table.rows:,} rows, such as {labels[0]!r}. If they are "
+                "numbers with a unit, remove it; if they are names of classes, use "
+                "task='classification'."
+            )
+        if len(labels) < 2:
+            raise DataError(
+                f"{table.source}: the target {column.name!r} is {labels[0]!r} in every row. "
+                "Classification needs at least two classes."
+            )
+        alone = found[np.bincount(codes)[found] == 1]
+        if len(alone):
+            warn(
+                f"{table.source}: the class {values[alone[0]]!r} of the target {column.name!r} has "
+                "a single row, so it cannot be both learned and tested.",
+                DataWarning,
+                stacklevel=4,
+            )
+        return cls(column.name, _typed(column, labels))
+
+    # --- there and back -----------------------------------------------------------------------
+
+    def encode(self, column: Column) -> NDArray[Any]:
+        """The numbers of a column's classes as int64, or its values as float64, unscaled.
+
+        Raises
+        ------
+        DataError
+            If a cell is missing, not a number, or not one of the classes.
+        """
+        missing = column.missing()
+        if missing.any():
+            raise DataError(
+                f"{column.place(int(np.argmax(missing)))}: expected a target, found an empty cell. "
+                "Fill it in, or remove its row."
+            )
+        if self.classes is None:
+            return column.numbers()
+        codes, values = column.texts()
+        known = {_text(label): number for number, label in enumerate(self.classes)}
+        numbers = np.array([known.get(value, -1) for value in values], dtype=np.int64)[codes]
+        if (numbers < 0).any():
+            row = int(np.argmin(numbers >= 0))
+            found = values[codes[row]]
+            raise DataError(
+                f"{column.place(row)}: {found!r} is not one of the model's classes, which are "
+                f"{', '.join(map(str, self.classes[:20]))}.{_near(found, list(known))}"
+            )
+        return numbers
+
+    def scaled(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Values as the network predicts them."""
+        z: NDArray[np.float64] = (values - self.center) / self.scale
+        return z
+
+    def unscaled(self, output: NDArray[Any]) -> NDArray[np.float64]:
+        """The network's predictions in the target's units, clipped to the range seen."""
+        values = output.astype(np.float64) * self.scale + self.center
+        return np.clip(values, self.low, self.high)
+
+    def labels(self, numbers: NDArray[Any]) -> NDArray[Any]:
+        """The classes with these numbers."""
+        assert self.classes is not None
+        same = len({type(label) for label in self.classes}) == 1
+        labels: NDArray[Any] = np.array(self.classes, dtype=None if same else object)
+        return labels[numbers]
+
+    # --- as data ------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """The target as JSON has it."""
+        if self.classes is not None:
+            return {"name": self.name, "classes": list(self.classes)}
+        names = ("name", "center", "scale", "low", "high")
+        found = {name: getattr(self, name) for name in names}
+        return {k: v for k, v in found.items() if not isinstance(v, float) or np.isfinite(v)}
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Self:
+        """The target that `to_dict` described.
+
+        Raises
+        ------
+        ArgumentError
+            If the data do not describe one.
+        """
+        try:
+            given = dict(data)
+            classes = given.pop("classes", None)
+            made = cls(**given, classes=None if classes is None else tuple(classes))
+        except (TypeError, ValueError) as error:
+            raise ArgumentError(f"this describes no target: {error}.") from error
+        numbers = (made.center, made.scale, made.low, made.high)
+        right = isinstance(made.name, str) and all(isinstance(n, int | float) for n in numbers)
+        if not right or not made.scale > 0 or not _distinct(made.classes):
+            raise ArgumentError(f"this describes no target: {str(data)[:200]}.")
+        return made
+
+
+def _typed(column: Column, texts: list[str]) -> tuple[Label, ...]:
+    """Labels as whole numbers or truth values if these are written just so, else as text."""
+    if column.stored == "boolean":
+        return tuple(text == "True" for text in texts)
+    try:
+        whole = [int(text) for text in texts]
+    except ValueError:
+        return tuple(float(t) for t in texts) if column.stored == "number" else tuple(texts)
+    return tuple(whole) if [*map(str, whole)] == texts else tuple(texts)
+
+
+def _distinct(classes: Sequence[Any] | None) -> bool:
+    if classes is None:
+        return True
+    good = all(isinstance(label, Label) for label in classes)
+    return good and len(set(map(_text, classes))) == len(classes) >= 2
+
+
+def _text(label: Label) -> str:
+    """A label as `Column.texts` writes it."""
+    return str(label)
+
+
+def _numbers(column: Column, task: Task) -> NDArray[Any] | None:
+    """The column's numbers; None for booleans and for text."""
+    if column.stored == "boolean":
+        return None
+    try:
+        return column.numbers()
+    except DataError:
+        if task == "auto":
+            _refuse_mixed(column)
+        return None
+
+
+def _refuse_mixed(column: Column) -> None:
+    """Raise `DataError` for text of which some cells are numbers."""
+    codes, values = column.texts()
+    numeric = [is_number(value) for value in values]
+    if any(numeric):
+        odd = numeric.index(False)
+        row = int(np.argmax(codes == odd))
+        raise DataError(
+            f"{column.place(row)}: the target mixes numbers and text, here {values[odd]!r}. "
+            "Correct it, or use task='classification', which treats every value as the name of a "
+            "class."
+        )
+
+
+def _look_like_labels(distinct: NDArray[Any]) -> bool:
+    """Whole numbers if there are two (-1 and 1), or few and none negative."""
+    if (distinct != np.trunc(distinct)).any():
+        return False
+    return len(distinct) == 2 or (bool(distinct[0] >= 0) and len(distinct) <= _MOST_CLASSES)
+
+
+def _near(found: str, known: list[str]) -> str:
+    near = get_close_matches(found, known, n=1, cutoff=0.6)
+    return f" Did you mean {near[0]!r}?" if near else ""
