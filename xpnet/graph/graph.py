@@ -169,8 +169,8 @@ class Graph:
         return self.step, {"seed": self.settings.seed, "stream": _NOISE + 1 + drawn}
 
     def constant(self, data: Any, dtype: str) -> Value:
-        """A constant number or array."""
-        shape = tuple(getattr(data, "shape", ()))
+        """A constant number, array or nested list of numbers."""
+        shape = _lengths(data) if isinstance(data, list) else tuple(getattr(data, "shape", ()))
         value = Value(self, "constant", f"c{len(self.constants)}", shape, dtype, data)
         self.constants.append(value)
         return value
@@ -238,3 +238,8 @@ class Graph:
 
     def _result(self, shape: Shape, dtype: str, letter: str = "v") -> Value:
         return Value(self, "node", f"{letter}{len(self.nodes)}", shape, dtype)
+
+
+def _lengths(data: Any) -> Shape:
+    """The shape of nested lists."""
+    return (len(data), *_lengths(data[0])) if isinstance(data, list) else ()

@@ -15,6 +15,8 @@ from xpnet.nn.layer import Layer
 
 __all__ = ["EmbedColumns", "PrepareColumns", "Scaling"]
 
+_KNOWN = 2  # the code of the first known category
+
 Scaling = Literal["standard", "robust", "quantile", "none"]
 
 
@@ -117,7 +119,7 @@ class PrepareColumns(Layer):
         if booleans is not None:
             made.append(ops.fill_nan(booleans, 0.5) * 2.0 - 1.0)
         if few is not None:
-            made += [self._one_hot(few, i) for i in range(len(self.few))]
+            made.append(self._one_hot(few))
         made += [] if many is None else [many]
         return made[0] if len(made) == 1 else ops.concat(*made, axis=-1)
 
@@ -154,16 +156,41 @@ class PrepareColumns(Layer):
         return ops.sum(steps * slope, axis=1) + self.state(x, "base", x.shape[1:], "zeros")
 
     def _one_hot_width(self, i: int) -> int:
-        known = self.few[i] - 2
-        return 1 if known == 2 and i not in self.blanks else known + (i in self.blanks)
+        known = self.few[i] - _KNOWN
+        return 1 if self._signed(i) else known + (i in self.blanks)
 
-    def _one_hot(self, codes: Value, i: int) -> Any:
-        column = ops.as_index(ops.reshape(codes[:, i : i + 1], shape=(-1,)))
-        rows = ops.one_hot(column, classes=self.few[i], dtype=codes.dtype)
-        if self._one_hot_width(i) == 1 and self.few[i] == 4:
-            return rows[:, 3:4] - rows[:, 2:3]
-        known = rows[:, 2:]
-        return ops.concat(rows[:, 0:1], known, axis=-1) if i in self.blanks else known
+    def _signed(self, i: int) -> bool:
+        return self.few[i] == _KNOWN + 2 and i not in self.blanks
+
+    def _one_hot(self, codes: Value) -> Any:
+        """All one-hot columns at once: 1 - |code - k|, or 0 if that is less."""
+        wanted = [
+            (i, code)
+            for i, size in enumerate(self.few)
+            for code in ([0] if i in self.blanks else []) + [*range(_KNOWN, size)]
+        ]
+        picks = [[float(i == j) for j, _ in wanted] for i in range(len(self.few))]
+        numbers = _constant(codes, [float(code) for _, code in wanted])
+        hot = ops.relu(1.0 - ops.abs(ops.matmul(codes, _constant(codes, picks)) - numbers))
+        return self._differences(hot, wanted)
+
+    def _differences(self, hot: Value, wanted: list[tuple[int, int]]) -> Any:
+        """The second column minus the first, for categories with two values."""
+        if not any(map(self._signed, range(len(self.few)))):
+            return hot
+        places: list[tuple[int, int]] = []  # the columns that remain
+        rows = []
+        for i, code in wanted:
+            if not self._signed(i) or code == _KNOWN:
+                places.append((i, code))
+            rows.append((len(places) - 1, -1.0 if self._signed(i) and code == _KNOWN else 1.0))
+        sums = [[sign * (at == j) for j in range(len(places))] for at, sign in rows]
+        return ops.matmul(hot, _constant(hot, sums))
+
+
+def _constant(like: Value, numbers: list[Any]) -> Value:
+    value: Value = like.graph.constant(numbers, like.dtype)
+    return value
 
 
 class EmbedColumns(Layer):
