@@ -1,19 +1,8 @@
-"""The long help texts of the commands."""
+"""The long help text of `xpnet train`."""
 
 from xpnet.cli.defaults import DEFAULTS, LEARNING_RATE_SGD, TABLE
 
-__all__ = ["BENCH", "EVALUATE", "INSPECT", "PREDICT", "TOP", "TRAIN"]
-
-TOP = """\
-examples:
-  xpnet train digits                       small images that come with scikit-learn
-  xpnet train mnist --epochs 1 --plot mnist.png
-  xpnet train wine.csv --target quality --json
-  xpnet train wine.csv --target quality --save wine.safetensors
-  xpnet predict wine.safetensors new.csv --out quality.csv
-  xpnet bench --layers 784 128 10          which backend is faster, from which batch size on
-  xpnet info                               backends and packages: what works here
-"""
+__all__ = ["TRAIN"]
 
 TRAIN = f"""\
 data:
@@ -55,33 +44,4 @@ examples:
   xpnet train wine.csv --target quality --plot wine.png
   xpnet train wine.csv --target quality --task regression
   xpnet train table.npz --json | jq .test_accuracy
-"""
-
-PREDICT = """\
-Predict each row of a table. A CSV file must have the columns that the model was trained on, with
-the same names, in any order; other columns are ignored. An archive must have the array X. The
-features are scaled as they were for training. Classes are printed with their probability, numbers
-in the units of the table. Without --out the predictions are written to standard output as CSV.
-"""
-
-EVALUATE = """\
-Measure a model on a table with the true targets: loss and accuracy, or loss (mean squared error,
-in the units of the table) and R2. All rows are used; from an archive that has X_test and y_test,
-only those.
-"""
-
-INSPECT = """\
-Show the network, the settings and the tensors in a model's file. The model is not built, so
-custom layers need not be registered.
-"""
-
-BENCH = """\
-Time one training step of a network on NumPy and on each GPU that CuPy can use, for the given batch
-size and for smaller and larger ones. The step is what fit does, from gathering the batch to the
-update, on random data that are already on the device. It is compared with its matrix products
-alone, computed by the backend's matmul with as many threads. All are timed in turn, and medians are
-shown. The ratio is the median of step / products over the rounds. No step is faster than its
-products, unless compiled steps use a faster library for them. With --cores, nothing is compared: a
-step of the given batch size is compiled for each number of threads, and one thread times what each
-of them would do. The speed-up is computed from these times, whatever the number of cores here.
 """

@@ -1,0 +1,1 @@
+"""The arguments of each command; its module is imported when the command runs."""
