@@ -11,7 +11,7 @@ import safetensors.numpy
 
 import xpnet as xn
 from xpnet.errors import FormatError
-from xpnet.saving import tensor_file as files
+from xpnet.saving import whole_file as files
 
 
 def left(path):
@@ -149,3 +149,20 @@ def test_writers_and_readers_at_once(path):
     reader.join()
     assert errors == []
     assert left(path) == [path.name]
+
+
+def test_other_kinds_of_files_are_written_whole_too(tmp_path):
+    path = tmp_path / "table.csv"
+    with files.writing(path) as temporary:
+        temporary.write_text("a\n1\n")
+    assert path.read_text() == "a\n1\n"
+    with pytest.raises(FormatError, match="No space left.*existing file is unchanged"):
+        _write_half(path)
+    assert path.read_text() == "a\n1\n"
+    assert left(path) == [path.name]
+
+
+def _write_half(path):
+    with files.writing(path) as temporary:
+        temporary.write_text("b\n")
+        raise OSError(28, "No space left on device")

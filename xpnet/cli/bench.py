@@ -26,7 +26,7 @@ from xpnet.mlp import MLP
 from xpnet.model import Model
 from xpnet.nn import activation
 from xpnet.optim import get_optimizer
-from xpnet.saving.tensor_file import check_place
+from xpnet.saving.whole_file import check_place
 
 __all__ = ["bench", "check", "network", "products", "random_data"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from xpnet import exchange, load
 from xpnet.errors import ArgumentError
-from xpnet.saving.tensor_file import check_place
+from xpnet.saving.whole_file import check_place
 
 __all__ = ["export"]
 

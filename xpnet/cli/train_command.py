@@ -21,7 +21,7 @@ from xpnet.nn import activation
 from xpnet.optim import get_optimizer
 from xpnet.saving.checkpoint import Checkpoint
 from xpnet.saving.snapshots import checkpoints
-from xpnet.saving.tensor_file import check_place
+from xpnet.saving.whole_file import check_place
 
 __all__ = ["train"]
 

@@ -1,20 +1,16 @@
 """Files of arrays and JSON in the safetensors format: written whole or not at all."""
 
 import json
-import os
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from mmap import ACCESS_COPY, mmap
 from pathlib import Path
-from secrets import token_hex
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from xpnet.errors import ArgumentError, FormatError
+from xpnet.errors import FormatError
+from xpnet.saving.whole_file import check_place, file_path, replacing
 
-__all__ = ["check_place", "read_file", "write_file"]
+__all__ = ["read_file", "write_file"]
 
 _KEY = "xpnet"  # the entry of the file's metadata that holds the JSON
 _TYPES = dict(
@@ -33,24 +29,13 @@ _OTHERS = {
 }
 
 
-def _path(path: Any) -> Path:
-    """The path of a file, with links followed."""
-    if not isinstance(path, str | os.PathLike) or not str(path):
-        raise ArgumentError(f"expected the name of a file, got {path!r}.")
-    try:
-        return Path(os.path.realpath(path))
-    except ValueError as error:
-        raise ArgumentError(f"{path!r} cannot be the name of a file: {error}.") from error
-
-
 # --- writing ----------------------------------------------------------------------------------
 
 
 def write_file(path: Any, arrays: dict[str, Any], data: dict[str, Any]) -> None:
     """Write NumPy arrays and JSON-compatible data.
 
-    The file is written to the same folder under another name, flushed to the disk and renamed. So
-    a crash, a full disk or a second writer leaves the old file or the new one.
+    See `replacing`: the old file or the new one is there, never a part of it.
 
     Raises
     ------
@@ -63,7 +48,7 @@ def write_file(path: Any, arrays: dict[str, Any], data: dict[str, Any]) -> None:
     path = check_place(path)
     try:
         text = json.dumps(data, allow_nan=False)
-        with _replacing(path) as temporary:
+        with replacing(path) as temporary:
             save_file(arrays, temporary, {_KEY: text})
             with safe_open(temporary, framework="numpy"):
                 pass  # an unreadable file must not replace anything
@@ -73,57 +58,6 @@ def write_file(path: Any, arrays: dict[str, Any], data: dict[str, Any]) -> None:
         raise FormatError(
             f"{path} cannot be written: {error}. An existing file is unchanged."
         ) from error
-
-
-def check_place(given: Any) -> Path:
-    """The path of a file, checked to be writable.
-
-    Raises
-    ------
-    FormatError
-        If the file cannot exist there, or may not be written.
-    """
-    path = _path(given)
-    try:
-        there = path.exists()
-    except OSError as error:
-        raise FormatError(f"{path} cannot be written: {error}.") from error
-    if there and not path.is_file():
-        what = "a folder" if path.is_dir() else "not a regular file"
-        raise FormatError(f"{path} is {what}: name a file, such as model.safetensors.")
-    if not path.parent.is_dir():
-        raise FormatError(f"{path} cannot be written: there is no folder {path.parent}. Create it.")
-    if not os.access(path.parent, os.W_OK):
-        raise FormatError(f"{path} cannot be written: the folder {path.parent} is read-only.")
-    return path
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A new file next to `path`, which replaces it on success and is deleted otherwise."""
-    temporary = path.with_name(f".xpnet-{token_hex(8)}.tmp")
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    try:
-        mode = stat.S_IMODE((path if path.exists() else temporary).stat().st_mode)
-        yield temporary
-        os.chmod(temporary, mode)  # safetensors writes files that only the owner may read
-        _to_disk(temporary)
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
-    with suppress(OSError):  # some systems cannot open folders; the file exists anyway
-        _to_disk(path.parent)
-
-
-def _to_disk(path: Path) -> None:
-    """Wait until a file, or a folder's entries, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 # --- reading ----------------------------------------------------------------------------------
@@ -142,7 +76,7 @@ def read_file(path: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     from safetensors import SafetensorError, safe_open
 
-    path = _path(path)
+    path = file_path(path)
     try:
         _check_there(path)
         with path.open("rb") as stream:

@@ -1,0 +1,97 @@
+"""Files that are written whole or not at all."""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+from xpnet.errors import ArgumentError, FormatError
+
+__all__ = ["check_place", "file_path", "replacing", "writing"]
+
+
+def file_path(path: Any) -> Path:
+    """The path of a file, with links followed."""
+    if not isinstance(path, str | os.PathLike) or not str(path):
+        raise ArgumentError(f"expected the name of a file, got {path!r}.")
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError as error:
+        raise ArgumentError(f"{path!r} cannot be the name of a file: {error}.") from error
+
+
+def check_place(given: Any) -> Path:
+    """The path of a file, checked to be writable.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot exist there, or may not be written.
+    """
+    path = file_path(given)
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise FormatError(f"{path} cannot be written: {error}.") from error
+    if there and not path.is_file():
+        what = "a folder" if path.is_dir() else "not a regular file"
+        raise FormatError(f"{path} is {what}: name a file.")
+    if not path.parent.is_dir():
+        raise FormatError(f"{path} cannot be written: there is no folder {path.parent}. Create it.")
+    if not os.access(path.parent, os.W_OK):
+        raise FormatError(f"{path} cannot be written: the folder {path.parent} is read-only.")
+    return path
+
+
+@contextmanager
+def writing(given: Any) -> Iterator[Path]:
+    """Yield the path of a new file, which replaces the file named by a user; see `replacing`.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be written; an old file is then unchanged.
+    """
+    path = check_place(given)
+    try:
+        with replacing(path) as temporary:
+            yield temporary
+    except OSError as error:
+        raise FormatError(
+            f"{path} cannot be written: {error}. An existing file is unchanged."
+        ) from error
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a new empty file in the same folder, which replaces `path` on success.
+
+    It is flushed to the disk and renamed. So a crash, a full disk or a second writer leaves the
+    old file or the new one. After an error the new file is deleted.
+    """
+    temporary = path.with_name(f".xpnet-{token_hex(8)}.tmp")
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    try:
+        mode = stat.S_IMODE((path if path.exists() else temporary).stat().st_mode)
+        yield temporary
+        os.chmod(temporary, mode)  # some libraries write files that only the owner may read
+        _to_disk(temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+    with suppress(OSError):  # some systems cannot open folders; the file exists anyway
+        _to_disk(path.parent)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file, or a folder's entries, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
