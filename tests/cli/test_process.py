@@ -64,3 +64,37 @@ def test_a_reader_that_goes_away(classes_csv, arguments):
             command, stdout=gone, stderr=subprocess.PIPE, env=buffered, check=False
         )
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.fixture
+def letters_csv(tmp_path):
+    """Columns and classes in letters that few encodings have."""
+    cities = ("\u6771\u4eac", "S\u00e3o")
+    rows = [f"{i % 7},{i % 5},{cities[i % 7 > 3]}" for i in range(30)]
+    path = tmp_path / "letters.csv"
+    path.write_text("gr\u00f6\u00dfe,b,city\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "ascii"])
+def test_letters_that_the_output_lacks_are_escaped(letters_csv, tmp_path, encoding):
+    model, environment = tmp_path / "m.safetensors", {**os.environ, "PYTHONIOENCODING": encoding}
+    shown = "\u6771\u4eac".encode(encoding, "backslashreplace")
+    for arguments in (
+        ["train", letters_csv, "--epochs", "1", "--save", model],
+        ["predict", model, letters_csv],
+        ["inspect", model],
+    ):
+        command = [sys.executable, "-m", "xpnet", *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, env=environment, check=True)
+        assert shown in done.stdout
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_output_to_a_full_disk():
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "xpnet", "info"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("xpnet: error: reading or writing failed: ")
+    assert done.stderr.count("\n") == 1

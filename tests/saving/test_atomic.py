@@ -156,7 +156,7 @@ def test_other_kinds_of_files_are_written_whole_too(tmp_path):
     with files.writing(path) as temporary:
         temporary.write_text("a\n1\n")
     assert path.read_text() == "a\n1\n"
-    with pytest.raises(FormatError, match="No space left.*existing file is unchanged"):
+    with pytest.raises(FormatError, match=r"No space left.*existing file is unchanged"):
         _write_half(path)
     assert path.read_text() == "a\n1\n"
     assert left(path) == [path.name]

@@ -5,10 +5,11 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from io import TextIOWrapper
+from typing import Any, TextIO
 
 from xpnet.cli.parser import parser
-from xpnet.errors import BackendFallbackWarning, XpnetError
+from xpnet.errors import XpnetError
 
 __all__ = ["main"]
 
@@ -45,22 +46,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.parser.print_help(sys.stderr)
         return 2
     try:
-        with _plain_warnings():
+        with _plain_warnings(), _every_letter():
             arguments.run(arguments)
-        sys.stdout.flush()
+            sys.stdout.flush()
     except (XpnetError, MemoryError) as error:
-        return _fail(error)
+        return _fail(str(error) or "not enough memory")
     except KeyboardInterrupt:
         print("xpnet: interrupted", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
-        _silence()
+        _silence(sys.stdout, sys.stderr)
         return _BROKEN_PIPE
+    except OSError as error:  # such as a full disk under the standard output
+        _silence(sys.stdout)
+        return _fail(f"reading or writing failed: {error}.")
     return 0
 
 
-def _fail(error: Exception) -> int:
-    print(f"xpnet: error: {str(error) or 'not enough memory'}", file=sys.stderr)
+def _fail(words: str) -> int:
+    print(f"xpnet: error: {words}", file=sys.stderr)
     return 2
 
 
@@ -71,7 +75,7 @@ def _plain_warnings() -> Iterator[None]:
         show = warnings.showwarning
 
         def plain(message: Any, category: type[Warning], *args: Any, **kwargs: Any) -> None:
-            if issubclass(category, BackendFallbackWarning):
+            if category.__module__.startswith("xpnet."):
                 print(f"xpnet: warning: {' '.join(str(message).split())}", file=sys.stderr)
             else:
                 show(message, category, *args, **kwargs)
@@ -80,8 +84,23 @@ def _plain_warnings() -> Iterator[None]:
         yield
 
 
-def _silence() -> None:
+@contextmanager
+def _every_letter() -> Iterator[None]:
+    r"""Escape letters that the encoding of the standard output lacks, as in ``\u6771``."""
+    out = sys.stdout
+    if not isinstance(out, TextIOWrapper):
+        yield
+        return
+    errors = out.errors
+    out.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        out.reconfigure(errors=errors)
+
+
+def _silence(*streams: TextIO) -> None:
     """Discard what is left in the buffers: Python flushes them once more when it exits."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
+    for stream in streams:
         os.dup2(nowhere, stream.fileno())
