@@ -11,7 +11,7 @@ from xpnet.model_settings import ModelSettings
 from xpnet.nn import Dense, Dropout, InitLike, LayerLike, Sequential
 from xpnet.nn import activation as activation_layer
 
-__all__ = ["MLP"]
+__all__ = ["MLP", "dense_net"]
 
 
 def MLP(
@@ -53,14 +53,25 @@ def MLP(
             f"sizes must hold at least the features and the outputs, such as [784, 128, 10]; got "
             f"{sizes!r}."
         )
+    net = dense_net(sizes[1:], activation, dropout, kernel_init, bias_init)
+    return Model(net, input_shape=sizes[0], **settings)
+
+
+def dense_net(
+    units: Sequence[int],
+    activation: str | LayerLike = "relu",
+    dropout: float = 0.0,
+    kernel_init: InitLike = "glorot_uniform",
+    bias_init: InitLike = "zeros",
+) -> Sequential:
+    """The layers of an `MLP` for any number of features: dense ones with these units."""
     layers: list[Any] = []
-    for units in sizes[1:]:
-        layers.append(Dense(units, kernel_init=kernel_init, bias_init=bias_init))
+    for count in units:
+        layers.append(Dense(count, kernel_init=kernel_init, bias_init=bias_init))
         layers.append(activation_layer(activation))
         if dropout:
             layers.append(Dropout(dropout))
-    hidden = layers[: -2 if dropout else -1]
-    return Model(Sequential(*hidden), input_shape=sizes[0], **settings)
+    return Sequential(*layers[: -2 if dropout else -1])
 
 
 def _hint(settings: Mapping[str, object]) -> str:

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-__all__ = ["DEFAULTS", "LEARNING_RATE_SGD", "TABLE", "Defaults"]
+__all__ = ["DEFAULTS", "LEARNING_RATE_SGD", "MOST_EPOCHS", "TABLE", "Defaults"]
 
 LEARNING_RATE_SGD = 0.1
+MOST_EPOCHS = 300  # with early stopping
 
 
 @dataclass(frozen=True)

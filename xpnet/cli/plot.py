@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from xpnet.errors import ArgumentError
+from xpnet.errors import ArgumentError, FormatError
 from xpnet.optional import require
+from xpnet.saving.whole_file import writing
 from xpnet.training.history import History
 
 __all__ = ["check", "draw", "save"]
@@ -32,7 +33,7 @@ def check(path: str) -> None:
         raise ArgumentError(f"--plot {path}: this file cannot be written. Choose another.")
 
 
-def draw(path: str, history: History, name: str) -> None:
+def draw(path: str, history: History, name: str, held: str = "test") -> None:
     """Draw the history of training on the data called `name`.
 
     Raises
@@ -43,7 +44,7 @@ def draw(path: str, history: History, name: str) -> None:
     from xpnet import plot
 
     columns = [c for c in ("loss", "accuracy") if c in history.columns]
-    figure = plot.history(history, columns, labels=("train", "test"))
+    figure = plot.history(history, columns, labels=("train", held))
     figure.suptitle(f"Training on {Path(name).name}")
     save(figure, path)
 
@@ -57,6 +58,7 @@ def save(figure: Any, path: str) -> None:
         If the file cannot be written after all.
     """
     try:
-        figure.savefig(path, dpi=150)
-    except OSError as error:
-        raise ArgumentError(f"--plot {path} could not be written: {error}.") from error
+        with writing(path) as temporary:
+            figure.savefig(temporary, dpi=150, format=Path(path).suffix.lower().removeprefix("."))
+    except FormatError as error:
+        raise ArgumentError(f"--plot: {error}") from error

@@ -1,64 +1,45 @@
-"""The output of `xpnet train`: a row for each epoch, the results, one JSON object."""
+"""The output of `xpnet train`: what is trained, a row for each epoch, the scores."""
 
 import argparse
 import json
-import sys
 from math import isfinite
 from typing import Any, TextIO
 
 from xpnet import __version__
+from xpnet.cli.score_text import class_text, each_class_text, value_text
 from xpnet.cli.source import Source
 from xpnet.model import Model
+from xpnet.tabular.class_results import ClassResults
+from xpnet.tabular.table_model import TableModel
+from xpnet.tabular.value_results import ValueResults
 from xpnet.training.callbacks import Callback
 from xpnet.training.history import History
 
-__all__ = ["Rows", "Units", "as_json", "describe", "results"]
+__all__ = ["Results", "Rows", "as_json", "describe", "measured", "results_json", "results_text"]
 
 _WIDTH = 9
 _HIDDEN = "learning_rate"  # it does not change
+_FEW_CLASSES = 10
 
-
-class Units:
-    """Convert measurements to the units of the data.
-
-    A squared error of standardized values is multiplied by their variance.
-    """
-
-    def __init__(self, classes: tuple[str, ...] | None, unit: float, y_test: Any) -> None:
-        self._classes, self._factor = classes, unit**2
-        # The mean squared error of always predicting the mean of the test rows.
-        self._spread = 0.0 if classes else float(y_test.var())
-
-    def row(self, row: dict[str, float]) -> dict[str, float]:
-        """Convert a row of the history."""
-        losses = ("loss", "val_loss")
-        return {k: v * self._factor if k in losses else v for k, v in row.items()}
-
-    def results(self, measured: dict[str, float]) -> dict[str, float | None]:
-        """Name and convert the results of `Model.evaluate`.
-
-        ``test_r2`` is ``1 - mse / variance of the test targets``; None if these are all equal.
-        """
-        loss = measured["loss"]
-        known = self._classes is None and self._spread > 0
-        return {
-            "test_loss": loss * self._factor,
-            "test_accuracy": measured.get("accuracy"),
-            "test_r2": 1 - loss / self._spread if known else None,
-        }
+Results = ClassResults | ValueResults
 
 
 class Rows(Callback):
-    """Print each epoch when it ends, above the progress bar if there is one; keep the history."""
+    """Print each epoch when it ends, if there is a stream; keep the history.
 
-    def __init__(self, units: Units, out: TextIO) -> None:
+    Losses of standardized values are converted to the units of the file: a squared error is
+    multiplied by the square of `unit`.
+    """
+
+    def __init__(self, unit: float, out: TextIO | None) -> None:
         self.history = History()
-        self._units, self._out = units, out
+        self._factor, self._out = unit**2, out
         self._widths: list[int] = []
 
     def on_epoch_end(self, model: Model, epoch: int, logs: dict[str, float]) -> None:
         """Print."""
-        row = self._units.row(logs)
+        losses = ("loss", "val_loss")
+        row = {k: v * self._factor if k in losses else v for k, v in logs.items()}
         self.history.append(row)
         if not self._widths:
             names = [name for name in row if name != _HIDDEN]
@@ -74,12 +55,8 @@ class Rows(Callback):
             self.history.append(row)
 
     def _print(self, cells: list[str]) -> None:
-        line = "  ".join(c.rjust(w) for c, w in zip(cells, self._widths, strict=True))
-        if sys.stderr.isatty():
-            from tqdm import tqdm
-
-            tqdm.write(line, file=self._out)
-        else:
+        if self._out is not None:
+            line = "  ".join(c.rjust(w) for c, w in zip(cells, self._widths, strict=True))
             print(line, file=self._out, flush=True)
 
 
@@ -89,36 +66,50 @@ def _shown(name: str, value: float) -> str:
     return f"{value:.3f}" if name == "seconds" else f"{value:.4g}"
 
 
-def results(found: dict[str, float | None], seconds: float) -> str:
-    """The last line of the text output."""
-    regression = found["test_accuracy"] is None
-    names = {
-        "test_accuracy": "accuracy",
-        "test_r2": "R2",
-        "test_loss": "mean squared error" if regression else "loss",
-    }
-    shown = [f"{text} {found[k]:.4g}" for k, text in names.items() if found[k] is not None]
-    return f"\ntest: {', '.join(shown)}; trained in {seconds:.1f} s"
+def measured(model: TableModel, true: Any, outputs: Any) -> Results:
+    """Scores of the network's outputs for rows with these true classes or values."""
+    if model.classes is None:
+        return ValueResults.of(true, model.decoded(outputs))
+    return ClassResults.of(model.classes, true, model.probabilities_of(outputs))
 
 
-def describe(arguments: argparse.Namespace, model: Model, source: Source) -> dict[str, Any]:
+def results_text(found: Results, target: str) -> list[str]:
+    """The scores on the test rows, and those of each class if there are few."""
+    head = f"scores on {found.rows:,} test rows"
+    if isinstance(found, ValueResults):
+        return [head, *value_text(found, target)]
+    each = ["", *each_class_text(found)] if len(found.classes) <= _FEW_CLASSES else []
+    return [head, *class_text(found), *each]
+
+
+def results_json(found: Results) -> dict[str, Any]:
+    """The scores by name; those that a task does not have are None."""
+    names = ("accuracy", "r2", "rmse", "mae", "balanced_accuracy", "auc")
+    loss = found.mse if isinstance(found, ValueResults) else found.log_loss
+    scores = {f"test_{name}": getattr(found, name, None) for name in names}
+    return {"test_loss": loss, **scores}
+
+
+def describe(arguments: argparse.Namespace, model: TableModel, source: Source) -> dict[str, Any]:
     """The data, the network and the settings."""
     flags = ("activation", "optimizer", "learning_rate", "batch_size", "epochs")
+    classes = source.target.classes
     return {
         "xpnet": __version__,
         "dataset": arguments.data,
-        "task": "regression" if source.classes is None else "classification",
-        "target": source.target,
-        "classes": source.classes,
-        "features": source.X.shape[1],
-        "train_rows": len(source.X),
-        "test_rows": len(source.X_test),
+        "task": "regression" if classes is None else "classification",
+        "target": source.target.name,
+        "classes": None if classes is None else list(classes),
+        "features": len(source.schema.used),
+        "columns": {feature.name: feature.kind for feature in source.schema.features},
+        **{f"{part}_rows": count for part, count in source.rows.items() if part != "held"},
+        "validation_rows": source.rows["held"] if source.held == "validation" else None,
         "hidden": arguments.hidden,
-        "parameters": model.network.table.size,
+        "parameters": model.model.network.table.size,
         **{name: getattr(arguments, name) for name in flags},
-        "seed": model.seed,
-        "dtype": model.dtype,
-        "backend": model.engine.backend.name,
+        "seed": model.model.seed,
+        "dtype": model.model.dtype,
+        "backend": model.model.engine.backend.name,
         "threads": arguments.threads,
     }
 

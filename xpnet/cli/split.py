@@ -1,6 +1,6 @@
-"""Hold out test rows, and put the features on one scale."""
+"""Hold out rows, for the test or for validation."""
 
-from dataclasses import dataclass
+import argparse
 from typing import Any
 
 import numpy as np
@@ -10,31 +10,32 @@ from xpnet.backends import get
 from xpnet.errors import DataError
 from xpnet.random import Key, permutation
 
-__all__ = ["Scale", "split"]
+__all__ = ["held_share", "split"]
 
 _SPLIT = 16  # the random stream that chooses the rows
+_FOR_STOPPING = 0.1
 
 
 def split(
     rows: int, labels: NDArray[Any] | None, seed: int, share: float = 0.2
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Choose rows for training and for the test.
+    """Choose rows to keep for training and rows to hold out.
 
     Parameters
     ----------
     rows : int
         Number of rows, at least 2.
     labels : ndarray of int, shape (rows,), or None
-        Their classes. Each class gives its share to the test, rounded, except in tables so small
-        that the test would be empty.
+        Their classes. Of each class its share is held out, rounded, and at least one row is kept,
+        except in tables so small that no row would be held out.
     seed : int
         The same seed gives the same rows.
     share : float
-        Fraction of the rows for the test.
+        Fraction of the rows to hold out.
 
     Returns
     -------
-    train, test : ndarray of int64
+    kept, held : ndarray of int64
         Indices of rows, ascending.
 
     Raises
@@ -43,16 +44,16 @@ def split(
         If there are fewer than two rows.
     """
     if rows < 2:
-        raise DataError(f"a table needs at least two rows, to train and to test; it has {rows}.")
+        raise DataError(f"at least two rows are needed, one to learn and one to test; got {rows}.")
     order = permutation(get("numpy").xp, Key(seed, _SPLIT), rows)
     groups = [order] if labels is None else _by_class(order, labels[order])
-    counts = [int(len(group) * share + 0.5) for group in groups]
+    counts = [max(min(int(len(group) * share + 0.5), len(group) - 1), 0) for group in groups]
     if not any(counts):
         groups, counts = [order], [1]
     pairs = list(zip(groups, counts, strict=True))
-    train = np.concatenate([group[count:] for group, count in pairs])
-    test = np.concatenate([group[:count] for group, count in pairs])
-    return np.sort(train), np.sort(test)
+    kept = np.concatenate([group[count:] for group, count in pairs])
+    held = np.concatenate([group[:count] for group, count in pairs])
+    return np.sort(kept), np.sort(held)
 
 
 def _by_class(order: NDArray[Any], labels: NDArray[Any]) -> list[NDArray[Any]]:
@@ -60,22 +61,9 @@ def _by_class(order: NDArray[Any], labels: NDArray[Any]) -> list[NDArray[Any]]:
     return np.split(grouped, np.cumsum(np.bincount(labels))[:-1])
 
 
-@dataclass(frozen=True, eq=False)
-class Scale:
-    """Standardization: ``(x - mean) / std``, column by column."""
-
-    mean: NDArray[np.float64]
-    std: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, x: NDArray[Any]) -> "Scale":
-        """Measure the training rows; a constant column is centered but not divided."""
-        std = x.std(axis=0, dtype=np.float64)
-        # Rounding of the mean gives constant columns a tiny deviation.
-        constant = x.max(axis=0) == x.min(axis=0)
-        return cls(x.mean(axis=0, dtype=np.float64), np.where(constant, 1.0, std))
-
-    def apply(self, x: NDArray[Any]) -> NDArray[np.float64]:
-        """Standardize."""
-        scaled: NDArray[np.float64] = (x - self.mean) / self.std
-        return scaled
+def held_share(arguments: argparse.Namespace) -> float | str | None:
+    """The fraction of the training rows to measure while learning, or a file; None for neither."""
+    asked: float | str | None = arguments.validation
+    if asked is None and arguments.early_stopping is not None:
+        return _FOR_STOPPING
+    return asked

@@ -2,26 +2,34 @@
 
 import argparse
 import sys
+from math import ceil
 from pathlib import Path
 from time import perf_counter
 from typing import Any, TextIO
 
-from xpnet.arguments import count
+import numpy as np
+
+from xpnet.arguments import count, number
 from xpnet.backends import resolve
 from xpnet.backends.data_types import check_float
 from xpnet.cli import plot
-from xpnet.cli.defaults import LEARNING_RATE_SGD
-from xpnet.cli.report import Rows, Units, as_json, describe, results
-from xpnet.cli.source import Source, load
+from xpnet.cli.defaults import LEARNING_RATE_SGD, MOST_EPOCHS
+from xpnet.cli.live_line import LiveLine
+from xpnet.cli.load_source import load
+from xpnet.cli.report import Rows, as_json, describe, measured, results_json, results_text
+from xpnet.cli.schema_text import two_columns
+from xpnet.cli.source import Source
 from xpnet.errors import ArgumentError
 from xpnet.lowering import MOST_THREADS
-from xpnet.mlp import MLP
-from xpnet.model import Model
+from xpnet.mlp import dense_net
 from xpnet.nn import activation
-from xpnet.optim import get_optimizer
+from xpnet.optim import Optimizer, get_optimizer
 from xpnet.saving.checkpoint import Checkpoint
 from xpnet.saving.snapshots import checkpoints
 from xpnet.saving.whole_file import check_place
+from xpnet.tabular.table_model import TableModel
+from xpnet.training.callbacks import Callback, EarlyStopping
+from xpnet.training.history import History
 
 __all__ = ["train"]
 
@@ -36,36 +44,27 @@ def train(arguments: argparse.Namespace) -> None:
     """
     out = sys.stderr if arguments.json else sys.stdout
     _check(arguments)
-    source = load(arguments.data, arguments.target, arguments.seed, arguments.task)
+    source = load(arguments)
     _fill_in(arguments, source)
     model = _model(arguments, source)
     _introduce(arguments, model, source, out)
-    units = Units(source.classes, source.unit, source.y_test)
-    rows = Rows(units, out)
     start = perf_counter()
-    folder = arguments.checkpoint
-    history = model.fit(
-        source.X,
-        source.y,
-        epochs=arguments.epochs,
-        batch_size=arguments.batch_size,
-        validation_data=(source.X_test, source.y_test),
-        callbacks=[rows, *([] if folder is None else [Checkpoint(folder)])],
-        resume_from=folder if arguments.resume else None,
-        threads=arguments.threads,
-    )
+    rows, history = _fit(arguments, model, source, out)
     seconds = perf_counter() - start
-    found = units.results(model.evaluate(source.X_test, source.y_test))
-    print(results(found, seconds), file=out)
+    X, _ = source.samples(model, "test")
+    found = measured(model, source.true("test"), np.asarray(model.model.predict(X)))
+    print("", *results_text(found, source.target.name), "", sep="\n", file=out)
+    print(f"trained for {len(history)} epochs in {seconds:.1f} s", file=out)
     if arguments.save:
-        model.save(arguments.save, preprocessing=source.prepared.to_dict())
+        model.history += list(history)
+        model.save(arguments.save)
         print(f"model: {arguments.save}", file=out)
     if arguments.json:
-        run = {**describe(arguments, model, source), "seconds": seconds, **found}
+        run = {**describe(arguments, model, source), "seconds": seconds, **results_json(found)}
         print(as_json({**run, "history": rows.history.to_dict()}))
     # Last, so that a full disk does not lose the results.
     if arguments.plot:
-        plot.draw(arguments.plot, rows.history, arguments.data)
+        plot.draw(arguments.plot, rows.history, arguments.data, source.held)
         print(f"curves: {arguments.plot}", file=out)
     if history.interrupted:
         raise KeyboardInterrupt  # the results are measured and saved; now report the interrupt
@@ -81,7 +80,8 @@ def _check(arguments: argparse.Namespace) -> None:
     resolve(arguments.backend)
     check_float(arguments.dtype)
     activation(arguments.activation)
-    get_optimizer(arguments.optimizer, arguments.learning_rate)
+    number("--dropout", arguments.dropout, 0, 1)
+    _optimizer(arguments)
     if arguments.threads is not None:
         count("--threads", arguments.threads, 1, MOST_THREADS + 1)
 
@@ -102,33 +102,80 @@ def _fill_in(arguments: argparse.Namespace, source: Source) -> None:
     defaults: dict[str, Any] = vars(source.defaults).copy()
     if arguments.optimizer == "sgd":
         defaults["learning_rate"] = LEARNING_RATE_SGD
+    if arguments.early_stopping is not None:
+        defaults["epochs"] = MOST_EPOCHS
     for name, value in defaults.items():
         if getattr(arguments, name) is None:
             setattr(arguments, name, value)
 
 
-def _model(arguments: argparse.Namespace, source: Source) -> Model:
-    model = MLP(
-        [source.X.shape[1], *arguments.hidden, source.outputs],
-        arguments.activation,
-        loss="mean_squared_error" if source.classes is None else "softmax_cross_entropy",
-        optimizer=get_optimizer(arguments.optimizer, arguments.learning_rate),
+def _optimizer(arguments: argparse.Namespace) -> Optimizer:
+    decay = arguments.weight_decay
+    if arguments.optimizer is None:
+        arguments.optimizer = "adam" if decay is None else "adamw"
+    options = {} if decay is None else {"weight_decay": decay}
+    return get_optimizer(arguments.optimizer, arguments.learning_rate, **options)
+
+
+def _model(arguments: argparse.Namespace, source: Source) -> TableModel:
+    units = [*arguments.hidden, source.outputs]
+    return source.model(
+        dense_net(units, arguments.activation, arguments.dropout),
+        optimizer=_optimizer(arguments),
         backend=arguments.backend,
         dtype=arguments.dtype,
         seed=arguments.seed,
     )
-    return model.build()
 
 
-def _introduce(arguments: argparse.Namespace, model: Model, source: Source, out: TextIO) -> None:
+def _fit(
+    arguments: argparse.Namespace, model: TableModel, source: Source, out: TextIO
+) -> tuple[Rows, History]:
+    """Train the network, and show how it goes."""
+    X, y = source.samples(model, "train")
+    rows, callbacks = _callbacks(arguments, source, out)
+    history = model.model.fit(
+        X,
+        y,
+        epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
+        class_weight=arguments.class_weight,
+        validation_data=source.samples(model, "held"),
+        callbacks=callbacks,
+        resume_from=arguments.checkpoint if arguments.resume else None,
+        threads=arguments.threads,
+        verbose=False,
+    )
+    return rows, history
+
+
+def _callbacks(
+    arguments: argparse.Namespace, source: Source, out: TextIO
+) -> tuple[Rows, list[Callback]]:
+    """A row for each epoch, or one line on a terminal; checkpoints; early stopping."""
+    rows = Rows(source.unit, None if out.isatty() else out)
+    callbacks: list[Callback] = [rows]
+    terminal = next((stream for stream in (sys.stderr, out) if stream.isatty()), None)
+    stops = arguments.early_stopping is not None
+    if terminal is not None:
+        steps = ceil(source.rows["train"] / arguments.batch_size)
+        callbacks.append(LiveLine(terminal, rows, steps, source.held, stops))
+    if stops:
+        callbacks.append(EarlyStopping(patience=arguments.early_stopping))
+    if arguments.checkpoint is not None:
+        callbacks.append(Checkpoint(arguments.checkpoint))
+    return rows, callbacks
+
+
+def _introduce(
+    arguments: argparse.Namespace, model: TableModel, source: Source, out: TextIO
+) -> None:
     """Print the data, the network and the settings before training."""
-    rows = f"{len(source.X):,} rows to train, {len(source.X_test):,} to test"
-    print(f"{arguments.data}: {rows}, {source.X.shape[1]:,} features", file=out)
-    for note in source.notes:
-        print(f"  {note}", file=out)
-    print(f"\n{model.summary()}", file=out)
+    print(f"{source.name}: {source.total:,} rows", *two_columns(source.notes), sep="\n", file=out)
+    print(f"\n{model.model.summary()}", file=out)
     print(
         f"{arguments.optimizer}, learning rate {arguments.learning_rate:g}, batch size "
-        f"{arguments.batch_size}, seed {arguments.seed}; backend {model.engine.backend.name}\n",
+        f"{arguments.batch_size}, seed {arguments.seed}; backend "
+        f"{model.model.engine.backend.name}\n",
         file=out,
     )

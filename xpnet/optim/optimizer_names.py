@@ -21,7 +21,9 @@ _BY_NAME: dict[str, Callable[..., Optimizer]] = {
 }
 
 
-def get_optimizer(spec: OptimizerLike, learning_rate: float | None = None) -> Optimizer:
+def get_optimizer(
+    spec: OptimizerLike, learning_rate: float | None = None, **options: float
+) -> Optimizer:
     """The optimizer of this name, or `spec` itself if it is an optimizer."""
     if isinstance(spec, Optimizer):
         return spec
@@ -32,7 +34,7 @@ def get_optimizer(spec: OptimizerLike, learning_rate: float | None = None) -> Op
     if spec not in _BY_NAME:
         raise UnknownNameError("optimizer", spec, _BY_NAME)
     if learning_rate is None:
-        return _BY_NAME[spec]()
+        return _BY_NAME[spec](**options)
     if _BY_NAME[spec] is LBFGS:
         raise ArgumentError("lbfgs has no learning rate: a line search finds its step lengths.")
-    return _BY_NAME[spec](learning_rate)
+    return _BY_NAME[spec](learning_rate, **options)

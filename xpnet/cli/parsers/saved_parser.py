@@ -3,47 +3,68 @@
 import argparse
 from typing import Any
 
+from xpnet.cli.parsers.reading_options import add_reading
+
 __all__ = ["add_saved"]
 
 _PREDICT = """\
-Predict each row of a table. A CSV file must have the columns that the model was trained on, with
-the same names, in any order; other columns are ignored. An archive must have the array X. The
-features are scaled as they were for training. Classes are printed with their probability, numbers
-in the units of the table. Without --out the predictions are written to standard output as CSV.
+Predict each row of a table. It must have the columns that the model reads, under the same names and
+in any order; other columns are not looked at. Missing cells, and categories that were not in the
+training data, are prepared as the model's schema says (xpnet inspect shows it). An archive must
+have the array X. Classes come with the probability of each class, numbers in the units of the
+training data. Without --out the predictions are written to standard output as CSV. A file is
+written whole or not at all.
 """
 
 _EVALUATE = """\
-Measure a model on a table with the true targets: loss and accuracy, or loss (mean squared error,
-in the units of the table) and R2. All rows are used; from an archive that has X_test and y_test,
-only those.
+Measure a model on a table with the true targets: for classes accuracy, log loss, precision and
+recall of each class, the confusion matrix and the calibration; for numbers R2, errors and their
+quantiles, in the units of the table. Only the columns that the model reads and the target are
+looked at. Rows without a target are left out. From an archive that has X_test and y_test, only
+those are measured.
 """
 
 _INSPECT = """\
-Show the network, the settings and the tensors in a model's file. The model is not built, so
-custom layers need not be registered.
+Show the columns that a model reads, the network, the settings and the tensors in its file. The
+model is not built, so custom layers need not be registered.
 """
 
 
 def add_saved(commands: Any) -> None:
     """Add the commands."""
-    told = {
-        "predict": ("predict the rows of a file", _PREDICT, _predict),
-        "evaluate": ("measure a saved model on a file", _EVALUATE, _evaluate),
-        "inspect": ("show the contents of a model's file", _INSPECT, _inspect),
-    }
-    for name, (text, description, function) in told.items():
-        command = commands.add_parser(name, help=text, description=description)
-        command.add_argument("model", metavar="MODEL", help="file from xpnet train --save")
-        if name != "inspect":
-            command.add_argument("data", metavar="FILE", help="FILE.csv or FILE.npz")
-            command.add_argument(
-                "--backend", metavar="B", help="numpy, cupy, torch, jax, ... or auto"
-            )
-        if name == "predict":
-            command.add_argument("--out", metavar="FILE", help="write to this .csv or .npz file")
-        else:
-            command.add_argument("--json", action="store_true", help="print one JSON object")
-        command.set_defaults(run=function, parser=command)
+    predict = _command(commands, "predict", "predict the rows of a file", _PREDICT)
+    _add_data(predict)
+    predict.add_argument(
+        "--out", metavar="FILE", help="write to this file: .csv (UTF-8), .npz or .parquet"
+    )
+    predict.set_defaults(run=_predict, parser=predict)
+    evaluate = _command(commands, "evaluate", "measure a saved model on a file", _EVALUATE)
+    _add_data(evaluate)
+    evaluate.add_argument("--json", action="store_true", help="print one JSON object")
+    evaluate.add_argument(
+        "--plot",
+        metavar="FILE",
+        help="draw confusion matrix and calibration, or predicted and true values "
+        "(.png, .pdf, .svg; xpnet[plot])",
+    )
+    evaluate.set_defaults(run=_evaluate, parser=evaluate)
+    inspect = _command(commands, "inspect", "show the contents of a model's file", _INSPECT)
+    inspect.add_argument("--json", action="store_true", help="print one JSON object")
+    inspect.set_defaults(run=_inspect, parser=inspect)
+
+
+def _command(commands: Any, name: str, text: str, description: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=description)
+    command.add_argument("model", metavar="MODEL", help="file from xpnet train --save")
+    return command
+
+
+def _add_data(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "data", metavar="FILE", help="FILE.csv, .tsv, .parquet or .npz, or - for stdin"
+    )
+    add_reading(command.add_argument)
+    command.add_argument("--backend", metavar="B", help="numpy, cupy, torch, jax, ... or auto")
 
 
 def _predict(arguments: argparse.Namespace) -> None:
@@ -53,7 +74,7 @@ def _predict(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from xpnet.cli.predict import evaluate
+    from xpnet.cli.evaluate import evaluate
 
     evaluate(arguments)
 

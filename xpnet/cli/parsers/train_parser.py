@@ -4,8 +4,9 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from xpnet.cli.parsers.reading_options import add_reading
 from xpnet.cli.parsers.train_text import TRAIN
-from xpnet.cli.parsers.values import count, units
+from xpnet.cli.parsers.values import count, share_or_file, units
 
 __all__ = ["add_train"]
 
@@ -21,19 +22,42 @@ def add_train(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = train.add_argument
-    add("data", metavar="DATA", help="digits, mnist, fashion, FILE.csv or FILE.npz")
-    add("--target", metavar="COLUMN", help="column of FILE.csv to predict (default: the last)")
     add(
-        "--task",
-        choices=("auto", "classification", "regression"),
-        default="auto",
-        help="kind of target in a file (default: auto, the rule below)",
+        "data",
+        metavar="DATA",
+        help="digits, mnist, fashion, a table (FILE.csv, .tsv, .parquet, .npz), or - for stdin",
     )
+    _add_table(train.add_argument_group("table").add_argument)
     _add_network(train.add_argument_group("network").add_argument)
     _add_training(train.add_argument_group("training").add_argument)
     _add_device(train.add_argument_group("where it computes").add_argument)
     _add_output(train.add_argument_group("output").add_argument)
     train.set_defaults(run=_train, parser=train)
+
+
+def _add_table(add: Callable[..., Any]) -> None:
+    add("--target", metavar="COLUMN", help="column to predict (default: the last)")
+    add(
+        "--task",
+        choices=("auto", "classification", "regression"),
+        default="auto",
+        help="kind of target (default: auto, the rule below)",
+    )
+    add("--drop", nargs="+", action="extend", metavar="COLUMN", help="columns to leave out")
+    add(
+        "--categorical",
+        nargs="+",
+        action="extend",
+        metavar="COLUMN",
+        help="columns whose numbers are names of categories",
+    )
+    add(
+        "--test",
+        type=share_or_file,
+        metavar="FRACTION|FILE",
+        help="rows for the test: a fraction of the table (default: 0.2), or another file",
+    )
+    add_reading(add)
 
 
 def _add_network(add: Callable[..., Any]) -> None:
@@ -45,13 +69,47 @@ def _add_network(add: Callable[..., Any]) -> None:
         help="units of each hidden layer; without numbers: no hidden layer (put it after DATA)",
     )
     add("--activation", default="relu", metavar="NAME", help="relu, tanh, sigmoid, identity, ...")
+    add(
+        "--dropout",
+        type=float,
+        default=0.0,
+        metavar="RATE",
+        help="share of the hidden units that each step leaves out (default: 0)",
+    )
 
 
 def _add_training(add: Callable[..., Any]) -> None:
     add("--epochs", type=count, metavar="N", help="passes over the training data")
     add("--batch-size", type=count, metavar="B", help="samples in one step")
     add("--learning-rate", type=float, metavar="R", help="size of a step")
-    add("--optimizer", default="adam", metavar="NAME", help="adam, sgd, adamw, rmsprop, lion, ...")
+    add("--optimizer", metavar="NAME", help="adam (default), sgd, adamw, rmsprop, lion, ...")
+    add(
+        "--weight-decay",
+        type=float,
+        metavar="D",
+        help="pull weights to 0; the default optimizer is then adamw",
+    )
+    add(
+        "--class-weight",
+        choices=("balanced",),
+        help="let all classes count the same, however rare",
+    )
+    add(
+        "--early-stopping",
+        type=count,
+        nargs="?",
+        const=10,
+        metavar="EPOCHS",
+        help="stop when the validation loss has not fallen for so many epochs (10 if no number "
+        "follows), and keep the best epoch",
+    )
+    add(
+        "--validation",
+        type=share_or_file,
+        metavar="FRACTION|FILE",
+        help="rows to measure after each epoch: a fraction of the training rows (with "
+        "--early-stopping: 0.1), or another file; otherwise the test rows are shown",
+    )
     add(
         "--seed",
         type=int,

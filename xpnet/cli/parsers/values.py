@@ -2,7 +2,7 @@
 
 import argparse
 
-__all__ = ["count", "units"]
+__all__ = ["count", "share", "share_or_file", "units"]
 
 
 def count(text: str) -> int:
@@ -23,3 +23,23 @@ def units(text: str) -> int:
                 f"xpnet train {text} --hidden ..."
             ) from None
         raise
+
+
+def share(text: str) -> float:
+    """A fraction between 0 and 1."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < 1:
+        raise argparse.ArgumentTypeError(f"expected a fraction between 0 and 1, got {text!r}")
+    return found
+
+
+def share_or_file(text: str) -> float | str:
+    """A fraction of the rows, or the name of a file."""
+    try:
+        float(text)
+    except ValueError:
+        return text
+    return share(text)

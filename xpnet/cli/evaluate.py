@@ -1,0 +1,114 @@
+"""`xpnet evaluate`: how good a saved model is on a table with the true targets."""
+
+import argparse
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xpnet import load
+from xpnet.cli import plot
+from xpnet.cli.plain_model import plain_scores
+from xpnet.cli.report import Results, as_json, measured
+from xpnet.cli.score_text import (
+    calibration_text,
+    class_text,
+    confusion_text,
+    each_class_text,
+    value_text,
+)
+from xpnet.cli.table_files import archive_tables, is_archive, read_table
+from xpnet.cli.words import clean
+from xpnet.errors import ArgumentError, DataError
+from xpnet.tabular.class_results import ClassResults
+from xpnet.tabular.table import Table
+from xpnet.tabular.table_model import TableModel
+
+__all__ = ["evaluate"]
+
+_WIDTH = 80
+
+
+def evaluate(arguments: argparse.Namespace) -> None:
+    """Measure a model on the rows of a file, and print the results.
+
+    Raises
+    ------
+    XpnetError
+        For a model or data that cannot be used.
+    """
+    if arguments.plot is not None:
+        plot.check(arguments.plot)
+    model = load(arguments.model, arguments.backend)
+    table = _table(arguments)
+    if not isinstance(model, TableModel):
+        _print_plain(arguments, plain_scores(model, table), table)
+        return
+    table, empty = _with_target(model, table)
+    true, outputs = model.true(table), model.outputs(table)
+    found = measured(model, true, outputs)
+    if arguments.json:
+        print(as_json(_as_dict(found)))
+    else:
+        head = f"{clean(arguments.data)}: {table.rows:,} rows, target {model.target.name!r}"
+        left_out = f" ({empty:,} without a target are left out)" if empty else ""
+        print(head + left_out, "", *_text(found, model.target.name), sep="\n")
+    if arguments.plot is not None:
+        _draw(arguments.plot, found, true, model.decoded(outputs), model.target.name)
+
+
+def _table(arguments: argparse.Namespace) -> Table:
+    """The rows to measure: of an archive that has test rows, these."""
+    if not is_archive(arguments.data):
+        return read_table(arguments.data, arguments)
+    whole, test = archive_tables(arguments.data)
+    return whole if test is None else test
+
+
+def _with_target(model: TableModel, table: Table) -> tuple[Table, int]:
+    """The rows that have a target, and how many have none."""
+    name = model.target.name
+    if name in table.doubled:
+        raise DataError(f"{table.source} has several columns named {name!r}. Rename all but one.")
+    missing = table[name].missing()
+    if missing.all():
+        raise DataError(f"{table.source} has no row with a target in the column {name!r}.")
+    empty = int(missing.sum())
+    return (table.take(np.flatnonzero(~missing)) if empty else table), empty
+
+
+def _text(found: Results, target: str) -> list[str]:
+    if not isinstance(found, ClassResults):
+        return value_text(found, target)
+    parts = (
+        class_text(found),
+        each_class_text(found),
+        confusion_text(found, _WIDTH),
+        calibration_text(found.calibration),
+    )
+    return [line for part in parts for line in (*part, "")][:-1]
+
+
+def _as_dict(found: Results) -> dict[str, Any]:
+    loss = found.log_loss if isinstance(found, ClassResults) else found.mse
+    return {"loss": loss, **found.to_dict()}
+
+
+def _draw(
+    path: str, found: Results, true: NDArray[Any], predicted: NDArray[Any], target: str
+) -> None:
+    from xpnet.cli.score_plots import class_figure, value_figure
+
+    if isinstance(found, ClassResults):
+        plot.save(class_figure(found), path)
+    else:
+        plot.save(value_figure(true, predicted, target), path)
+
+
+def _print_plain(arguments: argparse.Namespace, found: dict[str, float], table: Table) -> None:
+    if arguments.plot is not None:
+        raise ArgumentError("--plot needs a model that xpnet train or TableModel.save wrote.")
+    if arguments.json:
+        print(as_json({"rows": table.rows, **found}))
+    else:
+        print(f"{table.rows:,} rows: " + ", ".join(f"{k} {v:.4g}" for k, v in found.items()))

@@ -1,0 +1,17 @@
+"""Options that say how to read a table from a text file."""
+
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["add_reading"]
+
+
+def add_reading(add: Callable[..., Any]) -> None:
+    """Add the options to a command."""
+    add(
+        "--no-header",
+        action="store_true",
+        help="the first line holds data, not names; columns are called x0, x1, ...",
+    )
+    add("--delimiter", metavar="C", help="what separates columns (default: found out)")
+    add("--decimal", metavar="C", help="decimal point of numbers: . or , (default: found out)")
