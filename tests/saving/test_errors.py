@@ -90,8 +90,8 @@ def changed(file, *path, to):
 
 
 def test_another_version(taken_apart):
-    changed(taken_apart, "version", to=2)
-    loading(taken_apart.path, "has version 2 of the format, but this xpnet reads version 1")
+    changed(taken_apart, "version", to=3)
+    loading(taken_apart.path, "has version 3 of the format, but this xpnet reads versions 1 and 2")
 
 
 @pytest.mark.parametrize(

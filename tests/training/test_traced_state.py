@@ -219,6 +219,8 @@ def test_files_and_optimizer_state(tmp_path: Any) -> None:
     model.save(tmp_path / "m.safetensors", optimizer_state=True)
     twin = xn.load(tmp_path / "m.safetensors", backend="jax")
     host = xn.load(tmp_path / "m.safetensors", backend="numpy")
+    assert isinstance(twin, xn.Model)
+    assert isinstance(host, xn.Model)
     for each in (model, twin, host):
         each.fit(X, Y, epochs=1, batch_size=16)
     unchanged(twin.state_dict(), values(model.state_dict()))

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from xpnet.errors import FormatError
 from xpnet.model import Model
 from xpnet.nn import PrepareColumns
+from xpnet.tabular.feature import Feature
 from xpnet.tabular.prepared import Prepared
-from xpnet.tabular.schema import Feature, Schema
+from xpnet.tabular.schema import Schema
 from xpnet.tabular.table_model import TableModel
 from xpnet.tabular.target import Target
 

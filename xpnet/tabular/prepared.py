@@ -15,7 +15,7 @@ from xpnet.errors import FormatError
 from xpnet.graph import Graph, ParameterTable, Value, interpret, trace
 from xpnet.nn import PrepareColumns
 from xpnet.nn.table_inputs import Scaling
-from xpnet.tabular.schema import Schema, is_wide
+from xpnet.tabular.schema import Schema
 
 __all__ = ["Prepared"]
 
@@ -46,8 +46,8 @@ class Prepared:
         Missing numbers and dates are filled with the median.
         """
         kinds = {kind: schema.of_kind(kind) for kind in ("number", "date", "boolean", "category")}
-        few = [f for f in kinds["category"] if not is_wide(f)]
-        many = [f for f in kinds["category"] if is_wide(f)]
+        few = [f for f in kinds["category"] if not f.wide]
+        many = [f for f in kinds["category"] if f.wide]
         values = encoded[:, : len(kinds["number"]) + len(kinds["date"])]
         missing = np.isnan(values)
         first = values.shape[1] + len(kinds["boolean"])

@@ -9,46 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.errors import ArgumentError, DataError, DataWarning, UnknownNameError
-from xpnet.tabular.booleans import as_booleans
+from xpnet.tabular.feature import Feature
 from xpnet.tabular.frames import as_table
-from xpnet.tabular.guess import Kind, guess_kind
+from xpnet.tabular.guess import Kind, Task
 from xpnet.tabular.table import Column, Table
-from xpnet.tabular.target import Target, Task
+from xpnet.tabular.target import Target
 
 __all__ = ["Feature", "Schema"]
 
-_UNKNOWN, _FIRST = 1, 2  # codes of categories; 0 is a missing one
-_RARE = 2  # rows: in a column of many categories, one with fewer counts as unknown
-_MANY = 8  # known categories
 _ORDER: dict[Kind, int] = {"number": 0, "date": 1, "boolean": 2, "category": 3}
-
-
-@dataclass(frozen=True)
-class Feature:
-    """A column of a table, as a model reads it.
-
-    Attributes
-    ----------
-    name : str
-    kind : {"number", "category", "boolean", "date", "ignored"}
-    categories : tuple of str
-        For a category: the known ones, as written, in ascending order.
-    rare : tuple of str
-        For a category with many values: those of a single row, which count as unknown.
-    note : str
-        Why it has this kind, if that is not obvious.
-    """
-
-    name: str
-    kind: Kind
-    categories: tuple[str, ...] = ()
-    rare: tuple[str, ...] = ()
-    note: str = ""
-
-    @property
-    def codes(self) -> int:
-        """Number of codes of a category: missing, unknown, and the known ones."""
-        return _FIRST + len(self.categories)
 
 
 @dataclass(frozen=True)
@@ -128,7 +97,7 @@ class Schema:
             raise DataError(f"{table.source} has no rows. At least two are needed.")
         part = table if rows is None else table.take(rows)
         features = tuple(
-            _feature(column, part.columns[name], kinds.get(name))
+            Feature.of(column, part.columns[name], kinds.get(name))
             for name, column in table.columns.items()
             if name != target
         )
@@ -147,7 +116,7 @@ class Schema:
         Numbers come first, then dates, booleans, and categories, those with few values first.
         """
         kept = [feature for feature in self.features if feature.kind != "ignored"]
-        return tuple(sorted(kept, key=lambda f: (_ORDER[f.kind], is_wide(f))))
+        return tuple(sorted(kept, key=lambda f: (_ORDER[f.kind], f.wide)))
 
     def of_kind(self, kind: Kind) -> list[Feature]:
         """The features of a kind, in the order of the encoded columns."""
@@ -178,7 +147,9 @@ class Schema:
         encoded = np.empty((table.rows, len(columns)), dtype=np.float64)
         unknown: list[str] = []
         for i, (feature, column) in enumerate(zip(self.used, columns, strict=True)):
-            encoded[:, i] = _encoded(feature, column, unknown)
+            encoded[:, i] = feature.encode(column)
+            if (new := feature.unknown(column)) is not None:
+                unknown.append(f"column {feature.name!r} has {new!r}")
         if unknown:
             more = f" and {len(unknown) - 3} more columns" if len(unknown) > 3 else ""
             warn(
@@ -263,46 +234,6 @@ class Schema:
     def without_target(self) -> "Schema":
         """The same features, for tables without a target."""
         return replace(self, target=None)
-
-
-def is_wide(feature: Feature) -> bool:
-    """Whether a category has so many values that it is embedded, not one-hot."""
-    return len(feature.categories) > _MANY
-
-
-def _feature(column: Column, part: Column, kind: Kind | None) -> Feature:
-    note = ""
-    if kind is None:
-        kind, note = guess_kind(column)
-    if kind != "category":
-        return Feature(column.name, kind, note=note)
-    texts = part.texts()
-    counts = np.bincount(texts.codes[texts.codes >= 0], minlength=len(texts.values))
-    seen = [(value, n) for value, n in zip(texts.values, counts, strict=True) if n]
-    common = tuple(value for value, n in seen if n >= _RARE)
-    if len(seen) <= _MANY or not common:
-        return Feature(column.name, kind, tuple(value for value, _ in seen), note=note)
-    rare = tuple(value for value, n in seen if n < _RARE)
-    return Feature(column.name, kind, common, rare, note)
-
-
-def _encoded(feature: Feature, column: Column, unknown: list[str]) -> NDArray[Any]:
-    """A column as numbers; unknown categories are noted."""
-    if feature.kind == "number":
-        return column.numbers()
-    if feature.kind == "boolean":
-        return as_booleans(column)
-    if feature.kind == "date":
-        dates = column.dates()
-        seconds = dates.astype("datetime64[us]").astype(np.int64) / 1e6
-        return np.where(np.isnat(dates), np.nan, seconds)
-    texts = column.texts()
-    known = {value: code for code, value in enumerate(feature.categories, _FIRST)}
-    codes = np.array([known.get(value, _UNKNOWN) for value in texts.values] + [0], dtype=np.int64)
-    new = set(texts.values).difference(feature.categories, feature.rare)
-    if new:
-        unknown.append(f"column {feature.name!r} has {min(new)!r}")
-    return codes[texts.codes]  # a missing cell's -1 takes the last code, 0
 
 
 def _check_names(table: Table, names: Sequence[str]) -> None:

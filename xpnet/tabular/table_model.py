@@ -54,8 +54,8 @@ class TableModel:
     >>> rows = {"height": np.linspace(1.5, 2.0, 60), "sport": ["chess", "basketball"] * 30}
     >>> table = {**rows, "weight": rows["height"] * 40 + np.tile([0.0, 9.0], 30)}
     >>> schema = xn.tabular.Schema.infer(table, target="weight")
-    >>> model = xn.tabular.TableModel.of(table, schema, xn.Sequential(xn.Dense(1)))
-    >>> history = model.fit(table, epochs=200, batch_size=10)
+    >>> model = xn.tabular.TableModel.of(table, schema, xn.Dense(1), optimizer=xn.Adam(0.05))
+    >>> history = model.fit(table, epochs=100, batch_size=10)
     >>> model.predict([{"height": 1.8, "sport": "basketball"}]).round(1)
     array([81.])
     """

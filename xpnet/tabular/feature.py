@@ -1,0 +1,89 @@
+"""A column of a table, as a model reads it."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xpnet.tabular.booleans import as_booleans
+from xpnet.tabular.guess import Kind, guess_kind
+from xpnet.tabular.table import Column
+
+__all__ = ["Feature"]
+
+_UNKNOWN, _FIRST = 1, 2  # codes of categories; 0 is a missing one
+_RARE = 2  # rows: in a column of many categories, one with fewer counts as unknown
+_MANY = 8  # known categories
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A column of a table, as a model reads it.
+
+    Attributes
+    ----------
+    name : str
+    kind : {"number", "category", "boolean", "date", "ignored"}
+    categories : tuple of str
+        For a category: the known ones, as written, in ascending order.
+    rare : tuple of str
+        For a category with many values: those of a single row, which count as unknown.
+    note : str
+        Why it has this kind, if that is not obvious.
+    """
+
+    name: str
+    kind: Kind
+    categories: tuple[str, ...] = ()
+    rare: tuple[str, ...] = ()
+    note: str = ""
+
+    @classmethod
+    def of(cls, column: Column, part: Column, kind: Kind | None = None) -> Self:
+        """A feature of this kind, by default guessed; `part` has the rows with its categories."""
+        note = ""
+        if kind is None:
+            kind, note = guess_kind(column)
+        if kind != "category":
+            return cls(column.name, kind, note=note)
+        texts = part.texts()
+        counts = np.bincount(texts.codes[texts.codes >= 0], minlength=len(texts.values))
+        seen = [(value, n) for value, n in zip(texts.values, counts, strict=True) if n]
+        common = tuple(value for value, n in seen if n >= _RARE)
+        if len(seen) <= _MANY or not common:
+            return cls(column.name, kind, tuple(value for value, _ in seen), note=note)
+        rare = tuple(value for value, n in seen if n < _RARE)
+        return cls(column.name, kind, common, rare, note)
+
+    @property
+    def codes(self) -> int:
+        """Number of codes of a category: missing, unknown, and the known ones."""
+        return _FIRST + len(self.categories)
+
+    @property
+    def wide(self) -> bool:
+        """Whether a category has so many values that it is embedded, not one-hot."""
+        return len(self.categories) > _MANY
+
+    def encode(self, column: Column) -> NDArray[Any]:
+        """A column as numbers; see `Schema.encode`."""
+        if self.kind == "number":
+            return column.numbers()
+        if self.kind == "boolean":
+            return as_booleans(column)
+        if self.kind == "date":
+            dates = column.dates()
+            seconds = dates.astype("datetime64[us]").astype(np.int64) / 1e6
+            return np.where(np.isnat(dates), np.nan, seconds)
+        codes, values = column.texts()
+        known = {value: code for code, value in enumerate(self.categories, _FIRST)}
+        found = np.array([*(known.get(value, _UNKNOWN) for value in values), 0], dtype=np.int64)
+        return found[codes]  # a missing cell's -1 takes the last code, 0
+
+    def unknown(self, column: Column) -> str | None:
+        """A category that was not in the training data; None if there is none."""
+        if self.kind != "category":
+            return None
+        new = set(column.texts().values).difference(self.categories, self.rare)
+        return min(new, default=None)
