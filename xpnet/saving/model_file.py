@@ -188,7 +188,7 @@ def read_model(path: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def table_part_of(arrays: dict[str, Any], data: dict[str, Any]) -> TablePart | None:
     """Take the table's part out of a file's arrays; None if the file has none."""
-    if "table" not in data:
+    if data["version"] != _WITH_TABLE:
         return None
     names = [name for name in arrays if name.startswith(PREPARE)]
     return TablePart(data["table"], {n.removeprefix(PREPARE): arrays.pop(n) for n in names})

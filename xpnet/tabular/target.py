@@ -19,6 +19,7 @@ __all__ = ["Label", "Target", "Task"]
 Label: TypeAlias = str | int | float | bool
 
 _MOST_CLASSES = 100
+_ALWAYS_FEW = 10  # classes, however few the rows are
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class Target:
         """Read off whether a column holds labels or values.
 
         With ``"auto"``, text and booleans are labels. Whole numbers are labels if there are two
-        different ones, or at most 100, none of them negative. Anything else is regression.
+        different ones, or at most 100 and half as many as rows (or 10), none of them negative.
+        Anything else is regression.
 
         Raises
         ------
@@ -70,7 +72,7 @@ class Target:
         if task == "regression":
             return cls.of_values(column.name, column.numbers())
         numbers = _numbers(column, task)
-        if task == "auto" and numbers is not None and not _look_like_labels(np.unique(numbers)):
+        if task == "auto" and numbers is not None and not _look_like_labels(numbers):
             return cls.of_values(column.name, numbers)
         return cls._of_labels(table, column, numbers, task)
 
@@ -238,11 +240,13 @@ def _refuse_mixed(column: Column) -> None:
         )
 
 
-def _look_like_labels(distinct: NDArray[Any]) -> bool:
-    """Whole numbers if there are two (-1 and 1), or few and none negative."""
+def _look_like_labels(numbers: NDArray[Any]) -> bool:
+    """Whole numbers of which two are different, or few and none negative."""
+    distinct = np.unique(numbers)
     if (distinct != np.trunc(distinct)).any():
         return False
-    return len(distinct) == 2 or (bool(distinct[0] >= 0) and len(distinct) <= _MOST_CLASSES)
+    most = min(_MOST_CLASSES, max(len(numbers) // 2, _ALWAYS_FEW))
+    return len(distinct) == 2 or (bool(distinct[0] >= 0) and len(distinct) <= most)
 
 
 def _near(found: str, known: list[str]) -> str:

@@ -1,0 +1,201 @@
+"""Models that read tables: what they predict, their scores, and their files."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import xpnet as xn
+from xpnet.errors import ArgumentError, DataError, DataWarning, FormatError
+from xpnet.tabular import Schema, TableModel, as_table
+
+RNG = np.random.default_rng(0)
+N = 120
+AGE = np.where(np.arange(N) % 9, RNG.integers(18, 80, N), np.nan)
+TABLE = {
+    "city": [["Rome", "Oslo", "Bonn", None][i % 4] for i in range(N)],
+    "street": [f"street {i % 11}" for i in range(N)],
+    "age": AGE,
+    "member": [[True, False, None][i % 3] for i in range(N)],
+    "since": np.datetime64("2020-01-01T06") + np.arange(N) * np.timedelta64(13, "h"),
+    "rich": ["yes" if np.nan_to_num(a, nan=40) > 45 else "no" for a in AGE],
+    "wealth": 1.7e9 + 0.5 + 20 * np.nan_to_num(AGE, nan=40),
+}
+
+
+def made(target, *, epochs=60, scaling="standard", **settings):
+    other = {"rich": "wealth", "wealth": "rich"}[target]
+    schema = Schema.infer(TABLE, target, drop=[other])
+    net = xn.Sequential(xn.Dense(16, "relu"), xn.Dense(2 if target == "rich" else 1))
+    settings = {"optimizer": xn.Adam(0.01), "backend": "numpy"} | settings
+    model = TableModel.of(TABLE, schema, net, scaling=scaling, **settings)
+    if epochs:
+        model.fit(TABLE, epochs=epochs, batch_size=16, verbose=False)
+    return model
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return made("rich")
+
+
+@pytest.fixture(scope="module")
+def regressor():
+    return made("wealth")
+
+
+def test_classes_are_learned(classifier):
+    scores = classifier.evaluate(TABLE)
+    assert scores["accuracy"] > 0.95
+    shares = classifier.predict_proba(TABLE)
+    assert_allclose(shares.sum(axis=1), 1)
+    assert classifier.classes == ("no", "yes")
+    assert_array_equal(classifier.predict(TABLE), np.array(["no", "yes"])[shares.argmax(axis=1)])
+
+
+def test_values_are_learned_in_the_units_of_the_table(regressor):
+    """The values differ in their last digits, which float32 does not hold."""
+    scores = regressor.evaluate(TABLE)
+    errors = regressor.predict(TABLE) - TABLE["wealth"]
+    assert scores["r2"] > 0.95
+    assert_allclose(scores["rmse"], np.sqrt(np.mean(errors**2)))
+    assert TABLE["wealth"].min() <= regressor.predict(TABLE).min()
+
+
+@pytest.mark.parametrize("scaling", ["standard", "robust", "quantile", "none"])
+def test_files_give_the_same_predictions(tmp_path, scaling):
+    model = made("rich", epochs=2, scaling=scaling)
+    model.save(tmp_path / "m.safetensors")
+    again = xn.load(tmp_path / "m.safetensors")
+    assert isinstance(again, TableModel)
+    assert again.schema == model.schema
+    assert again.history == model.history
+    assert_array_equal(again.predict_proba(TABLE), model.predict_proba(TABLE))
+
+
+def test_training_goes_on_from_a_file(tmp_path):
+    model = made("wealth", epochs=2)
+    model.save(tmp_path / "m.safetensors", optimizer_state=True)
+    again = xn.load(tmp_path / "m.safetensors")
+    for each in (model, again):
+        each.fit(TABLE, epochs=2, batch_size=16, verbose=False)
+    assert_array_equal(again.predict(TABLE), model.predict(TABLE))
+    assert len(again.history) == 4
+
+
+def test_rows_of_any_kind(classifier):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(TABLE)
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    wanted = classifier.predict_proba(TABLE)
+    assert_array_equal(classifier.predict_proba(frame[frame.columns[::-1]]), wanted)
+    assert_array_equal(classifier.predict_proba(rows), wanted)
+    alone = classifier.predict_proba(as_table(TABLE).take(np.array([5])))
+    assert_allclose(alone, wanted[5:6], rtol=1e-5)
+
+
+def test_a_file_of_rows(classifier, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    path = tmp_path / "rows.csv"
+    pandas.DataFrame(TABLE).to_csv(path, index=False)
+    for given in (path, str(path)):
+        assert_array_equal(classifier.predict(given), classifier.predict(TABLE))
+    assert_allclose(classifier.evaluate(path)["accuracy"], classifier.evaluate(TABLE)["accuracy"])
+
+
+def test_what_was_never_seen_or_is_missing(classifier):
+    row = {"city": "Lima", "street": None, "age": None, "member": None, "since": None}
+    with pytest.warns(DataWarning, match="'Lima'"):
+        shares = classifier.predict_proba([row])
+    assert np.isfinite(shares).all()
+
+
+def test_large_tables_are_predicted_in_pieces(classifier):
+    big = as_table(TABLE).take(np.arange(5000) % N)
+    assert_allclose(
+        classifier.predict_proba(big),
+        np.resize(classifier.predict_proba(TABLE), (5000, 2)),
+        rtol=1e-5,
+    )
+
+
+def test_errors_before_predicting(classifier, regressor):
+    with pytest.raises(DataError, match="lacks the column 'age'"):
+        classifier.predict({name: TABLE[name] for name in TABLE if name != "age"})
+    with pytest.raises(DataError, match="no column 'rich'"):
+        classifier.evaluate({name: TABLE[name] for name in TABLE if name != "rich"})
+    with pytest.raises(ArgumentError, match="no probabilities"):
+        regressor.predict_proba(TABLE)
+
+
+def test_parts_that_do_not_fit_together(classifier):
+    with pytest.raises(ArgumentError, match="a schema with a target"):
+        TableModel(classifier.schema.without_target(), classifier.prepared, classifier.model)
+    with pytest.raises(ArgumentError, match="2 classes need 2 outputs"):
+        made("rich", loss="mse")
+
+
+@pytest.mark.parametrize("loss", ["binary_cross_entropy_with_logits", "binary_focal"])
+def test_one_logit_for_two_classes(loss):
+    schema = Schema.infer(TABLE, "rich", drop=["wealth"])
+    model = TableModel.of(TABLE, schema, xn.Dense(1), loss=loss, optimizer=xn.Adam(0.05))
+    model.fit(TABLE, epochs=40, batch_size=16, verbose=False)
+    assert model.evaluate(TABLE)["accuracy"] > 0.9
+    assert model.predict_proba(TABLE).shape == (N, 2)
+
+
+def change(path, edit):
+    """Rewrite a file with other data or arrays."""
+    from xpnet.saving.tensor_file import read_file, write_file
+
+    arrays, data = read_file(path)
+    arrays, data = dict(arrays), dict(data)
+    edit(arrays, data)
+    write_file(path, arrays, data)
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (lambda a, d: d["table"].pop("schema"), "schema"),
+        (lambda a, d: d["table"]["schema"]["features"].pop(0), "columns"),
+        (lambda a, d: d["table"].update(prepare={"kind": "ReLU", "settings": {}}), "Prepare"),
+        (lambda a, d: d["table"].update(history=3), "history"),
+        (lambda a, d: a.pop("prepare/fill"), "fill"),
+        (lambda a, d: a.update({"prepare/fill": np.full(2, np.nan)}), "finite"),
+        (lambda a, d: a.update({"prepare/fill": np.zeros(3)}), "shape"),
+        (lambda a, d: d.update(version=1), "prepare/fill"),
+    ],
+)
+def test_damaged_files(tmp_path, classifier, edit, words):
+    classifier.save(tmp_path / "m.safetensors")
+    change(tmp_path / "m.safetensors", edit)
+    with pytest.raises(FormatError, match=words):
+        xn.load(tmp_path / "m.safetensors")
+
+
+def test_files_of_version_0_1(tmp_path):
+    """Columns and scales stood beside the network, which took scaled numbers."""
+    model = xn.MLP([2, 8, 1], loss="mse", backend="numpy").build()
+    values = {"mean": 100.0, "std": 5.0}
+    features = {"mean": [10.0, 1.0], "std": [2.0, 0.5]}
+    entry = {"columns": ["a", "b"], "target": "y", "classes": None}
+    model.save(
+        tmp_path / "m.safetensors", preprocessing=entry | {"features": features, "values": values}
+    )
+    again = xn.load(tmp_path / "m.safetensors")
+    x = np.array([[9.0, 1.5], [12.0, 0.5]])
+    wanted = model.predict((x - features["mean"]) / features["std"])[:, 0] * 5 + 100
+    assert_allclose(again.predict({"b": x[:, 1], "a": x[:, 0]}), wanted, rtol=1e-6)
+
+
+def test_other_preprocessing_stays_the_users_own(tmp_path):
+    model = xn.MLP([2, 8, 1], backend="numpy").build()
+    model.save(tmp_path / "m.safetensors", preprocessing={"mean": 3})
+    assert xn.load(tmp_path / "m.safetensors").preprocessing == {"mean": 3}
+
+
+@pytest.mark.parametrize("library", ["torch", "jax"])
+def test_predictions_on_other_libraries(library):
+    pytest.importorskip(library)
+    found, wanted = (made("wealth", epochs=3, backend=b).predict(TABLE) for b in (library, "numpy"))
+    assert_allclose(found, wanted, rtol=0, atol=1e-2)

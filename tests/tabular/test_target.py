@@ -1,0 +1,99 @@
+"""The target of a table: labels as written, or values on a scale."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from xpnet.errors import DataError, DataWarning
+from xpnet.tabular import Target, as_table
+
+
+def column(values):
+    return as_table({"y": values})["y"]
+
+
+def infer(values, task="auto"):
+    table = as_table({"y": values})
+    return Target.infer(table, table["y"], task)
+
+
+@pytest.mark.parametrize(
+    ("values", "classes"),
+    [
+        (["b", "a", "b", "a"], ("a", "b")),
+        (["10", "9", "10", "9"], (9, 10)),
+        (["007", "07", "007", "07"], ("007", "07")),
+        (["02134", "10001"] * 2, ("02134", "10001")),
+        (["1.0", "2.0"] * 2, ("1.0", "2.0")),
+        ([3, 1, 2, 3, 1, 2], (1, 2, 3)),
+        ([1.0, 2.0] * 2, (1, 2)),
+        ([-1, 1] * 2, (-1, 1)),
+        ([True, False] * 2, (False, True)),
+        (["12345678901234567890", "12345678901234567891"] * 2,
+         (12345678901234567890, 12345678901234567891)),
+    ],
+)  # fmt: skip
+def test_labels(values, classes):
+    target = infer(values)
+    assert target.classes == classes
+    assert [*map(type, target.classes)] == [*map(type, classes)]
+    numbers = target.encode(column(values))
+    assert sorted(set(numbers.tolist())) == [*range(len(classes))]
+    assert target.labels(numbers).tolist() == [classes[k] for k in numbers]
+
+
+@pytest.mark.parametrize("values", [[0.5, 1.5, 2.5], [-3, -2, -1], [*range(101)] * 2])
+def test_values(values):
+    target = infer(values)
+    assert target.classes is None
+    assert (target.low, target.high) == (min(values), max(values))
+    encoded = target.encode(column(values))
+    assert_array_equal(encoded, values)
+    z = target.scaled(encoded)
+    assert_allclose([z.mean(), z.std()], [0, 1], atol=1e-12)
+    assert_allclose(target.unscaled(z), values)
+
+
+def test_large_values_keep_their_digits():
+    values = 1.7e9 + 20 * np.arange(50)
+    target = infer(values)
+    assert_allclose(np.diff(target.scaled(values)) * target.scale, 20, rtol=1e-6)
+
+
+def test_predictions_are_clipped_to_the_range_seen():
+    target = infer([10.5, 20.0, 30.0])
+    assert_array_equal(target.unscaled(np.array([-99, 0, 99])), [10.5, target.center, 30.0])
+
+
+def test_the_task_overrides():
+    assert infer([0.5, 1.5] * 2, "classification").classes == (0.5, 1.5)
+    assert infer([0, 1] * 2, "regression").classes is None
+
+
+@pytest.mark.parametrize(
+    ("values", "task", "words"),
+    [
+        (["a"] * 4, "auto", "'a' in every row"),
+        ([None] * 4, "auto", "no values"),
+        (["yes", None, "no", "no"], "auto", "row 1, column 'y'.*empty cell"),
+        (["1", "2", "many", "2"], "auto", "mixes numbers and text, here 'many'"),
+        ([f"{i} kg" for i in range(300)], "auto", "300 different values in 300 rows|kg"),
+        (["a", "b"] * 2, "regression", "'a'"),
+    ],
+)
+def test_targets_that_cannot_be_used(values, task, words):
+    with pytest.raises(DataError, match=words):
+        infer(values, task)
+
+
+def test_a_class_with_a_single_row_is_told():
+    with pytest.warns(DataWarning, match="'b'.*a single row"):
+        infer(["a", "a", "b"])
+
+
+def test_labels_that_are_not_classes():
+    target = infer(["yes", "no"] * 2)
+    with pytest.raises(DataError, match=r"row 1, column 'y': 'yess' is not one.*mean 'yes'"):
+        target.encode(column(["no", "yess"]))
+    with pytest.raises(DataError, match="row 0.*empty cell"):
+        target.encode(column([None, "yes"]))
