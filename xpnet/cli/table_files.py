@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from xpnet.cli.image_source import IMAGES
-from xpnet.datasets.npzfile import read_inputs, read_npz
 from xpnet.errors import DataError, UnknownNameError, nearest
 from xpnet.tabular import Table, as_table, read
+from xpnet.tabular.npzfile import read_inputs, read_npz
 
 __all__ = ["archive_tables", "is_archive", "read_table", "read_to_predict"]
 

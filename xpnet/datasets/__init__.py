@@ -4,7 +4,7 @@ from xpnet.datasets.bundled import digits, iris
 from xpnet.datasets.dataset import Dataset
 from xpnet.datasets.idx import read_idx
 from xpnet.datasets.images import fashion_mnist, mnist
-from xpnet.datasets.table import Table, read_table
+from xpnet.datasets.labeled_table import Table, read_table
 
 __all__ = [
     "Dataset",

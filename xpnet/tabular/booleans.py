@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from xpnet.errors import DataError
 from xpnet.tabular.cells import BOOLEANS
-from xpnet.tabular.table import Column
+from xpnet.tabular.column import Column
 
 __all__ = ["as_booleans"]
 

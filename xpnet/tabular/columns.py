@@ -7,10 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.errors import DataError
-from xpnet.tabular.cells import parse_dates, parse_numbers
-from xpnet.tabular.table import Column, Place, Stored, Texts
+from xpnet.tabular.calendar_texts import AMBIGUOUS, parse_dates
+from xpnet.tabular.column import Column, Place, Stored, Texts
+from xpnet.tabular.numerals import Numerals, explain, parse_numbers
 
 __all__ = ["ArrayColumn", "TextColumn", "factorize"]
+
+_STORED: dict[str, Stored] = {"b": "boolean", "M": "date"}
+_NO_DATE = np.datetime64("NaT", "us")
 
 
 class ArrayColumn(Column):
@@ -36,17 +40,8 @@ class ArrayColumn(Column):
         absent: NDArray[np.bool_] | None = None,
     ) -> None:
         super().__init__(name, origin)
+        self.stored = _STORED.get(values.dtype.kind, "number")
         self._values, self._absent = values, absent
-
-    @property
-    def stored(self) -> Stored:  # type: ignore[override]
-        """As the array stores it."""
-        match self._values.dtype.kind:
-            case "b":
-                return "boolean"
-            case "M":
-                return "date"
-        return "number"
 
     def __len__(self) -> int:
         return len(self._values)
@@ -54,74 +49,67 @@ class ArrayColumn(Column):
     def numbers(self) -> NDArray[np.float64]:
         """See `Column.numbers`."""
         if self.stored == "date":
-            raise DataError(
-                f"{self.place(0)}: expected a number, found a date. Choose kind 'date'."
-            )
+            self._refuse(~self.missing(), "a number")
+            return np.full(len(self), np.nan)
         numbers = self._values.astype(np.float64)
-        if self._values.dtype.kind == "f" and np.isinf(numbers).any():
-            row = int(np.argmax(np.isinf(numbers)))
-            raise DataError(
-                f"{self.place(row)}: expected a finite number, found {numbers[row]}. Correct it, or "
-                "remove its row."
-            )
         if self._absent is not None:
             numbers[self._absent] = np.nan
+        self._refuse(np.isinf(numbers), "a finite number")
         return numbers
 
     def texts(self) -> Texts:
         """See `Column.texts`."""
-        missing = self.missing()
-        distinct, codes = np.unique(self._values[~missing], return_inverse=True)
-        written = [_written(value) for value in distinct]
-        order = sorted(range(len(written)), key=written.__getitem__)
-        ranks = np.empty(len(written), np.int32)
-        ranks[order] = np.arange(len(written), dtype=np.int32)
+        present = ~self.missing()
+        distinct, codes = np.unique(self._values[present], return_inverse=True)
+        written = factorize([_written(value) for value in distinct])
         found = np.full(len(self), -1, np.int32)
-        found[~missing] = ranks[codes]
-        return Texts(found, [written[i] for i in order])
+        found[present] = written.codes[codes]
+        return Texts(found, written.values)
 
     def dates(self) -> NDArray[np.datetime64]:
         """See `Column.dates`."""
+        missing = self.missing()
         if self.stored != "date":
-            raise DataError(f"{self.place(0)}: expected a date, found {self._values[0]}.")
-        dates = self._values.astype("datetime64[us]")
-        if self._absent is not None:
-            dates[self._absent] = np.datetime64("NaT")
-        return dates
+            self._refuse(~missing, "a date")
+            return np.full(len(self), _NO_DATE)
+        return np.where(missing, _NO_DATE, self._values.astype("datetime64[us]"))
 
     def missing(self) -> NDArray[np.bool_]:
         """See `Column.missing`."""
         none: NDArray[np.bool_] = np.zeros(len(self), np.bool_)
-        if self._values.dtype.kind == "f":
+        if self._values.dtype.kind in "fM":
             none = np.isnan(self._values)
-        elif self._values.dtype.kind == "M":
-            none = np.isnat(self._values)
         return none if self._absent is None else none | self._absent
 
-    def take(self, rows: NDArray[np.integer]) -> "ArrayColumn":
-        """See `Column.take`."""
-        absent = None if self._absent is None else self._absent[rows]
-        return ArrayColumn(self.name, self.origin.take(rows), self._values[rows], absent)
+    def _refuse(self, bad: NDArray[np.bool_], expected: str) -> None:
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise DataError(
+                f"{self.place(row)}: expected {expected}, found {_written(self._values[row])}. "
+                "Correct it, or remove its row."
+            )
 
 
 class TextColumn(Column):
     """Texts, by their distinct values."""
 
-    stored: Stored = "text"
+    stored = "text"
 
-    def __init__(self, name: str, origin: Place, texts: Texts) -> None:
+    def __init__(
+        self, name: str, origin: Place, texts: Texts, numerals: Numerals | None = None
+    ) -> None:
         super().__init__(name, origin)
         self._texts = texts
+        self._numerals = Numerals() if numerals is None else numerals
 
     def __len__(self) -> int:
         return len(self._texts.codes)
 
     def numbers(self) -> NDArray[np.float64]:
         """See `Column.numbers`."""
-        parsed = parse_numbers(self._texts.values)
-        bad = ~np.isfinite(parsed)
-        if bad.any():
-            self._refuse(bad, "a finite number")
+        parsed = parse_numbers(self._texts.values, self._numerals)
+        if (row := self._first(~np.isfinite(parsed))) is not None:
+            raise DataError(f"{self.place(row)}: {explain(self._cell(row), self._numerals)}")
         return np.append(parsed, np.nan)[self._texts.codes]
 
     def texts(self) -> Texts:
@@ -130,30 +118,25 @@ class TextColumn(Column):
 
     def dates(self) -> NDArray[np.datetime64]:
         """See `Column.dates`."""
-        parsed = parse_dates(self._texts.values)
-        bad = np.isnat(parsed)
-        if bad.any():
-            self._refuse(bad, "a date such as 2026-11-30 or 2026-11-30T17:21")
-        return np.append(parsed, np.datetime64("NaT", "us"))[self._texts.codes]
+        parsed, ambiguous = parse_dates(self._texts.values)
+        if (row := self._first(np.isnat(parsed))) is not None:
+            remedy = f"{AMBIGUOUS}." if ambiguous else "Write dates as 2026-11-30 or 30.11.2026."
+            raise DataError(
+                f"{self.place(row)}: expected a date, found {self._cell(row)!r}. {remedy}"
+            )
+        return np.append(parsed, _NO_DATE)[self._texts.codes]
 
     def missing(self) -> NDArray[np.bool_]:
         """See `Column.missing`."""
         return self._texts.codes < 0
 
-    def take(self, rows: NDArray[np.integer]) -> "TextColumn":
-        """See `Column.take`."""
-        used, codes = np.unique(self._texts.codes[rows], return_inverse=True)
-        values = [self._texts.values[i] for i in used.tolist() if i >= 0]
-        codes = codes.astype(np.int32) - np.int32(len(used) - len(values))
-        return TextColumn(self.name, self.origin.take(rows), Texts(codes, values))
+    def _first(self, bad: NDArray[np.bool_]) -> int | None:
+        """The first row whose text is bad."""
+        rows = np.append(bad, False)[self._texts.codes]
+        return int(np.argmax(rows)) if rows.any() else None
 
-    def _refuse(self, bad: NDArray[np.bool_], expected: str) -> None:
-        codes = self._texts.codes
-        row = int(np.argmax(np.append(bad, False)[codes]))
-        raise DataError(
-            f"{self.place(row)}: expected {expected}, found {self._texts.values[codes[row]]!r}. "
-            "Correct it, or choose another kind for the column."
-        )
+    def _cell(self, row: int) -> str:
+        return self._texts.values[int(self._texts.codes[row])]
 
 
 def factorize(cells: Sequence[str | None]) -> Texts:
@@ -165,7 +148,11 @@ def factorize(cells: Sequence[str | None]) -> Texts:
 
 
 def _written(value: Any) -> str:
-    """A value as text; whole numbers have no decimal point."""
-    if value.dtype.kind == "f" and float(value).is_integer():
-        return str(int(value))
+    """A value as text: whole numbers have no decimal point, midnights no time."""
+    match value.dtype.kind:
+        case "f" if float(value).is_integer():
+            return str(int(value))
+        case "M":
+            date: object = value.astype("datetime64[us]").item()
+            return str(date).removesuffix(" 00:00:00")
     return str(value)

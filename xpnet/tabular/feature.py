@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.tabular.booleans import as_booleans
+from xpnet.tabular.column import Column
 from xpnet.tabular.guess import Kind, guess_kind
-from xpnet.tabular.table import Column
 
 __all__ = ["Feature"]
 

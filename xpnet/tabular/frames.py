@@ -1,9 +1,5 @@
 """Data in memory as a table: data frames, mappings, rows of dicts, arrays."""
 
-import datetime
-import decimal
-import math
-import numbers
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -13,11 +9,14 @@ import numpy as np
 
 from xpnet.errors import DataError
 from xpnet.optional import require
-from xpnet.tabular.cells import MISSING
-from xpnet.tabular.columns import ArrayColumn, TextColumn, factorize
-from xpnet.tabular.table import Column, Place, Table
+from xpnet.tabular.arrow_column import ArrowColumn
+from xpnet.tabular.column import Column, Place
+from xpnet.tabular.columns import ArrayColumn
+from xpnet.tabular.numerals import Numerals
+from xpnet.tabular.sequences import column_of, text_column
+from xpnet.tabular.table import Table
 
-__all__ = ["as_table"]
+__all__ = ["as_table", "table_of"]
 
 
 def as_table(data: Any, *, source: str | None = None) -> Table:
@@ -39,132 +38,102 @@ def as_table(data: Any, *, source: str | None = None) -> Table:
     """
     if isinstance(data, Table):
         return data
-    place = Place(source or "the table")
+    origin = Place(source or "the table")
     if isinstance(data, Mapping):
-        return _table(place, [(name, _values(name, place, v)) for name, v in data.items()])
-    if hasattr(data, "__dataframe__") or hasattr(data, "__arrow_c_stream__") or _is_frame(data):
-        return _from_frame(place, data)
+        return table_of(origin, [(str(n), column_of(str(n), origin, v)) for n, v in data.items()])
+    if hasattr(type(data), "columns"):
+        return _from_frame(origin, data)
     if isinstance(data, Sequence) and data and isinstance(data[0], Mapping):
-        return _from_rows(place, data)
-    return _from_array(place, data)
+        return _from_rows(origin, data)
+    return _from_array(origin, data)
 
 
-def _table(place: Place, columns: Iterable[tuple[str, Column]]) -> Table:
+def table_of(
+    origin: Place, columns: Iterable[tuple[str, Column]], notes: tuple[str, ...] = ()
+) -> Table:
+    """A table of named columns; of several with one name, the first.
+
+    Raises
+    ------
+    DataError
+        If they have different lengths.
+    """
     columns = list(columns)
     count = Counter(name for name, _ in columns)
     lengths = {len(column) for _, column in columns}
     if len(lengths) > 1:
-        raise DataError(f"{place.source}: columns have different lengths: {sorted(lengths)}.")
+        raise DataError(f"{origin.source}: columns have different lengths: {sorted(lengths)}.")
     doubled = frozenset(name for name, times in count.items() if times > 1)
-    found = {name: column for name, column in reversed(columns)}
-    return Table(place, {name: found[name] for name in count}, max(lengths, default=0), doubled)
+    found = dict(reversed(columns))
+    rows = max(lengths, default=0)
+    return Table(origin, {name: found[name] for name in count}, rows, doubled, notes)
 
 
-def _is_frame(data: Any) -> bool:
-    return hasattr(data, "columns") and not isinstance(data, np.ndarray)
-
-
-def _from_frame(place: Place, frame: Any) -> Table:
+def _from_frame(origin: Place, frame: Any) -> Table:
     nw = require("narwhals", "tables", "reading a data frame")
-    if hasattr(frame, "iloc"):
+    if hasattr(frame, "iloc"):  # narwhals refuses two columns of one name, and names that are none
         names = [str(name) for name in frame.columns]
         parts = [nw.from_native(frame.iloc[:, i], series_only=True) for i in range(len(names))]
     else:
-        native = nw.from_native(frame, eager_only=True)
+        native = nw.from_native(frame, pass_through=True)
+        if not isinstance(native, nw.DataFrame):
+            raise DataError(
+                f"{origin.source}: expected a data frame with its cells in memory, found "
+                f"{type(frame).__name__}. Call its collect() or compute() first."
+            )
         names, parts = list(native.columns), list(native.iter_columns())
-    return _table(
-        place, [(n, _series(nw, n, place, part)) for n, part in zip(names, parts, strict=True)]
-    )
+    series = zip(names, parts, strict=True)
+    return table_of(origin, [(name, _series(nw, name, origin, part)) for name, part in series])
 
 
-def _series(nw: Any, name: str, place: Place, series: Any) -> Column:
-    kind, absent = series.dtype, series.is_null().to_numpy()
-    if kind.is_numeric():
+def _series(nw: Any, name: str, origin: Place, series: Any) -> Column:
+    kind = series.dtype
+    if kind.is_numeric() or kind == nw.Boolean:
+        absent = series.is_null().to_numpy()
         if kind == nw.Decimal:
             series = series.cast(nw.Float64)
-        return ArrayColumn(name, place, series.fill_null(0).to_numpy(), absent)
-    if kind == nw.Boolean:
-        return ArrayColumn(name, place, series.fill_null(False).to_numpy().astype(bool), absent)
-    if kind == nw.Date or kind == nw.Datetime:
+        filled = series.fill_null(False if kind == nw.Boolean else 0).to_numpy()
+        return ArrayColumn(name, origin, filled, absent)
+    if kind in (nw.Date, nw.Datetime):
         if getattr(kind, "time_zone", None) is not None:
             series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        return ArrayColumn(name, place, series.to_numpy().astype("datetime64[us]"), absent)
-    if kind in (nw.String, nw.Categorical, nw.Enum, nw.Object, nw.Unknown):
-        return _values(name, place, series.to_list())
-    raise DataError(
-        f"{place.source}, column {name!r}: expected numbers, text, booleans or dates, found "
-        f"{kind}. Convert it, or drop it."
-    )
+        return ArrayColumn(name, origin, series.to_numpy().astype("datetime64[us]"))
+    if kind == nw.String:
+        native = series.to_native()
+        if type(native).__module__.startswith("pyarrow"):
+            return ArrowColumn(name, origin, native, Numerals())
+        return text_column(name, origin, series.to_list())
+    column = column_of(name, origin, series.to_list())
+    column.categorical = kind in (nw.Categorical, nw.Enum)
+    return column
 
 
-def _from_rows(place: Place, rows: Sequence[Mapping[str, Any]]) -> Table:
-    names = dict.fromkeys(str(name) for row in rows for name in row)
-    return _table(place, [(n, _values(n, place, [row.get(n) for row in rows])) for n in names])
+def _from_rows(origin: Place, rows: Sequence[Any]) -> Table:
+    odd = next((i for i, row in enumerate(rows) if not isinstance(row, Mapping)), None)
+    if odd is not None:
+        raise DataError(
+            f"{origin.of(odd)}: expected a mapping of names to cells, as in the first row, found "
+            f"{type(rows[odd]).__name__}."
+        )
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = [(str(n), column_of(str(n), origin, [row.get(n) for row in rows])) for n in names]
+    return table_of(origin, columns)
 
 
-def _from_array(place: Place, data: Any) -> Table:
-    array = np.asarray(data)
-    if array.dtype.names is not None:
-        return _table(place, [(n, _values(n, place, array[n])) for n in array.dtype.names])
+def _from_array(origin: Place, data: Any) -> Table:
+    try:
+        array = np.asarray(data)
+        if array.dtype.kind in "US" and array is not data:
+            array = np.asarray(data, object)  # as they were: NumPy writes 1 as "1" beside a text
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{origin.source} is not a table: {error}") from error
+    if array.dtype.names is not None and array.ndim == 1:
+        return table_of(origin, [(n, column_of(n, origin, array[n])) for n in array.dtype.names])
     if array.ndim != 2:
         raise DataError(
-            f"{place.source}: expected two dimensions (rows, columns), found shape {array.shape}."
+            f"{origin.source}: expected two dimensions (rows, columns), a data frame, a mapping of "
+            f"names to columns or a list of mappings, found shape {array.shape}."
         )
     names = [f"x{i}" for i in range(array.shape[1])]
-    columns = [(n, _values(n, place, array[:, i])) for i, n in enumerate(names)]
-    return replace(_table(place, columns), named=False)
-
-
-def _values(name: str, place: Place, values: Any) -> Column:
-    """A column from an array or a sequence of Python objects."""
-    if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
-        return ArrayColumn(name, place, values)
-    if isinstance(values, np.ndarray) and values.dtype.kind == "M":
-        return ArrayColumn(name, place, values.astype("datetime64[us]"))
-    cells = [None if _missing(cell) else cell for cell in _listed(values)]
-    kinds = [None if cell is None else _kind(cell) for cell in cells]
-    found = Counter(kind for kind in kinds if kind is not None)
-    if len(found) > 1 or None in found or "other" in found:
-        usual = found.most_common(1)[0][0]
-        row = next(i for i, k in enumerate(kinds) if k not in (None, usual) or k == "other")
-        raise DataError(
-            f"{place.of(row)}, column {name!r}: expected {usual}s as in other rows, found "
-            f"{cells[row]!r}. Store one kind in a column."
-        )
-    absent = np.array([cell is None for cell in cells], np.bool_)
-    match next(iter(found), None):
-        case "number":
-            filled = np.array([0 if cell is None else cell for cell in cells])
-            if filled.dtype.kind not in "iuf":
-                filled = filled.astype(np.float64)
-            return ArrayColumn(name, place, filled, absent)
-        case "boolean":
-            return ArrayColumn(name, place, np.array(cells).astype(np.bool_), absent)
-        case "date":
-            return ArrayColumn(name, place, np.array(cells, "datetime64[us]"), absent)
-    return TextColumn(name, place, factorize([c if c is None else str(c).strip() for c in cells]))
-
-
-def _listed(values: Any) -> list[Any]:
-    return values.tolist() if isinstance(values, np.ndarray) else list(values)
-
-
-def _missing(cell: Any) -> bool:
-    if isinstance(cell, str):
-        return cell.strip() in MISSING
-    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(cell, float | np.floating) and math.isnan(cell)
-
-
-def _kind(cell: Any) -> str:
-    match cell:
-        case bool() | np.bool_():
-            return "boolean"
-        case numbers.Real() | decimal.Decimal():
-            return "number"
-        case str():
-            return "text"
-        case datetime.date() | np.datetime64():
-            return "date"
-    return "other"
+    columns = [(n, column_of(n, origin, array[:, i])) for i, n in enumerate(names)]
+    return replace(table_of(origin, columns), named=False)

@@ -1,41 +1,37 @@
-"""Guess what a column holds, and what a target asks for."""
+"""Guess the kind of a column from its cells."""
 
-from typing import Literal, NamedTuple
+import re
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.errors import DataError
-from xpnet.tabular.cells import BOOLEANS, is_number, parse_dates, parse_numbers
-from xpnet.tabular.table import Column
+from xpnet.tabular.calendar_texts import AMBIGUOUS, parse_dates
+from xpnet.tabular.cells import BOOLEAN_PAIRS
+from xpnet.tabular.column import Column
+from xpnet.tabular.numerals import is_number, looks_decorated, share_of_numbers
 
-__all__ = ["Kind", "Labels", "Task", "guess_kind", "target_labels"]
+__all__ = ["FEW_CATEGORIES", "Kind", "Task", "guess_kind"]
 
 Kind = Literal["number", "category", "boolean", "date", "ignored"]
-
 Task = Literal["auto", "classification", "regression"]
 
-_FEW = 20
-_MOST_CLASSES = 100
-
-
-class Labels(NamedTuple):
-    """A target as classes.
-
-    Attributes
-    ----------
-    codes : ndarray of int64, shape (n,)
-        The index into `classes` of each row; -1 where it is missing.
-    classes : tuple of str, int, float or bool
-        The classes in order: numbers by value, texts as written.
-    """
-
-    codes: NDArray[np.int64]
-    classes: tuple[str | int | float | bool, ...]
+FEW_CATEGORIES = 20  # as many different cells are categories, whatever they look like
+_MOST_DIFFERENT = 0.9  # of the cells: if more are different, they name the rows
+_MOST_NUMBERS = 0.9  # of the different cells: if as many are numbers, the others are mistakes
+_PROSE = 5  # words in a cell
+_COUNTER = re.compile(r"unnamed: \d+|index|row|#|(.*[\W_])?id|.*[a-z]I[Dd]", re.IGNORECASE)
 
 
 def guess_kind(column: Column) -> tuple[Kind, str]:
     """Guess the kind of a feature, and say why where it is not plain.
+
+    Text is a number, a boolean or a date if all cells are; else a category. Ignored are columns
+    without cells, with one cell throughout, with text that differs in nearly every row, and
+    numbers that are all different in a column named ``id``, ``index`` or not at all. Whole numbers
+    with a zero before them (postal codes) are categories.
 
     Returns
     -------
@@ -43,70 +39,77 @@ def guess_kind(column: Column) -> tuple[Kind, str]:
         The kind.
     why : str
         The reason, for a note; empty where it needs none.
-    """
-    values, n = column.texts().values, len(column)
-    if not values:
-        return "ignored", "all cells are missing"
-    if len(values) == 1 and n > 1:
-        return "ignored", f"all cells are {values[0]!r}"
-    if column.stored != "text":
-        return column.stored, ""
-    if {value.lower() for value in values} <= BOOLEANS.keys():
-        return "boolean", ""
-    if any(map(_padded, values)):
-        return "category", "cells begin with 0"
-    if np.isfinite(parse_numbers(values)).all():
-        return "number", ""
-    if not np.isnat(parse_dates(values)).any():
-        return "date", ""
-    if len(values) > _FEW and len(values) > 0.9 * int((~column.missing()).sum()):
-        return "ignored", "nearly every cell is different"
-    return "category", ""
-
-
-def target_labels(column: Column, task: Task = "auto") -> Labels | None:
-    """The classes that a target column holds; None if it holds values to predict.
-
-    Text and booleans are classes. Whole numbers are classes if two are distinct (-1 and 1), or if
-    there are at most 100 and none is negative. Cells such as ``007`` are text.
 
     Raises
     ------
     DataError
-        If the cells mix numbers and text, or `task` is regression and they are text.
+        If most cells are numbers and others cannot be read, or all have a unit; the message names
+        the first.
     """
-    codes, values = column.texts()
-    numeric = [is_number(value) for value in values]
-    if task == "regression" or (column.stored == "boolean" and task != "auto"):
-        column.numbers()
-        return None
-    if column.stored == "boolean":
-        return Labels(codes.astype(np.int64), tuple(value == "True" for value in values))
-    if all(numeric) and not any(_padded(value) for value in values):
+    missing = column.missing()
+    if missing.all():
+        return "ignored", "all cells are missing"
+    if column.categorical:
+        return "category", ""
+    if column.stored == "text":
+        kind, why = _kind_of_text(column, int((~missing).sum()))
+    else:
+        kind, why = column.stored, ""
+    if kind == "number":
+        kind, why = _kind_of_numbers(column.name, column.numbers())
+    if len(column) > 1 and not missing.any() and _constant(column, kind):
+        return "ignored", "all cells are the same"
+    return kind, why
+
+
+def _constant(column: Column, kind: Kind) -> bool:
+    if kind == "number":
         numbers = column.numbers()
-        distinct = np.unique(numbers[~np.isnan(numbers)])
-        if task == "auto" and not _look_like_labels(distinct):
-            return None
-        found = np.searchsorted(distinct, numbers).astype(np.int64)
-        found[np.isnan(numbers)] = -1
-        whole = (int(v) if v.is_integer() else v for v in distinct.tolist())
-        return Labels(found, tuple(whole))
-    if task == "auto" and any(numeric) and not all(numeric):
-        row = int(np.argmax(np.append(~np.array(numeric), False)[codes]))
-        raise DataError(
-            f"{column.place(row)}: the target mixes numbers and text, here {values[codes[row]]!r}. "
-            "Correct it, or use task='classification', which treats every value as the name of a "
-            "class."
-        )
-    return Labels(codes.astype(np.int64), tuple(values))
+        return bool((numbers == numbers[0]).all())
+    return len(column.texts().values) == 1
 
 
-def _padded(value: str) -> bool:
-    return len(value) > 1 and value[0] == "0" and value.isdigit()
+def _kind_of_numbers(name: str, numbers: NDArray[np.float64]) -> tuple[Kind, str]:
+    if _COUNTER.fullmatch(name):
+        different = np.unique(numbers)
+        if len(different) == len(numbers) > 1 and (different == np.trunc(different)).all():
+            return "ignored", "it numbers the rows"
+    return "number", ""
 
 
-def _look_like_labels(distinct: NDArray[np.float64]) -> bool:
-    """Whole numbers if there are two (-1 and 1), or few and none negative."""
-    if (distinct != np.trunc(distinct)).any():
-        return False
-    return len(distinct) == 2 or bool(distinct[0] >= 0 and len(distinct) <= _MOST_CLASSES)
+def _kind_of_text(column: Column, cells: int) -> tuple[Kind, str]:
+    try:
+        column.numbers()
+    except DataError as error:
+        values = column.texts().values
+        _refuse_mistakes(values, error)
+    else:
+        if not column.zero_padded():
+            return "number", ""
+        return _category_or_names(column.texts().values, cells, "cells begin with 0")
+    if {value.lower() for value in values} in _PAIRS:
+        return "boolean", ""
+    dates, ambiguous = parse_dates(values)
+    if not np.isnat(dates).any():
+        return "date", ""
+    return _category_or_names(values, cells, AMBIGUOUS if ambiguous else "")
+
+
+def _refuse_mistakes(values: Sequence[str], error: DataError) -> None:
+    """Raise the error if a column of numbers was meant."""
+    plain = sum(map(is_number, values)) == len(values)
+    meant = looks_decorated(values) or share_of_numbers(values) >= _MOST_NUMBERS
+    if plain or (len(values) > FEW_CATEGORIES and meant):
+        raise error
+
+
+def _category_or_names(values: Sequence[str], cells: int, why: str) -> tuple[Kind, str]:
+    different = len(values) / cells
+    words = sum(value.count(" ") for value in values) / len(values)
+    if len(values) > FEW_CATEGORIES and different > (0.5 if words >= _PROSE else _MOST_DIFFERENT):
+        return "ignored", "nearly all cells are different"
+    return "category", why
+
+
+_PAIRS = [set(pair.split()) for pair in BOOLEAN_PAIRS]
+_PAIRS += [{word} for pair in _PAIRS for word in pair]

@@ -1,16 +1,44 @@
-"""Read a file as a table."""
+"""Read a file as a table: delimited text, parquet, Arrow, or an archive of NumPy."""
 
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
-from xpnet.errors import DataError
+from xpnet.errors import ArgumentError, DataError
 from xpnet.optional import require
-from xpnet.tabular.cells import MISSING
-from xpnet.tabular.columns import TextColumn, factorize
-from xpnet.tabular.table import Place, Table
+from xpnet.tabular.content import Content, content_of
+from xpnet.tabular.delimited import read_delimited
+from xpnet.tabular.dialect import dialect_of
+from xpnet.tabular.frames import as_table
+from xpnet.tabular.npzfile import read_columns
+from xpnet.tabular.table import Table
 
 __all__ = ["read"]
+
+_NOT_TEXT = {
+    b"PK\x03\x04": "a zip archive or an Excel workbook; save its table as CSV",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook; save its table as CSV",
+    b"%PDF": "a PDF; save its table as CSV",
+    b"SQLite format 3": "a database of SQLite; export its table as CSV",
+    b"\x89HDF": "an HDF5 file; write its table as parquet or CSV",
+    b"BZh9": "compressed by bzip2; decompress it",
+    b"\xfd7zXZ": "compressed by xz; decompress it",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd; decompress it",
+    b"\x93NUMPY": "a single array; write it with numpy.savez(path, X=X)",
+    b"\x80\x04": "a pickle, which could run code; write its table as parquet or CSV",
+    b"\x80\x05": "a pickle, which could run code; write its table as parquet or CSV",
+    b"\x89PNG": "a picture",
+    b"<!DOCTYPE": "a web page, perhaps an error in place of a download",
+    b"<html": "a web page, perhaps an error in place of a download",
+    b"FEA1": "the old Feather format; write it with pyarrow.feather.write_feather",
+}
+_NAMED = {
+    ".parquet": "parquet",
+    ".feather": "Arrow",
+    ".arrow": "Arrow",
+    ".npz": "a NumPy archive",
+}
 
 
 def read(
@@ -21,30 +49,83 @@ def read(
     header: bool | None = None,
     encoding: str | None = None,
 ) -> Table:
-    """Read a CSV file as a table."""
+    """Read a file as a table.
+
+    Delimited text may be compressed by gzip, and is recognized by its content: the delimiter
+    (tab, semicolon, comma, ``|``, and blanks in files not named ``.csv`` or ``.tsv``), decimal
+    commas, the encoding (UTF-8, UTF-16, UTF-32, else Latin-1), and whether there is a header. A
+    line has at most 64 MiB, a cell with line breaks 131,072 characters. Parquet, Arrow files
+    (Feather) and NumPy archives have no such options. An archive's table is the columns of its
+    array ``X``, named ``x0``, ``x1``, ..., and its array ``y``, if it has one.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; ``"-"`` is standard input.
+    delimiter : str, optional
+        The character that separates fields; ``" "`` stands for any number of blanks.
+    decimal : {".", ","}, optional
+        The decimal mark; the other one may then group thousands.
+    header : bool, optional
+        Whether the first line names the columns; without names they are ``x0``, ``x1``, ...
+    encoding : str, optional
+        The encoding of the text, such as ``"utf-8"`` or ``"cp1252"``.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read; the message names the line.
+    ArgumentError
+        If an option is not one of those.
+    MissingDependencyError
+        If pyarrow or narwhals is not installed.
+    """
+    _check_options(delimiter, decimal, encoding)
     path = Path(path)
-    csv: Any = require("pyarrow.csv", "tables", "reading a table")
-    pa: Any = require("pyarrow", "tables", "reading a table")
     try:
-        first = path.open(encoding="utf-8-sig").readline().rstrip("\n")
-        sep = delimiter or max(",;\t|", key=first.count)
-        names = [name.strip().strip('"') for name in first.split(sep)]
-        frame = csv.read_csv(
-            path,
-            read_options=csv.ReadOptions(column_names=names, skip_rows=1),
-            parse_options=csv.ParseOptions(delimiter=sep, newlines_in_values=True),
-            convert_options=csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()),
-                null_values=sorted(MISSING),
-                strings_can_be_null=True,
-            ),
-        )
-    except (OSError, pa.ArrowInvalid) as error:
+        content = content_of(path)
+        head = content.head()
+        if head.startswith(b"PAR1"):
+            return _by_pyarrow("parquet", content)
+        if head.startswith(b"ARROW1"):
+            return _by_pyarrow("feather", content)
+        if path.suffix.lower() == ".npz":
+            return as_table(read_columns(path), source=content.name)
+        _check_text(path, head)
+        content = content.as_utf8(encoding)
+        blanks = path.suffix.lower() not in (".csv", ".tsv")
+        return read_delimited(content, dialect_of(content, delimiter, blanks), header, decimal)
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
-    place = Place(str(path), lambda row: row + 2)
-    columns = {}
-    for name in names:
-        cells = [None if c is None else c.strip() for c in frame[name].to_pylist()]
-        cells = [None if c in MISSING else c for c in cells]
-        columns[name] = TextColumn(name, place, factorize(cells))
-    return Table(place, columns, frame.num_rows)
+
+
+def _check_options(delimiter: str | None, decimal: str | None, encoding: str | None) -> None:
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
+        raise ArgumentError(f"delimiter: expected one character, such as ';', got {delimiter!r}.")
+    if decimal not in (None, ".", ","):
+        raise ArgumentError(f"decimal: expected '.' or ',', got {decimal!r}.")
+    try:
+        "a".encode(encoding or "utf-8")
+    except LookupError as error:
+        raise ArgumentError(
+            f"encoding: expected one such as 'utf-8', 'latin-1' or 'utf-16', got {encoding!r}."
+        ) from error
+
+
+def _check_text(path: Path, head: bytes) -> None:
+    expected = _NAMED.get(path.suffix.lower())
+    if expected is not None:
+        raise DataError(f"{path} is not {expected}, as its name says. Rename it, or write it anew.")
+    for magic, what in _NOT_TEXT.items():
+        if head.startswith(magic):
+            raise DataError(f"{path} is {what}. Expected a table as text, parquet or Arrow.")
+
+
+def _by_pyarrow(form: str, content: Content) -> Table:
+    pa: Any = require("pyarrow", "tables", "reading a table")
+    library: Any = require(f"pyarrow.{form}", "tables", "reading a table")
+    try:
+        with content.open() as stream:
+            return as_table(library.read_table(stream), source=content.name)
+    except pa.ArrowException as error:
+        raise DataError(f"{content.name} cannot be read as {form}: {error}") from error

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.errors import ArgumentError, DataError, DataWarning, UnknownNameError
+from xpnet.tabular.column import Column
 from xpnet.tabular.feature import Feature
 from xpnet.tabular.frames import as_table
 from xpnet.tabular.guess import Kind, Task
-from xpnet.tabular.table import Column, Table
+from xpnet.tabular.table import Table
 from xpnet.tabular.target import Target
 
 __all__ = ["Feature", "Schema"]

@@ -1,122 +1,18 @@
-"""A table: named columns, each readable as numbers, texts or dates, whatever it came from."""
+"""A table: named columns of equal length."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.errors import DataError, nearest
+from xpnet.tabular.column import Column, Place
 
-__all__ = ["Column", "Place", "Stored", "Table", "Texts"]
-
-Stored = Literal["number", "text", "boolean", "date"]
+__all__ = ["Table"]
 
 _LISTED = 40
-
-
-class Texts(NamedTuple):
-    """A column as distinct texts.
-
-    Attributes
-    ----------
-    codes : ndarray of int32, shape (n,)
-        The index into `values` of each cell; -1 where it is missing.
-    values : list of str
-        The distinct cells as written, sorted.
-    """
-
-    codes: NDArray[np.int32]
-    values: list[str]
-
-
-@dataclass(frozen=True, eq=False)
-class Place:
-    """Where rows come from, for messages.
-
-    Attributes
-    ----------
-    source : str
-        Name of the file, or ``"the table"``.
-    line_of : callable or None
-        Turns the number of a row into the line of a file; None if the source has no lines.
-    rows : ndarray of int or None
-        The original number of each row; None if all are there in order.
-    """
-
-    source: str
-    line_of: Callable[[int], int] | None = None
-    rows: NDArray[np.integer] | None = None
-
-    def of(self, row: int) -> str:
-        """Name a row, as in ``"adult.csv, line 17"`` or ``"the table, row 16"``."""
-        origin = row if self.rows is None else int(self.rows[row])
-        if self.line_of is None:
-            return f"{self.source}, row {origin}"
-        return f"{self.source}, line {self.line_of(origin)}"
-
-    def take(self, rows: NDArray[np.integer]) -> Self:
-        """The places of these rows."""
-        return replace(self, rows=rows if self.rows is None else self.rows[rows])
-
-
-class Column(ABC):
-    """One column of a table.
-
-    Attributes
-    ----------
-    name : str
-        Its header.
-    stored : {"number", "text", "boolean", "date"}
-        How the source stores it; a CSV file stores text.
-    """
-
-    stored: Stored
-
-    def __init__(self, name: str, origin: Place) -> None:
-        self.name = name
-        self.origin = origin
-
-    @abstractmethod
-    def __len__(self) -> int: ...
-
-    @abstractmethod
-    def numbers(self) -> NDArray[np.float64]:
-        """The cells as numbers, NaN where missing.
-
-        Raises
-        ------
-        DataError
-            If a cell is not a finite number; the message names it.
-        """
-
-    @abstractmethod
-    def texts(self) -> Texts:
-        """The cells as distinct texts."""
-
-    @abstractmethod
-    def dates(self) -> NDArray[np.datetime64]:
-        """The cells as datetime64[us], NaT where missing.
-
-        Raises
-        ------
-        DataError
-            If a cell is not a date; the message names it.
-        """
-
-    @abstractmethod
-    def missing(self) -> NDArray[np.bool_]:
-        """Whether each cell is missing."""
-
-    @abstractmethod
-    def take(self, rows: NDArray[np.integer]) -> "Column":
-        """The column with these rows alone."""
-
-    def place(self, row: int) -> str:
-        """Name a cell, as in ``"adult.csv, line 17, column 'age'"``."""
-        return f"{self.origin.of(row)}, column {self.name!r}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +70,7 @@ class Table:
         """Name a cell, as in ``"adult.csv, line 17, column 'age'"``."""
         return f"{self.origin.of(row)}, column {column!r}"
 
-    def take(self, rows: NDArray[np.integer]) -> Self:
+    def take(self, rows: NDArray[np.int64]) -> Self:
         """The table with these rows alone, in this order."""
         origin = self.origin.take(rows)
         columns = {name: column.take(rows) for name, column in self.columns.items()}

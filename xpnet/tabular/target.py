@@ -3,23 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Self, TypeAlias, get_args
+from typing import Any, Self, get_args
 from warnings import warn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.errors import ArgumentError, DataError, DataWarning, UnknownNameError
-from xpnet.tabular.cells import is_number
+from xpnet.tabular.column import Column
 from xpnet.tabular.guess import Task
-from xpnet.tabular.table import Column, Table
+from xpnet.tabular.labels import Label, Labels, target_labels
+from xpnet.tabular.table import Table
 
 __all__ = ["Label", "Target", "Task"]
-
-Label: TypeAlias = str | int | float | bool
-
-_MOST_CLASSES = 100
-_ALWAYS_FEW = 10  # classes, however few the rows are
 
 
 @dataclass(frozen=True)
@@ -50,9 +46,7 @@ class Target:
     def infer(cls, table: Table, column: Column, task: Task = "auto") -> Self:
         """Read off whether a column holds labels or values.
 
-        With ``"auto"``, text and booleans are labels. Whole numbers are labels if there are two
-        different ones, or at most 100 and half as many as rows (or 10), none of them negative.
-        Anything else is regression.
+        See `xpnet.tabular.labels.target_labels` for the rule.
 
         Raises
         ------
@@ -69,12 +63,10 @@ class Target:
                 f"{column.place(int(np.argmax(missing)))}: expected a target, found an empty cell. "
                 f"Fill it in, or remove its row ({int(missing.sum()):,} such rows)."
             )
-        if task == "regression":
+        labels = target_labels(column, task)
+        if labels is None:
             return cls.of_values(column.name, column.numbers())
-        numbers = _numbers(column, task)
-        if task == "auto" and numbers is not None and not _look_like_labels(numbers):
-            return cls.of_values(column.name, numbers)
-        return cls._of_labels(table, column, numbers, task)
+        return cls._of_labels(table, column, labels)
 
     @classmethod
     def of_values(cls, name: str, values: NDArray[Any]) -> Self:
@@ -84,33 +76,22 @@ class Target:
         return cls(name, None, float(values.mean()), scale, low, high)
 
     @classmethod
-    def _of_labels(cls, table: Table, column: Column, numbers: Any, task: Task) -> Self:
-        codes, values = column.texts()
-        found = np.unique(codes)
-        labels: list[Any] = [values[code] for code in found]
-        if numbers is not None:  # in the order of the numbers, not of the digits
-            labels.sort(key=lambda text: (float(text), text))
-        if task == "auto" and len(labels) > max(_MOST_CLASSES, table.rows // 2):
+    def _of_labels(cls, table: Table, column: Column, labels: Labels) -> Self:
+        codes, classes = labels
+        if len(classes) < 2:
             raise DataError(
-                f"{table.source}: the target {column.name!r} is text with {len(labels):,} "
-                f"different values in {table.rows:,} rows, such as {labels[0]!r}. If they are "
-                "numbers with a unit, remove it; if they are names of classes, use "
-                "task='classification'."
-            )
-        if len(labels) < 2:
-            raise DataError(
-                f"{table.source}: the target {column.name!r} is {labels[0]!r} in every row. "
+                f"{table.source}: the target {column.name!r} is {classes[0]!r} in every row. "
                 "Classification needs at least two classes."
             )
-        alone = found[np.bincount(codes)[found] == 1]
+        alone = np.flatnonzero(np.bincount(codes) == 1)
         if len(alone):
             warn(
-                f"{table.source}: the class {values[alone[0]]!r} of the target {column.name!r} has "
-                "a single row, so it cannot be both learned and tested.",
+                f"{table.source}: the class {classes[alone[0]]!r} of the target {column.name!r} "
+                "has a single row, so it cannot be both learned and tested.",
                 DataWarning,
                 stacklevel=4,
             )
-        return cls(column.name, _typed(column, labels))
+        return cls(column.name, classes)
 
     # --- there and back -----------------------------------------------------------------------
 
@@ -157,7 +138,8 @@ class Target:
         assert self.classes is not None
         same = len({type(label) for label in self.classes}) == 1
         labels: NDArray[Any] = np.array(self.classes, dtype=None if same else object)
-        return labels[numbers]
+        chosen: NDArray[Any] = labels[numbers]
+        return chosen
 
     # --- as data ------------------------------------------------------------------------------
 
@@ -191,17 +173,6 @@ class Target:
         return made
 
 
-def _typed(column: Column, texts: list[str]) -> tuple[Label, ...]:
-    """Labels as whole numbers or truth values if these are written just so, else as text."""
-    if column.stored == "boolean":
-        return tuple(text == "True" for text in texts)
-    try:
-        whole = [int(text) for text in texts]
-    except ValueError:
-        return tuple(float(t) for t in texts) if column.stored == "number" else tuple(texts)
-    return tuple(whole) if [*map(str, whole)] == texts else tuple(texts)
-
-
 def _distinct(classes: Sequence[Any] | None) -> bool:
     if classes is None:
         return True
@@ -212,41 +183,6 @@ def _distinct(classes: Sequence[Any] | None) -> bool:
 def _text(label: Label) -> str:
     """A label as `Column.texts` writes it."""
     return str(label)
-
-
-def _numbers(column: Column, task: Task) -> NDArray[Any] | None:
-    """The column's numbers; None for booleans and for text."""
-    if column.stored == "boolean":
-        return None
-    try:
-        return column.numbers()
-    except DataError:
-        if task == "auto":
-            _refuse_mixed(column)
-        return None
-
-
-def _refuse_mixed(column: Column) -> None:
-    """Raise `DataError` for text of which some cells are numbers."""
-    codes, values = column.texts()
-    numeric = [is_number(value) for value in values]
-    if any(numeric):
-        odd = numeric.index(False)
-        row = int(np.argmax(codes == odd))
-        raise DataError(
-            f"{column.place(row)}: the target mixes numbers and text, here {values[odd]!r}. "
-            "Correct it, or use task='classification', which treats every value as the name of a "
-            "class."
-        )
-
-
-def _look_like_labels(numbers: NDArray[Any]) -> bool:
-    """Whole numbers of which two are different, or few and none negative."""
-    distinct = np.unique(numbers)
-    if (distinct != np.trunc(distinct)).any():
-        return False
-    most = min(_MOST_CLASSES, max(len(numbers) // 2, _ALWAYS_FEW))
-    return len(distinct) == 2 or (bool(distinct[0] >= 0) and len(distinct) <= most)
 
 
 def _near(found: str, known: list[str]) -> str:

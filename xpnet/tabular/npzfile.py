@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xpnet.errors import DataError
 
-__all__ = ["read_inputs", "read_npz", "to_float32"]
+__all__ = ["read_columns", "read_inputs", "read_npz"]
 
 _REQUIRED = ("X", "y")
 _TEST = ("X_test", "y_test")
@@ -37,11 +37,14 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     DataError
         If the file cannot be read, an array is missing, or has the wrong type or shape.
     """
-    arrays = _load(path)
+    arrays = _load(path, _REQUIRED, _TEST)
     for inputs, target in (_REQUIRED, _TEST):
         if inputs in arrays:
-            arrays[inputs] = _inputs(f"{path}, array {inputs!r}", arrays[inputs])
-            arrays[target] = _target(path, target, arrays[target], len(arrays[inputs]))
+            where = f"{path}, array {inputs!r}"
+            arrays[inputs] = _float32(where, _table(where, arrays[inputs]))
+            arrays[target] = _column(path, target, arrays[target], len(arrays[inputs]))
+            if arrays[target].dtype.kind == "f":
+                _float32(f"{path}, array {target!r}", arrays[target])
     if "X_test" in arrays and arrays["X_test"].shape[1] != arrays["X"].shape[1]:
         raise DataError(
             f"{path}: X and X_test must have the same number of columns, found "
@@ -52,30 +55,37 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
 
 def read_inputs(path: Path) -> NDArray[np.float32]:
     """Read and check ``X`` alone; see `read_npz`."""
-    return _inputs(f"{path}, array 'X'", _load(path, ("X",))["X"])
+    where = f"{path}, array 'X'"
+    return _float32(where, _table(where, _load(path, ("X",))["X"]))
 
 
-def to_float32(where: str, values: NDArray[Any]) -> NDArray[np.float32]:
-    """Convert to float32; refuse values that are not finite in float32."""
-    with np.errstate(over="ignore"):
-        converted = values.astype(np.float32)
-    bad = np.argwhere(~np.isfinite(converted))
-    if len(bad):
-        index = tuple(bad[0].tolist())
-        raise DataError(
-            f"{where}, index {index}: expected a finite number of at most 3.4e38 (float32), found "
-            f"{values[index]}. Replace it, or remove its row."
-        )
-    return converted
+def read_columns(path: Path) -> dict[str, NDArray[Any]]:
+    """Read the columns of ``X``, named ``x0``, ``x1``, ..., and ``y`` if it is there.
+
+    Raises
+    ------
+    DataError
+        See `read_npz`; values that are not finite are left to the columns.
+    """
+    arrays = _load(path, ("X",), ("y",))
+    X = _table(f"{path}, array 'X'", arrays["X"])
+    columns = {f"x{i}": X[:, i] for i in range(X.shape[1])}
+    if "y" in arrays:
+        columns["y"] = _column(path, "y", arrays["y"], len(X))
+    return columns
 
 
-def _load(path: Path, wanted: tuple[str, ...] = _REQUIRED) -> dict[str, NDArray[Any]]:
+def _load(
+    path: Path, wanted: tuple[str, ...], more: tuple[str, ...] = ()
+) -> dict[str, NDArray[Any]]:
+    """Some arrays, and more if they are there."""
     try:
         if path.is_file() and not zipfile.is_zipfile(path):
             raise DataError(f"{path} is not a NumPy archive. Write it with numpy.savez.")
         with np.load(path, allow_pickle=False) as archive:
             return {
-                name: _member(path, archive, name) for name in _names(path, archive.files, wanted)
+                name: _member(path, archive, name)
+                for name in _names(path, archive.files, wanted, more)
             }
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
@@ -90,10 +100,11 @@ def _member(path: Path, archive: Any, name: str) -> NDArray[Any]:
         ) from error
 
 
-def _names(path: Path, found: list[str], wanted: tuple[str, ...]) -> tuple[str, ...]:
-    """The arrays to load: the required ones, and the test pair if the file has it."""
-    more = wanted == _REQUIRED and any(name in found for name in _TEST)
-    names = wanted + (_TEST if more else ())
+def _names(
+    path: Path, found: list[str], wanted: tuple[str, ...], more: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The arrays to load: those required, and all of the others if the file has any."""
+    names = wanted + (more if any(name in found for name in more) else ())
     missing = [name for name in names if name not in found]
     if missing:
         raise DataError(
@@ -103,17 +114,17 @@ def _names(path: Path, found: list[str], wanted: tuple[str, ...]) -> tuple[str, 
     return names
 
 
-def _inputs(where: str, values: NDArray[Any]) -> NDArray[np.float32]:
+def _table(where: str, values: NDArray[Any]) -> NDArray[Any]:
     if values.ndim != 2 or 0 in values.shape:
         raise DataError(
             f"{where}: expected two dimensions (rows, features), at least one of each, found shape "
             f"{values.shape}. Flatten images with X.reshape(len(X), -1)."
         )
     _check_kind(where, values, "biuf", "numbers")
-    return to_float32(where, values)
+    return values
 
 
-def _target(path: Path, name: str, values: NDArray[Any], rows: int) -> NDArray[Any]:
+def _column(path: Path, name: str, values: NDArray[Any], rows: int) -> NDArray[Any]:
     where = f"{path}, array {name!r}"
     if values.shape == (rows, 1):
         values = values[:, 0]
@@ -124,8 +135,6 @@ def _target(path: Path, name: str, values: NDArray[Any], rows: int) -> NDArray[A
             f"{values.shape}.{remedy}"
         )
     _check_kind(where, values, "biufU", "numbers or strings")
-    if values.dtype.kind == "f":
-        to_float32(where, values)
     return values
 
 
@@ -139,3 +148,17 @@ def _one_hot(values: NDArray[Any]) -> bool:
 def _check_kind(where: str, values: NDArray[Any], kinds: str, expected: str) -> None:
     if values.dtype.kind not in kinds:
         raise DataError(f"{where}: expected {expected}, found dtype {values.dtype}. Convert it.")
+
+
+def _float32(where: str, values: NDArray[Any]) -> NDArray[np.float32]:
+    """Convert to float32; refuse values that are not finite in float32."""
+    with np.errstate(over="ignore"):
+        converted = values.astype(np.float32)
+    bad = np.argwhere(~np.isfinite(converted))
+    if len(bad):
+        index = tuple(bad[0].tolist())
+        raise DataError(
+            f"{where}, index {index}: expected a finite number of at most 3.4e38 (float32), found "
+            f"{values[index]}. Replace it, or remove its row."
+        )
+    return converted
