@@ -24,7 +24,7 @@ __all__ = ["read_delimited"]
 
 _BLOCK = 1 << 20
 _IN_MEMORY = 1 << 26
-_CELLS_LOOKED_AT = 20_000
+_ROWS_LOOKED_AT, _COLUMNS_LOOKED_AT = 200, 200
 
 
 def read_delimited(
@@ -42,7 +42,8 @@ def read_delimited(
     frame = frame.slice(0, _rows_with_cells(frame))
     if frame.num_rows == 0:
         raise DataError(f"{content.name} has a header but no rows of data below it.")
-    numerals = Numerals(decimal, _usual(content, dialect, decimal), dialect.delimiter == ",")
+    commas = dialect.delimiter == ","
+    numerals = Numerals(decimal, None if commas else _usual(frame), commas)
     origin = Place(content.name, lambda row: _line_of(content, dialect, row + head.written))
     columns: list[tuple[str, Column]] = []
     notes = [*content.notes, *filter(None, [dialect.note]), *head.notes]
@@ -128,11 +129,11 @@ def _rows_with_cells(frame: Any) -> int:
     return rows
 
 
-def _usual(content: Content, dialect: Dialect, decimal: str | None) -> str | None:
-    if dialect.delimiter == "," or decimal is not None:
-        return decimal
-    cells = chain.from_iterable(cells for _, cells in records(content, dialect))
-    return usual_mark(islice(cells, _CELLS_LOOKED_AT))
+def _usual(frame: Any) -> str | None:
+    """The decimal mark in the first cells."""
+    part = frame.slice(0, _ROWS_LOOKED_AT).columns[:_COLUMNS_LOOKED_AT]
+    cells = chain.from_iterable(column.drop_null().to_pylist() for column in part)
+    return usual_mark(map(str.strip, cells))
 
 
 def _line_of(content: Content, dialect: Dialect, record: int) -> int | None:
