@@ -98,5 +98,5 @@ def test_long_cells(tmp_path):
     for long in ("line\n" * 20_000, "x" * 3_000_000):
         (tmp_path / "a.csv").write_text(f'a;b\n1;"{long}"\n2;x\n' * 20, encoding="utf-8")
         table = read(tmp_path / "a.csv")
-        assert table["b"].texts().values == ["b", long.strip(), "x"]
+        assert {*table["b"].texts().values} == {"b", long.strip(), "x"}
     refused(tmp_path / "a.csv", 'a,b\n1,"' + "line\n" * 500_000, "field larger than field limit")

@@ -71,7 +71,7 @@ class ArrowColumn(Column):
 
     def _with_points(self) -> Any:
         """The cells with points for their decimal commas; None if that takes a closer look."""
-        if "," not in (self._numerals.decimal, self._numerals.usual):
+        if (self._numerals.decimal or self._numerals.usual) != ",":
             return self._cells
         pc = require("pyarrow.compute", "tables", "reading a table")
         if pc.any(pc.match_substring(self._cells, ".")).as_py():

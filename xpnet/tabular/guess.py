@@ -22,7 +22,7 @@ FEW_CATEGORIES = 20  # as many different cells are categories, whatever they loo
 _MOST_DIFFERENT = 0.9  # of the cells: if more are different, they name the rows
 _MOST_NUMBERS = 0.9  # of the different cells: if as many are numbers, the others are mistakes
 _PROSE = 5  # words in a cell
-_COUNTER = re.compile(r"unnamed: \d+|index|row|#|(.*[\W_])?id|.*[a-z]I[Dd]", re.IGNORECASE)
+_COUNTER = re.compile(r"(?i:unnamed: \d+|index|row|#|(.*[\W_])?id)|.*[a-z]I[Dd]")
 
 
 def guess_kind(column: Column) -> tuple[Kind, str]:

@@ -57,8 +57,8 @@ def target_labels(column: Column, task: Task = "auto") -> Labels | None:
     codes, values = column.texts()
     order = list(range(len(values)))
     if numbers is not None:
-        value_of = np.empty(len(values))
-        value_of[codes] = numbers
+        value_of = np.empty(len(values) + 1)
+        value_of[codes] = numbers  # the last is that of missing cells
         order.sort(key=lambda code: (value_of[code], values[code]))
     ranks = np.empty(len(values) + 1, np.int64)
     ranks[[*order, -1]] = [*range(len(values)), -1]
