@@ -82,6 +82,8 @@ OWNERS = {
     "onnx": ["xpnet.exchange"],
     "jax": ["xpnet.backends.jax_devices", "xpnet.testing.variants"],
     "pandas": [],
+    "pyarrow": ["xpnet.tabular"],
+    "narwhals": ["xpnet.tabular"],
     "array_api_compat": ["xpnet.backends", "xpnet.ops.record"],
     "matplotlib": ["xpnet.plot", "xpnet.cli"],
     "pooch": ["xpnet.datasets", "xpnet.cli"],

@@ -111,16 +111,13 @@ REFUSED = {
     ),
     "unknown class": (
         {"X": X, "y": Y, "X_test": X, "y_test": np.array([5, 6, 7, 8])},
-        "array 'y_test', index 1: expected one of the 3 classes in y, found '6'",
-    ),
-    "text after numbers": (
-        {"X": X, "y": Y, "X_test": X, "y_test": Y.astype(str)},
-        "array 'y_test': expected the same kind of targets as in y",
+        "row 1, column 'y_test': expected one of the 3 classes in y, found '6'",
     ),
     "text after values": (
-        {"X": X, "y": Y / 2, "X_test": X, "y_test": Y.astype(str)},
-        "array 'y_test': expected the same kind of targets as in y",
+        {"X": X, "y": Y / 2, "X_test": X, "y_test": np.array([*"abcd"])},
+        "row 0, column 'y_test': expected a number, found 'a'",
     ),
+    "no label": ({"X": X, "y": np.array(["a", "", "b", "a"])}, "row 1, column 'y': .* an empty"),
 }
 
 
@@ -134,9 +131,7 @@ def test_bad_arrays_are_refused(tmp_path, arrays, message):
 
 def test_regression_on_text_is_refused(tmp_path):
     path = save(tmp_path, X=X, y=np.array(["a", "b", "a", "b"]))
-    with pytest.raises(
-        DataError, match="array 'y': regression needs numbers, found text such as 'a'"
-    ):
+    with pytest.raises(DataError, match="row 0, column 'y': expected a number, found 'a'"):
         read_table(path, task="regression")
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xpnet.tabular.calendar_texts import parse_dates
@@ -38,6 +38,7 @@ def test_an_order_that_stays_open():
     assert np.isnat(dates).all()
 
 
+@settings(deadline=None)
 @given(st.lists(st.datetimes()))
 def test_iso_dates_come_back(dates):
     dates = [date for date in dates if date.year >= 1000]

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xpnet.tabular.numerals import (
@@ -40,8 +40,12 @@ COMMAS = Numerals(commas_delimit=True)
         (["1,234", "1.5"], Numerals(decimal="."), [1234, 1.5]),
         (["1,5", "1.5"], Numerals(decimal="."), [NAN, 1.5]),
         (["1 234,5", "1\u202f234", "1\u00a0234\u00a0567"], Numerals(), [1234.5, 1234, 1234567]),
-        (["1'234.5", "1’234"], Numerals(), [1234.5, 1234]),
-        (["1.234.5", "1 23", "1_000", "0x1", "١", "", "e5", "+", "nan", "1,,2"], Numerals(), [NAN]),
+        (["1'234.5", "1\u2019234"], Numerals(), [1234.5, 1234]),
+        (
+            ["1.234.5", "1 23", "1_000", "0x1", "\u0661", "", "e5", "+", "nan", "1,,2"],
+            Numerals(),
+            [NAN],
+        ),
         (["inf", "1e400"], Numerals(), [np.inf, np.inf]),
     ],
 )
@@ -50,6 +54,7 @@ def test_marks_are_recognized_by_the_column(cells, numerals, expected):
     np.testing.assert_array_equal(parse_numbers(cells, numerals), expected)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False)))
 def test_numbers_of_python_are_read_exactly(numbers):
     assert parse_numbers(list(map(repr, numbers)), Numerals()).tolist() == numbers

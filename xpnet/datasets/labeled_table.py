@@ -12,7 +12,7 @@ from xpnet.errors import ArgumentError, DataError, UnknownNameError
 from xpnet.tabular import Column, Task, read
 from xpnet.tabular.booleans import as_booleans
 from xpnet.tabular.column import Place
-from xpnet.tabular.labels import target_labels
+from xpnet.tabular.target_labels import target_labels
 from xpnet.tabular.npzfile import read_npz
 from xpnet.tabular.sequences import column_of
 from xpnet.tabular.table import Table as AnyTable
@@ -71,8 +71,8 @@ def read_table(
         Header of the target column; by default the last column.
     task : {"auto", "classification", "regression"}
         Kind of target. ``"auto"`` treats text and booleans as classes. It also treats whole
-        numbers as classes if they have exactly two distinct values, or at most 100, none of them
-        negative. Anything else is regression.
+        numbers as classes if they have exactly two distinct values, or at most 100 and half as
+        many as rows (or 10), none of them negative. Anything else is regression.
 
     Returns
     -------

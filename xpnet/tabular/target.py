@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xpnet.errors import ArgumentError, DataError, DataWarning, UnknownNameError
 from xpnet.tabular.column import Column
 from xpnet.tabular.guess import Task
-from xpnet.tabular.labels import Label, Labels, target_labels
+from xpnet.tabular.target_labels import Label, Labels, target_labels
 from xpnet.tabular.table import Table
 
 __all__ = ["Label", "Target", "Task"]
@@ -46,7 +46,7 @@ class Target:
     def infer(cls, table: Table, column: Column, task: Task = "auto") -> Self:
         """Read off whether a column holds labels or values.
 
-        See `xpnet.tabular.labels.target_labels` for the rule.
+        See `xpnet.tabular.target_labels.target_labels` for the rule.
 
         Raises
         ------

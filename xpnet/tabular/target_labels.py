@@ -16,6 +16,7 @@ __all__ = ["Label", "Labels", "target_labels"]
 Label: TypeAlias = str | int | float | bool
 
 _MOST_CLASSES = 100
+_ALWAYS_FEW = 10  # classes, however few the rows are
 
 
 class Labels(NamedTuple):
@@ -37,8 +38,8 @@ def target_labels(column: Column, task: Task = "auto") -> Labels | None:
     """The classes that a target holds; None if it holds values.
 
     With ``"auto"``, text and booleans are classes, and so are numbers written as ``007``. Other
-    whole numbers are classes if two are different (-1 and 1), or if there are at most 100 and none
-    is negative.
+    whole numbers are classes if two are different (-1 and 1), or if there are at most 100 and half
+    as many as rows (or 10), none of them negative.
 
     Raises
     ------
@@ -80,10 +81,12 @@ def _numbers(column: Column) -> NDArray[np.float64] | None:
 
 def _look_like_labels(numbers: NDArray[np.float64]) -> bool:
     """Whole numbers if there are two (-1 and 1), or few and none negative."""
-    distinct = np.unique(numbers[~np.isnan(numbers)])
+    there = numbers[~np.isnan(numbers)]
+    distinct = np.unique(there)
     if (distinct != np.trunc(distinct)).any():
         return False
-    return len(distinct) == 2 or (bool((distinct >= 0).all()) and len(distinct) <= _MOST_CLASSES)
+    most = min(_MOST_CLASSES, max(len(there) // 2, _ALWAYS_FEW))
+    return len(distinct) == 2 or (bool((distinct >= 0).all()) and len(distinct) <= most)
 
 
 def _typed(column: Column, texts: Sequence[str]) -> tuple[Label, ...]:

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xpnet.errors import DataError
 from xpnet.tabular import as_table
-from xpnet.tabular.labels import target_labels
+from xpnet.tabular.target_labels import target_labels
 
 
 def labels(cells, task="auto"):
@@ -25,7 +25,8 @@ CLASSES = {
     "written as floats": (["2.0", "10.0", "1.0"], ("1.0", "2.0", "10.0"), [1, 2, 0]),
     "zeros before them": (["007", "07", "1"], ("007", "07", "1"), [0, 1, 2]),
     "two signs": (["-1", "1", "-1"], (-1, 1), [0, 1, 0]),
-    "a hundred": (list(map(str, range(100))), tuple(range(100)), list(range(100))),
+    "a hundred": (2 * list(map(str, range(100))), tuple(range(100)), 2 * list(range(100))),
+    "ten": (list(map(str, range(10))), tuple(range(10)), list(range(10))),
     "beyond float64": ([2**53 + 1, 2**53], (2**53, 2**53 + 1), [1, 0]),
     "few with a unit": (["36 months", "60 months"], ("36 months", "60 months"), [0, 1]),
 }
@@ -47,10 +48,11 @@ def test_classes(cells, classes, codes):
         ["0.5", "1", "2"],
         ["0,5", "1", "2"],
         ["-1", "0", "1"],
-        list(map(str, range(101))),
+        2 * list(map(str, range(101))),
+        list(map(str, range(11))),
         [0.5, 1, None],
     ],
-    ids=["fractions", "decimal commas", "negative", "many", "stored"],
+    ids=["fractions", "decimal commas", "negative", "many", "many for their rows", "stored"],
 )
 def test_values(cells):
     assert labels(cells) is None
@@ -66,6 +68,7 @@ def test_the_task_can_be_forced():
         labels(["1", "x"], "regression")
 
 
+@settings(deadline=None)
 @given(st.lists(st.text("abc", min_size=1, max_size=2), min_size=1))
 def test_classes_give_the_labels_back(cells):
     found = labels(cells, "classification")
