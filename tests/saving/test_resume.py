@@ -178,6 +178,14 @@ def test_a_second_fit_can_be_resumed(data):
             "optimizer.momentum there: 0.9; here: 0.8",
         ),
         (
+            lambda m, d: (like(optimizer=xn.SGD(0.4, momentum=0.9)), d, {}),
+            r"learning_rate.rate there: 0.5; here: 0.4",
+        ),
+        (
+            lambda m, d: (like(optimizer=xn.SGD(xn.CosineDecay(0.5, 3), momentum=0.9)), d, {}),
+            "learning_rate there: Constant; here: CosineDecay",
+        ),
+        (
             lambda m, d: (like(dropout=0.3), d, {}),
             r"network.layers\[2\].rate there: 0.2; here: 0.3",
         ),

@@ -105,6 +105,7 @@ class Optimizer:
                 f"gradient), not both; got {clip_norm!r} and {clip_global_norm!r}."
             )
         self.learning_rate = learning_rate
+        self._first = self._schedule
         self.weight_decay = number("weight_decay", weight_decay, 0)
         self.clip_value = _limit("clip_value", clip_value)
         self.clip_norm = _limit("clip_norm", clip_norm)
@@ -121,6 +122,11 @@ class Optimizer:
     @learning_rate.setter
     def learning_rate(self, value: float | Schedule) -> None:
         self._schedule = schedule(value)
+
+    @property
+    def first_learning_rate(self) -> Schedule:
+        """The schedule that the optimizer was made with, whatever was assigned later."""
+        return self._first
 
     @property
     def varies(self) -> bool:

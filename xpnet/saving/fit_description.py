@@ -15,6 +15,7 @@ __all__ = ["check_description", "check_same", "describe"]
 
 _CODED = {"network": "layers", "loss": "loss", "optimizer": "optimizer"}
 _MEANS = "means of the data"
+_RATE = "learning_rate"  # as the fit began: callbacks may have changed it since
 _INNER = ("settings", "map", "tuple", "float", "ref", "same", "id")  # words of the codec
 
 
@@ -39,6 +40,7 @@ def describe(engine: Engine, steps: Recording) -> dict[str, Any]:
     }
     parts = {"network": network.net, "loss": network.loss, "optimizer": _constant(optimizer)}
     coded = {name: _coded(part, name) for name, part in parts.items()}
+    coded[_RATE] = _coded(optimizer.first_learning_rate, _RATE)
     return {**encode(found, "the fit")["map"], "settings": coded}
 
 
@@ -68,12 +70,13 @@ def check_description(there: dict[str, Any], here: dict[str, Any]) -> None:
     """
     there, here = dict(there), dict(here)
     coded = there.pop("settings", {}), here.pop("settings")  # version 1 has only the reprs
-    for name, words in _CODED.items():
+    for name in (*_CODED, _RATE):
         one, other = (found.get(name) for found in coded)
         if one is not None and other is not None:
             for path, was, now in _differences(one, other, name):
                 check_same(path, was, now)
-            there[words] = here[words]
+            if name in _CODED:
+                there[_CODED[name]] = here[_CODED[name]]
     for name in {**there, **here}:
         one, other = decode(there.get(name)), decode(here.get(name))
         if name == _MEANS:
