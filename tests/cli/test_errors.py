@@ -29,7 +29,7 @@ def fails(capsys):
 def test_an_unknown_data_set_names_the_known_and_the_nearest(fails):
     err = fails("train", "digts")
     assert "Did you mean 'digits'?" in err
-    for name in ("digits", "mnist", "fashion", "FILE.csv", "FILE.npz"):
+    for name in ("digits", "mnist", "fashion", "FILE.csv", "FILE.npz", "FILE.parquet"):
         assert name in err
 
 
@@ -46,12 +46,6 @@ def test_a_missing_folder(fails, tmp_path):
     assert "nowhere does not exist" in fails("train", tmp_path / "nowhere" / "a.csv")
 
 
-def test_a_file_of_another_kind(fails, tmp_path):
-    file = tmp_path / "wine.txt"
-    file.write_text("a,b\n1,2\n")
-    assert f"{file}: the name of a file must end in .csv or .npz" in fails("train", file)
-
-
 def test_a_folder_for_a_file(fails, tmp_path):
     (tmp_path / "a.csv").mkdir()
     assert "is not a file" in fails("train", tmp_path / "a.csv")
@@ -61,25 +55,19 @@ def test_an_unknown_column(fails, classes_csv):
     assert "Did you mean 'kind'?" in fails("train", classes_csv, "--target", "kinds")
 
 
-def test_a_target_without_columns(fails):
-    assert "digits has no columns" in fails("train", "digits", "--target", "kind")
+@pytest.mark.parametrize(
+    "option", [("--target", "kind"), ("--task", "regression"), ("--no-header",), ("--test", "0.1")]
+)
+def test_options_of_tables_for_images(fails, option):
+    assert f"{option[0]} needs a table, but digits holds images" in fails(
+        "train", "digits", *option
+    )
 
 
-def test_a_task_for_images(fails):
-    err = fails("train", "digits", "--task", "regression")
-    assert "--task gives the kind of target in a file; digits has classes" in err
-
-
-def test_a_file_that_is_no_table(fails, tmp_path):
-    file = tmp_path / "a.csv"
-    file.write_text("a,b\n1,2\n,4\n")
-    assert "line 3, column 'a'" in fails("train", file)
-
-
-def test_a_table_too_small_to_split(fails, tmp_path):
-    file = tmp_path / "a.csv"
-    file.write_text("a,b\n1,2.5\n")
-    assert "at least two rows" in fails("train", file)
+def test_validation_rows_of_images_come_from_their_own(fails, classes_csv):
+    assert "--validation FILE needs a table" in fails(
+        "train", "digits", "--validation", classes_csv
+    )
 
 
 @pytest.mark.parametrize(
@@ -91,6 +79,8 @@ def test_a_table_too_small_to_split(fails, tmp_path):
         (["--dtype", "float16"], "float32"),
         (["--learning-rate", "0"], "learning_rate"),
         (["--learning-rate", "nan"], "learning_rate"),
+        (["--dropout", "1"], "--dropout"),
+        (["--weight-decay", "-1"], "weight_decay"),
     ],
 )
 def test_settings_are_refused_before_data_are_read(fails, monkeypatch, flags, message):
@@ -146,6 +136,10 @@ def test_a_message_of_several_lines_keeps_them(capsys, monkeypatch, tmp_path):
         ["train", "digits", "--hidden", "0"],
         ["train", "digits", "--threads", "0"],
         ["train", "digits", "--threads", "two"],
+        ["train", "a.csv", "--test", "1"],
+        ["train", "a.csv", "--validation", "0"],
+        ["train", "a.csv", "--early-stopping", "0"],
+        ["train", "a.csv", "--class-weight", "even"],
         ["train", "digits", "--colour"],
     ],
 )
@@ -249,7 +243,7 @@ def test_help_tells_the_rules_for_files(capsys):
         main(["train", "--help"])
     out = capsys.readouterr().out
     assert out.startswith("usage: xpnet train DATA [options]\n")
-    assert "feature columns are numbers" in out
+    assert "Columns hold numbers, categories, booleans and dates" in out
     assert "exactly two distinct values, or with at most 100, none of them negative" in out
 
 

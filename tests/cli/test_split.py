@@ -1,11 +1,11 @@
-"""Rows for the test, and standardization."""
+"""Rows that are held out."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xpnet.cli.split import Scale, split
+from xpnet.cli.split import split
 from xpnet.errors import ArgumentError, DataError
 
 
@@ -53,15 +53,13 @@ def test_a_seed_out_of_range_is_refused():
         split(10, None, seed=-1)
 
 
-def test_standardized_columns():
-    x = np.random.default_rng(0).normal(3, 7, (500, 2)).astype(np.float32)
-    scaled = Scale.of(x).apply(x)
-    np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-12)
-    np.testing.assert_allclose(scaled.std(axis=0), 1, atol=1e-12)
+def test_a_class_keeps_a_row_whatever_the_share():
+    labels = np.repeat([0, 1, 2], [50, 2, 1])
+    kept, held = split(len(labels), labels, seed=0, share=0.9)
+    assert np.bincount(labels[kept]).tolist() == [5, 1, 1]
+    assert np.bincount(labels[held], minlength=3).tolist() == [45, 1, 0]
 
 
-def test_a_constant_column_is_not_divided_by_rounding():
-    x = np.full((7, 1), 0.1, np.float32)
-    scale = Scale.of(x)
-    assert scale.std.tolist() == [1]
-    np.testing.assert_allclose(scale.apply(x), 0, atol=1e-7)
+def test_classes_that_have_no_rows():
+    kept, held = split(20, np.repeat([0, 3], 10), seed=0)
+    assert (len(kept), len(held)) == (16, 4)

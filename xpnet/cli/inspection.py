@@ -4,7 +4,10 @@ import argparse
 from typing import Any
 
 from xpnet.cli.report import as_json
+from xpnet.cli.schema_text import columns_text, target_text, two_columns
+from xpnet.cli.words import clean
 from xpnet.saving.model_file import SLOTS, read_model
+from xpnet.tabular.schema import Schema
 
 __all__ = ["inspect"]
 
@@ -27,8 +30,10 @@ def inspect(arguments: argparse.Namespace) -> None:
     model, kept = data["model"], data["preprocessing"] or {}
     parameters = {n: a for n, a in arrays.items() if not n.startswith(SLOTS)}
     size = sum(array.size for array in parameters.values())
-    writer = _clean(str(data.get("xpnet")))
+    writer = clean(str(data.get("xpnet")))
     print(f"{arguments.model}: {data['format']}, version {data['version']}, by xpnet {writer}\n")
+    if "table" in data:
+        print(*_schema(data["table"]), "", sep="\n")
     rows = [("net", shown(model.get("net")))]
     rows += [(name, shown(model.get(name))) for name in _SETTINGS]
     state = "kept" if data["updates"] is not None else "not kept"
@@ -36,37 +41,39 @@ def inspect(arguments: argparse.Namespace) -> None:
     rows += [("optimizer's state", state), ("parameters", f"{size:,}")]
     rows += [(f"  {name}", f"{list(array.shape)}") for name, array in parameters.items()]
     rows += [(name, shown(value)) for name, value in kept.items() if value is not None]
-    width = max(len(_clean(name)) for name, _ in rows)
+    width = max(len(clean(name)) for name, _ in rows)
     for name, text in rows:
-        print(f"{_clean(name).ljust(width)}  {text}")
+        print(f"{clean(name).ljust(width)}  {text}")
+
+
+def _schema(part: dict[str, Any]) -> list[str]:
+    """The columns that the model reads, and what it predicts."""
+    schema = Schema.from_dict(part.get("schema"))
+    target = [] if schema.target is None else [("target", target_text(schema.target))]
+    return two_columns([*target, *columns_text(schema)])
 
 
 def shown(data: Any) -> str:
     """A part of the description as you would write it in Python."""
     match data:
         case {"kind": str(kind), "settings": dict(settings)}:
-            return f"{_clean(kind)}({', '.join(_settings(settings))})"
+            return f"{clean(kind)}({', '.join(_settings(settings))})"
         case {"ref": name} | {"float": name}:
-            return _clean(str(name))
+            return clean(str(name))
         case {"same": number}:
-            return f"<layer {_clean(str(number))} again>"
+            return f"<layer {clean(str(number))} again>"
         case {"tuple": list(items)} | {"map": items}:
             return shown(items)
         case list():
             return f"[{', '.join(map(shown, data))}]"
         case dict():
-            return f"{{{', '.join(f'{_clean(str(k))}: {shown(v)}' for k, v in data.items())}}}"
-    return _clean(repr(data))
+            return f"{{{', '.join(f'{clean(str(k))}: {shown(v)}' for k, v in data.items())}}}"
+    return clean(repr(data))
 
 
 def _settings(settings: dict[str, Any]) -> list[str]:
     return [
-        shown(value)[1:-1] if name in ("layers", "branches") else f"{_clean(name)}={shown(value)}"
+        shown(value)[1:-1] if name in ("layers", "branches") else f"{clean(name)}={shown(value)}"
         for name, value in settings.items()
         if value is not None
     ]
-
-
-def _clean(text: str) -> str:
-    """The text without control characters, which could affect a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)

@@ -70,7 +70,7 @@ class LiveLine(Callback):
         start, before = self._begun
         if done > before:
             left = _clock((now - start) / (done - before) * max(epochs - done, 0.0))
-            parts.append(f"{'at most ' if self._at_most else ''}{left} left")
+            parts.append(f"{'< ' if self._at_most else ''}{left} left")
         room = columns(self._stream) - 1  # a full line would make the terminal scroll
         line = ""
         for part in [*parts, *self._scores()]:

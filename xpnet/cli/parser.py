@@ -16,8 +16,9 @@ examples:
   xpnet train digits                       small images that come with scikit-learn
   xpnet train mnist --epochs 1 --plot mnist.png
   xpnet train wine.csv --target quality --json
-  xpnet train wine.csv --target quality --save wine.safetensors
-  xpnet predict wine.safetensors new.csv --out quality.csv
+  xpnet train adult.csv --target income --save adult.safetensors
+  xpnet evaluate adult.safetensors test.csv
+  xpnet predict adult.safetensors new.csv --out income.csv
   xpnet bench --layers 784 128 10          which backend is faster, from which batch size on
   xpnet info                               backends and packages: what works here
 """

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.errors import ArgumentError
+from xpnet.optional import require
 from xpnet.saving.whole_file import check_place, writing
 
 __all__ = ["Columns", "check_out", "write", "write_csv"]
@@ -58,4 +59,15 @@ def _npz(path: Path, columns: Columns) -> None:
         np.savez(stream, **columns)  # type: ignore[arg-type]
 
 
-_WRITERS: dict[str, Callable[[Path, Columns], None]] = {".csv": _csv, ".npz": _npz}
+def _parquet(path: Path, columns: Columns) -> None:
+    pyarrow, parquet = (
+        require(module, "tables", "--out FILE.parquet") for module in ("pyarrow", "pyarrow.parquet")
+    )
+    parquet.write_table(pyarrow.table(dict(columns)), path)
+
+
+_WRITERS: dict[str, Callable[[Path, Columns], None]] = {
+    ".csv": _csv,
+    ".npz": _npz,
+    ".parquet": _parquet,
+}

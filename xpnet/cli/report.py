@@ -6,6 +6,7 @@ from math import isfinite
 from typing import Any, TextIO
 
 from xpnet import __version__
+from xpnet.cli.resume import kept_of
 from xpnet.cli.score_text import class_text, each_class_text, value_text
 from xpnet.cli.source import Source
 from xpnet.model import Model
@@ -27,13 +28,13 @@ Results = ClassResults | ValueResults
 class Rows(Callback):
     """Print each epoch when it ends, if there is a stream; keep the history.
 
-    Losses of standardized values are converted to the units of the file: a squared error is
-    multiplied by the square of `unit`.
+    Losses of standardized values are converted to the units of the file. A checkpoint also holds
+    the model's schema and scales, which `check_resumed` compares.
     """
 
-    def __init__(self, unit: float, out: TextIO | None) -> None:
+    def __init__(self, model: TableModel, out: TextIO | None) -> None:
         self.history = History()
-        self._factor, self._out = unit**2, out
+        self._model, self._factor, self._out = model, model.target.scale**2, out
         self._widths: list[int] = []
 
     def on_epoch_end(self, model: Model, epoch: int, logs: dict[str, float]) -> None:
@@ -48,7 +49,7 @@ class Rows(Callback):
         self._print([_shown(k, v) for k, v in row.items() if k != _HIDDEN])
 
     def get_state(self) -> dict[str, Any]:
-        return {"rows": list(self.history)}
+        return {"rows": list(self.history), **kept_of(self._model)}
 
     def set_state(self, model: Model, state: dict[str, Any]) -> None:
         for row in state["rows"]:

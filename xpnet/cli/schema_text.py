@@ -70,7 +70,7 @@ def two_columns(rows: list[tuple[str, str]]) -> list[str]:
     width = max((len(heading) for heading, _ in rows), default=0)
     lines, last = [], ""
     for heading, text in rows:
-        for part in wrap(text, _LINE - width - len(_INDENT) - len(_GAP)) or [""]:
+        for part in wrap(text, _LINE - width - len(_INDENT + _GAP), break_on_hyphens=False) or [""]:
             shown = "" if heading == last else heading
             lines.append(f"{_INDENT}{shown.ljust(width)}{_GAP}{part}")
             last = heading

@@ -17,6 +17,7 @@ from xpnet.cli.defaults import LEARNING_RATE_SGD, MOST_EPOCHS
 from xpnet.cli.live_line import LiveLine
 from xpnet.cli.load_source import load
 from xpnet.cli.report import Rows, as_json, describe, measured, results_json, results_text
+from xpnet.cli.resume import check_resumed
 from xpnet.cli.schema_text import two_columns
 from xpnet.cli.source import Source
 from xpnet.errors import ArgumentError
@@ -47,14 +48,17 @@ def train(arguments: argparse.Namespace) -> None:
     source = load(arguments)
     _fill_in(arguments, source)
     model = _model(arguments, source)
+    if arguments.resume:
+        check_resumed(arguments.checkpoint, model)
     _introduce(arguments, model, source, out)
     start = perf_counter()
-    rows, history = _fit(arguments, model, source, out)
+    rows, history, kept = _fit(arguments, model, source, out)
     seconds = perf_counter() - start
     X, _ = source.samples(model, "test")
     found = measured(model, source.true("test"), np.asarray(model.model.predict(X)))
     print("", *results_text(found, source.target.name), "", sep="\n", file=out)
-    print(f"trained for {len(history)} epochs in {seconds:.1f} s", file=out)
+    epochs = f"{len(history)} epoch{'s' if len(history) != 1 else ''}"
+    print(f"trained for {epochs} in {seconds:.1f} s{kept}", file=out)
     if arguments.save:
         model.history += list(history)
         model.save(arguments.save)
@@ -130,10 +134,10 @@ def _model(arguments: argparse.Namespace, source: Source) -> TableModel:
 
 def _fit(
     arguments: argparse.Namespace, model: TableModel, source: Source, out: TextIO
-) -> tuple[Rows, History]:
-    """Train the network, and show how it goes."""
+) -> tuple[Rows, History, str]:
+    """Train the network, and show how it goes; say which epoch is kept, if not the last."""
     X, y = source.samples(model, "train")
-    rows, callbacks = _callbacks(arguments, source, out)
+    rows, callbacks = _callbacks(arguments, model, source, out)
     history = model.model.fit(
         X,
         y,
@@ -146,14 +150,17 @@ def _fit(
         threads=arguments.threads,
         verbose=False,
     )
-    return rows, history
+    stop = next((c for c in callbacks if isinstance(c, EarlyStopping)), None)
+    best = None if stop is None else stop.best_epoch
+    kept = f"; epoch {best} was the best on the validation rows and is kept" if best else ""
+    return rows, history, kept
 
 
 def _callbacks(
-    arguments: argparse.Namespace, source: Source, out: TextIO
+    arguments: argparse.Namespace, model: TableModel, source: Source, out: TextIO
 ) -> tuple[Rows, list[Callback]]:
     """A row for each epoch, or one line on a terminal; checkpoints; early stopping."""
-    rows = Rows(source.unit, None if out.isatty() else out)
+    rows = Rows(model, None if out.isatty() else out)
     callbacks: list[Callback] = [rows]
     terminal = next((stream for stream in (sys.stderr, out) if stream.isatty()), None)
     stops = arguments.early_stopping is not None
@@ -171,7 +178,8 @@ def _introduce(
     arguments: argparse.Namespace, model: TableModel, source: Source, out: TextIO
 ) -> None:
     """Print the data, the network and the settings before training."""
-    print(f"{source.name}: {source.total:,} rows", *two_columns(source.notes), sep="\n", file=out)
+    name = Path(source.name).name
+    print(f"{name}: {source.total:,} rows", *two_columns(source.notes), sep="\n", file=out)
     print(f"\n{model.model.summary()}", file=out)
     print(
         f"{arguments.optimizer}, learning rate {arguments.learning_rate:g}, batch size "

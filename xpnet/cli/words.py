@@ -34,12 +34,14 @@ def fit(text: str, columns: int) -> str:
 def listed(names: Iterable[object], columns: int) -> str:
     """Names with commas between them, as many as fit, and how many more there are."""
     texts = [clean(str(name)) for name in names]
-    for shown in range(len(texts), 0, -1):
+    best = line = ""
+    for shown, text in enumerate(texts, 1):
+        line = f"{line}, {text}" if line else text
+        if columns_of(line) > columns:
+            break
         more = f", ... {len(texts) - shown:,} more" if shown < len(texts) else ""
-        line = ", ".join(texts[:shown]) + more
-        if columns_of(line) <= columns:
-            return line
-    return fit(texts[0], columns) if texts else ""
+        best = line + more if columns_of(line + more) <= columns else best
+    return best or (fit(texts[0], columns) if texts else "")
 
 
 def table(rows: Sequence[Sequence[str]], *, left: int = 1) -> list[str]:

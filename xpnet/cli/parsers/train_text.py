@@ -1,6 +1,6 @@
 """The long help text of `xpnet train`."""
 
-from xpnet.cli.defaults import DEFAULTS, LEARNING_RATE_SGD, TABLE
+from xpnet.cli.defaults import DEFAULTS, LEARNING_RATE_SGD, MOST_EPOCHS, TABLE
 
 __all__ = ["TRAIN"]
 
@@ -10,22 +10,33 @@ data:
   mnist      70,000 handwritten digits, 28 x 28 pixels
   fashion    70,000 articles of clothing, 28 x 28 pixels (Fashion-MNIST)
              both are read from $XPNET_DATA or the cache, or downloaded (xpnet[datasets])
-  FILE.csv   a header line, then rows; feature columns are numbers, the target may be text;
-             --target names it (default: the last column)
+  FILE       a table with a column for each feature and one for the target: text with any delimiter
+             (.csv, .tsv, .gz), .parquet or .feather (all need xpnet[tables]); - is standard input
   FILE.npz   arrays X (rows, features) and y (rows,), and optionally X_test and y_test
 
-Task: a file's target is a class (softmax cross-entropy) if it is text or boolean, or if it is whole
+Columns hold numbers, categories, booleans and dates; their kinds are found out and printed.
+Columns without information (a constant, text that differs in every row) are ignored, with a note.
+--drop leaves more out, and --categorical says whose numbers are names. Numbers are standardized
+with the mean and standard deviation of the training rows; missing ones become the median, and are
+marked. Categories of at most 8 values become one column for each value, others learned vectors of
+8 numbers. Dates become parts: the time of the year, the day of the week, ... All this is saved with
+the model.
+
+Task: the target is a class (softmax cross-entropy) if it is text or boolean, or if it is whole
 numbers with exactly two distinct values, or with at most 100, none of them negative. Any other
-target is a number to predict (mean squared error). --task overrides this rule.
+target is a number to predict (mean squared error); it is standardized too, and errors are reported
+in the units of the file. --task overrides this rule. Rows without a target are left out. A class of
+one row is learned but cannot be tested; a warning names it.
 
-Test rows: a fifth of a file's rows (a fifth of each class), chosen by --seed. An archive's own
-X_test and y_test are used if it has them. Features and numeric targets are standardized with the
-mean and standard deviation of the training rows; errors are reported in the units of the file.
-Images are not standardized: their pixels are in [0, 1], and their split is always the same.
+Test rows: a fifth of the rows (a fifth of each class), chosen by --seed; --test changes the
+fraction or names a file. An archive's own X_test and y_test are used if it has them. The scores at
+the end are those of the test rows. Images are not standardized, and their split is always the same.
 
-Loss and accuracy of the training rows are means over the epoch, while the network learns. The test
-rows are measured after each epoch (val_loss, val_accuracy). Watch these numbers, but do not choose
-settings by them: the test score would look better than it is.
+Loss and accuracy of the training rows are means over the epoch, while the network learns. After
+each epoch the test rows are measured too (val_loss, val_accuracy). Watch these numbers, but do not
+choose settings by them: the test score would look better than it is. --validation holds out other
+rows for this, and --early-stopping does so by itself: it keeps the epoch with the lowest loss on
+them.
 
 Threads share a step on a CPU (with xpnet[fast]) if each gets at least 16 rows and about 100 us of
 work. --threads limits their number. The same number gives the same bits.
@@ -36,12 +47,15 @@ defaults (activation relu, optimizer adam, dtype float32, seed 0):
   fashion    {DEFAULTS["fashion"]}
   files      {TABLE}
   With --optimizer sgd the learning rate is {LEARNING_RATE_SGD:g}.
+  With --early-stopping there are at most {MOST_EPOCHS} epochs.
 
 examples:
   xpnet train digits
   xpnet train digits --hidden 64 32 --activation tanh --optimizer sgd --learning-rate 0.05
   xpnet train mnist --epochs 1 --backend auto
+  xpnet train adult.csv --target income --early-stopping --save adult.safetensors
   xpnet train wine.csv --target quality --plot wine.png
   xpnet train wine.csv --target quality --task regression
+  zcat adult.csv.gz | xpnet train - --target income --drop fnlwgt --class-weight balanced
   xpnet train table.npz --json | jq .test_accuracy
 """
