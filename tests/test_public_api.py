@@ -78,6 +78,7 @@ PUBLIC = [
     "Softmax",
     "Softplus",
     "Softsign",
+    "Standardize",
     "Step",
     "StepDecay",
     "Tanh",
@@ -130,8 +131,10 @@ SUBMODULES = {
         "GraphError",
         "MissingDependencyError",
         "ShapeError",
+        "TrainingWarning",
         "UnknownNameError",
         "XpnetError",
+        "XpnetWarning",
     ],
     "exchange": [
         "from_onnx",

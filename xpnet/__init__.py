@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from xpnet.nn import Softmax as Softmax
     from xpnet.nn import Softplus as Softplus
     from xpnet.nn import Softsign as Softsign
+    from xpnet.nn import Standardize as Standardize
     from xpnet.nn import Step as Step
     from xpnet.nn import Tanh as Tanh
     from xpnet.nn import UnitNorm as UnitNorm
@@ -167,6 +168,7 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Softsign",
+    "Standardize",
     "Step",
     "StepDecay",
     "Tanh",
@@ -201,7 +203,8 @@ _NAMES = {
         Add BatchNorm Concat Dense Dropout ELU EmbedColumns Embedding Flatten GaussianNoise GELU
         HardSigmoid HardTanh Identity L1 L2 Layer LayerNorm LeakyReLU Linear LogSigmoid
         LogSoftmax MaxNorm Maxout Mish Multiply PReLU PrepareColumns ReLU Residual SELU
-        Sequential Sigmoid SiLU Softmax Softplus Softsign Step Tanh UnitNorm init losses
+        Sequential Sigmoid SiLU Softmax Softplus Softsign Standardize Step Tanh UnitNorm
+        init losses
     """,
     "xpnet.optim": """
         Adadelta Adagrad Adam AdamW CosineDecay CosineRestarts ExponentialDecay InverseScaling

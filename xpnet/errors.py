@@ -20,8 +20,10 @@ __all__ = [
     "GraphError",
     "MissingDependencyError",
     "ShapeError",
+    "TrainingWarning",
     "UnknownNameError",
     "XpnetError",
+    "XpnetWarning",
 ]
 
 
@@ -124,9 +126,17 @@ class DivergedError(XpnetError, ArithmeticError):
         self.step = step
 
 
-class BackendFallbackWarning(UserWarning):
+class XpnetWarning(UserWarning):
+    """Base class of xpnet's warnings."""
+
+
+class BackendFallbackWarning(XpnetWarning):
     """The requested backend cannot run, and ``XPNET_FALLBACK`` chose another."""
 
 
-class DataWarning(UserWarning):
+class DataWarning(XpnetWarning):
     """Data can be used, but something about them is probably not what was meant."""
+
+
+class TrainingWarning(XpnetWarning):
+    """A fit ended too early, or its data are badly scaled; the message names the remedy."""

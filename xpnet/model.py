@@ -36,6 +36,7 @@ from xpnet.saving.fit_state import resumed
 from xpnet.saving.model_file import save_model
 from xpnet.saving.pickling import get_state, restored
 from xpnet.saving.snapshots import Snapshot, read_snapshot
+from xpnet.training.advice import advise
 from xpnet.training.callbacks.callback import CallbackLike
 from xpnet.training.evaluation import columns, evaluate
 from xpnet.training.fit import FitSettings, make_loop
@@ -385,6 +386,14 @@ class Model:
             If the loss becomes NaN or infinite; the last good parameters are restored.
         DeviceMemoryError
             If the GPU has too little memory; the message says what to change.
+
+        Warns
+        -----
+        TrainingWarning
+            After a model's first fit, if the loss was still clearly falling at its end, or if
+            columns of `X` or the values of a regression target are far from the scale of 1. The
+            message names the remedy. A fit of fewer than 3 epochs, and one that continues
+            another, says nothing.
         """
         if steps_per_graph is not None:
             steps_per_execution = _renamed(steps_per_graph)
@@ -409,7 +418,9 @@ class Model:
         loop = make_loop(self, engine, data, validation, self.chunk, settings)
         resume = None if snapshot is None else resumed(engine, loop.context, snapshot)
         with self._fitting(engine):
-            return loop.run(snapshot, resume)
+            history = loop.run(snapshot, resume)
+        advise(loop.context, data)
+        return history
 
     @on_device
     def train_on_batch(

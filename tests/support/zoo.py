@@ -18,6 +18,7 @@ ACTIVATIONS = """elu gelu gelu_tanh hard_sigmoid hard_tanh identity leaky_relu l
 LAYERS: dict[str, Callable[[], Any]] = {
     "batch norm": xn.BatchNorm,
     "layer norm": xn.LayerNorm,
+    "standardize": lambda: xn.Standardize(range(8), range(1, 9)),
     "dropout": lambda: xn.Dropout(0.3),
     "noise": lambda: xn.GaussianNoise(0.1),
     "maxout": lambda: xn.Maxout(8, 3),

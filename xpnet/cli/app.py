@@ -9,7 +9,7 @@ from io import TextIOWrapper
 from typing import Any, TextIO
 
 from xpnet.cli.parser import parser
-from xpnet.errors import XpnetError
+from xpnet.errors import XpnetError, XpnetWarning
 
 __all__ = ["main"]
 
@@ -75,7 +75,7 @@ def _plain_warnings() -> Iterator[None]:
         show = warnings.showwarning
 
         def plain(message: Any, category: type[Warning], *args: Any, **kwargs: Any) -> None:
-            if category.__module__.startswith("xpnet."):
+            if issubclass(category, XpnetWarning):
                 print(f"xpnet: warning: {' '.join(str(message).split())}", file=sys.stderr)
             else:
                 show(message, category, *args, **kwargs)

@@ -19,12 +19,19 @@ from xpnet.estimators.guards import training_errors, undone_by_errors
 from xpnet.estimators.samples import Given, Samples, validate_samples, validate_weights
 from xpnet.estimators.sampling import RandomOrder, held_out
 from xpnet.estimators.solvers import Rate, is_stochastic, keeps_best
-from xpnet.estimators.warn import warn_user
 from xpnet.estimators.watch import Watch
+from xpnet.training.advice import Remedies, remedies
 from xpnet.typing import ArrayLike
+from xpnet.warn import warn_user
 
 __all__ = ["BaseMLP"]
 
+_REMEDIES = Remedies(
+    falling="",  # a ConvergenceWarning says it
+    columns="scale them, as in make_pipeline(StandardScaler(), ...), or use "
+    "xpnet.TabularClassifier or xpnet.TabularRegressor, which do",
+    target="set scale_target=True, or use xpnet.TabularRegressor",
+)
 _OF_ONE_FIT = (
     "loss_curve_", "validation_loss_curve_", "validation_scores_", "best_validation_score_",
     "best_loss_", "_no_improvement_count", "_best_state", "_model",
@@ -94,7 +101,7 @@ class BaseMLP(FittedMLP):
             samples, held = self._split(samples, given, random)
             batch_size = self._batch_rows(samples.rows)
             watch = Watch(self, samples, held, batch_size)
-            with training_errors(self, watch):
+            with training_errors(self, watch), remedies(_REMEDIES):
                 history = self._model.fit(
                     samples.X,
                     samples.target,

@@ -7,8 +7,8 @@ from typing import Any
 from sklearn.exceptions import ConvergenceWarning
 
 from xpnet.errors import ArgumentError, DataError, DivergedError
-from xpnet.estimators.warn import warn_user
 from xpnet.estimators.watch import Watch
+from xpnet.warn import warn_user
 
 __all__ = ["training_errors", "undone_by_errors"]
 

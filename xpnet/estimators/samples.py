@@ -12,7 +12,7 @@ from sklearn.utils.validation import _check_n_features, _check_sample_weight, va
 from xpnet.backends import backend_of, dtype_name
 from xpnet.errors import DataError
 from xpnet.estimators.array_library import library, moved, take_rows
-from xpnet.estimators.warn import warn_user
+from xpnet.warn import warn_user
 
 __all__ = ["Given", "Samples", "validate_inputs", "validate_samples", "validate_weights"]
 

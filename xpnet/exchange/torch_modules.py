@@ -141,6 +141,13 @@ PAIRS = (
         sizes=lambda _, __, units: {"normalized_shape": units},
         read=_scale_and_shift,
     ),
+    Pair(  # with fixed statistics; a module of torch becomes the next layer
+        "BatchNorm1d",
+        nn.Standardize,
+        fixed={"eps": 0.0, "affine": False},
+        parameters={"mean": "running_mean", "variance": "running_var"},
+        sizes=lambda _, __, units: {"num_features": units},
+    ),
     Pair(
         "BatchNorm1d",
         nn.BatchNorm,

@@ -120,7 +120,7 @@ def to_torch_state_dict(model: Model, *, tensors: bool = True) -> dict[str, Any]
     arrays: dict[str, Any] = {}
     for theirs, (pair, path, own) in names(tree(model), state).items():
         arrays[theirs] = np.array(pair.turned(own, state[joined(path, own)]), order="C")
-        if own == "running_var":
+        if theirs.endswith(".running_var"):
             arrays[f"{theirs.rpartition('.')[0]}.{COUNTER}"] = np.zeros((), np.int64)
     if not tensors:
         return arrays

@@ -12,7 +12,7 @@ from xpnet.nn.layer import Layer, LayerLike, Penalty, call
 from xpnet.nn.losses import Loss, LossLike
 from xpnet.nn.losses import get as get_loss
 from xpnet.nn.metrics import Metric, MetricLike, get_metrics, loss_metric, mean_over_samples
-from xpnet.nn.normalization import BatchNorm, LayerNorm
+from xpnet.nn.normalization import BatchNorm, LayerNorm, Standardize
 from xpnet.nn.penalties import L1, L2
 from xpnet.nn.rectifiers import ELU, GELU, SELU, LeakyReLU, Mish, PReLU, ReLU, SiLU, Softplus
 from xpnet.nn.shaping import Flatten
@@ -75,6 +75,7 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Softsign",
+    "Standardize",
     "Step",
     "Tanh",
     "UnitNorm",

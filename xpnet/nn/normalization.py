@@ -1,14 +1,21 @@
 """Layers that normalize their input."""
 
-from typing import Any
+from collections.abc import Iterable
+from math import isfinite
+from typing import Any, Self
 
 from xpnet import ops
-from xpnet.arguments import number, positive
-from xpnet.errors import ArgumentError, ShapeError
+from xpnet.arguments import finite, number, positive
+from xpnet.backends import backend_of, get
+from xpnet.errors import ArgumentError, DataError, DTypeError, ShapeError
 from xpnet.graph import Value
 from xpnet.nn.layer import Layer, batch_shape
+from xpnet.random import Key
+from xpnet.typing import ArrayLike, Namespace, Shape
 
-__all__ = ["BatchNorm", "LayerNorm"]
+__all__ = ["BatchNorm", "LayerNorm", "Standardize"]
+
+_ROUNDING = 1e-13  # of a mean: what the standard deviation of equal numbers may be
 
 
 class _Normalized(Layer):
@@ -113,3 +120,100 @@ class BatchNorm(_Normalized):
         old, new = 1 - self.momentum, self.momentum
         self.assign(mean, old * mean + new * center)
         self.assign(variance, old * variance + new * found)
+
+
+class Standardize(Layer):
+    """y = (x - mean) / std for each feature, with fixed numbers: the first layer of a network.
+
+    They are state, so they are saved with the model and exported with it, and training does not
+    change them. Predictions then take data as they are.
+
+    Parameters
+    ----------
+    mean, std : sequence of float
+        One number for each feature; `std` is greater than 0. `Standardize.of` reads them from
+        data.
+
+    Raises
+    ------
+    ArgumentError
+        If the numbers are not finite, or `std` is not greater than 0.
+    ShapeError
+        If the two have different lengths, or samples have another number of features.
+
+    Examples
+    --------
+    >>> import numpy as np, xpnet as xn
+    >>> X = np.array([[1.0, 2000.0], [3.0, 2010.0]])
+    >>> net = xn.Sequential(xn.Standardize.of(X), xn.Dense(1))
+    >>> net.layers[0].mean
+    (2.0, 2005.0)
+    """
+
+    def __init__(self, mean: Iterable[float], std: Iterable[float]) -> None:
+        self.mean = tuple(finite("Standardize: mean", m) for m in mean)
+        self.std = tuple(positive("Standardize: std", s) for s in std)
+        if not self.mean or len(self.mean) != len(self.std):
+            raise ShapeError(
+                "Standardize expects one mean and one standard deviation for each feature, got "
+                f"{len(self.mean)} and {len(self.std)}."
+            )
+
+    @classmethod
+    def of(cls, X: ArrayLike) -> Self:
+        """The layer for data of shape (samples, ..., features); a constant feature has std 1.
+
+        Raises
+        ------
+        DataError
+            If a feature has NaN or infinity, or there are no data.
+        DTypeError, ShapeError
+            If the data are not numbers, or have another shape.
+        """
+        mean, std = _moments(X)
+        for i, (m, s) in enumerate(zip(mean, std, strict=True)):
+            if not isfinite(m) or not isfinite(s):
+                raise DataError(
+                    f"column {i} of X has no finite mean and standard deviation: impute or remove "
+                    "NaN and infinity first."
+                )
+        constant = (s <= _ROUNDING * abs(m) for m, s in zip(mean, std, strict=True))
+        return cls(mean, [1.0 if c else s for c, s in zip(constant, std, strict=True)])
+
+    def forward(self, x: Value) -> Any:
+        """Standardize the last axis."""
+        if x.ndim < 2 or x.shape[-1] != len(self.mean):
+            raise ShapeError(
+                f"this Standardize layer is for {len(self.mean)} features, got samples of shape "
+                f"{x.shape[1:]}."
+            )
+        mean = self.state(x, "mean", x.shape[-1:], self._means)
+        variance = self.state(x, "variance", x.shape[-1:], self._variances)
+        return (x - mean) / ops.sqrt(variance)
+
+    def _means(self, xp: Namespace, key: Key, shape: Shape) -> Any:
+        return xp.asarray(self.mean, dtype=xp.float64)
+
+    def _variances(self, xp: Namespace, key: Key, shape: Shape) -> Any:
+        return xp.asarray([s * s for s in self.std], dtype=xp.float64)
+
+    def __repr__(self) -> str:
+        return f"Standardize(of {len(self.mean)} features)"
+
+
+def _moments(X: ArrayLike) -> tuple[list[float], list[float]]:
+    """The mean and the standard deviation of each feature."""
+    library, host = backend_of(X), get("numpy")
+    values: Any = host.asarray(X) if library is None else library.to_numpy(X)
+    if values.dtype.kind not in "fiub":
+        raise DTypeError(f"Standardize.of expects real numbers, got dtype {values.dtype}.")
+    if values.ndim < 2:
+        raise ShapeError(
+            f"Standardize.of expects shape (samples, ..., features), got {values.shape}."
+        )
+    if not values.size:
+        raise DataError(f"Standardize.of needs data; X is empty (shape {values.shape}).")
+    axes = tuple(range(values.ndim - 1))
+    with host.quiet():
+        mean, std = (f(axis=axes, dtype="float64") for f in (values.mean, values.std))
+    return mean.tolist(), std.tolist()

@@ -1,0 +1,88 @@
+"""Standardize: its numbers, what training leaves alone, files, and other libraries."""
+
+import numpy as np
+import pytest
+
+import xpnet as xn
+
+RNG = np.random.default_rng(0)
+X = RNG.normal([5.0, -2000.0, 0.01], [2.0, 300.0, 0.001], size=(80, 3))
+Y = (X - X.mean(0)) / X.std(0) @ [[1.0], [-2.0], [0.5]]
+
+
+def net():
+    return xn.Sequential(xn.Standardize.of(X), xn.Dense(8, "relu"), xn.Dense(1))
+
+
+def fitted(**settings):
+    model = xn.Model(net(), "mse", **settings)
+    model.fit(X, Y, epochs=2)
+    return model
+
+
+@pytest.mark.smoke
+def test_predictions_are_those_on_scaled_data():
+    model = xn.Model(net(), "mse", dtype="float64").build(3)
+    plain = xn.Model(xn.Sequential(*net().layers[1:]), "mse", dtype="float64").build(3)
+    state = model.state_dict()
+    names = zip(plain.parameters, [n for n in state if "layers.0" not in n], strict=True)
+    plain.load_state_dict({own: state[name] for own, name in names})
+    scaled = (X - X.mean(0)) / X.std(0)
+    np.testing.assert_allclose(model.predict(X), plain.predict(scaled), rtol=1e-9)
+
+
+def test_training_and_decay_leave_the_numbers_alone():
+    model = fitted(optimizer=xn.SGD(0.01, weight_decay=0.1), dtype="float64")
+    np.testing.assert_array_equal(model.parameters["layers.0.mean"], X.mean(0))
+    np.testing.assert_allclose(model.parameters["layers.0.variance"], X.var(0), rtol=1e-12)
+
+
+def test_a_file_holds_them(tmp_path):
+    model = fitted()
+    model.save(tmp_path / "model.safetensors")
+    again = xn.load(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    assert again.config.net.layers[0].mean == tuple(X.mean(0))
+
+
+def test_in_torch():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    model = fitted()
+    module = xn.exchange.to_torch(model)
+    with torch.no_grad():
+        found = module(torch.tensor(X, dtype=torch.float32)).numpy()
+    np.testing.assert_allclose(found, model.predict(X), rtol=1e-4, atol=1e-5)
+
+
+def test_in_onnx(tmp_path):
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    model = fitted()
+    xn.exchange.to_onnx(model, tmp_path / "model.onnx")
+    session = runtime.InferenceSession(tmp_path / "model.onnx")
+    (found,) = session.run(None, {session.get_inputs()[0].name: X.astype("float32")})
+    np.testing.assert_allclose(found, model.predict(X), rtol=1e-4, atol=1e-5)
+
+
+def test_numbers_of_data(each):
+    constant = np.full((50, 2), 0.1, "float32")
+    for data in (constant, constant.tolist(), np.zeros((5, 2), "int64"), np.ones((4, 3, 2), bool)):
+        with each(repr(type(data))):
+            assert xn.Standardize.of(data).std == (1.0, 1.0)
+    images = RNG.normal(3, 2, (6, 5, 4))
+    assert np.allclose(xn.Standardize.of(images).mean, images.mean((0, 1)))
+
+
+def test_what_cannot_be_used(each):
+    for error, words, make in (
+        (xn.errors.DataError, "column 1", lambda: xn.Standardize.of([[1.0, np.nan], [2.0, 3.0]])),
+        (xn.errors.DataError, "empty", lambda: xn.Standardize.of(np.zeros((0, 3)))),
+        (xn.errors.DTypeError, "real numbers", lambda: xn.Standardize.of([["a", "b"]])),
+        (xn.errors.ShapeError, "features", lambda: xn.Standardize.of([1.0, 2.0])),
+        (xn.errors.ShapeError, "got 1 and 2", lambda: xn.Standardize([0.0], [1.0, 1.0])),
+        (xn.errors.ArgumentError, "greater than 0", lambda: xn.Standardize([0.0], [0.0])),
+        (xn.errors.ArgumentError, "finite", lambda: xn.Standardize([np.inf], [1.0])),
+        (xn.errors.ShapeError, "for 3 features", lambda: xn.Model(net(), "mse").build(4)),
+    ):
+        with each(words), pytest.raises(error, match=words):
+            make()
