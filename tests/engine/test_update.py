@@ -7,6 +7,7 @@ import array_api_strict
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from support.brief import BRIEF
 
 import xpnet as xn
 from xpnet.backends.generic import GenericBackend
@@ -52,6 +53,7 @@ def weights(model):
     return model.engine.backend.to_numpy(model.engine.state.params).copy()
 
 
+@BRIEF
 @every_optimizer
 def test_a_model_learns(optimizer):
     model = make(optimizer)

@@ -29,10 +29,15 @@ from xpnet.saving.checkpoint import Checkpoint
 from xpnet.saving.snapshots import checkpoints
 from xpnet.saving.whole_file import check_place
 from xpnet.tabular.table_model import TableModel
+from xpnet.training.advice import Remedies, remedies
 from xpnet.training.callbacks import Callback, EarlyStopping
 from xpnet.training.history import History
 
 __all__ = ["train"]
+
+_REMEDIES = Remedies(
+    falling="train longer, with --epochs or --early-stopping", columns="", target=""
+)
 
 
 def train(arguments: argparse.Namespace) -> None:
@@ -138,18 +143,19 @@ def _fit(
     """Train the network, and show how it goes; say which epoch is kept, if not the last."""
     X, y = source.samples(model, "train")
     rows, callbacks = _callbacks(arguments, model, source, out)
-    history = model.model.fit(
-        X,
-        y,
-        epochs=arguments.epochs,
-        batch_size=arguments.batch_size,
-        class_weight=arguments.class_weight,
-        validation_data=source.samples(model, "held"),
-        callbacks=callbacks,
-        resume_from=arguments.checkpoint if arguments.resume else None,
-        threads=arguments.threads,
-        verbose=False,
-    )
+    with remedies(_REMEDIES):
+        history = model.model.fit(
+            X,
+            y,
+            epochs=arguments.epochs,
+            batch_size=arguments.batch_size,
+            class_weight=arguments.class_weight,
+            validation_data=source.samples(model, "held"),
+            callbacks=callbacks,
+            resume_from=arguments.checkpoint if arguments.resume else None,
+            threads=arguments.threads,
+            verbose=False,
+        )
     stop = next((c for c in callbacks if isinstance(c, EarlyStopping)), None)
     best = None if stop is None else stop.best_epoch
     kept = f"; epoch {best} was the best on the validation rows and is kept" if best else ""
