@@ -17,7 +17,7 @@ from xpnet.nn import PrepareColumns
 from xpnet.nn.table_inputs import Scaling
 from xpnet.tabular.schema import Schema
 
-__all__ = ["Prepared"]
+__all__ = ["Prepared", "traced"]
 
 _CHUNK = 4096  # rows at a time: few enough to stay in cache
 _QUARTILES = (0.25, 0.5, 0.75)
@@ -76,23 +76,28 @@ class Prepared:
         """
         if not isinstance(layer, PrepareColumns):
             raise FormatError(f"it prepares columns with {layer!r}, not with PrepareColumns.")
-        table = ParameterTable.of(_traced(layer, 1)[0])
+        table = ParameterTable.of(traced(layer, 1)[0])
         table.check(state, {name: array.shape for name, array in state.items()})
         for name, array in state.items():
             if array.dtype != np.float64 or not np.isfinite(array).all():
                 raise FormatError(f"its {name!r} must hold finite float64 numbers.")
         return cls(layer, dict(state))
 
+    @property
+    def unchanged(self) -> bool:
+        """Whether the network takes encoded columns as they are."""
+        return not self.state and not self.layer.few and not self.layer.dates
+
     def __call__(self, encoded: NDArray[np.float64]) -> NDArray[np.float64]:
         """The network's inputs for encoded rows."""
-        if not self.state and not self.layer.few and not self.layer.dates:
+        if self.unchanged:
             return encoded
         slices = batch_slices(len(encoded), _CHUNK)
         made = [self._prepare(encoded[rows]) for rows in slices]
         return made[0] if len(made) == 1 else np.concatenate(made)
 
     def _prepare(self, encoded: NDArray[np.float64]) -> NDArray[np.float64]:
-        graph, output = _traced(self.layer, len(encoded))
+        graph, output = traced(self.layer, len(encoded))
         feeds: dict[Value, Any] = {v: self.state[name] for name, v in graph.parameters.items()}
         feeds[graph.inputs[0]] = encoded
         found: NDArray[np.float64] = interpret(graph, get("numpy").xp, feeds, [output])[0]
@@ -100,7 +105,8 @@ class Prepared:
 
 
 @lru_cache(maxsize=64)
-def _traced(layer: PrepareColumns, rows: int) -> tuple[Graph, Value]:
+def traced(layer: PrepareColumns, rows: int) -> tuple[Graph, Value]:
+    """The graph of the layer for a number of encoded rows, and its output."""
     return trace(layer, [("x", (rows, layer.width), "float64")])
 
 
