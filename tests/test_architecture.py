@@ -40,7 +40,7 @@ ORDER = [
     "saving",
     "model model_settings mlp",
     "datasets estimators exchange plot tabular testing",
-    "loading train cli __main__",
+    "loading train serve cli __main__",
 ]
 ROOMS = {name: number for number, names in enumerate(ORDER) for name in names.split()}
 ROOMS[""] = ROOMS["cli"]
@@ -67,6 +67,7 @@ OWNERS = {
         "xpnet.estimators",
         "xpnet.exchange",
         "xpnet.plot",
+        "xpnet.serve",
         "xpnet.tabular",
         "xpnet.testing",
         "xpnet.cli",
@@ -89,6 +90,8 @@ OWNERS = {
     "pooch": ["xpnet.datasets", "xpnet.cli"],
     "tqdm": ["xpnet.training.progress", "xpnet.cli"],
     "safetensors": ["xpnet.saving.tensor_file", "xpnet.cli.export"],
+    "starlette": ["xpnet.serve"],
+    "uvicorn": ["xpnet.serve"],
     "tensorboardX": ["xpnet.training.callbacks.tensorboard"],
 }
 # Loaded when they are used, never by `import xpnet`; numpy alone may be imported at once.

@@ -7,6 +7,7 @@ from xpnet.cli.parsers.bench_parser import add_bench
 from xpnet.cli.parsers.export_parser import add_export
 from xpnet.cli.parsers.info_parser import add_info
 from xpnet.cli.parsers.saved_parser import add_saved
+from xpnet.cli.parsers.serve_parser import add_serve
 from xpnet.cli.parsers.train_parser import add_train
 
 __all__ = ["parser"]
@@ -19,6 +20,7 @@ examples:
   xpnet train adult.csv --target income --save adult.safetensors
   xpnet evaluate adult.safetensors test.csv
   xpnet predict adult.safetensors new.csv --out income.csv
+  xpnet serve adult.safetensors            predictions by HTTP
   xpnet bench --layers 784 128 10          which backend is faster, from which batch size on
   xpnet info                               backends and packages: what works here
 """
@@ -28,6 +30,7 @@ _COMMANDS = (
     add_train,
     add_saved,
     add_export,
+    add_serve,
     add_bench,
     add_info,
 )

@@ -1,0 +1,7 @@
+"""`xpnet serve`: a model behind HTTP, for JSON and CSV."""
+
+from xpnet.serve.application import application
+from xpnet.serve.limits import Limits
+from xpnet.serve.running import address, listen, run
+
+__all__ = ["Limits", "address", "application", "listen", "run"]
