@@ -171,14 +171,15 @@ def test_a_network_that_computes_with_its_rows_is_refused(tmp_path: Path) -> Non
 
 def test_a_place_where_no_file_can_be(tmp_path: Path) -> None:
     model = xn.MLP([3, 2])
-    for path in (tmp_path / "no" / "m.onnx", tmp_path):
-        with pytest.raises(FormatError, match="cannot be written"):
+    wrong = {"there is no folder": tmp_path / "no" / "m.onnx", "is a folder": tmp_path}
+    for message, path in wrong.items():
+        with pytest.raises(FormatError, match=message):
             xn.exchange.to_onnx(model, path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_more_than_a_file_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xpnet.exchange.with_onnx._MOST", 50)
+    monkeypatch.setattr("xpnet.exchange.onnx_file._MOST", 50)
     with pytest.raises(FormatError, match="at most 50 bytes, but the parameters take 56"):
         xn.exchange.to_onnx(xn.MLP([3, 2, 2]), tmp_path / "m.onnx")
 

@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from xpnet import ops
 from xpnet.backends import dtype_name, is_float
 from xpnet.errors import DataError
 from xpnet.estimators.array_library import library, moved, on_host
@@ -126,6 +127,15 @@ class Labels:
         if self.number == 1:
             codes = codes * 0
         return self._named(codes)
+
+    def probabilities(self, output: Any, head: Head) -> Any:
+        """The probability of each class, from an output; the output may be symbolic."""
+        found = head.activate(output)
+        if head.units == 1:
+            return ops.concat(1 - found, found, axis=1)
+        if head.out == "logistic" and self.kind == "multiclass":
+            return found / ops.sum(found, axis=1, keepdims=True)  # one-vs-rest
+        return found
 
     def on_host(self) -> Self:
         """A copy with the classes in NumPy."""

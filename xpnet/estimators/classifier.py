@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 
 from xpnet import ops
 from xpnet.errors import ArgumentError
-from xpnet.estimators.array_library import library, on_host
+from xpnet.estimators.array_library import on_host
 from xpnet.estimators.base_mlp import BaseMLP
 from xpnet.estimators.class_labels import Labels
 from xpnet.estimators.documentation import documented
@@ -216,16 +216,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         array of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
-        return self._probabilities(self._output(X, "predict_proba"))
-
-    def _probabilities(self, output: Any) -> Any:
-        head, xp = self._head, library(output).xp
-        found = head.activate(output)
-        if head.units == 1:
-            return xp.concat([1 - found, found], axis=1)
-        if head.out == "logistic" and self._targets.kind == "multiclass":
-            return found / xp.sum(found, axis=1, keepdims=True)  # one-vs-rest
-        return found
+        return self._targets.probabilities(self._output(X, "predict_proba"), self._head)
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: ArrayLike) -> Array:
@@ -241,7 +232,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         """
         output = self._output(X, "predict_log_proba")
         with np.errstate(divide="ignore"):
-            return ops.log(self._probabilities(output))
+            return ops.log(self._targets.probabilities(output, self._head))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

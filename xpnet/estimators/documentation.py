@@ -89,6 +89,9 @@ _ATTRIBUTES = """
     coefs_, intercepts_ : list of array
         Weights and biases of each layer. They are live: if you replace an array in a list, the
         next call uses yours.
+    model_ : Model
+        The trained network, with the weights of `coefs_`. Its output is the one before the last
+        activation, and before `scale_target` is undone. `xpnet.exchange` converts the estimator.
     loss_, best_loss_ : float
         Loss of the last epoch, and the lowest loss; `best_loss_` is None if scores decide.
     loss_curve_ : list of float

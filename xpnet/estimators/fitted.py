@@ -51,6 +51,14 @@ class FittedMLP(
 
     # --- weights ------------------------------------------------------------------------------
 
+    @property
+    def model_(self) -> Model:
+        """The trained model."""
+        check_is_fitted(self)
+        self._sync()
+        model: Model = self._model
+        return model
+
     def _weights(self) -> Weights:
         return Weights(dense_names(self._network))
 

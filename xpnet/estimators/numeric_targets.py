@@ -76,11 +76,16 @@ class Values:
 
     def decode(self, output: Any, head: Head) -> Any:
         """Values in the user's units; a vector if there is one per sample."""
-        values = head.activate(output)
-        if self.scale is not None:
-            mean, deviation = self.scale.like(values)
-            values = values * deviation + mean
+        values = self.values(output, head)
         return values[:, 0] if values.shape[1] == 1 else values
+
+    def values(self, output: Any, head: Head) -> Any:
+        """Columns of values in the user's units, from an output; the output may be symbolic."""
+        values = head.activate(output)
+        if self.scale is None:
+            return values
+        mean, deviation = self.scale.like(values)
+        return values * deviation + mean
 
     def on_host(self) -> Self:
         """The object itself: all its arrays are on the host."""

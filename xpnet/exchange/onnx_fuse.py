@@ -1,6 +1,7 @@
 """Fuse neighboring operators that together form one standard operator."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ __all__ = ["fused"]
 _STANDARDIZED = ["Sub", "Add", "Sqrt", "Div"]
 
 
-def fused(operators: list[Operator], arrays: dict[str, Any], output: str) -> list[Operator]:
+def fused(
+    operators: list[Operator], arrays: dict[str, Any], results: Iterable[str]
+) -> list[Operator]:
     """The same computation with normalizations as one operator each.
 
     Parameters
@@ -20,11 +23,11 @@ def fused(operators: list[Operator], arrays: dict[str, Any], output: str) -> lis
     operators : list of Operator
     arrays : dict of str to array
         Parameters and constants; a normalization's missing ones are added.
-    output : str
-        The name of the graph's output, which must stay.
+    results : iterable of str
+        The names of the graph's outputs, which must stay.
     """
     uses = Counter(name for operator in operators for name in operator.inputs)
-    uses[output] += 1
+    uses.update(results)
     found: list[Operator] = []
     at = 0
     while at < len(operators):

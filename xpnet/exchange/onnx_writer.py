@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.errors import GraphError
 from xpnet.kernels.terms import Term, Underivable
 from xpnet.ops.reduce import normal_axes, reduced_shape
 from xpnet.ops.shape import reshaped
 from xpnet.ops.signature import broadcast_shapes
 from xpnet.typing import Shape
 
-__all__ = ["OnnxWriter", "Operator", "Tensor", "merged"]
+__all__ = ["OnnxWriter", "Operator", "Tensor"]
 
 _ELEMENTWISE = {
     "abs": "Abs",
@@ -215,6 +214,12 @@ class OnnxWriter:
         """Maximum over axes."""
         return self._reduced("ReduceMax", x, axis, keepdims)
 
+    def argmax(self, x: Tensor, *, axis: int) -> Tensor:
+        """The index of the largest element along an axis, the first if there are several."""
+        at = axis % x.ndim
+        shape = (*x.shape[:at], *x.shape[at + 1 :])
+        return self.emit("ArgMax", [x], shape, "int64", axis=at, keepdims=0)
+
     def matmul(self, a: Tensor, b: Tensor) -> Tensor:
         """The matrix product."""
         loop = broadcast_shapes([a.shape[:-2], b.shape[:-2]]) or ()
@@ -270,25 +275,3 @@ class OnnxWriter:
             self.constant(list(c), "int64") for c in zip(*cuts, strict=True)
         )
         return self.emit("Slice", [x, starts, ends, axes, steps], tuple(shape), x.dtype)
-
-
-def merged(a: OnnxWriter, b: OnnxWriter) -> dict[str, Any]:
-    """The constants of a graph that was written for two numbers of rows; -1 marks the rows.
-
-    Raises
-    ------
-    GraphError
-        If anything but a shape depends on the number of rows.
-    """
-    same = a.operators == b.operators and set(a.constants) == set(b.constants)
-    same = same and all(np.array_equal(a.constants[n], b.constants[n]) for n in a.constants)
-    shapes = {
-        name: tuple(n if n == m else -1 for n, m in zip(shape, b.shapes[name], strict=True))
-        for name, shape in a.shapes.items()
-    }
-    if not same or any(shape.count(-1) > 1 for shape in shapes.values()):
-        raise GraphError(
-            "the network computes with the number of rows of its input. An ONNX graph for any "
-            "number of rows cannot do that. Use x.shape[0] only in reshape."
-        )
-    return {**a.constants, **{n: np.array(s, "int64") for n, s in shapes.items()}}

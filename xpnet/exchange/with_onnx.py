@@ -1,35 +1,27 @@
 """Convert networks to and from ONNX files."""
 
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from secrets import token_hex
-from typing import Any, Unpack
-
-import numpy as np
+from typing import TYPE_CHECKING, Unpack
 
 from xpnet import ops
-from xpnet.backends import get
-from xpnet.engine.network import Network
-from xpnet.errors import ArgumentError, FormatError, GraphError
+from xpnet.errors import ArgumentError
+from xpnet.exchange.onnx_file import save_onnx
 from xpnet.exchange.onnx_fuse import fused
-from xpnet.exchange.onnx_ops import apply
 from xpnet.exchange.onnx_reader import read
-from xpnet.exchange.onnx_writer import OnnxWriter, Tensor, merged
-from xpnet.exchange.tree import host
-from xpnet.graph import trace
-from xpnet.graph.interpret import constant
-from xpnet.kernels.terms import Underivable
+from xpnet.exchange.predictor import Predictor, predictor
+from xpnet.exchange.program import Program
 from xpnet.model import Model
 from xpnet.model_settings import ModelSettings
 from xpnet.nn import Sequential
 from xpnet.optional import require
 
-__all__ = ["from_onnx", "to_onnx"]
+if TYPE_CHECKING:
+    from xpnet.estimators import MLPClassifier, MLPRegressor
 
-_OPSET = 20  # the first set that has Gelu
-_IR = 9  # the file version of this operator set
-_ROWS = (7, 11)  # a number that differs between traces of these sizes is the number of rows
-_MOST = 2**31 - 2**20  # protobuf's limit, less some room for the rest of the file
+__all__ = ["from_onnx", "onnx_program", "to_onnx"]
+
 _READ_AS = {
     "softmax_cross_entropy": ops.softmax,
     "focal": ops.softmax,
@@ -40,23 +32,30 @@ _READ_AS = {
 }
 
 
-def to_onnx(model: Model, path: str | PathLike[str], *, probabilities: bool = False) -> None:
-    """Write the network, as it predicts, to an ONNX file for any number of rows.
+def to_onnx(
+    model: "Model | MLPClassifier | MLPRegressor",
+    path: str | PathLike[str],
+    *,
+    probabilities: bool = False,
+) -> None:
+    """Write a network or a fitted estimator to an ONNX file, for any number of rows.
 
     Parameters
     ----------
-    model : Model
-        A built model, with any network of layers and ops.
+    model : Model, MLPClassifier or MLPRegressor
+        A built model, with any network of layers and ops; or a fitted estimator.
     path : str or path
         The file; an existing file is replaced.
     probabilities : bool, default False
-        Append the function that turns logits into probabilities: softmax for softmax_cross_entropy
-        and focal, sigmoid for the binary losses. Otherwise the output is that of `Model.predict`.
+        Append the function that turns a model's logits into probabilities: softmax for
+        softmax_cross_entropy and focal, sigmoid for the binary losses. Otherwise the output is that
+        of `Model.predict`. A classifier's file always has probabilities.
 
     Raises
     ------
     ArgumentError
-        If `probabilities` is True and the loss has none.
+        If `model` is something else, or is not fitted. If `probabilities` is True and there are
+        none.
     GraphError
         If the network computes with its number of rows, or uses a function that ONNX lacks.
     FormatError
@@ -67,23 +66,26 @@ def to_onnx(model: Model, path: str | PathLike[str], *, probabilities: bool = Fa
 
     Notes
     -----
-    The input is ``x``, the output is ``y``, and parameters keep their dotted names. The file uses
-    operator set 20 and is checked by onnx. For float64 it uses only operators that onnxruntime
-    computes in float64.
+    The input is ``x``. The output of a model is ``y``. A classifier has the outputs ``label``, the
+    names of classes as in ``classes_``, and ``probabilities``, or ``scores`` if its loss has no
+    probabilities. The output of a regressor is ``prediction``, in the units of its targets. All
+    have the shapes that the estimator's ``predict`` and ``predict_proba`` return.
+
+    Parameters keep their dotted names. The file uses operator set 20 and is checked by onnx. For
+    float64 it uses only operators that onnxruntime computes in float64.
     """
     onnx = require("onnx", "onnx", "xpnet.exchange.to_onnx")
-    network = model.network
-    end = _end(network.loss.name) if probabilities else None
-    first, other = (_written(network, rows, end) for rows in _ROWS)
-    writer, output = first
-    arrays = host(model) | merged(writer, other[0])
-    operators = writer.operators
-    if network.dtype == "float32":  # epsilon is an attribute, so it is float32
-        operators = fused(operators, arrays, output.name)
-    _check_size(arrays)
-    made = _model(onnx, network, operators, arrays, output)
-    onnx.checker.check_model(made, full_check=True)
-    _save(Path(path), made.SerializeToString())
+    source = predictor(model, "to_onnx")
+    save_onnx(onnx, onnx_program(_ended(source) if probabilities else source), path)
+
+
+def onnx_program(source: Predictor) -> Program:
+    """The program as it is written to files: normalizations are one operator each."""
+    found = source.program
+    if source.model.dtype != "float32":  # epsilon is an attribute, so it is float32
+        return found
+    results = [tensor.name for tensor in found.outputs.values()]
+    return replace(found, operators=fused(found.operators, found.arrays, results))
 
 
 def from_onnx(path: str | PathLike[str], **settings: Unpack[ModelSettings]) -> Model:
@@ -118,90 +120,15 @@ def from_onnx(path: str | PathLike[str], **settings: Unpack[ModelSettings]) -> M
     return model
 
 
-def _check_size(arrays: dict[str, Any]) -> None:
-    size = sum(array.nbytes for array in arrays.values())
-    if size > _MOST:
-        raise FormatError(
-            f"an ONNX file holds at most {_MOST:,} bytes, but the parameters take {size:,}."
-        )
-
-
-def _save(path: Path, content: bytes) -> None:
-    """Write the whole file, or leave the existing one unchanged."""
-    part = path.with_name(f".xpnet-{token_hex(8)}.tmp")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise FormatError(
-            f"{path} cannot be written ({error}). Name a file in an existing folder."
-        ) from error
-
-
-def _end(loss: str) -> Any:
-    """The op that turns the network's output into probabilities."""
-    if loss not in _READ_AS:
+def _ended(source: Predictor) -> Predictor:
+    """The same with probabilities as its result."""
+    if source.result == "probabilities":
+        return source
+    loss = source.model.network.loss.name
+    if source.result != "y" or loss not in _READ_AS:
         raise ArgumentError(
             f"probabilities are known for the losses {', '.join(_READ_AS)}, not for {loss}. Leave "
             "out probabilities=True."
         )
-    return _READ_AS[loss]
-
-
-def _written(network: Network, rows: int, end: Any) -> tuple[OnnxWriter, Tensor]:
-    """The network's operators for this number of rows, and its output."""
-    declared = [("x", (rows, *network.features), network.dtype)]
-    graph, output = trace(network.net, declared, seed=network.seed, frozen=network.frozen)
-    if end is not None:
-        output = end(output)
-    backend, xp = get("numpy"), OnnxWriter()
-    named = (*graph.inputs, *graph.parameters.values())
-    tensors = {v: Tensor(xp, v.name, v.shape, v.dtype) for v in named}
-    for value in graph.constants:
-        array = backend.to_numpy(constant(backend.xp, value, backend.device))
-        tensors[value] = xp.constant(array, value.dtype)
-    for node in graph.nodes:
-        assert isinstance(node.record, ops.Op)
-        try:
-            inputs = [tensors[v] for v in node.inputs]
-            tensors[node.output] = apply(node.record, xp, inputs, node.static)
-        except Underivable as error:
-            raise GraphError(
-                f"ONNX has no operators for {node.record.name!r}, which uses {error}."
-            ) from error
-    made = tensors[output]
-    if output in graph.inputs:  # the graph's output needs its own name
-        made = xp.emit("Identity", [made], made.shape, made.dtype)
-    return xp, made
-
-
-def _model(
-    onnx: Any, network: Network, operators: list[Any], arrays: dict[str, Any], output: Tensor
-) -> Any:
-    """The contents of the file."""
-    helper = onnx.helper
-    kind = helper.np_dtype_to_tensor_dtype(np.dtype(network.dtype))
-    nodes = [_node(helper, operator, output.name) for operator in operators]
-    used = {name for operator in operators for name in operator.inputs}
-    tensors = [onnx.numpy_helper.from_array(a, n) for n, a in arrays.items() if n in used]
-    shapes = {"x": network.features, "y": network.output_shape}
-    ends = {
-        name: helper.make_tensor_value_info(name, kind, ["rows", *shape])
-        for name, shape in shapes.items()
-    }
-    graph = helper.make_graph(nodes, "xpnet", [ends["x"]], [ends["y"]], tensors)
-    opset = helper.make_opsetid("", _OPSET)
-    return helper.make_model(graph, opset_imports=[opset], ir_version=_IR, producer_name="xpnet")
-
-
-def _node(helper: Any, operator: Any, output: str) -> Any:
-    """One operator; the graph's output is called ``y``."""
-    given = dict(operator.attributes)
-    if "to" in given:
-        given["to"] = helper.np_dtype_to_tensor_dtype(np.dtype(given["to"]))
-    inputs, made = (
-        ["y" if name == output else name for name in names]
-        for names in (operator.inputs, [operator.output])
-    )
-    return helper.make_node(operator.kind, inputs, made, **given)
+    end = _READ_AS[loss]
+    return source if end is None else replace(source, finish=end)
