@@ -1,4 +1,4 @@
-"""Twenty random networks, and what is meant by equal results."""
+"""Twenty random networks, functions of many ops, and what is meant by equal results."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import xpnet as xn
+from xpnet import ops
 
 ACTIVATIONS = [
     *(getattr(xn, name) for name in "ReLU SELU SiLU Mish Softplus Softsign Sigmoid Tanh".split()),
@@ -68,3 +69,44 @@ def equal() -> Callable[..., None]:
         assert np.abs(a - b).max() <= limit * np.abs(b).max()
 
     return check
+
+
+FUNCTIONS: dict[str, Callable[[Any], Any]] = {
+    "expm1": lambda x: ops.expm1(x * 1e-3),
+    "log1p": lambda x: ops.log1p(ops.abs(x) * 1e-3),
+    "log1p of 0 and of much": lambda x: ops.log1p(ops.relu(x) * 1e5),
+    "log_cosh": ops.log_cosh,
+    "huber": lambda x: ops.huber(x, delta=0.5),
+    "pinball": lambda x: ops.pinball(x, quantile=0.3),
+    "focal": lambda x: ops.focal(ops.abs(x), gamma=2.0),
+    "erf": ops.erf,
+    "sin and cos": lambda x: ops.sin(x) + ops.cos(x),
+    "powers": lambda x: ops.sqrt(ops.abs(x)) + x**2 + 2.0**x,
+    "exp and log": lambda x: ops.log(1 + ops.exp(x)),
+    "extremes": lambda x: (
+        ops.maximum(x, 0.1) - ops.minimum(-x, 0.2) + ops.max(x, axis=-1, keepdims=True)
+    ),
+    "sums": lambda x: (
+        x - ops.mean(x, axis=-1, keepdims=True) / ops.sum(x * x, axis=1, keepdims=True)
+    ),
+    "step": lambda x: ops.step(x, threshold=0.1),
+    "negative": lambda x: -x / 3,
+    "slices": lambda x: ops.concat(x[:, 1:], x[..., :2], axis=1),
+    "products": lambda x: ops.matmul(ops.reshape(x, shape=(-1, 2, 3)), x_t(x)),
+    "one hot": lambda x: ops.one_hot(ops.as_index(ops.relu(x)), classes=3, dtype=x.dtype),
+    "constraints": lambda x: ops.unit_norm(x, axis=-1) + ops.max_norm(x, limit=0.5, axis=-1),
+    "flush": lambda x: ops.flush_to_zero(x, below=0.3),
+    "stack": lambda x: ops.affine(
+        ops.reshape(x, shape=(-1, 1, 1, 6)), np.ones((2, 6, 3)), np.ones((2, 3))
+    ),
+}
+
+
+def x_t(x: Any) -> Any:
+    return ops.reshape(x, shape=(-1, 2, 3)).mT
+
+
+@pytest.fixture(params=FUNCTIONS)
+def function(request: pytest.FixtureRequest) -> Callable[[Any], Any]:
+    """Each of several functions of ops, of a symbolic value with six columns."""
+    return FUNCTIONS[request.param]

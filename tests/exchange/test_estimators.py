@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import xpnet as xn
-from xpnet.errors import ArgumentError
+from xpnet.errors import ArgumentError, GraphError
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
@@ -140,9 +140,121 @@ def test_classes_that_onnx_has_not(run: Any) -> None:
         run(classifier(np.array(["2001-01-01", "2002-01-01"], "datetime64[D]")[TWO * 1]), X)
 
 
+SAME = ["names", "objects", "numbers", "two", "several labels", "softmax of two"]
+SAME += [
+    "probabilities inside",
+    "one value",
+    "scaled",
+    "scaled, float32",
+    "scaled, several",
+    "counts",
+]
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_an_estimator_of_scikit_learn(name: str) -> None:
+    estimator = {**CLASSIFIERS, **REGRESSORS}[name]()
+    samples = X.astype(estimator.model_.dtype)
+    twin = xn.exchange.to_sklearn(estimator)
+    assert type(twin).__module__.startswith("sklearn.neural_network")
+    if name in REGRESSORS:
+        close(twin.predict(samples), estimator.predict(samples))
+        return
+    assert (twin.predict(samples) == estimator.predict(samples)).all()
+    close(twin.predict_proba(samples), estimator.predict_proba(samples))
+
+
+def test_scikit_learn_gets_the_names_of_columns() -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    frame = pandas.DataFrame(X, columns=[*"abcd"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        estimator = xn.MLPClassifier((5,), max_iter=2).fit(frame, NAMES)
+    assert (xn.exchange.to_sklearn(estimator).predict(frame) == estimator.predict(frame)).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: classifier(NAMES, loss="multiclass_hinge"),
+            "the loss 'multiclass_hinge'",
+        ),
+        (lambda: classifier(NAMES, loss="binary_cross_entropy"), "for 3 classes"),
+        (lambda: classifier(TWO, loss="mse"), "not have the loss 'mean_squared_error'"),
+        (lambda: regressor(X[:, 0], loss="huber"), "do not have the loss 'huber'"),
+        (REGRESSORS["mean and variance"], "scale_target cannot be undone"),
+        (lambda: classifier(NAMES, activation="gelu"), "one of identity, logistic, tanh, relu"),
+    ],
+)
+def test_estimators_that_scikit_learn_has_not(make: Callable[[], Any], message: str) -> None:
+    with pytest.raises((ArgumentError, GraphError), match=message):
+        xn.exchange.to_sklearn(make())
+
+
+def test_classes_of_an_estimator() -> None:
+    with pytest.raises(ArgumentError, match="has its own classes_"):
+        xn.exchange.to_sklearn(classifier(NAMES), classes=["x", "y", "z"])
+
+
+def test_a_model_from_an_estimator_goes_on_training() -> None:
+    for name in ("names", "two", "several labels", "one value", "scaled", "scaled, several"):
+        estimator = {**CLASSIFIERS, **REGRESSORS}[name]()
+        model = xn.exchange.from_sklearn(estimator)
+        before = estimator.predict(X)
+        if name.startswith("scaled") or name == "one value":
+            close(model.predict(X).reshape(before.shape), before)
+        else:
+            close(model.predict(X), estimator.model_.predict(X))
+        y = np.zeros_like(model.predict(X)) if name != "names" else np.zeros(60, int)
+        model.fit(X, y, epochs=1, verbose=False)
+        assert (estimator.predict(X) == before).all()
+
+
+SOURCES: dict[str, Callable[[], Any]] = {
+    "an unfitted estimator": lambda: xn.MLPClassifier(),
+    "a path": lambda: "model.onnx",
+    "None": lambda: None,
+    "a class": lambda: xn.MLPClassifier,
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_other_things_are_refused(source: str, tmp_path: Path) -> None:
+    for library in ("onnx", "torch"):
+        pytest.importorskip(library, reason=f"{library} is not installed")
+    exchange, given = xn.exchange, SOURCES[source]()
+    ways: dict[str, Callable[[], Any]] = {
+        "to_onnx": lambda: exchange.to_onnx(given, tmp_path / "m.onnx"),
+        "to_torch": lambda: exchange.to_torch(given),
+        "to_torch_state_dict": lambda: exchange.to_torch_state_dict(given, tensors=False),
+        "to_sklearn": lambda: exchange.to_sklearn(given),
+        "from_sklearn": lambda: exchange.from_sklearn(given),
+    }
+    message = "Call fit of this MLPClassifier first" if "unfitted" in source else "got "
+    for name, way in ways.items():
+        with pytest.raises(ArgumentError, match=f"{name} expects an? .*{message}"):
+            way()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_model_is_the_trained_model() -> None:
     estimator = classifier(NAMES)
     assert isinstance(estimator.model_, xn.Model)
     codes = estimator.model_.predict(X).argmax(axis=1)
     assert (estimator.classes_[codes] == estimator.predict(X)).all()
     assert not hasattr(xn.MLPClassifier(), "model_")
+
+
+@pytest.mark.parametrize("name", [*CLASSIFIERS, *REGRESSORS])
+def test_an_estimator_in_torch(name: str) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    estimator = {**CLASSIFIERS, **REGRESSORS}[name]()
+    samples = X.astype(estimator.model_.dtype)
+    module = xn.exchange.to_torch(estimator)
+    with torch.no_grad():
+        found = module(torch.from_numpy(samples)).numpy()
+    expected = getattr(estimator, "predict_proba", estimator.predict)(samples)
+    close(found, expected)
+    module.load_state_dict(xn.exchange.to_torch_state_dict(estimator), strict=False)
+    assert {*xn.exchange.to_torch_state_dict(estimator)} <= {*module.state_dict()}

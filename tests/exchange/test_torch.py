@@ -1,7 +1,9 @@
 """PyTorch computes what xpnet computes, both ways."""
 
 import copy
+import importlib
 import sys
+import warnings
 from typing import Any
 
 import numpy as np
@@ -234,12 +236,90 @@ def test_channels_along_another_axis_than_features(module: Any) -> None:
         from_torch(net, input_shape=3)
 
 
-def test_what_torch_has_not() -> None:
+def test_layers_without_a_module_have_no_state_dict_of_torch() -> None:
     dense = xn.Dense(3)
     with pytest.raises(GraphError, match=r"no module for Residual.* \(at layers.2\)"):
-        to_torch(skip())
+        to_torch_state_dict(skip())
     with pytest.raises(GraphError, match=r"no module for .*at the top"):
         to_torch_state_dict(xn.Model(lambda x: dense(x), input_shape=2))
+
+
+def doubled(module: Any, inputs: Any, *_: Any) -> Any:
+    """A hook of either kind."""
+
+
+def hooked() -> dict[str, tuple[Any, str]]:
+    """Modules that compute something else than their class, and what an error says of them."""
+    prune, linear = importlib.import_module("torch.nn.utils.prune"), lambda: nn.Linear(8, 8)
+    own, masked = linear(), prune.l1_unstructured(linear(), "weight", amount=0.5)
+    own.forward = lambda x: 2 * x
+    before, after = linear(), linear()
+    before.register_forward_pre_hook(doubled)
+    after.register_forward_hook(doubled)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        old = nn.utils.weight_norm(linear())
+    spectral = nn.utils.spectral_norm(linear())
+    chain = nn.Sequential(linear())
+    chain.register_forward_hook(doubled)
+    return {
+        "weight norm": (old, r"hook WeightNorm, .*: torch.nn.utils.remove_weight_norm\(module\)"),
+        "spectral norm": (spectral, r"hook SpectralNorm, .*remove_spectral_norm\(module\)"),
+        "pruned": (masked, r"hook L1Unstructured, .*prune.remove\(module, 'weight'\)"),
+        "before": (before, "Linear, has the hook doubled, .*remove\\(\\) of the handle"),
+        "after": (after, "Linear, has the hook doubled"),
+        "its own forward": (own, "has a forward or __call__ of its own"),
+        "a chain": (chain, "module '1', Sequential, has the hook doubled"),
+    }
+
+
+@pytest.mark.parametrize("name", hooked())
+def test_modules_that_compute_something_else(name: str) -> None:
+    module, message = hooked()[name]
+    with pytest.raises(ArgumentError, match=message):
+        from_torch(nn.Sequential(nn.Linear(4, 8), module, nn.Linear(8, 2)))
+
+
+def test_a_sequential_that_is_called_in_another_way() -> None:
+    class Doubled(nn.Sequential):
+        def __call__(self, x: Any) -> Any:
+            return 2 * super().__call__(x)
+
+    with pytest.raises(ArgumentError, match="the module, Doubled, has a forward or __call__"):
+        from_torch(Doubled(nn.Linear(4, 2)))
+
+
+@pytest.mark.parametrize("name", ["weight_norm", "spectral_norm", "orthogonal"])
+def test_parametrized_weights_are_computed(name: str, equal: Any) -> None:
+    parametrized = getattr(nn.utils.parametrizations, name)
+    net = nn.Sequential(parametrized(nn.Linear(5, 8)), nn.ReLU(), parametrized(nn.Linear(8, 3)))
+    state = {key: value.clone() for key, value in net.state_dict().items()}
+    model = from_torch(net)
+    equal(model.predict(reals(9, 5)), output(net, reals(9, 5)))
+    assert all(torch.equal(value, state[key]) for key, value in net.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("tensor", "message"),
+    [
+        (lambda t: t.to("meta"), "on the device 'meta', without data"),
+        (lambda t: t.to_sparse(), "of layout sparse_coo"),
+        (lambda t: torch.quantize_per_tensor(t, 0.1, 0, torch.qint8), "that is quantized"),
+    ],
+)
+def test_tensors_without_all_their_elements(tensor: Any, message: str) -> None:
+    state = nn.Linear(4, 2).state_dict()
+    model = xn.Model(xn.Sequential(xn.Dense(2)), input_shape=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        state["weight"] = tensor(state["weight"])
+    with pytest.raises(ArgumentError, match=message):
+        from_torch(state, model)
+
+
+def test_names_of_a_state_dict_are_text() -> None:
+    with pytest.raises(ArgumentError, match="are text, got the key 0"):
+        from_torch({0: torch.zeros(2)}, skip())  # type: ignore[dict-item]
 
 
 def test_a_model_where_none_belongs_and_none_where_one_does() -> None:

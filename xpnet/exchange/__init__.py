@@ -4,9 +4,10 @@ Each function imports its library when it is called: ``pip install torch``,
 ``pip install 'xpnet[sklearn]'`` or ``pip install 'xpnet[onnx]'``.
 """
 
+from xpnet.exchange.torch_writer import to_torch, to_torch_state_dict
 from xpnet.exchange.with_onnx import from_onnx, to_onnx
 from xpnet.exchange.with_sklearn import from_sklearn, to_sklearn
-from xpnet.exchange.with_torch import from_torch, to_torch, to_torch_state_dict
+from xpnet.exchange.with_torch import from_torch
 
 __all__ = [
     "from_onnx",

@@ -13,10 +13,10 @@ from xpnet.errors import ArgumentError
 from xpnet.exchange.onnx_writer import OnnxWriter, Tensor
 from xpnet.exchange.program import Ends, Program, program, written
 from xpnet.exchange.tree import host
-from xpnet.graph import Value
+from xpnet.graph import Value, trace
 from xpnet.model import Model
 
-__all__ = ["Choice", "Predictor", "fitted", "kind_of", "predictor"]
+__all__ = ["Choice", "Predictor", "fitted", "kind_of", "predictor", "wrong_source"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,15 +62,15 @@ class Predictor:
     result : str
         The name of the numbers that are returned: ``"y"``, ``"prediction"``, ``"probabilities"`` or
         ``"scores"``.
-    finish : callable
-        Makes them from the network's symbolic output.
+    finish : callable or None
+        Makes them from the network's symbolic output; None if they are this output.
     choice : Choice or None
         How a classifier's labels follow from the network's output.
     """
 
     model: Model
     result: str = "y"
-    finish: Callable[[Value], Value] = lambda output: output
+    finish: Callable[[Value], Value] | None = None
     choice: Choice | None = None
 
     def write(self, xp: OnnxWriter, rows: int) -> Ends:
@@ -78,7 +78,8 @@ class Predictor:
         network = self.model.network
         graph, output = network.trace(rows, training=False)
         x = Tensor(xp, "x", (rows, *network.features), network.dtype)
-        raw, made = written(xp, graph, [output, self.finish(output)], [x])
+        finished = output if self.finish is None else self.finish(output)
+        raw, made = written(xp, graph, [output, finished], [x])
         labels = {} if self.choice is None else {"label": self.choice.labels(xp, raw)}
         return [x], {**labels, self.result: made}
 
@@ -86,6 +87,20 @@ class Predictor:
     def program(self) -> Program:
         """All of it as operators."""
         return program(self.write, host(self.model))
+
+    @property
+    def ending(self) -> Program:
+        """Only what follows the network, as operators."""
+        assert self.finish is not None
+        network, finish = self.model.network, self.finish
+
+        def write(xp: OnnxWriter, rows: int) -> Ends:
+            shape = (rows, *network.output_shape)
+            graph, finished = trace(finish, [("x", shape, network.dtype)])
+            x = Tensor(xp, "x", shape, network.dtype)
+            return [x], {self.result: written(xp, graph, [finished], [x])[0]}
+
+        return program(write, {})
 
 
 def predictor(source: object, caller: str) -> Predictor:
@@ -100,10 +115,7 @@ def predictor(source: object, caller: str) -> Predictor:
         return Predictor(source)
     estimator = fitted(source, caller)
     if estimator is None:
-        raise ArgumentError(
-            f"{caller} expects an xpnet.Model, or a fitted MLPClassifier or MLPRegressor of xpnet, "
-            f"got {kind_of(source)}."
-        )
+        raise wrong_source(caller, source)
     model, head, targets = estimator.model_, estimator._head, estimator._targets
     if not hasattr(targets, "classes"):
         return Predictor(model, "prediction", lambda output: _column(targets.values(output, head)))
@@ -133,6 +145,14 @@ def fitted(source: object, caller: str) -> Any:
             f"{caller} expects a fitted estimator. Call fit of this {type(source).__name__} first."
         )
     return source
+
+
+def wrong_source(caller: str, source: object) -> ArgumentError:
+    """The error for something that cannot be converted."""
+    return ArgumentError(
+        f"{caller} expects an xpnet.Model, or a fitted MLPClassifier or MLPRegressor of xpnet, got "
+        f"{kind_of(source)}."
+    )
 
 
 def kind_of(thing: object) -> str:

@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from xpnet.errors import GraphError, ShapeError
+from xpnet.errors import ArgumentError, GraphError, ShapeError
 from xpnet.exchange.torch_modules import BY_LAYER, Pair
 from xpnet.exchange.tree import Branch, Piece, joined, tree
 from xpnet.model import Model
@@ -25,7 +25,7 @@ def pair_of(piece: Piece) -> Pair:
         raise GraphError(
             f"torch.nn has no module for {piece.layer!r} (at {piece.path or 'the top'}). Supported "
             f"layers: Sequential, {', '.join(sorted(_BY_KIND))}. "
-            "xpnet.exchange.to_onnx writes any network."
+            "xpnet.exchange.to_torch(model) makes a module of any network."
         )
     return pair
 
@@ -47,6 +47,9 @@ def names(branch: Branch, state: Mapping[str, Any], prefix: str = "") -> dict[st
 
 def fill(model: Model, given: Mapping[str, Any]) -> Model:
     """Load torch's arrays into a model, by name or in order."""
+    for name in given:
+        if not isinstance(name, str):
+            raise ArgumentError(f"the names of a state dict are text, got the key {name!r}.")
     arrays = {k: on_host(v) for k, v in given.items() if not k.endswith(COUNTER)}
     targets = _by_name(model, arrays) or _by_order(model, arrays)
     model.load_state_dict(
@@ -59,8 +62,21 @@ def fill(model: Model, given: Mapping[str, Any]) -> Model:
 
 
 def on_host(value: Any) -> Any:
-    """A tensor or an array on the host."""
+    """A tensor or an array on the host.
+
+    Raises
+    ------
+    ArgumentError
+        If it is a tensor without data, or does not hold each of its elements.
+    """
     if hasattr(value, "detach"):
+        layout = str(value.layout).removeprefix("torch.")
+        if value.is_meta or layout != "strided" or value.is_quantized:
+            what = "on the device 'meta', without data" if value.is_meta else f"of layout {layout}"
+            raise ArgumentError(
+                f"expected a dense tensor, got one of shape {tuple(value.shape)} "
+                f"{'that is quantized' if value.is_quantized else what}. Convert it first."
+            )
         value = value.detach().cpu()
         value = value if str(value.dtype) in ("torch.float32", "torch.float64") else value.float()
     return np.asarray(value)

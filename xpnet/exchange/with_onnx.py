@@ -10,7 +10,8 @@ from xpnet.errors import ArgumentError
 from xpnet.exchange.onnx_file import save_onnx
 from xpnet.exchange.onnx_fuse import fused
 from xpnet.exchange.onnx_reader import read
-from xpnet.exchange.predictor import Predictor, predictor
+from xpnet.exchange.own_estimators import built
+from xpnet.exchange.predictor import Predictor, kind_of, predictor
 from xpnet.exchange.program import Program
 from xpnet.model import Model
 from xpnet.model_settings import ModelSettings
@@ -106,16 +107,22 @@ def from_onnx(path: str | PathLike[str], **settings: Unpack[ModelSettings]) -> M
     Raises
     ------
     ArgumentError
-        If xpnet has no layer for an operator or one of its attributes; the message names it.
+        If xpnet has no layer for an operator or one of its attributes; the message names it. If
+        `path` is no path, or ``input_shape`` is given.
     FormatError
         If the file does not exist or is not an ONNX file.
     MissingDependencyError
         If onnx cannot be imported.
     """
     onnx = require("onnx", "onnx", "xpnet.exchange.from_onnx")
+    if not isinstance(path, str | PathLike):
+        raise ArgumentError(
+            f"from_onnx expects the path of a file, got {kind_of(path)}. onnx.save writes a model "
+            "to a file."
+        )
     found = read(onnx, Path(path))
     given: ModelSettings = {"dtype": found.dtype, **settings}
-    model = Model(Sequential(*found.layers), **given, input_shape=found.features).build()
+    model = built("from_onnx", Sequential(*found.layers), given, found.features)
     model.load_state_dict(found.state)
     return model
 
@@ -130,5 +137,4 @@ def _ended(source: Predictor) -> Predictor:
             f"probabilities are known for the losses {', '.join(_READ_AS)}, not for {loss}. Leave "
             "out probabilities=True."
         )
-    end = _READ_AS[loss]
-    return source if end is None else replace(source, finish=end)
+    return replace(source, finish=_READ_AS[loss])

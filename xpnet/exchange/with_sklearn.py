@@ -1,18 +1,24 @@
 """Convert fitted multilayer perceptrons to and from scikit-learn."""
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from xpnet import nn
 from xpnet.errors import ArgumentError, GraphError
+from xpnet.exchange.own_estimators import as_model, built
+from xpnet.exchange.predictor import fitted, kind_of, wrong_source
 from xpnet.exchange.tree import flat, host, joined, tree
 from xpnet.model import Model
 from xpnet.model_settings import ModelSettings
 from xpnet.nn import Dense, Loss, Sequential
 from xpnet.optional import require
 from xpnet.typing import DTypeName
+
+if TYPE_CHECKING:
+    from xpnet.estimators import MLPClassifier as OwnClassifier
+    from xpnet.estimators import MLPRegressor as OwnRegressor
 
 __all__ = ["from_sklearn", "to_sklearn"]
 
@@ -44,20 +50,21 @@ _ENDS = {"cross_entropy": nn.Softmax, "binary_cross_entropy": nn.Sigmoid}
 
 
 def from_sklearn(estimator: object, **settings: Unpack[ModelSettings]) -> Model:
-    """Make a model that computes the same as scikit-learn's MLPClassifier or MLPRegressor.
+    """Make a model that computes the same as an MLPClassifier or MLPRegressor.
 
-    Its output is the last layer's output before scikit-learn's ``out_activation_``. For a
+    Its output is the last layer's output before the estimator's ``out_activation_``. For a
     classifier these are logits: column k belongs to ``estimator.classes_[k]``. For two classes
     there is one column, which is positive for ``classes_[1]``. For ``loss="poisson"`` the output is
     the logarithm of the prediction.
 
     Parameters
     ----------
-    estimator : sklearn.neural_network.MLPClassifier or MLPRegressor
+    estimator : MLPClassifier or MLPRegressor of sklearn.neural_network or of xpnet
         A fitted estimator.
     **settings
-        Arguments of `Model`. By default ``loss`` is the one whose gradient scikit-learn descends,
-        and ``dtype`` is that of the weights. The penalty ``alpha`` and the solver are not copied.
+        Arguments of `Model`. By default ``loss`` is the one whose gradient the estimator descends,
+        and ``dtype`` is that of the weights. The solver is not copied, nor is the penalty ``alpha``
+        of scikit-learn's; the layers of xpnet's estimators have their penalty.
 
     Raises
     ------
@@ -75,10 +82,13 @@ def from_sklearn(estimator: object, **settings: Unpack[ModelSettings]) -> Model:
     (1, 1)
     """
     sklearn = require("sklearn.neural_network", "sklearn", "xpnet.exchange.from_sklearn")
+    own = fitted(estimator, "from_sklearn")
+    if own is not None:
+        return as_model(own, settings)
     if not isinstance(estimator, sklearn.MLPClassifier | sklearn.MLPRegressor):
         raise ArgumentError(
-            "from_sklearn expects an MLPClassifier or MLPRegressor of sklearn.neural_network, got "
-            f"{type(estimator).__module__}.{type(estimator).__qualname__}."
+            "from_sklearn expects an MLPClassifier or MLPRegressor of sklearn.neural_network or of "
+            f"xpnet, got {kind_of(estimator)}."
         )
     if not hasattr(estimator, "coefs_"):
         raise ArgumentError("from_sklearn expects a fitted estimator. Call its fit first.")
@@ -88,14 +98,16 @@ def from_sklearn(estimator: object, **settings: Unpack[ModelSettings]) -> Model:
         layers += [Dense(w.shape[1]), _ACTIVATIONS[estimator.activation]()]
     dtype: DTypeName = "float32" if weights[0].dtype == np.float32 else "float64"
     given: ModelSettings = {"loss": _LOSSES[estimator.out_activation_], "dtype": dtype, **settings}
-    model = Model(Sequential(*layers[:-1]), **given, input_shape=weights[0].shape[0]).build()
+    model = built("from_sklearn", Sequential(*layers[:-1]), given, weights[0].shape[0])
     names = [f"layers.{2 * i}" for i in range(len(weights))]
     state = {f"{n}.weight": w for n, w in zip(names, weights, strict=True)}
     model.load_state_dict(state | {f"{n}.bias": b for n, b in zip(names, biases, strict=True)})
     return model
 
 
-def to_sklearn(model: Model, classes: Sequence[Any] | None = None) -> Any:
+def to_sklearn(
+    model: "Model | OwnClassifier | OwnRegressor", classes: Sequence[Any] | None = None
+) -> Any:
     """Make a fitted MLPClassifier or MLPRegressor of scikit-learn with the model's predictions.
 
     The two columns of a softmax become scikit-learn's single logistic output, their difference.
@@ -103,12 +115,14 @@ def to_sklearn(model: Model, classes: Sequence[Any] | None = None) -> Any:
 
     Parameters
     ----------
-    model : Model
-        A built model: dense layers with the same activation between all of them (identity, sigmoid,
-        tanh or relu). The loss is softmax_cross_entropy, binary_cross_entropy_with_logits, one of
-        their forms on probabilities, a squared error, or poisson.
+    model : Model, or MLPClassifier or MLPRegressor of xpnet
+        A built model or a fitted estimator: dense layers with the same activation between all of
+        them (identity, sigmoid, tanh or relu). The loss is softmax_cross_entropy,
+        binary_cross_entropy_with_logits, one of their forms on probabilities, a squared error, or
+        poisson.
     classes : sequence, optional
-        For a classifier, the labels of the columns in ascending order; by default 0, 1, ...
+        For a model that is a classifier, the labels of the columns in ascending order; by default
+        0, 1, ... An estimator has its own.
 
     Returns
     -------
@@ -121,11 +135,17 @@ def to_sklearn(model: Model, classes: Sequence[Any] | None = None) -> Any:
     GraphError
         For a network that scikit-learn does not support.
     ArgumentError
-        For a loss that it does not support, or if `classes` do not fit.
+        For a loss that it does not support, if `classes` do not fit, or if `model` is something
+        else or not fitted.
     MissingDependencyError
         If scikit-learn cannot be imported.
     """
     sklearn = require("sklearn.neural_network", "sklearn", "xpnet.exchange.to_sklearn")
+    own = fitted(model, "to_sklearn")
+    if own is not None:
+        return _twin(own, classes)
+    if not isinstance(model, Model):
+        raise wrong_source("to_sklearn", model)
     loss: Loss = model.network.loss
     if loss.name not in _OUT:
         raise ArgumentError(
@@ -147,6 +167,25 @@ def to_sklearn(model: Model, classes: Sequence[Any] | None = None) -> Any:
         estimator = sklearn.MLPRegressor(**made, **kind)
     _set_fitted(estimator, weights, biases, out)
     return estimator
+
+
+def _twin(own: Any, classes: Sequence[Any] | None) -> Any:
+    """scikit-learn's form of an estimator of xpnet."""
+    if classes is not None:
+        raise ArgumentError("an estimator has its own classes_. Leave out classes.")
+    labels, model = getattr(own, "classes_", None), as_model(own, {})
+    if labels is not None:
+        kind, out = own._targets.kind, own.out_activation_
+        if out not in ("softmax", "logistic") or (out, kind) == ("logistic", "multiclass"):
+            raise ArgumentError(
+                "scikit-learn's MLPClassifier does not have the loss "
+                f"{own.model_.network.loss.name!r} for {len(labels)} classes."
+            )
+        labels = None if kind == "multilabel" else own._targets.on_host().classes
+    made = to_sklearn(model, labels)
+    if hasattr(own, "feature_names_in_"):
+        made.feature_names_in_ = own.feature_names_in_
+    return made
 
 
 def _layers(model: Model) -> tuple[list[Any], list[Any], str]:

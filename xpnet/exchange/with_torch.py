@@ -1,21 +1,20 @@
-"""Convert networks to and from PyTorch."""
+"""Read networks of PyTorch."""
 
 from collections.abc import Mapping
 from typing import Any, Unpack
 
-import numpy as np
-
 from xpnet.errors import ArgumentError
+from xpnet.exchange.torch_checks import as_computed, check_unchanged, class_of
 from xpnet.exchange.torch_modules import BY_MODULE
-from xpnet.exchange.torch_state import COUNTER, fill, names, on_host, pair_of
-from xpnet.exchange.tree import Branch, Piece, flat, host, joined, tree
+from xpnet.exchange.torch_state import fill, on_host, pair_of
+from xpnet.exchange.tree import flat, joined, tree
 from xpnet.model import Model
 from xpnet.model_settings import ModelSettings
 from xpnet.nn import Sequential
 from xpnet.optional import require
 from xpnet.typing import DTypeName, Shape
 
-__all__ = ["from_torch", "to_torch", "to_torch_state_dict"]
+__all__ = ["from_torch"]
 
 # These modules name the number of input features.
 _FEATURES = {"Linear": "in_features", "BatchNorm1d": "num_features"}
@@ -55,7 +54,8 @@ def from_torch(
     Raises
     ------
     ArgumentError
-        If xpnet has no layer for a module or one of its settings.
+        If xpnet has no layer for a module or one of its settings, or if a hook or a function of its
+        own may change what a module computes. Parametrizations are fine.
     ShapeError
         If the names or shapes of a state dict do not fit `model`, which is then unchanged.
     MissingDependencyError
@@ -92,79 +92,6 @@ def from_torch(
     return made
 
 
-def to_torch_state_dict(model: Model, *, tensors: bool = True) -> dict[str, Any]:
-    """Return the parameters under the names of a torch.nn.Sequential with the same layers.
-
-    Dense weights are transposed to (out, in). A dense layer's activation counts as the next module.
-    A nested `Sequential` is a nested torch.nn.Sequential.
-
-    Parameters
-    ----------
-    model : Model
-        A built model whose network is a `Sequential` of layers that torch.nn has.
-    tensors : bool, default True
-        Whether to return tensors on the CPU; otherwise NumPy arrays, which do not need torch.
-
-    Raises
-    ------
-    GraphError
-        If torch.nn has no module for a layer.
-
-    Examples
-    --------
-    >>> import xpnet as xn
-    >>> [*xn.exchange.to_torch_state_dict(xn.MLP([4, 8, 3]), tensors=False)]
-    ['0.weight', '0.bias', '2.weight', '2.bias']
-    """
-    state = host(model)
-    arrays: dict[str, Any] = {}
-    for theirs, (pair, path, own) in names(tree(model), state).items():
-        arrays[theirs] = np.array(pair.turned(own, state[joined(path, own)]), order="C")
-        if theirs.endswith(".running_var"):
-            arrays[f"{theirs.rpartition('.')[0]}.{COUNTER}"] = np.zeros((), np.int64)
-    if not tensors:
-        return arrays
-    torch = require("torch", None, "xpnet.exchange.to_torch_state_dict with tensors")
-    return {name: torch.from_numpy(array) for name, array in arrays.items()}
-
-
-def to_torch(model: Model) -> Any:
-    """Make a torch.nn.Sequential that computes the same as the model, in evaluation mode.
-
-    Penalties and constraints of layers are not copied: they belong to training.
-
-    Raises
-    ------
-    GraphError
-        If torch.nn has no module for a layer.
-    MissingDependencyError
-        If torch cannot be imported.
-    """
-    torch = require("torch", None, "xpnet.exchange.to_torch")
-    state, branch = host(model), tree(model)
-    widths = {call.path: call.shape[-1] for call in model.network.graph.scope.calls if call.shape}
-    made: dict[int, Any] = {}
-
-    def modules(items: Branch) -> Any:
-        return torch.nn.Sequential(*(one(item) for item in items))
-
-    def one(item: Any) -> Any:
-        if not isinstance(item, Piece):
-            return modules(item)
-        if id(item.layer) not in made:
-            weight = state.get(joined(item.path, "weight"))
-            inputs = 0 if weight is None else weight.shape[0]
-            # A dense layer's call includes its activation, which keeps the number of units.
-            made[id(item.layer)] = pair_of(item).to_module(
-                torch.nn, item.layer, inputs, widths.get(item.path, 0)
-            )
-        return made[id(item.layer)]
-
-    net = modules(branch).to(getattr(torch, model.dtype))
-    net.load_state_dict(to_torch_state_dict(model))
-    return net.eval()
-
-
 # --- a module's layers ----------------------------------------------------------------------------
 
 
@@ -183,21 +110,24 @@ class _Layers:
         return self._made[id(module)]
 
     def _layer(self, name: str, module: Any) -> Any:
+        if isinstance(module, self._nn.Module):
+            check_unchanged(name, module)
         if getattr(type(module), "forward", None) is self._nn.Sequential.forward:
             return Sequential(
                 *(self.made(joined(name, str(i)), part) for i, part in enumerate(module))
             )
-        pair = BY_MODULE.get(type(module).__name__)
-        if pair is None or type(module) is not getattr(self._nn, pair.module):
+        kind = class_of(module)
+        pair = BY_MODULE.get(kind.__name__)
+        if pair is None or kind is not getattr(self._nn, pair.module):
             raise ArgumentError(
                 f"from_torch: {f'module {name!r}' if name else 'the module'} is "
-                f"{type(module).__name__}, for which xpnet has no layer. Supported are "
+                f"{kind.__name__}, for which xpnet has no layer. Supported are "
                 f"Sequential, {', '.join(BY_MODULE)}. If your own module wraps a "
                 "Sequential, pass that one. For other networks, write the model in xpnet and fill "
                 "it with from_torch(module.state_dict(), model)."
             )
         layer = pair.to_layer(name, module)
-        self._modules[id(layer)] = module
+        self._modules[id(layer)] = as_computed(module)
         return layer
 
     def state(self, model: Model) -> dict[str, Any]:
@@ -220,7 +150,7 @@ class _Layers:
 def _features(module: Any) -> int | None:
     """The number of input features, from the first module that names it; None if none does."""
     for part in module.modules():
-        kind = type(part).__name__
+        kind = class_of(part).__name__
         if kind in _SHAPED:
             return None
         if kind in _FEATURES:
