@@ -95,5 +95,5 @@ def test_labels_that_are_not_classes():
     target = infer(["yes", "no"] * 2)
     with pytest.raises(DataError, match=r"row 1, column 'y': 'yess' is not one.*mean 'yes'"):
         target.encode(column(["no", "yess"]))
-    with pytest.raises(DataError, match="row 0.*empty cell"):
+    with pytest.raises(DataError, match=r"row 0.*empty cell"):
         target.encode(column([None, "yes"]))

@@ -12,10 +12,10 @@ from xpnet.errors import ArgumentError, DataError, UnknownNameError
 from xpnet.tabular import Column, Task, read
 from xpnet.tabular.booleans import as_booleans
 from xpnet.tabular.column import Place
-from xpnet.tabular.target_labels import target_labels
 from xpnet.tabular.npzfile import read_npz
 from xpnet.tabular.sequences import column_of
 from xpnet.tabular.table import Table as AnyTable
+from xpnet.tabular.target_labels import target_labels
 
 __all__ = ["Table", "read_table"]
 

@@ -12,7 +12,7 @@ from xpnet.model import Model
 from xpnet.serve.refusal import Refusal
 from xpnet.serve.served import Description, Encoded, ServedColumn
 from xpnet.serve.wording import listed, quoted, shown
-from xpnet.tabular.cells import is_number
+from xpnet.tabular.numerals import is_number
 from xpnet.tabular.probabilities import FROM_LOSS, probabilities
 from xpnet.tabular.target import Label
 from xpnet.typing import Shape

@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.errors import DataError
-from xpnet.tabular.cells import BOOLEANS, MISSING, is_number, parse_dates
-from xpnet.tabular.schema import Feature, Schema
+from xpnet.tabular.calendar_texts import parse_dates
+from xpnet.tabular.cells import BOOLEANS, MISSING
+from xpnet.tabular.feature import Feature
+from xpnet.tabular.numerals import is_number
+from xpnet.tabular.schema import Schema
 
 __all__ = ["CellError", "EncodedRows", "RowEncoder"]
 
@@ -193,5 +196,5 @@ def _date(value: Any) -> float:
     text = value.strip()
     if text in MISSING:
         return nan
-    (date,) = parse_dates([text])
+    date = parse_dates([text])[0][0]
     return inf if np.isnat(date) else float(date.astype(np.int64) / 1e6)

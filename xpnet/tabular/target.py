@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from xpnet.errors import ArgumentError, DataError, DataWarning, UnknownNameError
 from xpnet.tabular.column import Column
 from xpnet.tabular.guess import Task
-from xpnet.tabular.target_labels import Label, Labels, target_labels
 from xpnet.tabular.table import Table
+from xpnet.tabular.target_labels import Label, Labels, target_labels
 
 __all__ = ["Label", "Target", "Task"]
 
