@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from xpnet.errors import DataError
 from xpnet.tabular.cells import cell_of
 from xpnet.tabular.column import Column, Place, Texts
-from xpnet.tabular.columns import ArrayColumn, TextColumn, factorize
+from xpnet.tabular.columns import ArrayColumn, TextColumn
 
 __all__ = ["column_of", "text_column"]
 
@@ -53,10 +53,12 @@ def column_of(name: str, origin: Place, values: Any) -> Column:
 
 def text_column(name: str, origin: Place, cells: Sequence[Any]) -> TextColumn:
     """A column of texts, without the blanks around them."""
-    raw = factorize([cell if isinstance(cell, str) else None for cell in cells])
-    clean = factorize([cell_of(value) for value in raw.values])
-    codes = np.append(clean.codes, np.int32(-1))[raw.codes]
-    return TextColumn(name, origin, Texts(codes, clean.values))
+    clean = {cell: cell_of(cell) for cell in set(cells) if isinstance(cell, str)}
+    values = sorted(value for value in {*clean.values()} if value is not None)
+    codes = {value: code for code, value in enumerate(values)}
+    code_of = {cell: codes[value] for cell, value in clean.items() if value is not None}
+    found = np.fromiter((code_of.get(cell, -1) for cell in cells), np.int32, len(cells))
+    return TextColumn(name, origin, Texts(found, values))
 
 
 def _is_missing(cell: Any) -> bool:
