@@ -6,6 +6,7 @@ from numpy.testing import assert_array_equal
 
 from xpnet.errors import ArgumentError, DataError, DataWarning, UnknownNameError
 from xpnet.tabular import Feature, Schema, as_table
+from xpnet.tabular.row_encoder import RowEncoder
 
 ROWS = {
     "city": ["Rome", "Oslo", None, "Oslo"],
@@ -15,6 +16,7 @@ ROWS = {
     "empty": [None] * 4,
     "rich": ["no", "yes", "yes", "no"],
 }
+FEATURE = Feature("a", "number").__dict__
 
 
 def infer(**settings):
@@ -153,7 +155,18 @@ def test_through_json():
     [
         {"features": [{"name": "a"}]},
         {"features": 3},
-        {"features": [{"name": "a", "kind": "word", "categories": [], "rare": [], "note": ""}]},
+        {
+            "features": [
+                {
+                    "name": "a",
+                    "kind": "word",
+                    "categories": [],
+                    "rare": [],
+                    "note": "",
+                    "leading": None,
+                }
+            ]
+        },
         {"target": {"name": "y", "classes": ["a"]}},
         {"target": {"name": "y", "scale": 0}},
         {"target": {"nom": "y"}},
@@ -162,3 +175,13 @@ def test_through_json():
 def test_what_describes_no_schema(change):
     with pytest.raises(ArgumentError, match=r"describes no|unknown kinds"):
         Schema.from_dict(infer().to_dict() | change)
+
+
+def test_the_order_of_dates_is_that_of_the_training_rows():
+    table = {"day": ["11/30/2026", "12/01/2026"], "y": [0.5, 1.5]}
+    schema = Schema.infer(table, "y")
+    again = Schema.from_dict(schema.to_dict())
+    assert again.features[0].leading == "month"
+    wanted = np.datetime64("2026-02-01", "s").astype(int)
+    assert_array_equal(again.encode({"day": ["02/01/2026"]}), [[wanted]])
+    assert_array_equal(RowEncoder(again).rows([{"day": "02/01/2026"}]).matrix, [[wanted]])

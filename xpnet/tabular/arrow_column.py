@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.optional import require
+from xpnet.tabular.calendar_texts import Leading
 from xpnet.tabular.cells import cell_of
 from xpnet.tabular.column import Column, Place, Texts
 from xpnet.tabular.columns import TextColumn, factorize
@@ -35,9 +36,9 @@ class ArrowColumn(Column):
         """See `Column.texts`."""
         return self._text.texts()
 
-    def dates(self) -> NDArray[np.datetime64]:
+    def dates(self, known: Leading | None = None) -> NDArray[np.datetime64]:
         """See `Column.dates`."""
-        return self._text.dates()
+        return self._text.dates(known)
 
     def missing(self) -> NDArray[np.bool_]:
         """See `Column.missing`."""

@@ -9,6 +9,8 @@ from typing import Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from xpnet.tabular.calendar_texts import Leading
+
 __all__ = ["Column", "Place", "Stored", "Texts"]
 
 _ZERO_PADDED = re.compile(r"0[0-9]+")
@@ -98,8 +100,11 @@ class Column(ABC):
         """The cells as distinct texts."""
 
     @abstractmethod
-    def dates(self) -> NDArray[np.datetime64]:
+    def dates(self, known: Leading | None = None) -> NDArray[np.datetime64]:
         """The cells as datetime64[us], NaT where missing.
+
+        `known` is what leads in dates such as 11/30/2026, the day or the month; by default the
+        cells must show it.
 
         Raises
         ------
@@ -146,9 +151,9 @@ class TakenColumn(Column):
         there = [values[i] for i in used.tolist() if i >= 0]
         return Texts((taken - (len(used) - len(there))).astype(np.int32), there)
 
-    def dates(self) -> NDArray[np.datetime64]:
+    def dates(self, known: Leading | None = None) -> NDArray[np.datetime64]:
         """See `Column.dates`."""
-        return self._column.dates()[self._rows]
+        return self._column.dates(known)[self._rows]
 
     def missing(self) -> NDArray[np.bool_]:
         """See `Column.missing`."""

@@ -1,13 +1,14 @@
 """Columns by how they are stored: arrays of numbers or dates, and texts."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.errors import DataError
-from xpnet.tabular.calendar_texts import AMBIGUOUS, parse_dates
+from xpnet.tabular.calendar_texts import AMBIGUOUS, Leading, parse_dates
 from xpnet.tabular.column import Column, Place, Stored, Texts
 from xpnet.tabular.numerals import Numerals, explain, parse_numbers
 
@@ -66,7 +67,7 @@ class ArrayColumn(Column):
         found[present] = written.codes[codes]
         return Texts(found, written.values)
 
-    def dates(self) -> NDArray[np.datetime64]:
+    def dates(self, known: Leading | None = None) -> NDArray[np.datetime64]:
         """See `Column.dates`."""
         missing = self.missing()
         if self.stored != "date":
@@ -107,7 +108,7 @@ class TextColumn(Column):
 
     def numbers(self) -> NDArray[np.float64]:
         """See `Column.numbers`."""
-        parsed = parse_numbers(self._texts.values, self._numerals)
+        parsed = self._parsed
         if (row := self._first(~np.isfinite(parsed))) is not None:
             raise DataError(f"{self.place(row)}: {explain(self._cell(row), self._numerals)}")
         return np.append(parsed, np.nan)[self._texts.codes]
@@ -116,9 +117,9 @@ class TextColumn(Column):
         """See `Column.texts`."""
         return self._texts
 
-    def dates(self) -> NDArray[np.datetime64]:
+    def dates(self, known: Leading | None = None) -> NDArray[np.datetime64]:
         """See `Column.dates`."""
-        parsed, ambiguous = parse_dates(self._texts.values)
+        parsed, ambiguous = parse_dates(self._texts.values, known)
         if (row := self._first(np.isnat(parsed))) is not None:
             remedy = f"{AMBIGUOUS}." if ambiguous else "Write dates as 2026-11-30 or 30.11.2026."
             raise DataError(
@@ -129,6 +130,11 @@ class TextColumn(Column):
     def missing(self) -> NDArray[np.bool_]:
         """See `Column.missing`."""
         return self._texts.codes < 0
+
+    @cached_property
+    def _parsed(self) -> NDArray[np.float64]:
+        """The numbers of the distinct texts."""
+        return parse_numbers(self._texts.values, self._numerals)
 
     def _first(self, bad: NDArray[np.bool_]) -> int | None:
         """The first row whose text is bad."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.tabular.booleans import as_booleans
+from xpnet.tabular.calendar_texts import Leading, leading
 from xpnet.tabular.column import Column
 from xpnet.tabular.guess import Kind, guess_kind
 
@@ -31,6 +32,8 @@ class Feature:
         For a category with many values: those of a single row, which count as unknown.
     note : str
         Why it has this kind, if that is not obvious.
+    leading : {"day", "month"} or None
+        What leads in dates such as 11/30/2026.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Feature:
     categories: tuple[str, ...] = ()
     rare: tuple[str, ...] = ()
     note: str = ""
+    leading: Leading | None = None
 
     @classmethod
     def of(cls, column: Column, part: Column, kind: Kind | None = None) -> Self:
@@ -45,6 +49,8 @@ class Feature:
         note = ""
         if kind is None:
             kind, note = guess_kind(column)
+        if kind == "date" and column.stored == "text":
+            return cls(column.name, kind, note=note, leading=leading(column.texts().values))
         if kind != "category":
             return cls(column.name, kind, note=note)
         texts = part.texts()
@@ -73,7 +79,7 @@ class Feature:
         if self.kind == "boolean":
             return as_booleans(column)
         if self.kind == "date":
-            dates = column.dates()
+            dates = column.dates(self.leading)
             seconds = dates.astype("datetime64[us]").astype(np.int64) / 1e6
             return np.where(np.isnat(dates), np.nan, seconds)
         codes, values = column.texts()

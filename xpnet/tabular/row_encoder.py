@@ -1,6 +1,7 @@
 """Rows of JSON encoded cell by cell: for few rows, much faster than as a table."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import inf, isfinite, nan
 from typing import Any, NamedTuple
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.errors import DataError
-from xpnet.tabular.calendar_texts import parse_dates
+from xpnet.tabular.calendar_texts import Leading, parse_dates
 from xpnet.tabular.cells import BOOLEANS, MISSING
 from xpnet.tabular.feature import Feature
 from xpnet.tabular.numerals import is_number
@@ -134,7 +135,7 @@ def _reader(feature: Feature) -> Callable[[Any], float]:
         case "boolean":
             return _boolean
         case "date":
-            return _date
+            return partial(_date, feature.leading)
     codes = {category: code for code, category in enumerate(feature.categories, _FIRST)}
 
     def read(value: Any) -> float:
@@ -188,7 +189,7 @@ def _boolean(value: Any) -> float:
     return number if number in (0, 1) or number != number else inf
 
 
-def _date(value: Any) -> float:
+def _date(known: Leading | None, value: Any) -> float:
     if value is None or value != value:
         return nan
     if not isinstance(value, str):
@@ -196,5 +197,5 @@ def _date(value: Any) -> float:
     text = value.strip()
     if text in MISSING:
         return nan
-    date = parse_dates([text])[0][0]
+    date = parse_dates([text], known)[0][0]
     return inf if np.isnat(date) else float(date.astype(np.int64) / 1e6)

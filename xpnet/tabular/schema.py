@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.errors import ArgumentError, DataError, DataWarning, UnknownNameError
+from xpnet.tabular.calendar_texts import Leading
 from xpnet.tabular.column import Column
 from xpnet.tabular.feature import Feature
 from xpnet.tabular.frames import as_table
@@ -197,6 +198,7 @@ class Schema:
                     "categories": list(f.categories),
                     "rare": list(f.rare),
                     "note": f.note,
+                    "leading": f.leading,
                 }
                 for f in self.features
             ],
@@ -221,13 +223,15 @@ class Schema:
                     tuple(map(str, f["categories"])),
                     tuple(map(str, f["rare"])),
                     str(f["note"]),
+                    f["leading"],
                 )
                 for f in data["features"]
             )
             target, named = data["target"], bool(data["named"])
         except (KeyError, TypeError) as error:
             raise ArgumentError(f"this describes no schema: {error!r}.") from error
-        wrong = [f.kind for f in features if f.kind not in get_args(Kind)]
+        wrong: list[Any] = [f.kind for f in features if f.kind not in get_args(Kind)]
+        wrong += [f.leading for f in features if f.leading not in (None, *get_args(Leading))]
         if wrong or len({f.name for f in features}) != len(features):
             raise ArgumentError(f"the schema has doubled names or unknown kinds {wrong[:3]!r}.")
         return cls(features, None if target is None else Target.from_dict(target), named)
