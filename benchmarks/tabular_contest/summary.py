@@ -100,11 +100,11 @@ def _better(rows: Sequence[Row], anchors: Sequence[Row]) -> str:
         return ""
     each = [sign * (ours[seed] - theirs[seed]) for seed in seeds]
     good = mean(each) >= -error([theirs[seed] for seed in seeds])
-    return f"{mean(each):+.4f} +- {error(each):.4f}{' *' if good else ''}"
+    return _with_error(f"{mean(each):+.4f}", each) + " *" * good
 
 
 def error(values: Sequence[float]) -> float:
-    """The standard error of the mean; 0 of one value."""
+    """The standard error of the mean; 0 if there is only one value."""
     return stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
 
 
@@ -142,7 +142,12 @@ def _time(rows: Sequence[Row], name: str, factor: float) -> str:
 
 
 def _mean(values: Sequence[float]) -> str:
-    return f"{mean(values):.4f} +- {error(values):.4f}"
+    return _with_error(f"{mean(values):.4f}", values)
+
+
+def _with_error(text: str, values: Sequence[float]) -> str:
+    """One value has no standard error."""
+    return f"{text} +- {error(values):.4f}" if len(values) > 1 else text
 
 
 def _head(cells: Sequence[str]) -> list[str]:
