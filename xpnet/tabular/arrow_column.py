@@ -15,6 +15,8 @@ from xpnet.tabular.numerals import Numerals
 
 __all__ = ["ArrowColumn"]
 
+_FEW = 100
+
 
 class ArrowColumn(Column):
     """Text cells in a chunked array of pyarrow, null where missing."""
@@ -51,10 +53,7 @@ class ArrowColumn(Column):
             return super().zero_padded()
         if (floats != np.trunc(floats))[~np.isnan(floats)].any():
             return False
-        pc = require("pyarrow.compute", "tables", "reading a table")
-        longer = pc.greater(pc.binary_length(self._cells), 1)
-        possible = pc.any(pc.and_(longer, pc.starts_with(self._cells, "0"))).as_py()
-        return bool(possible) and super().zero_padded()
+        return any(map(_has_leading_zero, self._cells.chunks)) and super().zero_padded()
 
     @cached_property
     def _floats(self) -> NDArray[np.float64] | None:
@@ -64,25 +63,48 @@ class ArrowColumn(Column):
         if cells is None:
             return None
         try:
-            numbers: NDArray[np.float64] = cells.cast(pa.float64()).to_numpy()
+            numbers = _as_numpy(cells.cast(pa.float64()), np.nan, np.float64)
         except pa.ArrowInvalid:
             return None
-        plain = np.isfinite(numbers).sum() == len(cells) - cells.null_count
+        plain = np.isfinite(numbers).sum() == len(self) - self._cells.null_count
         return numbers if plain else None
 
     def _with_points(self) -> Any:
-        """The cells with points for their decimal commas; None if that takes a closer look."""
-        if (self._numerals.decimal or self._numerals.usual) != ",":
-            return self._cells
+        """The cells with points for decimal commas; None if that takes a closer look."""
         pc = require("pyarrow.compute", "tables", "reading a table")
-        if pc.any(pc.match_substring(self._cells, ".")).as_py():
-            return None
-        return pc.replace_substring(self._cells, ",", ".")
+        cells = self._cells
+        first = next(filter(None, cells.slice(0, _FEW).to_pylist()), "")
+        if first != first.strip():
+            cells = pc.utf8_trim_whitespace(cells)
+        if (self._numerals.decimal or self._numerals.usual) != ",":
+            return cells
+        grouped = pc.any(pc.match_substring(cells, ".")).as_py()
+        return None if grouped else pc.replace_substring(cells, ",", ".")
 
     @cached_property
     def _text(self) -> TextColumn:
         """The same by its distinct texts."""
         encoded = self._cells.dictionary_encode().unify_dictionaries().combine_chunks()
         texts = factorize([cell_of(cell) for cell in encoded.dictionary.to_pylist()])
-        codes = np.append(texts.codes, np.int32(-1))[encoded.indices.fill_null(-1).to_numpy()]
+        codes = np.append(texts.codes, np.int32(-1))[_as_numpy(encoded.indices, -1, np.int32)]
         return TextColumn(self.name, self.origin, Texts(codes, texts.values), self._numerals)
+
+
+def _as_numpy(array: Any, missing: Any, dtype: Any) -> NDArray[Any]:
+    """An array of pyarrow, with a value for nulls; its own to_numpy would import pandas."""
+    array = array.combine_chunks() if hasattr(array, "chunks") else array
+    part = slice(array.offset, array.offset + len(array))
+    valid, data = array.buffers()
+    values = np.frombuffer(data, dtype)[part]
+    if not array.null_count:
+        return values
+    bits = np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")[part]
+    return np.where(bits, values, missing).astype(dtype, copy=False)
+
+
+def _has_leading_zero(chunk: Any) -> bool:
+    """Whether a text of several characters begins with 0, in a chunk of strings."""
+    _, offsets, data = chunk.buffers()
+    starts = np.frombuffer(offsets, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+    longer = starts[:-1][np.diff(starts) > 1]
+    return bool(len(longer)) and bool((np.frombuffer(data, np.uint8)[longer] == ord("0")).any())

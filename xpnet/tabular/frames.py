@@ -101,7 +101,7 @@ def _series(nw: Any, name: str, origin: Place, series: Any) -> Column:
     if kind == nw.String:
         native = series.to_native()
         if type(native).__module__.startswith("pyarrow"):
-            return ArrowColumn(name, origin, native, Numerals())
+            return ArrowColumn(name, origin, native.cast("string"), Numerals())
         return text_column(name, origin, series.to_list())
     column = column_of(name, origin, series.to_list())
     column.categorical = kind in (nw.Categorical, nw.Enum)
