@@ -231,7 +231,7 @@ def test_classes_of_text_are_not_taken_for_numbers(run, classes_csv):
 def test_few_test_rows_are_told(run, tmp_path, rows, told):
     path = write_counts(tmp_path / "a.csv", [i + 0.5 for i in range(rows)])
     out = run("train", path, "--epochs", 1).out
-    assert ("only 9 test rows: the test figures mean little" in out) is told
+    assert ("few test rows (9): their scores mean little" in out) is told
 
 
 def test_the_seed_chooses_the_test_rows_of_a_file(run_json, values_csv):

@@ -76,7 +76,7 @@ def measured(model: TableModel, true: Any, outputs: Any) -> Results:
 
 def results_text(found: Results, target: str) -> list[str]:
     """The scores on the test rows, and those of each class if there are few."""
-    head = f"scores on {found.rows:,} test rows"
+    head = f"scores on {found.rows:,} test row{'s' if found.rows > 1 else ''}"
     if isinstance(found, ValueResults):
         return [head, *value_text(found, target)]
     each = ["", *each_class_text(found)] if len(found.classes) <= _FEW_CLASSES else []

@@ -2,14 +2,11 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from xpnet.cli.image_source import IMAGES
 from xpnet.errors import DataError, UnknownNameError, nearest
 from xpnet.tabular import Table, as_table, read
-from xpnet.tabular.npzfile import read_inputs, read_npz
+from xpnet.tabular.npzfile import read_test_columns
 
 __all__ = ["archive_tables", "is_archive", "read_table", "read_to_predict"]
 
@@ -44,24 +41,14 @@ def is_archive(given: str) -> bool:
 def archive_tables(given: str) -> tuple[Table, Table | None]:
     """The table in a NumPy archive, its target named ``y``, and its test rows if it has some."""
     _check_there(given)
-    arrays = read_npz(Path(given))
-    whole = _joined(given, arrays["X"], arrays["y"])
-    test = _joined(given, arrays["X_test"], arrays["y_test"]) if "X_test" in arrays else None
-    return whole, test
+    test = read_test_columns(Path(given))
+    return read(given), None if test is None else as_table(test, source=given)
 
 
 def read_to_predict(given: str, arguments: argparse.Namespace) -> Table:
-    """A table whose target is not needed."""
-    if not is_archive(given):
-        return read_table(given, arguments)
-    _check_there(given)
-    return as_table(read_inputs(Path(given)), source=given)
-
-
-def _joined(given: str, X: Any, y: Any) -> Table:
-    columns = np.asfortranarray(X)
-    named = {f"x{i}": columns[:, i] for i in range(columns.shape[1])}
-    return as_table({**named, "y": y}, source=given)
+    """A table whose target is not needed: of an archive the columns of ``X``."""
+    table = read_table(given, arguments)
+    return table.without("y") if is_archive(given) and "y" in table.columns else table
 
 
 def _check_there(given: str) -> None:

@@ -66,6 +66,7 @@ def load_table(arguments: argparse.Namespace) -> TableSource:
     table, test = _read(arguments)
     name = _target_name(table, arguments)
     table, empty = _with_target(table, name)
+    _check_rows(table, name, empty)
     target = Target.infer(table, table[name], arguments.task)
     rows, tables, how = _parts(table, test, target, arguments)
     schema = Schema.infer(
@@ -126,15 +127,18 @@ def _with_target(table: Table, name: str) -> tuple[Table, int]:
     """The rows that have a target, and how many have none."""
     missing = table[name].missing()
     empty = int(missing.sum())
-    if 0 < empty < table.rows:
+    if table.rows > empty > 0:
         table = table.take(np.flatnonzero(~missing))
-    if table.rows < 2:
-        raise DataError(
-            f"{table.source} has {table.rows or 'no'} {'row' if table.rows == 1 else 'rows'}"
-            f"{f' with a target in {name!r}' if empty else ''}. At least two are needed, one to "
-            "learn from and one for the test."
-        )
+    if not table.rows:
+        raise DataError(f"{table.source} has no rows of data.")
     return table, empty
+
+
+def _check_rows(table: Table, name: str, empty: int) -> None:
+    if table.rows < 2:
+        least = "At least two are needed, one to learn from and one for the test."
+        with_target = f" with a target in {name!r}" if empty else ""
+        raise DataError(f"{table.source} has 1 row{with_target}. {least}")
 
 
 def _parts(
@@ -204,4 +208,4 @@ def _doubts(table: Table, tables: Mapping[Part, Table], empty: int) -> Iterator[
     if empty:
         yield "note", f"{empty:,} rows without a target are left out"
     if tables["test"].rows < _FEW:
-        yield "note", f"only {tables['test'].rows} test rows: the test figures mean little"
+        yield "note", f"few test rows ({tables['test'].rows}): their scores mean little"

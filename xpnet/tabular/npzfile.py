@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xpnet.errors import DataError
 
-__all__ = ["read_columns", "read_inputs", "read_npz"]
+__all__ = ["read_columns", "read_npz", "read_test_columns"]
 
 _REQUIRED = ("X", "y")
 _TEST = ("X_test", "y_test")
@@ -53,12 +53,6 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def read_inputs(path: Path) -> NDArray[np.float32]:
-    """Read and check ``X`` alone; see `read_npz`."""
-    where = f"{path}, array 'X'"
-    return _float32(where, _table(where, _load(path, ("X",))["X"]))
-
-
 def read_columns(path: Path) -> dict[str, NDArray[Any]]:
     """Read the columns of ``X``, named ``x0``, ``x1``, ..., and ``y`` if it is there.
 
@@ -67,11 +61,22 @@ def read_columns(path: Path) -> dict[str, NDArray[Any]]:
     DataError
         See `read_npz`; values that are not finite are left to the columns.
     """
-    arrays = _load(path, ("X",), ("y",))
-    X = _table(f"{path}, array 'X'", arrays["X"])
+    return _columns(path, _load(path, ("X",), ("y",)), *_REQUIRED)
+
+
+def read_test_columns(path: Path) -> dict[str, NDArray[Any]] | None:
+    """The same of ``X_test`` and ``y_test``; None if the file has neither."""
+    arrays = _load(path, (), _TEST)
+    return _columns(path, arrays, *_TEST) if arrays else None
+
+
+def _columns(
+    path: Path, arrays: dict[str, NDArray[Any]], inputs: str, target: str
+) -> dict[str, NDArray[Any]]:
+    X = _table(f"{path}, array {inputs!r}", arrays[inputs])
     columns = {f"x{i}": X[:, i] for i in range(X.shape[1])}
-    if "y" in arrays:
-        columns["y"] = _column(path, "y", arrays["y"], len(X))
+    if target in arrays:
+        columns["y"] = _column(path, target, arrays[target], len(X))
     return columns
 
 
