@@ -89,7 +89,7 @@ OWNERS = {
     "matplotlib": ["xpnet.plot", "xpnet.cli"],
     "pooch": ["xpnet.datasets", "xpnet.cli"],
     "tqdm": ["xpnet.training.progress", "xpnet.cli"],
-    "safetensors": ["xpnet.saving.tensor_file", "xpnet.cli.export"],
+    "safetensors": ["xpnet.saving.tensor_file"],
     "starlette": ["xpnet.serve"],
     "uvicorn": ["xpnet.serve"],
     "tensorboardX": ["xpnet.training.callbacks.tensorboard"],

@@ -1,12 +1,9 @@
-"""`xpnet train --checkpoint --resume` and `xpnet export`."""
+"""`xpnet train --checkpoint --resume`."""
 
 import json
 
-import numpy as np
 import pytest
-from safetensors.numpy import load_file
 
-import xpnet as xn
 from xpnet.cli import main
 
 pytest.importorskip("sklearn")
@@ -42,23 +39,3 @@ def test_checkpoints_of_before_are_not_passed_over(capsys, tmp_path):
     status, _, error = run(capsys, *TRAIN, "--resume")
     assert status == 2
     assert "--resume needs --checkpoint" in error
-
-
-def test_export_for_torch(capsys, tmp_path):
-    model = tmp_path / "digits.safetensors"
-    run(capsys, *TRAIN, "--epochs", 1, "--save", model)
-    status, out, _ = run(capsys, "export", model, "--to", "torch")
-    assert (status, out.strip()) == (0, f"torch: {tmp_path / 'digits.torch.safetensors'}")
-    arrays, own = load_file(tmp_path / "digits.torch.safetensors"), xn.load(model).state_dict()
-    np.testing.assert_array_equal(arrays["0.weight"], own["layers.0.weight"].T)
-    status, _, error = run(capsys, "export", model, "--to", "torch", "--out", model)
-    assert status == 2
-    assert "the model itself" in error
-
-
-def test_export_for_onnx(capsys, tmp_path):
-    pytest.importorskip("onnx")
-    model, file = tmp_path / "digits.safetensors", tmp_path / "net.onnx"
-    run(capsys, *TRAIN, "--epochs", 1, "--save", model)
-    assert run(capsys, "export", model, "--to", "onnx", "--out", file, "--probabilities")[0] == 0
-    assert file.stat().st_size > 1000

@@ -11,7 +11,7 @@ import pytest
 
 import xpnet as xn
 from xpnet import ops
-from xpnet.exchange.predictor import predictor
+from xpnet.exchange.sources import predictor
 from xpnet.exchange.torch_fx import graph_module
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")

@@ -5,15 +5,21 @@ from pathlib import Path
 
 from xpnet import exchange, load
 from xpnet.errors import ArgumentError
+from xpnet.exchange.torch_file import save_exported
+from xpnet.model import Model
+from xpnet.saving.tensor_file import write_arrays
 from xpnet.saving.whole_file import check_place
+from xpnet.tabular.table_model import TableModel
+from xpnet.typing import FilePath
 
 __all__ = ["export"]
 
-_ENDINGS = {"onnx": ".onnx", "torch": ".torch.safetensors"}
-
 
 def export(arguments: argparse.Namespace) -> None:
-    """Write the model; for PyTorch, only its arrays, which ``safetensors.torch.load_file`` reads.
+    """Write the model with all that a prediction needs.
+
+    For PyTorch, a model that reads tables becomes a program that ``torch.export.load`` reads. Any
+    other model's file has its arrays alone, which ``safetensors.torch.load_file`` reads.
 
     Raises
     ------
@@ -21,17 +27,34 @@ def export(arguments: argparse.Namespace) -> None:
         For a model that cannot be loaded, or not written for that library.
     """
     given, to = Path(arguments.model), arguments.to
-    out = check_place(arguments.out or given.with_suffix(_ENDINGS[to]))
-    if out == given.resolve():
-        raise ArgumentError(f"{out} is the model itself: choose another name with --out.")
+    if arguments.out is not None:
+        _check_out(arguments.out, given)
     if arguments.probabilities and to != "onnx":
         raise ArgumentError("--probabilities works only with --to onnx.")
     model = load(given)
+    out = given.with_suffix(_ending(to, model)) if arguments.out is None else arguments.out
+    _check_out(out, given)
     if to == "onnx":
         exchange.to_onnx(model, out, probabilities=arguments.probabilities)
+    elif isinstance(model, TableModel):
+        save_exported(model, out)
     else:
-        from safetensors.numpy import save_file
+        _save_arrays(model, out)
+    print(f"{to}: {check_place(out)}")
 
-        arrays = exchange.to_torch_state_dict(model, tensors=False)
-        save_file({name: array.copy() for name, array in arrays.items()}, out)
-    print(f"{to}: {out}")
+
+def _ending(to: str, model: Model | TableModel) -> str:
+    if to == "onnx":
+        return ".onnx"
+    return ".pt2" if isinstance(model, TableModel) else ".torch.safetensors"
+
+
+def _check_out(out: FilePath, given: Path) -> None:
+    if check_place(out) == given.resolve():
+        raise ArgumentError(f"{out} is the model itself: choose another name with --out.")
+
+
+def _save_arrays(model: Model, out: FilePath) -> None:
+    """The arrays under torch's names."""
+    arrays = exchange.to_torch_state_dict(model, tensors=False)
+    write_arrays(out, arrays)

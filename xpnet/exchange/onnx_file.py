@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.errors import FormatError
-from xpnet.exchange.onnx_writer import Operator, Tensor
+from xpnet.exchange.onnx_writer import ML, Operator, Tensor
 from xpnet.exchange.program import Program
 from xpnet.saving.whole_file import writing
 from xpnet.typing import FilePath
@@ -14,6 +14,7 @@ from xpnet.typing import FilePath
 __all__ = ["OPSET", "element", "made_node", "made_tensors", "save_onnx"]
 
 OPSET = 20  # the first set that has Gelu
+_ML_SET = 3  # the set of ai.onnx.ml
 _IR = 9  # the file version of this operator set
 _MOST = 2**31 - 2**20  # protobuf's limit, less some room for the rest of the file
 
@@ -42,20 +43,21 @@ def save_onnx(
 
 
 def made_node(onnx: Any, operator: Operator, names: Mapping[str, str]) -> Any:
-    """One operator, with some tensors called by other names."""
+    """One operator, with its tensors called by these names."""
     given = dict(operator.attributes)
     if "to" in given:
         given["to"] = element(onnx, given["to"])
     inputs, outputs = (
-        [names.get(name, name) for name in own] for own in (operator.inputs, [operator.output])
+        [names[name] for name in own] for own in (operator.inputs, [operator.output])
     )
-    return onnx.helper.make_node(operator.kind, inputs, outputs, **given)
+    return onnx.helper.make_node(operator.kind, inputs, outputs, domain=operator.domain, **given)
 
 
-def made_tensors(onnx: Any, program: Program) -> list[Any]:
+def made_tensors(onnx: Any, program: Program, names: Mapping[str, str]) -> list[Any]:
     """The arrays that the operators read."""
     used = {name for operator in program.operators for name in operator.inputs}
-    return [onnx.numpy_helper.from_array(a, n) for n, a in program.arrays.items() if n in used]
+    make = onnx.numpy_helper.from_array
+    return [make(array, names[name]) for name, array in program.arrays.items() if name in used]
 
 
 def element(onnx: Any, dtype: str) -> Any:
@@ -65,14 +67,17 @@ def element(onnx: Any, dtype: str) -> Any:
 
 def _model(onnx: Any, program: Program) -> Any:
     """The contents of the file."""
-    helper = onnx.helper
-    names = {tensor.name: name for name, tensor in program.outputs.items()}
+    helper, names = onnx.helper, program.names
     nodes = [made_node(onnx, operator, names) for operator in program.operators]
-    inputs = [_port(onnx, tensor.name, tensor) for tensor in program.inputs]
-    outputs = [_port(onnx, name, tensor) for name, tensor in program.outputs.items()]
-    graph = helper.make_graph(nodes, "xpnet", inputs, outputs, made_tensors(onnx, program))
-    opset = helper.make_opsetid("", OPSET)
-    return helper.make_model(graph, opset_imports=[opset], ir_version=_IR, producer_name="xpnet")
+    inputs, outputs = (
+        [_port(onnx, names[tensor.name], tensor) for tensor in ends.values()]
+        for ends in (program.inputs, program.outputs)
+    )
+    graph = helper.make_graph(nodes, "xpnet", inputs, outputs, made_tensors(onnx, program, names))
+    opsets = [helper.make_opsetid("", OPSET)]
+    if any(operator.domain for operator in program.operators):
+        opsets.append(helper.make_opsetid(ML, _ML_SET))
+    return helper.make_model(graph, opset_imports=opsets, ir_version=_IR, producer_name="xpnet")
 
 
 def _port(onnx: Any, name: str, tensor: Tensor) -> Any:

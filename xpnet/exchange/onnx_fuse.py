@@ -56,6 +56,8 @@ def _batch_norm(part: list[Operator], arrays: dict[str, Any], uses: Counter[str]
         return None
     if arrays[mean].ndim != 1 or arrays[mean].shape != arrays[variance].shape:
         return None
+    if arrays[mean].dtype != np.float32:  # epsilon is an attribute, so it is float32
+        return None
     like = arrays[mean]
     ones, zeros = _filled(arrays, np.ones_like(like)), _filled(arrays, np.zeros_like(like))
     inputs = (x, ones, zeros, mean, variance)

@@ -17,7 +17,9 @@ from xpnet.ops.shape import reshaped
 from xpnet.ops.signature import broadcast_shapes
 from xpnet.typing import Shape
 
-__all__ = ["OnnxWriter", "Operator", "Tensor"]
+__all__ = ["ML", "OnnxWriter", "Operator", "Tensor"]
+
+ML = "ai.onnx.ml"  # the domain of operators on texts
 
 _ELEMENTWISE = {
     "abs": "Abs",
@@ -79,6 +81,7 @@ class Operator:
     inputs: tuple[str, ...]
     output: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    domain: str = ""
 
 
 class OnnxWriter:
@@ -103,11 +106,18 @@ class OnnxWriter:
     # The parts of an ONNX graph
 
     def emit(
-        self, kind: str, inputs: Sequence[Tensor], shape: Shape, dtype: str, **attributes: Any
+        self,
+        kind: str,
+        inputs: Sequence[Tensor],
+        shape: Shape,
+        dtype: str,
+        *,
+        domain: str = "",
+        **attributes: Any,
     ) -> Tensor:
         """Append an operator; return its result."""
-        name = f"/v{len(self.operators)}"
-        self.operators.append(Operator(kind, tuple(t.name for t in inputs), name, attributes))
+        name, read = f"/v{len(self.operators)}", tuple(tensor.name for tensor in inputs)
+        self.operators.append(Operator(kind, read, name, attributes, domain))
         return Tensor(self, name, shape, dtype)
 
     def constant(self, data: Any, dtype: str) -> Tensor:

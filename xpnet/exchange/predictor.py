@@ -1,14 +1,13 @@
 """What is converted: a model, and what an estimator makes of its output."""
 
-import sys
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xpnet import ops
 from xpnet.errors import ArgumentError
 from xpnet.exchange.onnx_writer import OnnxWriter, Tensor
 from xpnet.exchange.program import Ends, Program, program, written
@@ -16,7 +15,7 @@ from xpnet.exchange.tree import host
 from xpnet.graph import Value, trace
 from xpnet.model import Model
 
-__all__ = ["Choice", "Predictor", "fitted", "kind_of", "predictor", "wrong_source"]
+__all__ = ["Choice", "Predictor", "plain_classes"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,22 +65,37 @@ class Predictor:
         Makes them from the network's symbolic output; None if they are this output.
     choice : Choice or None
         How a classifier's labels follow from the network's output.
+    columns : sequence of str
+        Names of the features, if they have any.
     """
 
     model: Model
     result: str = "y"
     finish: Callable[[Value], Value] | None = None
     choice: Choice | None = None
+    columns: Sequence[str] = ()
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What a user of the file needs to know: texts by name."""
+        found: dict[str, Any] = {}
+        if self.columns:
+            found["columns"] = [
+                {"name": str(name), "kind": "number", "input": "x"} for name in self.columns
+            ]
+        if self.choice is not None:
+            found["classes"] = self.choice.classes.tolist()
+        return {name: json.dumps(value) for name, value in found.items()}
 
     def write(self, xp: OnnxWriter, rows: int) -> Ends:
         """Write the network and what follows it, for this number of rows."""
         network = self.model.network
         graph, output = network.trace(rows, training=False)
-        x = Tensor(xp, "x", (rows, *network.features), network.dtype)
+        x = Tensor(xp, "/x", (rows, *network.features), network.dtype)
         finished = output if self.finish is None else self.finish(output)
         raw, made = written(xp, graph, [output, finished], [x])
         labels = {} if self.choice is None else {"label": self.choice.labels(xp, raw)}
-        return [x], {**labels, self.result: made}
+        return {"x": x}, {**labels, self.result: made}
 
     @property
     def program(self) -> Program:
@@ -97,76 +111,13 @@ class Predictor:
         def write(xp: OnnxWriter, rows: int) -> Ends:
             shape = (rows, *network.output_shape)
             graph, finished = trace(finish, [("x", shape, network.dtype)])
-            x = Tensor(xp, "x", shape, network.dtype)
-            return [x], {self.result: written(xp, graph, [finished], [x])[0]}
+            x = Tensor(xp, "/x", shape, network.dtype)
+            return {"x": x}, {self.result: written(xp, graph, [finished], [x])[0]}
 
         return program(write, {})
 
 
-def predictor(source: object, caller: str) -> Predictor:
-    """What this model or fitted estimator computes.
-
-    Raises
-    ------
-    ArgumentError
-        If it is neither.
-    """
-    if isinstance(source, Model):
-        return Predictor(source)
-    estimator = fitted(source, caller)
-    if estimator is None:
-        raise wrong_source(caller, source)
-    model, head, targets = estimator.model_, estimator._head, estimator._targets
-    if not hasattr(targets, "classes"):
-        return Predictor(model, "prediction", lambda output: _column(targets.values(output, head)))
-    several = targets.kind == "multilabel"
-    threshold = head.threshold if several or head.units == 1 else None
-    choice = Choice(_plain(targets.on_host().classes), threshold, several)
-    if not head.probabilistic:
-        return Predictor(model, "scores", choice=choice)
-    return Predictor(
-        model, "probabilities", lambda output: targets.probabilities(output, head), choice
-    )
-
-
-def fitted(source: object, caller: str) -> Any:
-    """The object if it is a fitted estimator of xpnet, None if it is something else.
-
-    Raises
-    ------
-    ArgumentError
-        If it is an estimator that is not fitted.
-    """
-    module = sys.modules.get("xpnet.estimators.fitted")  # absent: there are no estimators
-    if module is None or not isinstance(source, module.FittedMLP):
-        return None
-    if not source.__sklearn_is_fitted__():
-        raise ArgumentError(
-            f"{caller} expects a fitted estimator. Call fit of this {type(source).__name__} first."
-        )
-    return source
-
-
-def wrong_source(caller: str, source: object) -> ArgumentError:
-    """The error for something that cannot be converted."""
-    return ArgumentError(
-        f"{caller} expects an xpnet.Model, or a fitted MLPClassifier or MLPRegressor of xpnet, got "
-        f"{kind_of(source)}."
-    )
-
-
-def kind_of(thing: object) -> str:
-    """What a thing is, for messages: its class with the module."""
-    kind = type(thing)
-    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
-
-
-def _column(values: Value) -> Value:
-    """Values as `predict` returns them: a vector if there is one per sample."""
-    return ops.reshape(values, shape=(-1,)) if values.shape[1] == 1 else values
-
-
-def _plain(classes: NDArray[Any]) -> NDArray[Any]:
+def plain_classes(classes: NDArray[Any]) -> NDArray[Any]:
     """Class names as ONNX has them: texts, or numbers of a type of NumPy."""
     if classes.dtype.kind in "UO" and all(isinstance(name, str) for name in classes):
         return classes.astype(object)

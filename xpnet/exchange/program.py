@@ -19,7 +19,7 @@ __all__ = ["Ends", "Program", "program", "written"]
 
 _ROWS = (7, 11)  # a number that differs between traces of these sizes is the number of rows
 
-Ends: TypeAlias = tuple[list[Tensor], dict[str, Tensor]]  # inputs; outputs by name
+Ends: TypeAlias = tuple[dict[str, Tensor], dict[str, Tensor]]  # inputs and outputs by name
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,15 +31,39 @@ class Program:
     operators : list of Operator
     arrays : dict of str to array
         The parameters and constants that they read.
-    inputs : list of Tensor
-    outputs : dict of str to Tensor
-        The results by name. Each is a tensor of its own, and no input.
+    inputs, outputs : dict of str to Tensor
+        By the names that users see. Each output is a tensor of its own, and no input.
     """
 
     operators: list[Operator]
     arrays: dict[str, Any]
-    inputs: list[Tensor]
+    inputs: dict[str, Tensor]
     outputs: dict[str, Tensor]
+
+    def needed(self, output: str) -> list[Operator]:
+        """The operators on which one output depends, in order."""
+        wanted, found = {self.outputs[output].name}, []
+        for operator in reversed(self.operators):
+            if operator.output in wanted:
+                wanted.update(operator.inputs)
+                found.append(operator)
+        return found[::-1]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The final name of each tensor: inputs have their own, and no two have the same."""
+        inner = [*self.arrays, *(operator.output for operator in self.operators)]
+        found = {tensor.name: name for name, tensor in self.inputs.items()}
+        taken = {*self.inputs}
+        for name, wanted in [(t.name, n) for n, t in self.outputs.items()] + [
+            (n, n) for n in inner
+        ]:
+            if name not in found:
+                while wanted in taken:
+                    wanted += "_"
+                found[name] = wanted
+                taken.add(wanted)
+        return found
 
 
 def program(write: Callable[[OnnxWriter, int], Ends], parameters: dict[str, Any]) -> Program:
@@ -48,7 +72,7 @@ def program(write: Callable[[OnnxWriter, int], Ends], parameters: dict[str, Any]
     Parameters
     ----------
     write : callable
-        Writes the operators for a given number of rows into a writer. It returns the inputs, and
+        Writes the operators for a given number of rows into a writer. It returns the inputs and
         the outputs by name.
     parameters : dict of str to array
 
@@ -62,7 +86,7 @@ def program(write: Callable[[OnnxWriter, int], Ends], parameters: dict[str, Any]
     write(other, _ROWS[1])
     results: dict[str, Tensor] = {}
     for name, tensor in outputs.items():
-        if tensor.name in {t.name for t in (*inputs, *results.values())}:
+        if tensor.name in {t.name for t in (*inputs.values(), *results.values())}:
             same = [w.emit("Identity", [tensor], tensor.shape, tensor.dtype) for w in (one, other)]
             tensor = same[0]
         results[name] = tensor
@@ -70,9 +94,15 @@ def program(write: Callable[[OnnxWriter, int], Ends], parameters: dict[str, Any]
 
 
 def written(
-    xp: OnnxWriter, graph: Graph, outputs: Sequence[Value], inputs: Sequence[Tensor]
+    xp: OnnxWriter,
+    graph: Graph,
+    outputs: Sequence[Value],
+    inputs: Sequence[Tensor],
+    prefix: str = "",
 ) -> list[Tensor]:
     """Write the operators of a traced graph; return its outputs.
+
+    The names of parameters begin with `prefix`.
 
     Raises
     ------
@@ -80,7 +110,7 @@ def written(
         If ONNX lacks a function.
     """
     backend = get("numpy")
-    tensors = {v: Tensor(xp, v.name, v.shape, v.dtype) for v in graph.parameters.values()}
+    tensors = {v: Tensor(xp, prefix + v.name, v.shape, v.dtype) for v in graph.parameters.values()}
     tensors |= dict(zip(graph.inputs, inputs, strict=True))
     for value in graph.constants:
         array = backend.to_numpy(constant(backend.xp, value, backend.device))

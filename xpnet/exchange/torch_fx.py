@@ -84,10 +84,9 @@ def graph_module(torch: Any, program: Program, result: str, trained: Collection[
     """
     fx, root = torch.fx, torch.nn.Module()
     builder = _Builder(torch, program, root, trained)
-    for op in program.operators:
+    for op in program.needed(result):
         builder.add(op)
     builder.graph.output(builder.value(program.outputs[result].name))
-    builder.graph.eliminate_dead_code()
     return fx.GraphModule(root, builder.graph, class_name=result.capitalize()).eval()
 
 
@@ -97,7 +96,7 @@ class _Builder:
     def __init__(self, torch: Any, program: Program, root: Any, trained: Collection[str]) -> None:
         self.graph: Any = torch.fx.Graph()
         self._torch, self._arrays, self._root, self._trained = torch, program.arrays, root, trained
-        self._values = {t.name: self.graph.placeholder(t.name) for t in program.inputs}
+        self._values = {t.name: self.graph.placeholder(n) for n, t in program.inputs.items()}
 
     def add(self, op: Operator) -> None:
         """Add an operator."""
@@ -170,9 +169,6 @@ class _Builder:
         return numbers
 
     # Operators that torch writes in another way: `_write_` and the operator's name
-
-    def _write_argmax(self, op: Operator) -> Any:
-        return self._call(self._torch.argmax, self.value(op.inputs[0]), dim=op.attributes["axis"])
 
     def _write_cast(self, op: Operator) -> Any:
         dtype = getattr(self._torch, op.attributes["to"])

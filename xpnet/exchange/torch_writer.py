@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xpnet.exchange.predictor import predictor
+from xpnet.errors import ArgumentError
+from xpnet.exchange.sources import predictor
+from xpnet.exchange.table_predictor import TablePredictor
 from xpnet.exchange.torch_fx import graph_module
 from xpnet.exchange.torch_modules import BY_LAYER
 from xpnet.exchange.torch_state import COUNTER, names, pair_of
@@ -14,6 +16,7 @@ from xpnet.optional import require
 
 if TYPE_CHECKING:
     from xpnet.estimators import MLPClassifier, MLPRegressor
+    from xpnet.tabular import TableModel
 
 __all__ = ["to_torch", "to_torch_state_dict"]
 
@@ -37,7 +40,7 @@ def to_torch_state_dict(
     Raises
     ------
     ArgumentError
-        If `model` is something else, or is not fitted.
+        If `model` is something else, such as a model that reads tables, or is not fitted.
     GraphError
         If torch.nn has no module for a layer.
 
@@ -47,7 +50,14 @@ def to_torch_state_dict(
     >>> [*xn.exchange.to_torch_state_dict(xn.MLP([4, 8, 3]), tensors=False)]
     ['0.weight', '0.bias', '2.weight', '2.bias']
     """
-    network = predictor(model, "to_torch_state_dict").model
+    source = predictor(model, "to_torch_state_dict")
+    if isinstance(source, TablePredictor):
+        raise ArgumentError(
+            "a state dict has no place for the preparation of a table's columns. "
+            "to_torch(model).state_dict() has all arrays; to_torch_state_dict(model.model) has "
+            "those of the network alone."
+        )
+    network = source.model
     state = host(network)
     arrays: dict[str, Any] = {}
     for theirs, (pair, path, own) in names(tree(network), state).items():
@@ -60,7 +70,7 @@ def to_torch_state_dict(
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
-def to_torch(model: "Model | MLPClassifier | MLPRegressor") -> Any:
+def to_torch(model: "Model | TableModel | MLPClassifier | MLPRegressor") -> Any:
     """Make a module of PyTorch that computes the same, in evaluation mode.
 
     Penalties and constraints of layers are not copied: they belong to training. The module needs
@@ -68,8 +78,8 @@ def to_torch(model: "Model | MLPClassifier | MLPRegressor") -> Any:
 
     Parameters
     ----------
-    model : Model, MLPClassifier or MLPRegressor
-        A built model, or a fitted estimator.
+    model : Model, TableModel, MLPClassifier or MLPRegressor
+        A built model, a model that reads tables, or a fitted estimator.
 
     Returns
     -------
@@ -80,6 +90,9 @@ def to_torch(model: "Model | MLPClassifier | MLPRegressor") -> Any:
         For an estimator, the last module of a Sequential makes what `predict_proba` of a classifier
         and `predict` of a regressor return, in their shapes. If the classifier's loss has no
         probabilities, there is no such module, and the outputs are the network's own.
+
+        For a table model, a GraphModule that takes what ``model.schema.encode(table)`` returns, a
+        float64 matrix, and returns what `predict_proba` or, for numbers, `predict` returns.
 
     Raises
     ------
@@ -102,6 +115,9 @@ def to_torch(model: "Model | MLPClassifier | MLPRegressor") -> Any:
     """
     torch = require("torch", None, "xpnet.exchange.to_torch")
     source = predictor(model, "to_torch")
+    if isinstance(source, TablePredictor):
+        trained = source.model.network.table.trained
+        return graph_module(torch, source.encoded_program, source.result, trained)
     network = _network(torch, source.model)
     if source.finish is None:
         return network

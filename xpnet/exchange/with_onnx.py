@@ -11,8 +11,10 @@ from xpnet.exchange.onnx_file import save_onnx
 from xpnet.exchange.onnx_fuse import fused
 from xpnet.exchange.onnx_reader import read
 from xpnet.exchange.own_estimators import built
-from xpnet.exchange.predictor import Predictor, kind_of, predictor
+from xpnet.exchange.predictor import Predictor
 from xpnet.exchange.program import Program
+from xpnet.exchange.sources import kind_of, predictor
+from xpnet.exchange.table_predictor import TablePredictor
 from xpnet.model import Model
 from xpnet.model_settings import ModelSettings
 from xpnet.nn import Sequential
@@ -20,6 +22,7 @@ from xpnet.optional import require
 
 if TYPE_CHECKING:
     from xpnet.estimators import MLPClassifier, MLPRegressor
+    from xpnet.tabular import TableModel
 
 __all__ = ["from_onnx", "onnx_program", "to_onnx"]
 
@@ -34,17 +37,18 @@ _READ_AS = {
 
 
 def to_onnx(
-    model: "Model | MLPClassifier | MLPRegressor",
+    model: "Model | TableModel | MLPClassifier | MLPRegressor",
     path: str | PathLike[str],
     *,
     probabilities: bool = False,
 ) -> None:
-    """Write a network or a fitted estimator to an ONNX file, for any number of rows.
+    """Write a model or a fitted estimator to an ONNX file, for any number of rows.
 
     Parameters
     ----------
-    model : Model, MLPClassifier or MLPRegressor
-        A built model, with any network of layers and ops; or a fitted estimator.
+    model : Model, TableModel, MLPClassifier or MLPRegressor
+        A built model, with any network of layers and ops; a model that reads tables, with the
+        preparation of its columns; or a fitted estimator.
     path : str or path
         The file; an existing file is replaced.
     probabilities : bool, default False
@@ -72,19 +76,24 @@ def to_onnx(
     probabilities. The output of a regressor is ``prediction``, in the units of its targets. All
     have the shapes that the estimator's ``predict`` and ``predict_proba`` return.
 
+    A table model has the same outputs, and an input of shape (rows, 1) for each column, with its
+    name: float64 numbers, NaN where missing; dates as seconds since 1970, likewise; texts for
+    categories and booleans. If all columns are numbers, there is one input ``x`` instead, a float64
+    matrix. The file's ``metadata_props`` hold ``columns`` (names, kinds, inputs and categories),
+    ``target`` and ``classes``, as JSON.
+
     Parameters keep their dotted names. The file uses operator set 20 and is checked by onnx. For
     float64 it uses only operators that onnxruntime computes in float64.
     """
     onnx = require("onnx", "onnx", "xpnet.exchange.to_onnx")
     source = predictor(model, "to_onnx")
-    save_onnx(onnx, onnx_program(_ended(source) if probabilities else source), path)
+    program = onnx_program(_ended(source) if probabilities else source)
+    save_onnx(onnx, program, path, source.metadata)
 
 
-def onnx_program(source: Predictor) -> Program:
+def onnx_program(source: Predictor | TablePredictor) -> Program:
     """The program as it is written to files: normalizations are one operator each."""
     found = source.program
-    if source.model.dtype != "float32":  # epsilon is an attribute, so it is float32
-        return found
     results = [tensor.name for tensor in found.outputs.values()]
     return replace(found, operators=fused(found.operators, found.arrays, results))
 
@@ -127,12 +136,12 @@ def from_onnx(path: str | PathLike[str], **settings: Unpack[ModelSettings]) -> M
     return model
 
 
-def _ended(source: Predictor) -> Predictor:
+def _ended(source: Predictor | TablePredictor) -> Predictor | TablePredictor:
     """The same with probabilities as its result."""
     if source.result == "probabilities":
         return source
     loss = source.model.network.loss.name
-    if source.result != "y" or loss not in _READ_AS:
+    if not isinstance(source, Predictor) or source.result != "y" or loss not in _READ_AS:
         raise ArgumentError(
             f"probabilities are known for the losses {', '.join(_READ_AS)}, not for {loss}. Leave "
             "out probabilities=True."

@@ -8,12 +8,13 @@ import numpy as np
 from xpnet import nn
 from xpnet.errors import ArgumentError, GraphError
 from xpnet.exchange.own_estimators import as_model, built
-from xpnet.exchange.predictor import fitted, kind_of, wrong_source
+from xpnet.exchange.sources import fitted, kind_of, wrong_source
 from xpnet.exchange.tree import flat, host, joined, tree
 from xpnet.model import Model
 from xpnet.model_settings import ModelSettings
 from xpnet.nn import Dense, Loss, Sequential
 from xpnet.optional import require
+from xpnet.tabular.table_model import TableModel
 from xpnet.typing import DTypeName
 
 if TYPE_CHECKING:
@@ -144,6 +145,11 @@ def to_sklearn(
     own = fitted(model, "to_sklearn")
     if own is not None:
         return _twin(own, classes)
+    if isinstance(model, TableModel):
+        raise ArgumentError(
+            "scikit-learn's MLPs do not prepare a table's columns. to_sklearn(model.model) makes "
+            "one of the network alone, for what model.inputs(table) returns."
+        )
     if not isinstance(model, Model):
         raise wrong_source("to_sklearn", model)
     loss: Loss = model.network.loss

@@ -10,7 +10,7 @@ import numpy as np
 from xpnet.errors import FormatError
 from xpnet.saving.whole_file import check_place, file_path, replacing
 
-__all__ = ["read_file", "write_file"]
+__all__ = ["read_file", "write_arrays", "write_file"]
 
 _KEY = "xpnet"  # the entry of the file's metadata that holds the JSON
 _TYPES = dict(
@@ -42,22 +42,37 @@ def write_file(path: Any, arrays: dict[str, Any], data: dict[str, Any]) -> None:
     FormatError
         If it cannot be written; the old file is then unchanged.
     """
+    path = check_place(path)
+    try:
+        text = json.dumps(data, allow_nan=False)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise _unwritten(path, error) from error
+    write_arrays(path, arrays, {_KEY: text})
+
+
+def write_arrays(path: Any, arrays: dict[str, Any], metadata: dict[str, str] | None = None) -> None:
+    """Write NumPy arrays, and texts by name, for any program that reads safetensors.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be written; the old file is then unchanged.
+    """
     from safetensors import SafetensorError, safe_open
     from safetensors.numpy import save_file
 
     path = check_place(path)
     try:
-        text = json.dumps(data, allow_nan=False)
         with replacing(path) as temporary:
-            save_file(arrays, temporary, {_KEY: text})
+            save_file(arrays, temporary, metadata)
             with safe_open(temporary, framework="numpy"):
                 pass  # an unreadable file must not replace anything
-    except (OSError, SafetensorError, ValueError, TypeError, RecursionError) as error:
-        if isinstance(error, FormatError):
-            raise
-        raise FormatError(
-            f"{path} cannot be written: {error}. An existing file is unchanged."
-        ) from error
+    except (OSError, SafetensorError, ValueError, TypeError) as error:
+        raise _unwritten(path, error) from error
+
+
+def _unwritten(path: Path, error: Exception) -> FormatError:
+    return FormatError(f"{path} cannot be written: {error}. An existing file is unchanged.")
 
 
 # --- reading ----------------------------------------------------------------------------------

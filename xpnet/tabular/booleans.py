@@ -9,9 +9,9 @@ from xpnet.errors import DataError
 from xpnet.tabular.cells import BOOLEANS
 from xpnet.tabular.column import Column
 
-__all__ = ["as_booleans"]
+__all__ = ["WORDS", "as_booleans"]
 
-_WORDS = {"0": 0.0, "1": 1.0} | {word: float(value) for word, value in BOOLEANS.items()}
+WORDS = {"0": 0.0, "1": 1.0} | {word: float(value) for word, value in BOOLEANS.items()}
 
 
 def as_booleans(column: Column) -> NDArray[np.float64]:
@@ -23,7 +23,7 @@ def as_booleans(column: Column) -> NDArray[np.float64]:
         For anything else; it names the cell.
     """
     codes, values = column.texts()
-    found = np.array([*(_WORDS.get(v.lower(), np.inf) for v in values), np.nan])[codes]
+    found = np.array([*(WORDS.get(v.lower(), np.inf) for v in values), np.nan])[codes]
     wrong: Any = np.isinf(found)
     if wrong.any():
         row = int(np.argmax(wrong))

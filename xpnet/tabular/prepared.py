@@ -85,8 +85,8 @@ class Prepared:
 
     @property
     def unchanged(self) -> bool:
-        """Whether the network takes encoded columns as they are."""
-        return not self.state and not self.layer.few and not self.layer.dates
+        """Whether the network takes encoded columns as they are: codes for an embedding."""
+        return not (self.state or self.layer.booleans or self.layer.few)
 
     def __call__(self, encoded: NDArray[np.float64]) -> NDArray[np.float64]:
         """The network's inputs for encoded rows."""
