@@ -52,6 +52,14 @@ def test_classes_are_learned(classifier):
     assert_array_equal(classifier.predict(TABLE), np.array(["no", "yes"])[shares.argmax(axis=1)])
 
 
+def test_truth_values_alone_are_prepared():
+    rows = {"member": TABLE["member"], "rich": TABLE["rich"]}
+    schema = Schema.infer(rows, "rich")
+    model = TableModel.of(rows, schema, xn.Sequential(xn.Dense(2)), backend="numpy")
+    assert_array_equal(model.inputs(rows)[:3, 0], [1, -1, 0])
+    assert np.isfinite(model.predict_proba(rows)).all()
+
+
 def test_values_are_learned_in_the_units_of_the_table(regressor):
     """The values differ in their last digits, which float32 does not hold."""
     scores = regressor.evaluate(TABLE)
