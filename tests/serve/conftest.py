@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +13,6 @@ import xpnet as xn
 pytest.importorskip("starlette", reason="Starlette is not installed")
 
 from xpnet.serve import Limits, application
-
-ROW = {"age": 39, "pay": 3.5, "sex": "m", "job": "job 3", "member": True, "joined": "2020-01-01"}
 
 
 class Answer(NamedTuple):
@@ -78,6 +76,29 @@ async def running(app):
     """The application between its start and its end, as a server runs it."""
     async with app.router.lifespan_context(app):
         yield Client(app)
+
+
+@pytest.fixture(scope="session")
+def run_apps():
+    """A context in which applications run: it gives a function that asks each of them."""
+
+    @contextmanager
+    def run_apps(*apps):
+        loop = asyncio.new_event_loop()
+
+        async def started(stack):
+            return [await stack.enter_async_context(running(app)) for app in apps]
+
+        async def each(clients, *request):
+            return [await client(*request) for client in clients]
+
+        stack = AsyncExitStack()
+        clients = loop.run_until_complete(started(stack))
+        yield lambda *request: loop.run_until_complete(each(clients, *request))
+        loop.run_until_complete(stack.aclose())
+        loop.close()
+
+    return run_apps
 
 
 @pytest.fixture(scope="session")
@@ -152,4 +173,11 @@ def ask(serve):
 
 @pytest.fixture
 def row():
-    return dict(ROW)
+    return {
+        "age": 39,
+        "pay": 3.5,
+        "sex": "m",
+        "job": "job 3",
+        "member": True,
+        "joined": "2020-01-01",
+    }

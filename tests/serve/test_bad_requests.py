@@ -1,5 +1,6 @@
 """Requests that cannot be answered, each with a clear refusal."""
 
+import asyncio
 import json
 from http import HTTPStatus
 
@@ -228,6 +229,24 @@ def test_predictions_that_are_not_finite(ask):
         "row 1: the prediction is not a finite",
     )
     assert ask(model, {"rows": [[1, 1]]}).status == 200
+
+
+def test_a_number_that_the_network_cannot_take(serve, regressor, table):
+    """It is refused, and others in its batch are answered."""
+    fine = {name: table[name][0] for name in ("age", "sex", "job", "member", "joined")}
+
+    async def test(client):
+        found = await asyncio.gather(
+            *(client.predict(one) for one in (fine, {**fine, "age": 1e300}, fine))
+        )
+        assert [answer.status for answer in found] == [200, 400, 200]
+        text = "column 'age': 1e+300 is too far from the values in the training data."
+        check(found[1], 400, "age", text)
+        check(
+            await client.predict({"rows": [fine, {**fine, "age": -1e300}]}), 400, "age", "-1e+300"
+        )
+
+    serve(regressor, test)
 
 
 def test_a_failure_is_logged_but_not_shown(ask, plain, monkeypatch, caplog):
