@@ -88,6 +88,13 @@ def test_errors_name_the_cell():
     assert found.expected == "a text"
 
 
+@pytest.mark.parametrize("text", ["1,5", "1.234,5", "1 234", "5 kg", "1_000"])
+def test_texts_that_are_numbers_in_some_files_alone(text):
+    """A file's other cells say what they mean; a row has none."""
+    with pytest.raises(CellError, match="expected a finite number"):
+        ENCODER.rows([{**ROW, "age": text}])
+
+
 def test_one_unknown_category_for_each_column():
     rows = [{**ROW, "job": job} for job in ("b", "rare", "x", "y")]
     found = ENCODER.rows(rows)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xpnet.errors import DataError
 from xpnet.tabular.calendar_texts import Leading, parse_dates
-from xpnet.tabular.cells import BOOLEANS, MISSING
+from xpnet.tabular.cells import BOOLEANS, cell_of
 from xpnet.tabular.feature import Feature
 from xpnet.tabular.numerals import is_number
 from xpnet.tabular.schema import Schema
@@ -67,7 +67,8 @@ class EncodedRows(NamedTuple):
 class RowEncoder:
     """Does for a few rows of Python objects what `Schema.encode` does for a table.
 
-    Cells are numbers, booleans, texts or None. Texts are read like the cells of a CSV file.
+    Cells are numbers, booleans, texts or None. Texts are read like the cells of a file, each by
+    itself, so numbers in texts have a decimal point and no groups of thousands.
 
     Parameters
     ----------
@@ -159,8 +160,7 @@ def _written(value: Any) -> str | None:
         return None
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    text = str(value).strip()
-    return None if text in MISSING else text
+    return cell_of(str(value))
 
 
 def _number(value: Any) -> float:
@@ -174,8 +174,8 @@ def _number(value: Any) -> float:
         return nan
     if not isinstance(value, str):
         return inf
-    text = value.strip()
-    if text in MISSING:
+    text = cell_of(value)
+    if text is None:
         return nan
     number = float(text) if is_number(text) else inf
     return number if isfinite(number) else inf
@@ -183,8 +183,8 @@ def _number(value: Any) -> float:
 
 def _boolean(value: Any) -> float:
     if isinstance(value, str):
-        text = value.strip()
-        return nan if text in MISSING else _BOOLEANS.get(text.lower(), inf)
+        text = cell_of(value)
+        return nan if text is None else _BOOLEANS.get(text.lower(), inf)
     number = _number(value)
     return number if number in (0, 1) or number != number else inf
 
@@ -194,8 +194,8 @@ def _date(known: Leading | None, value: Any) -> float:
         return nan
     if not isinstance(value, str):
         return inf
-    text = value.strip()
-    if text in MISSING:
+    text = cell_of(value)
+    if text is None:
         return nan
     date = parse_dates([text], known)[0][0]
     return inf if np.isnat(date) else float(date.astype(np.int64) / 1e6)
