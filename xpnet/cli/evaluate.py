@@ -3,11 +3,11 @@
 import argparse
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from xpnet import load
 from xpnet.cli import plot
+from xpnet.cli.measured_rows import rows_with_target, table_to_measure
 from xpnet.cli.plain_model import plain_scores
 from xpnet.cli.report import Results, as_json, measured
 from xpnet.cli.score_text import (
@@ -17,9 +17,8 @@ from xpnet.cli.score_text import (
     each_class_text,
     value_text,
 )
-from xpnet.cli.table_files import archive_tables, is_archive, read_table
 from xpnet.cli.words import clean
-from xpnet.errors import ArgumentError, DataError
+from xpnet.errors import ArgumentError
 from xpnet.tabular.class_results import ClassResults
 from xpnet.tabular.table import Table
 from xpnet.tabular.table_model import TableModel
@@ -40,11 +39,11 @@ def evaluate(arguments: argparse.Namespace) -> None:
     if arguments.plot is not None:
         plot.check(arguments.plot)
     model = load(arguments.model, arguments.backend)
-    table = _table(arguments)
+    table = table_to_measure(arguments)
     if not isinstance(model, TableModel):
         _print_plain(arguments, plain_scores(model, table), table)
         return
-    table, empty = _with_target(model, table)
+    table, empty = rows_with_target(model, table)
     true, outputs = model.true(table), model.outputs(table)
     found = measured(model, true, outputs)
     if arguments.json:
@@ -55,26 +54,6 @@ def evaluate(arguments: argparse.Namespace) -> None:
         print(head + left_out, "", *_text(found, model.target.name), sep="\n")
     if arguments.plot is not None:
         _draw(arguments.plot, found, true, model.decoded(outputs), model.target.name)
-
-
-def _table(arguments: argparse.Namespace) -> Table:
-    """The rows to measure: of an archive that has test rows, these."""
-    if not is_archive(arguments.data):
-        return read_table(arguments.data, arguments)
-    whole, test = archive_tables(arguments.data)
-    return whole if test is None else test
-
-
-def _with_target(model: TableModel, table: Table) -> tuple[Table, int]:
-    """The rows that have a target, and how many have none."""
-    name = model.target.name
-    if name in table.doubled:
-        raise DataError(f"{table.source} has several columns named {name!r}. Rename all but one.")
-    missing = table[name].missing()
-    if missing.all():
-        raise DataError(f"{table.source} has no row with a target in the column {name!r}.")
-    empty = int(missing.sum())
-    return (table.take(np.flatnonzero(~missing)) if empty else table), empty
 
 
 def _text(found: Results, target: str) -> list[str]:

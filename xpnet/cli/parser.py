@@ -4,6 +4,7 @@ import argparse
 
 from xpnet import __version__
 from xpnet.cli.parsers.bench_parser import add_bench
+from xpnet.cli.parsers.explain_parser import add_explain
 from xpnet.cli.parsers.export_parser import add_export
 from xpnet.cli.parsers.info_parser import add_info
 from xpnet.cli.parsers.saved_parser import add_saved
@@ -20,6 +21,8 @@ examples:
   xpnet train adult.csv --target income --save adult.safetensors
   xpnet evaluate adult.safetensors test.csv
   xpnet predict adult.safetensors new.csv --out income.csv
+  xpnet explain adult.safetensors test.csv
+  xpnet report adult.safetensors test.csv --html report.html
   xpnet serve adult.safetensors            predictions by HTTP
   xpnet bench --layers 784 128 10          which backend is faster, from which batch size on
   xpnet info                               backends and packages: what works here
@@ -29,6 +32,7 @@ examples:
 _COMMANDS = (
     add_train,
     add_saved,
+    add_explain,
     add_export,
     add_serve,
     add_bench,

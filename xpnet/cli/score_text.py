@@ -10,7 +10,13 @@ from xpnet.cli.words import clean, columns_of, fit, table
 from xpnet.tabular.class_results import Calibration, ClassResults
 from xpnet.tabular.value_results import ValueResults
 
-__all__ = ["calibration_text", "class_text", "confusion_text", "each_class_text", "value_text"]
+__all__ = [
+    "calibration_text",
+    "class_text",
+    "confusion_text",
+    "each_class_text",
+    "value_text",
+]
 
 _MOST_CLASSES = 20  # in the table of classes
 _MOST_CONFUSED = 10

@@ -4,6 +4,8 @@ from xpnet.tabular.column import Column, Texts
 from xpnet.tabular.feature import Feature
 from xpnet.tabular.frames import as_table
 from xpnet.tabular.guess import Kind, Task, guess_kind
+from xpnet.tabular.partial_dependence import Dependence, dependence
+from xpnet.tabular.permutation import Importance, importance
 from xpnet.tabular.prepared import Prepared
 from xpnet.tabular.read import read
 from xpnet.tabular.schema import Schema
@@ -13,7 +15,9 @@ from xpnet.tabular.target import Target
 
 __all__ = [
     "Column",
+    "Dependence",
     "Feature",
+    "Importance",
     "Kind",
     "Prepared",
     "Schema",
@@ -23,6 +27,8 @@ __all__ = [
     "Task",
     "Texts",
     "as_table",
+    "dependence",
     "guess_kind",
+    "importance",
     "read",
 ]

@@ -23,7 +23,7 @@ from xpnet.tabular.target import Label, Target
 from xpnet.training.history import History
 from xpnet.typing import FilePath
 
-__all__ = ["TableLike", "TableModel"]
+__all__ = ["TableLike", "TableModel", "table_of"]
 
 TableLike: TypeAlias = Any
 """A `Table`, a data frame, a mapping of columns, a list of rows, an array, or a file's path."""
@@ -101,7 +101,7 @@ class TableModel:
         """
         if schema.target is None:
             raise ArgumentError("a TableModel needs a schema with a target: Schema.infer(target=).")
-        prepared = Prepared.of(schema, schema.encode(_table(table)), scaling)
+        prepared = Prepared.of(schema, schema.encode(table_of(table)), scaling)
         layer = prepared.layer
         if layer.many:
             net = Sequential(EmbedColumns(layer.many, units), net)
@@ -150,12 +150,12 @@ class TableModel:
 
     def samples(self, table: TableLike) -> tuple[NDArray[Any], NDArray[Any]]:
         """Inputs and targets for `model`: prepared columns; class numbers or scaled values."""
-        table = _table(table)
+        table = table_of(table)
         return self.inputs(table), self._targets(self.true(table))
 
     def inputs(self, table: TableLike) -> NDArray[Any]:
         """The network's inputs for the rows of a table."""
-        return self.inputs_of(self.schema.encode(_table(table)))
+        return self.inputs_of(self.schema.encode(table_of(table)))
 
     def inputs_of(self, encoded: NDArray[np.float64]) -> NDArray[Any]:
         """The network's inputs for rows that `schema.encode` returned."""
@@ -163,7 +163,7 @@ class TableModel:
 
     def true(self, table: TableLike) -> NDArray[Any]:
         """The targets of a table: class numbers, or values in the table's units."""
-        table = _table(table)
+        table = table_of(table)
         return self.target.encode(table[self.target.name])
 
     def _targets(self, true: NDArray[Any]) -> NDArray[Any]:
@@ -196,7 +196,7 @@ class TableModel:
 
     def outputs(self, table: TableLike) -> NDArray[Any]:
         """The network's own outputs: logits, or standardized values."""
-        return self.outputs_of(self.schema.encode(_table(table)))
+        return self.outputs_of(self.schema.encode(table_of(table)))
 
     def outputs_of(self, encoded: NDArray[np.float64]) -> NDArray[Any]:
         """The network's own outputs for rows that `schema.encode` returned."""
@@ -223,7 +223,7 @@ class TableModel:
             For classes ``log_loss``, ``accuracy``, ``balanced_accuracy``, ...; for numbers
             ``mse``, ``rmse``, ``mae`` and ``r2``.
         """
-        table = _table(table)
+        table = table_of(table)
         true = self.true(table)
         if self.classes is None:
             return value_scores(true, self.predict(table))
@@ -242,6 +242,6 @@ class TableModel:
         return f"TableModel({self.target.name!r} from {columns} columns, {self.model!r})"
 
 
-def _table(given: TableLike) -> Table:
+def table_of(given: TableLike) -> Table:
     """A table from whatever holds one; text and paths name files."""
     return read(given) if isinstance(given, str | Path) else as_table(given)

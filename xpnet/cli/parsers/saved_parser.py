@@ -5,7 +5,7 @@ from typing import Any
 
 from xpnet.cli.parsers.reading_options import add_reading
 
-__all__ = ["add_saved"]
+__all__ = ["add_data", "add_saved", "saved_command"]
 
 _PREDICT = """\
 Predict each row of a table. It must have the columns that the model reads, under the same names and
@@ -32,14 +32,14 @@ model is not built, so custom layers need not be registered.
 
 def add_saved(commands: Any) -> None:
     """Add the commands."""
-    predict = _command(commands, "predict", "predict the rows of a file", _PREDICT)
-    _add_data(predict)
+    predict = saved_command(commands, "predict", "predict the rows of a file", _PREDICT)
+    add_data(predict)
     predict.add_argument(
         "--out", metavar="FILE", help="write to this file: .csv (UTF-8), .npz or .parquet"
     )
     predict.set_defaults(run=_predict, parser=predict)
-    evaluate = _command(commands, "evaluate", "measure a saved model on a file", _EVALUATE)
-    _add_data(evaluate)
+    evaluate = saved_command(commands, "evaluate", "measure a saved model on a file", _EVALUATE)
+    add_data(evaluate)
     evaluate.add_argument("--json", action="store_true", help="print one JSON object")
     evaluate.add_argument(
         "--plot",
@@ -48,18 +48,20 @@ def add_saved(commands: Any) -> None:
         "(.png, .pdf, .svg; xpnet[plot])",
     )
     evaluate.set_defaults(run=_evaluate, parser=evaluate)
-    inspect = _command(commands, "inspect", "show the contents of a model's file", _INSPECT)
+    inspect = saved_command(commands, "inspect", "show the contents of a model's file", _INSPECT)
     inspect.add_argument("--json", action="store_true", help="print one JSON object")
     inspect.set_defaults(run=_inspect, parser=inspect)
 
 
-def _command(commands: Any, name: str, text: str, description: str) -> argparse.ArgumentParser:
+def saved_command(commands: Any, name: str, text: str, description: str) -> argparse.ArgumentParser:
+    """Add a command whose first argument is a model's file."""
     command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=description)
     command.add_argument("model", metavar="MODEL", help="file from xpnet train --save")
     return command
 
 
-def _add_data(command: argparse.ArgumentParser) -> None:
+def add_data(command: argparse.ArgumentParser) -> None:
+    """Add the file of the data, and how to read it."""
     command.add_argument(
         "data", metavar="FILE", help="FILE.csv, .tsv, .parquet or .npz, or - for stdin"
     )
