@@ -32,6 +32,7 @@ PUBLIC = [
     "Callback",
     "Checkpoint",
     "Concat",
+    "CosLog",
     "CosineDecay",
     "CosineRestarts",
     "Dense",
@@ -40,6 +41,7 @@ PUBLIC = [
     "Embedding",
     "ExponentialDecay",
     "FitContext",
+    "FlatCosine",
     "Flatten",
     "GaussianNoise",
     "GradientMonitor",
@@ -412,7 +414,8 @@ def test_docstrings_have_numpydoc_sections_in_order(each: Each) -> None:
 
 TAKE_SETTINGS = """MLP Dense Model value_and_grad backends.get SGD Adagrad Adadelta RMSprop
     Adam AdamW Nadam RAdam Lion StepDecay ExponentialDecay InverseTimeDecay InverseScaling
-    PolynomialDecay CosineDecay CosineRestarts OneCycle Warmup MLPClassifier MLPRegressor""".split()
+    PolynomialDecay CosLog CosineDecay CosineRestarts FlatCosine OneCycle Warmup
+    MLPClassifier MLPRegressor""".split()
 
 
 def test_what_takes_settings_lists_each_of_them(each: Each) -> None:

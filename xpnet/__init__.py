@@ -77,7 +77,9 @@ if TYPE_CHECKING:
     from xpnet.optim import AdamW as AdamW
     from xpnet.optim import CosineDecay as CosineDecay
     from xpnet.optim import CosineRestarts as CosineRestarts
+    from xpnet.optim import CosLog as CosLog
     from xpnet.optim import ExponentialDecay as ExponentialDecay
+    from xpnet.optim import FlatCosine as FlatCosine
     from xpnet.optim import InverseScaling as InverseScaling
     from xpnet.optim import InverseTimeDecay as InverseTimeDecay
     from xpnet.optim import Lion as Lion
@@ -120,6 +122,7 @@ __all__ = [
     "Callback",
     "Checkpoint",
     "Concat",
+    "CosLog",
     "CosineDecay",
     "CosineRestarts",
     "Dense",
@@ -129,6 +132,7 @@ __all__ = [
     "Embedding",
     "ExponentialDecay",
     "FitContext",
+    "FlatCosine",
     "Flatten",
     "GaussianNoise",
     "GradientMonitor",
@@ -207,9 +211,9 @@ _NAMES = {
         init losses
     """,
     "xpnet.optim": """
-        Adadelta Adagrad Adam AdamW CosineDecay CosineRestarts ExponentialDecay InverseScaling
-        InverseTimeDecay LBFGS Lion Nadam OneCycle PolynomialDecay RAdam RMSprop SGD StepDecay
-        Warmup
+        Adadelta Adagrad Adam AdamW CosLog CosineDecay CosineRestarts ExponentialDecay FlatCosine
+        InverseScaling InverseTimeDecay LBFGS Lion Nadam OneCycle PolynomialDecay RAdam RMSprop
+        SGD StepDecay Warmup
     """,
     "xpnet.saving.checkpoint": "Checkpoint",
     "xpnet.saving.registry": "register",

@@ -10,7 +10,9 @@ from xpnet import (
     SGD,
     CosineDecay,
     CosineRestarts,
+    CosLog,
     ExponentialDecay,
+    FlatCosine,
     InverseScaling,
     InverseTimeDecay,
     OneCycle,
@@ -67,6 +69,26 @@ BY_HAND = {
         [(0, 1), (1, 0.5), (2, 1), (4, 0.5), (6, 1), (10, 0.5), (14, 1)],
     ),
     "equal restarts": (CosineRestarts(1.0, 2, factor=1, final=0.5), [(1, 0.75), (2001, 0.75)]),
+    "cosine of a logarithm": (
+        CosLog(0.4, 15),
+        [
+            (0, 0),
+            (sqrt(2) - 1, 0.4),
+            (1, 0),
+            (2 * sqrt(2) - 1, 0.4),
+            (3, 0),
+            (7, 0),
+            (15, 0),
+            (99, 0),
+        ],
+    ),
+    "one cycle of a logarithm": (
+        CosLog(0.4, 3, cycles=1),
+        [(0, 0), (3 * (sqrt(2) - 1), 0.4), (3, 0)],
+    ),
+    "flat cosine": (FlatCosine(0.4, 8), [(0, 0.4), (4, 0.4), (6, 0.2), (8, 0), (9, 0)]),
+    "flat cosine 3/4": (FlatCosine(0.4, 8, flat=0.75), [(6, 0.4), (7, 0.2), (8, 0)]),
+    "flat cosine 0": (FlatCosine(0.4, 8, flat=0), [(0, 0.4), (4, 0.2), (8, 0)]),
     "warm-up": (Warmup(0.4, 4), [(0, 0), (1, 0.1), (3, 0.3), (4, 0.4), (99, 0.4)]),
     "warm-up from": (Warmup(0.4, 2, start=0.5), [(0, 0.2), (1, 0.3), (2, 0.4)]),
     "warm-up then": (Warmup(StepDecay(0.4, 0.5, every=2), 2), [(1, 0.2), (3.5, 0.4), (4, 0.2)]),
@@ -192,6 +214,8 @@ def test_which_rates_change_within_an_epoch():
     )
     assert SGD(PolynomialDecay(0.1, 0, 3)).varies
     assert SGD(CosineRestarts(0.1, 3)).varies
+    assert SGD(CosLog(0.1, 3)).varies
+    assert SGD(FlatCosine(0.1, 3)).varies
 
 
 BAD = {
@@ -223,6 +247,12 @@ BAD = {
     "restarts epochs": (lambda: CosineRestarts(0.1, 0), "epochs"),
     "restarts factor": (lambda: CosineRestarts(0.1, 3, 0.5), "factor"),
     "restarts final": (lambda: CosineRestarts(0.1, 3, 2, -1), "final"),
+    "cosine of a logarithm rate": (lambda: CosLog(0, 3), "rate must be a number greater than 0"),
+    "cosine of a logarithm epochs": (lambda: CosLog(0.1, 0), "epochs"),
+    "cosine of a logarithm cycles": (lambda: CosLog(0.1, 3, 0.5), "cycles must be a whole number"),
+    "flat cosine rate": (lambda: FlatCosine(-1, 3), "rate"),
+    "flat cosine epochs": (lambda: FlatCosine(0.1, 0), "epochs"),
+    "flat cosine flat": (lambda: FlatCosine(0.1, 3, 1), r"flat must be a number in \[0, 1\)"),
     "one cycle rate": (lambda: OneCycle(0, 3), "learning_rate"),
     "one cycle epochs": (lambda: OneCycle(0.1, -3), "epochs"),
     "one cycle start": (lambda: OneCycle(0.1, 3, start_factor=0), "start_factor"),

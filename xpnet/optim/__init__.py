@@ -1,8 +1,8 @@
-"""Optimizers and learning-rate schedules."""
+"""Optimizers and schedules."""
 
 from xpnet.optim.adam import Adam, AdamW, Nadam, RAdam
 from xpnet.optim.adaptive import Adadelta, Adagrad, RMSprop
-from xpnet.optim.cosine import CosineDecay, CosineRestarts, OneCycle
+from xpnet.optim.cosine import CosineDecay, CosineRestarts, CosLog, FlatCosine, OneCycle
 from xpnet.optim.optimizer import Link, Optimizer
 from xpnet.optim.optimizer_names import OptimizerLike, get_optimizer
 from xpnet.optim.quasi_newton import LBFGS
@@ -28,9 +28,11 @@ __all__ = [
     "Adam",
     "AdamW",
     "Constant",
+    "CosLog",
     "CosineDecay",
     "CosineRestarts",
     "ExponentialDecay",
+    "FlatCosine",
     "InverseScaling",
     "InverseTimeDecay",
     "Link",

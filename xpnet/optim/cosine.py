@@ -1,13 +1,13 @@
-"""Learning-rate schedules that follow a cosine."""
+"""Schedules that follow a cosine."""
 
 from dataclasses import dataclass
-from math import cos, pi
+from math import cos, log2, pi
 from typing import ClassVar
 
-from xpnet.arguments import number, positive
+from xpnet.arguments import count, number, positive
 from xpnet.errors import ArgumentError
 
-__all__ = ["CosineDecay", "CosineRestarts", "OneCycle"]
+__all__ = ["CosLog", "CosineDecay", "CosineRestarts", "FlatCosine", "OneCycle"]
 
 
 def _between(first: float, last: float, share: float) -> float:
@@ -140,3 +140,81 @@ class OneCycle:
             return _between(start, self.peak, epoch / top)
         down = (epoch - top) / (self.epochs - top)
         return _between(self.peak, start * self.final_factor, down)
+
+
+@dataclass(frozen=True)
+class CosLog:
+    """Cycles from 0 up to `rate` and back, each twice as long as the one before.
+
+    rate * (1 - cos(2 pi log2(1 + (2**cycles - 1) t))) / 2 with t = min(epoch / epochs, 1).
+
+    Parameters
+    ----------
+    rate : float
+        The peak of each cycle, greater than 0.
+    epochs : float
+        Length of all cycles together, greater than 0. The value is 0 afterwards.
+    cycles : int, default 4
+        At least 1.
+
+    Notes
+    -----
+    Source: Holzmüller, Grinsztajn and Steinwart, "Better by default: strong pre-tuned MLPs and
+    boosted trees on tabular data", NeurIPS 2024, where four cycles are called coslog4.
+    """
+
+    rate: float
+    epochs: float
+    cycles: int = 4
+
+    varies: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        positive("rate", self.rate)
+        positive("epochs", self.epochs)
+        count("cycles", self.cycles, 1, 64)
+
+    def __call__(self, epoch: float) -> float:
+        share = min(epoch / self.epochs, 1.0)
+        cycle = log2(1 + (2**self.cycles - 1) * share)
+        return self.rate * (1 - cos(2 * pi * cycle)) / 2
+
+
+@dataclass(frozen=True)
+class FlatCosine:
+    """`rate` for a share of the time, then half a cosine down to 0.
+
+    rate up to flat * epochs, then rate * (1 + cos(pi min((t - flat) / (1 - flat), 1))) / 2 with
+    t = epoch / epochs.
+
+    Parameters
+    ----------
+    rate : float
+        Initial value, greater than 0.
+    epochs : float
+        Greater than 0. The value is 0 afterwards.
+    flat : float, default 0.5
+        Share of the time with the initial value, in [0, 1).
+
+    Notes
+    -----
+    Source: Holzmüller, Grinsztajn and Steinwart, "Better by default: strong pre-tuned MLPs and
+    boosted trees on tabular data", NeurIPS 2024, for dropout and weight decay.
+    """
+
+    rate: float
+    epochs: float
+    flat: float = 0.5
+
+    varies: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        positive("rate", self.rate)
+        positive("epochs", self.epochs)
+        number("flat", self.flat, 0, 1)
+
+    def __call__(self, epoch: float) -> float:
+        start = self.flat * self.epochs
+        if epoch <= start:
+            return self.rate
+        return _between(self.rate, 0.0, (epoch - start) / (self.epochs - start))

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: functions of the time in epochs, counted from 0.
+"""Schedules: functions of the time in epochs, counted from 0, such as learning rates.
 
 The time is the number of finished epochs plus the finished share of the current one.
 """
