@@ -74,6 +74,7 @@ MODELS = {
     "clipped, averaged": lambda: _model(
         optimizer=xn.AdamW(0.01, clip_global_norm=0.5, average_decay=0.9)
     ),
+    "factors": lambda: _model(xn.Dense(4, kernel_rate=2.0, bias_rate=0.1), optimizer="adamw"),
     "branches": lambda: _model(xn.Concat(xn.Dense(3), xn.Dense(2))),
     "frozen": lambda: _model(frozen=("layers.0",)),
 }

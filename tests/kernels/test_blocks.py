@@ -76,7 +76,7 @@ def test_an_array_is_cut_once(poisoned):
     """Libraries make a copy if an argument is another view of `out`."""
     p, g = np.ones(SIZE), np.ones(SIZE)
     kernel = find(UPDATES["decay"], ("out",))
-    multiply, add, *_ = bound(poisoned, kernel, [p, g], [], {"weight_decay": 0.1}).calls
+    multiply, add, *_ = bound(poisoned, kernel, [p, g], [np.array(0.1)], {}).calls
     assert add.args[1] is multiply.kwargs["out"] or add.args[0] is multiply.kwargs["out"]
     assert any(a is add.kwargs["out"] for a in add.args)
 

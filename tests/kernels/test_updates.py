@@ -73,11 +73,14 @@ def test_gradients_that_are_handed_on(cases, new_poisoned, rule, each):
             poisoned = new_poisoned()
             poisoned.block = 64
             record = UPDATES[rule.name]
-            vectors = cases.vectors(rule, size, "float64")
-            wanted = record.fn(np, *vectors, **rule.static)
+            vectors, numbers = (
+                cases.vectors(rule, size, "float64"),
+                map(np.array, rule.coefficients),
+            )
+            wanted = record.fn(np, *vectors, *rule.coefficients, **rule.static)
             start = vectors[0].copy()
             recorder = Recorder(poisoned)
-            recorder.bind(find(record, ("out",)).function, *vectors, **rule.static)
+            recorder.bind(find(record, ("out",)).function, *vectors, *numbers, **rule.static)
             poisoned.poison()
             for call in recorder.calls:
                 call()

@@ -48,7 +48,10 @@ class ByDefinition:
 
     def step(self, number, g):
         g = g.copy()
-        numbers = self.optimizer.coefficients(self.optimizer.learning_rate(0), number)
+        rate = self.optimizer.learning_rate(0)
+        numbers = self.optimizer.coefficients(rate, number) | self.optimizer.decay_coefficients(
+            rate
+        )
         for link in self.chain:
             vectors = [self.p, g, *(self.slots[name] for name in link.update.slots)]
             values = [np.array(numbers[name]) for name in link.update.coefficients]

@@ -665,7 +665,7 @@ def _lion(p: float, g: float, m: float, lr: float) -> Any:
 _BETAS = {"beta1": 0.8, "beta2": 0.95}
 
 RULES = [
-    Rule("decay", {"weight_decay": 0.1}, (), lambda p, g: (p, g + 0.1 * p)),
+    Rule("decay", {}, (0.1,), lambda p, g, decay: (p, g + decay * p)),
     Rule("sgd", {}, (0.5,), lambda p, g, lr: (p - lr * g, g)),
     *(
         Rule(

@@ -145,6 +145,7 @@ MODELS: dict[str, Callable[[], xn.Model]] = {
     "norm": lambda: make(optimizer=xn.Adam(0.01, clip_global_norm=0.2)),
     "average": lambda: make(optimizer=xn.Adam(0.01, average_decay=0.9)),
     "warm-up": lambda: make(optimizer=xn.SGD(xn.Warmup(xn.CosineDecay(0.3, 3), 1.5))),
+    "factors": lambda: make(xn.Dense(5, kernel_rate=3.0, bias_rate=0.1), optimizer=xn.AdamW(0.01)),
     "dropout": lambda: make(xn.Dropout(0.3)),
     "batch norm": lambda: make(xn.BatchNorm()),
     "noise, which is not compiled": lambda: make(xn.GaussianNoise(0.1)),

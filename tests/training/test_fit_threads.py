@@ -68,6 +68,10 @@ MODELS: dict[str, tuple[Callable[..., xn.Model], dict[str, Any]]] = {
         lambda **s: make(dense={"kernel_penalty": xn.L1(0.01), "bias_penalty": xn.L2(0.1)}, **s),
         {"sample_weight": W},
     ),
+    "factors": (
+        lambda **s: make(dense={"kernel_rate": 3.0, "bias_rate": 0.1}, optimizer="adamw", **s),
+        {},
+    ),
     "dropout": (lambda **s: make(xn.Dropout(0.2), **s), {"validation_data": (X[:50], Y[:50])}),
 }
 

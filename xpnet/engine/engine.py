@@ -19,7 +19,8 @@ from xpnet.engine.network import Network
 from xpnet.engine.program_cache import Programs
 from xpnet.engine.programs import Program
 from xpnet.engine.state import TrainState
-from xpnet.engine.update import UpdateProgram, slot_names
+from xpnet.engine.update import UpdateProgram
+from xpnet.engine.update_graph import slot_names
 from xpnet.graph import initialize
 from xpnet.lowering import one_thread, shares
 from xpnet.ops.loss_scale import FIRST

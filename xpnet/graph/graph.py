@@ -28,22 +28,25 @@ class ParameterSpec:
     shape : tuple of int
     init : callable
         Returns the initial value; see `xpnet.init`.
-    decay : bool
-        Whether weight decay applies.
+    decay : float
+        Factor of the weight decay; 0 for none.
     trainable : bool
         Whether it has a gradient. Without one it is state, such as a running mean.
     penalty : callable or None
         ``penalty(value)`` is a scalar that training adds to the loss.
     constraint : object or None
         Its ``op``, with the settings ``static``, is applied after every update.
+    rate : float
+        Factor of the learning rate.
     """
 
     shape: Shape
     init: Any
-    decay: bool
+    decay: float
     trainable: bool = True
     penalty: Any = None
     constraint: Any = None
+    rate: float = 1.0
 
 
 @dataclass(frozen=True)

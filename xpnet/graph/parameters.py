@@ -1,19 +1,34 @@
 """All parameters as one flat vector. Named parameters are views of it.
 
 Weights come first, then biases, so that weight decay applies to one slice. Parameters that are not
-trained come last, so that gradients and the optimizer's vectors also cover one slice.
+trained come last, so that gradients and the optimizer's vectors also cover one slice. Within these
+parts, parameters with equal factors of the learning rate and of the decay are neighbors.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from xpnet.backends import Backend
 from xpnet.errors import ShapeError
 from xpnet.graph.graph import Graph, ParameterSpec
 from xpnet.typing import Namespace, Shape, size_of
 
-__all__ = ["ParameterTable"]
+__all__ = ["Group", "ParameterTable"]
+
+
+class Group(NamedTuple):
+    """A part of the vector, and its factors of the learning rate and of the weight decay."""
+
+    part: slice
+    rate: float
+    decay: float
+
+
+def _place(key: tuple[bool, float, float]) -> tuple[bool, bool, bool]:
+    """Where a group stands. Most have the rate 1: they are neighbors, with decay or without."""
+    trained, rate, decay = key
+    return not trained, not decay, (rate == 1) == bool(decay)
 
 
 @dataclass(frozen=True)
@@ -29,6 +44,8 @@ class ParameterTable:
     size, trainable, decayed : int
         Length of the vector, of its trained leading part, and of the part of that to which weight
         decay applies.
+    groups : tuple of Group
+        The trained parameters by their factors, in the order of the vector.
     """
 
     specs: dict[str, ParameterSpec]
@@ -36,20 +53,24 @@ class ParameterTable:
     size: int
     trainable: int
     decayed: int
+    groups: tuple[Group, ...]
 
     @classmethod
     def of(cls, graph: Graph) -> "ParameterTable":
         """The table of a traced graph's parameters."""
-        groups: list[list[str]] = [[], [], []]
+        names: dict[tuple[bool, float, float], list[str]] = {}
         for name, spec in graph.specs.items():
-            groups[2 if not spec.trainable else 0 if spec.decay else 1].append(name)
-        offsets, ends = {}, [0, 0, 0]
-        size = 0
-        for group, names in enumerate(groups):
-            for name in names:
+            names.setdefault((spec.trainable, spec.rate, spec.decay), []).append(name)
+        offsets, size, groups = {}, 0, []
+        for key in sorted(names, key=_place):
+            start = size
+            for name in names[key]:
                 offsets[name], size = size, size + size_of(graph.specs[name].shape)
-            ends[group] = size
-        return cls(dict(graph.specs), offsets, size, trainable=ends[1], decayed=ends[0])
+            if key[0]:
+                groups.append(Group(slice(start, size), *key[1:]))
+        decayed = max((group.part.stop for group in groups if group.decay), default=0)
+        trainable = groups[-1].part.stop if groups else 0
+        return cls(dict(graph.specs), offsets, size, trainable, decayed, tuple(groups))
 
     @property
     def trained(self) -> list[str]:

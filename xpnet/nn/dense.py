@@ -3,7 +3,7 @@
 from typing import Any, TypedDict, Unpack
 
 from xpnet import ops
-from xpnet.arguments import count
+from xpnet.arguments import count, positive
 from xpnet.errors import ArgumentError, ShapeError
 from xpnet.graph import Value
 from xpnet.nn import init
@@ -33,6 +33,8 @@ class DenseSettings(TypedDict, total=False):
     kernel_penalty: Penalty | None
     bias_penalty: Penalty | None
     kernel_constraint: Constraint | None
+    kernel_rate: float
+    bias_rate: float
 
 
 class Dense(Layer):
@@ -53,6 +55,8 @@ class Dense(Layer):
         ``penalty(w)``, a scalar built from ops, is added to the loss: `L1`, `L2` or a function.
     kernel_constraint : MaxNorm or UnitNorm, optional
         Applied to the weights after every update.
+    kernel_rate, bias_rate : float, default 1
+        Factors of the learning rate of the weights and of the biases, greater than 0.
 
     Raises
     ------
@@ -73,6 +77,8 @@ class Dense(Layer):
         kernel_penalty: Penalty | None = None,
         bias_penalty: Penalty | None = None,
         kernel_constraint: Constraint | None = None,
+        kernel_rate: float = 1.0,
+        bias_rate: float = 1.0,
     ) -> None:
         self.units, self.bias = count("Dense: units", units), bool(bias)
         if isinstance(activation, int):
@@ -85,6 +91,8 @@ class Dense(Layer):
         self.kernel_penalty = check_penalty("Dense: kernel_penalty", kernel_penalty)
         self.bias_penalty = check_penalty("Dense: bias_penalty", bias_penalty)
         self.kernel_constraint = check_constraint("Dense: kernel_constraint", kernel_constraint)
+        self.kernel_rate = positive("Dense: kernel_rate", kernel_rate)
+        self.bias_rate = positive("Dense: bias_rate", bias_rate)
 
     def forward(self, x: Value) -> Any:
         """Apply the affine map, then the activation."""
@@ -107,11 +115,18 @@ class Dense(Layer):
             self.kernel_init,
             penalty=self.kernel_penalty,
             constraint=self.kernel_constraint,
+            rate=self.kernel_rate,
         )
         if not self.bias:
             return ops.matmul(x, w)
         b = self.parameter(
-            x, "bias", shape[1:], self.bias_init, decay=False, penalty=self.bias_penalty
+            x,
+            "bias",
+            shape[1:],
+            self.bias_init,
+            decay=False,
+            penalty=self.bias_penalty,
+            rate=self.bias_rate,
         )
         return ops.affine(x, w, b)
 

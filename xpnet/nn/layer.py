@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from xpnet.arguments import count
+from xpnet.arguments import count, number, positive
 from xpnet.errors import ArgumentError, GraphError
 from xpnet.graph import Graph, ParameterSpec, Value
 from xpnet.nn.init import get as get_init
@@ -95,11 +95,12 @@ class Layer:
         name: str,
         shape: tuple[int, ...],
         init: InitLike,
-        decay: bool = True,
+        decay: bool | float = True,
         *,
         trainable: bool = True,
         penalty: Penalty | None = None,
         constraint: Constraint | None = None,
+        rate: float = 1.0,
     ) -> Value:
         """Declare a parameter with the dtype of the value `like`.
 
@@ -112,14 +113,16 @@ class Layer:
         shape : tuple of int
         init : str or initializer
             A name, or the result of a function of `xpnet.init`.
-        decay : bool, default True
-            Whether weight decay applies. Biases pass False.
+        decay : bool or float, default True
+            Whether weight decay applies, or a factor of it, at least 0. Biases pass False.
         trainable : bool, default True
             Whether it has a gradient.
         penalty : callable, optional
             ``penalty(value)``, a scalar built from ops, is added to the loss; see `L1` and `L2`.
         constraint : MaxNorm or UnitNorm, optional
             Applied after every update.
+        rate : float, default 1
+            A factor of the learning rate, greater than 0.
         """
         lengths = tuple(count(f"parameter {name!r}: a length", n, 0) for n in shape)
         check_penalty(f"the penalty on {name!r}", penalty)
@@ -129,7 +132,17 @@ class Layer:
                 f"{constraint!r} needs axis {constraint.axis}, which {name!r} of shape {lengths} "
                 "does not have."
             )
-        spec = ParameterSpec(lengths, get_init(init), decay, trainable, penalty, constraint)
+        if not isinstance(decay, bool):
+            number(f"{name!r}: decay", decay, 0)
+        spec = ParameterSpec(
+            lengths,
+            get_init(init),
+            float(decay),
+            trainable,
+            penalty,
+            constraint,
+            positive(f"{name!r}: rate", rate),
+        )
         value: Value = like.graph.parameter(name, spec, like.dtype)
         return value
 

@@ -44,7 +44,7 @@ def clip_norm(xp: Namespace, p: Any, g: Any, *, limit: float) -> New:
     return p, g * xp.clip(share, None, 1)
 
 
-def decay(xp: Namespace, p: Any, g: Any, *, weight_decay: float) -> New:
+def decay(xp: Namespace, p: Any, g: Any, weight_decay: Any) -> New:
     """g' = g + weight_decay p: the gradient of weight_decay/2 |p|**2."""
     return p, g + weight_decay * p
 
@@ -205,7 +205,7 @@ def average(xp: Namespace, p: Any, g: Any, a: Any, *, decay: float) -> New:
 
 CLIP_VALUE = Update("clip_value", clip_value)
 CLIP_NORM = Update("clip_norm", clip_norm)
-DECAY = Update("decay", decay)
+DECAY = Update("decay", decay, coefficients=("weight_decay",))
 RMS = Update("rms", rms, slots=("square_sum",))
 CENTERED_RMS = Update("centered_rms", centered_rms, slots=("gradient_sum", "square_sum"))
 DECOUPLED_DECAY = Update("decoupled_decay", decoupled_decay, coefficients=("decay",))

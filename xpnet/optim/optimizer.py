@@ -161,7 +161,7 @@ class Optimizer:
 
     def decay(self) -> Link:
         """The rule of weight decay."""
-        return Link(UPDATES["decay"], {"weight_decay": self.weight_decay}, weights_only=True)
+        return Link(UPDATES["decay"], weights_only=True)
 
     def clipping(self) -> list[Link]:
         """The rules that clip the gradient."""
@@ -189,6 +189,10 @@ class Optimizer:
         """The numbers that the rules read in this step, by name; steps count from 1."""
         return {"lr": learning_rate}
 
+    def decay_coefficients(self, learning_rate: float) -> dict[str, float]:
+        """The number that the rule of weight decay reads, by name."""
+        return {"weight_decay": self.weight_decay}
+
     def __repr__(self) -> str:
         shown = [
             f"{_SHOWN.get(name, name)}={value!r}"
@@ -214,6 +218,5 @@ class DecoupledDecay(Optimizer):
     def decay(self) -> Link:
         return Link(UPDATES["decoupled_decay"], weights_only=True)
 
-    def coefficients(self, learning_rate: float, step: int) -> dict[str, float]:
-        found = super().coefficients(learning_rate, step)
-        return {**found, "decay": learning_rate * self.weight_decay}
+    def decay_coefficients(self, learning_rate: float) -> dict[str, float]:
+        return {"decay": learning_rate * self.weight_decay}

@@ -116,7 +116,7 @@ class CompiledSteps(ManySteps):
         """Whether there is a program for the current optimizer; compile it if needed."""
         engine: Any = self._engine
         if self._update is not engine.update:
-            self._update, columns = engine.update, len(engine.update.names)
+            self._update, columns = engine.update, len(engine.update.coefficients)
             if self._table.shape[1] != columns:
                 self._table = engine.backend.zeros((self.count, columns), engine.network.dtype)
             with engine.programs.lock:

@@ -51,9 +51,10 @@ class Objective:
                 program.release()
         value = float(program.results[0])
         gradient = backend.to_numpy(state.gradient).astype("float64")
-        weights = slice(table.decayed)
-        gradient[weights] += self._decay * x[weights]
-        value += self._decay / 2 * float(x[weights] @ x[weights])
+        for part, _, factor in table.groups:
+            if decay := factor * self._decay:
+                gradient[part] += decay * x[part]
+                value += decay / 2 * float(x[part] @ x[part])
         return (value if isfinite(value) else np.inf), gradient
 
     def accept(self, x: Array) -> dict[str, float]:
@@ -147,6 +148,12 @@ def _check(engine: Engine) -> None:
         raise ArgumentError(
             f"L-BFGS cannot keep the constraints on {', '.join(constrained)}: leave them out, "
             "or use another optimizer."
+        )
+    faster = [n for n, spec in specs.items() if spec.trainable and spec.rate != 1]
+    if faster:
+        raise ArgumentError(
+            f"L-BFGS has no learning rate, but {', '.join(faster)} have factors of it: leave "
+            "them out, or use another optimizer."
         )
     if engine.state.loss_scale is not None:
         raise ArgumentError(

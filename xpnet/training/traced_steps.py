@@ -73,7 +73,7 @@ class TracedSteps(ManySteps):
     def _begin(self) -> None:
         """Prepare an epoch's tables: the coefficients that its steps read, and their results."""
         engine, backend = self._engine, self._backend
-        shape, dtype = (self.count, len(engine.update.names)), engine.network.dtype
+        shape, dtype = (self.count, len(engine.update.coefficients)), engine.network.dtype
         self._coefficients: Any = np.zeros(shape, dtype)
         if self._log is None or backend.lost(self._log):
             size = self.batches.programs[0].batch_graph.size
@@ -92,8 +92,8 @@ class TracedSteps(ManySteps):
     def _several(self, i: int, steps: int) -> None:
         """Run steps from batch `i` on, and check their losses."""
         engine, backend = self._engine, self._backend
-        if self._coefficients.shape[1] != len(engine.update.names):  # a callback changed the rules
-            self._begin()
+        if self._coefficients.shape[1] != len(engine.update.coefficients):
+            self._begin()  # a callback changed the rules
         rates = [self._eager.rate(n) for n in range(i, i + steps)]
         self._coefficients[i : i + steps] = engine.update.ahead(rates)
         if i == 0 or self._start is None:

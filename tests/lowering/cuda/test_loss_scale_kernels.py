@@ -12,7 +12,7 @@ import xpnet as xn
 from xpnet.backends.cpu import NumpyBackend
 from xpnet.backends.cuda import CupyBackend
 from xpnet.engine.batch_graph import BatchGraph, BatchSpec
-from xpnet.engine.update import update_graph
+from xpnet.engine.update_graph import update_graph
 from xpnet.engine.vector_program import VectorProgram, changed_vectors
 from xpnet.graph import interpret
 from xpnet.kernels import Recorder, find

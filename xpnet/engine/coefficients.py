@@ -1,0 +1,86 @@
+"""The coefficients of an update: the numbers that its rules read, and on which parameters."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from xpnet.graph import ParameterTable
+from xpnet.optim import Link, Optimizer
+
+__all__ = ["Coefficient", "Coefficients", "Use", "uses"]
+
+
+class Coefficient(NamedTuple):
+    """A number that rules read: the optimizer's `name` for `rate` times the learning rate.
+
+    It is multiplied by `scale`, a factor of the weight decay.
+    """
+
+    name: str
+    rate: float = 1.0
+    scale: float = 1.0
+
+
+class Use(NamedTuple):
+    """A link of an optimizer's chain, applied to a part of the vectors."""
+
+    link: Link
+    part: slice
+    reads: tuple[Coefficient, ...]
+
+
+def uses(links: Iterable[Link], table: ParameterTable) -> list[Use]:
+    """The links with the parts to which they are applied, in order.
+
+    A rule that reads coefficients is applied to each group of parameters with equal factors.
+    """
+    return [use for link in links for use in _uses(link, table)]
+
+
+def _uses(link: Link, table: ParameterTable) -> list[Use]:
+    names, end = link.update.coefficients, table.decayed if link.weights_only else table.trainable
+    if link.per_parameter:
+        groups = [(table.part(n), table.specs[n].rate, table.specs[n].decay) for n in table.trained]
+    elif names:
+        groups = [*table.groups]
+    else:
+        groups = [(slice(0, end), 1.0, 1.0)]
+    found: list[Use] = []
+    for part, rate, decay in groups:
+        if part.stop > end:
+            continue
+        scale = decay if link.weights_only else 1.0
+        reads = tuple(Coefficient(name, rate, scale) for name in names)
+        if found and not link.per_parameter and found[-1].reads == reads:
+            part = slice(found.pop().part.start, part.stop)
+        found.append(Use(link, part, reads))
+    return found
+
+
+class Coefficients:
+    """The numbers that an optimizer's rules read in each step, one for each `Coefficient`."""
+
+    def __init__(self, optimizer: Optimizer, table: ParameterTable) -> None:
+        self._optimizer = optimizer
+        found = uses([*optimizer.chain(), *optimizer.averaging()], table)
+        self._reads = [*dict.fromkeys(read for use in found for read in use.reads)]
+        self._names = [read.name for read in self._reads]
+        plain = all(read[1:] == (1, 1) for read in self._reads)
+        self._rates = [] if plain else [*dict.fromkeys(read.rate for read in self._reads)]
+
+    def __len__(self) -> int:
+        return len(self._reads)
+
+    def __call__(self, learning_rate: float, step: int) -> tuple[float, ...]:
+        """The numbers, in the order of the graph's inputs; steps count from 1."""
+        if not self._rates:
+            return tuple(map(self._values(learning_rate, step).__getitem__, self._names))
+        values = {rate: self._values(rate * learning_rate, step) for rate in self._rates}
+        return tuple([scale * values[rate][name] for name, rate, scale in self._reads])
+
+    def _values(self, learning_rate: float, step: int) -> dict[str, float]:
+        """All of the optimizer's numbers, by name."""
+        optimizer = self._optimizer
+        found = optimizer.coefficients(learning_rate, step)
+        if not optimizer.weight_decay:
+            return found
+        return {**found, **optimizer.decay_coefficients(learning_rate)}
