@@ -73,7 +73,7 @@ def check_description(there: dict[str, Any], here: dict[str, Any]) -> None:
     for name in (*_CODED, _RATE):
         one, other = (found.get(name) for found in coded)
         if one is not None and other is not None:
-            for path, was, now in _differences(one, other, name):
+            for path, was, now in _differences(_completed(one, name), other, name):
                 check_same(path, was, now)
             if name in _CODED:
                 there[_CODED[name]] = here[_CODED[name]]
@@ -85,6 +85,14 @@ def check_description(there: dict[str, Any], here: dict[str, Any]) -> None:
             check_same(name, one, other, DataError, "with the same data and batch size")
         else:
             check_same(name, one, other)
+
+
+def _completed(data: Any, name: str) -> Any:
+    """A description, with the defaults of settings that did not exist when it was written."""
+    try:
+        return encode(decode(data), name)
+    except XpnetError:  # it has a part that is not registered here
+        return data
 
 
 def check_same(

@@ -12,6 +12,7 @@ import xpnet as xn
 from xpnet.backends.cpu import NumpyBackend
 from xpnet.backends.cuda import CupyBackend
 from xpnet.engine.batch_graph import BatchGraph, BatchSpec
+from xpnet.engine.coefficients import Coefficients
 from xpnet.engine.update_graph import update_graph
 from xpnet.engine.vector_program import VectorProgram, changed_vectors
 from xpnet.graph import interpret
@@ -167,8 +168,7 @@ def _update(overflowed: int) -> tuple[Any, dict[str, Any], list[float]]:
     vectors["loss_scale"][...] = [1024, 7, overflowed, 2]
     if overflowed:
         vectors["gradient"][3] = np.inf
-    values = optimizer.coefficients(0.01, 1)
-    return graph, vectors, [values[value.name] for value in graph.inputs]
+    return graph, vectors, [*Coefficients(optimizer, network.table)(0.01, 1)]
 
 
 @pytest.mark.parametrize("overflowed", [0, 1])
