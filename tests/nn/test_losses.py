@@ -5,6 +5,7 @@ import pytest
 
 import xpnet as xn
 from xpnet.backends.cpu import NumpyBackend
+from xpnet.engine.batch_graph import BatchSpec
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(9, 4))
@@ -188,6 +189,16 @@ def test_training_lowers_the_loss(spec, weighted):
         found = model.evaluate(X, targets(loss), sample_weight=w)
         assert found["loss"] < history["loss"][0]
         assert ("accuracy" in found) == (loss.target in ("classes", "binary"))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1])
+def test_smoothed_labels_are_not_spread_out(share):
+    """One op looks a label up; no matrix has a row for each label."""
+    loss = xn.losses.softmax_cross_entropy(label_smoothing=share)
+    graph = built(loss).engine.programs.get(BatchSpec("train", 9, (), "int64")).batch_graph.graph
+    names = [node.record.name for node in graph.nodes]
+    assert names.count("softmax_cross_entropy") == 1
+    assert not {"one_hot", "soft_cross_entropy"} & {*names}
 
 
 def test_quantiles_have_an_output_each():

@@ -479,6 +479,15 @@ CASES = [
         note="batch",
     ),
     Case(
+        "softmax_cross_entropy",
+        lambda n: [reals(n, 5), labels(n)],
+        lambda z, y, smoothing: (
+            (1 - smoothing) * _cross_entropy(z, y) - smoothing * np.log(_softmax(z)).mean(-1)
+        ),
+        lambda n: {"smoothing": 0.3},
+        note="smoothed",
+    ),
+    Case(
         "soft_cross_entropy",
         lambda n: [reals(n, 5), shares(n, 5)],
         lambda z, t: -(t * np.log(_softmax(z))).sum(-1),

@@ -28,19 +28,30 @@ def _shifted_softmax(xp: Namespace, z: Any) -> tuple[Any, Any, Any]:
     return s, e / total, xp.log(total)
 
 
-def softmax_cross_entropy(xp: Namespace, z: Any, labels: Any) -> tuple[Any, Any]:
-    """y = -ln softmax(z)[label] = ln sum_j e**s_j - s[label], for labels in [0, k); saved:
-    p = softmax z.
+def softmax_cross_entropy(
+    xp: Namespace, z: Any, labels: Any, *, smoothing: float = 0.0
+) -> tuple[Any, Any]:
+    """y = -ln softmax(z)[label] = ln sum_j e**s_j - s[label], for labels in [0, k); with
+    smoothing, s[label] is mixed with that share of mean_j s_j; saved: p = softmax z.
     """
     s, p, log_total = _shifted_softmax(xp, z)
     picked = xp.where(is_row(xp, labels, z.shape[-1]), s, xp.zeros_like(s))
-    return log_total[..., 0] - xp.sum(picked, axis=-1), p
+    own = xp.sum(picked, axis=-1)
+    if smoothing:
+        own = (1 - smoothing) * own + smoothing * xp.mean(s, axis=-1)
+    return log_total[..., 0] - own, p
 
 
-def softmax_cross_entropy_vjp(xp: Namespace, gy: Any, r: Any, labels: Any) -> Any:
-    """gz = gy (p - one_hot(label)), for labels in [0, k)."""
-    one_hot = xp.astype(is_row(xp, labels, r.shape[-1]), r.dtype)
-    return (r - one_hot) * xp.expand_dims(gy, axis=-1)
+def softmax_cross_entropy_vjp(
+    xp: Namespace, gy: Any, r: Any, labels: Any, *, smoothing: float
+) -> Any:
+    """gz = gy (p - one_hot(label)), for labels in [0, k); with smoothing, one_hot is mixed with
+    that share of 1 / k.
+    """
+    target = xp.astype(is_row(xp, labels, r.shape[-1]), r.dtype)
+    if smoothing:
+        target = (1 - smoothing) * target + smoothing / r.shape[-1]
+    return (r - target) * xp.expand_dims(gy, axis=-1)
 
 
 def soft_cross_entropy(xp: Namespace, z: Any, t: Any) -> tuple[Any, Any]:

@@ -56,14 +56,17 @@ def softmax_cross_entropy(label_smoothing: float = 0.0) -> Loss:
     Szegedy et al., "Rethinking the inception architecture for computer vision", CVPR 2016.
     """
     share = number("label_smoothing", label_smoothing, 0.0, 1.0)
-    plain = by_target(ops.softmax_cross_entropy, ops.soft_cross_entropy)
 
-    def smoothed(output: Value, target: Value) -> Value:
-        mixed = (1 - share) * _shares(output, target) + share / output.shape[-1]
+    def hard(output: Value, target: Value) -> Value:
+        loss: Value = ops.softmax_cross_entropy(output, target, smoothing=share)
+        return loss
+
+    def soft(output: Value, target: Value) -> Value:
+        mixed = (1 - share) * target + share / output.shape[-1] if share else target
         loss: Value = ops.soft_cross_entropy(output, mixed)
         return loss
 
-    return Loss("softmax_cross_entropy", smoothed if share else plain, "classes", _ACCURACY)
+    return Loss("softmax_cross_entropy", by_target(hard, soft), "classes", _ACCURACY)
 
 
 @maker
