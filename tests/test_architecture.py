@@ -81,6 +81,7 @@ OWNERS = {
     "torch": ["xpnet.backends.torch_backend", "xpnet.exchange", "xpnet.testing.variants"],
     "array_api_strict": ["xpnet.testing.variants"],
     "onnx": ["xpnet.exchange"],
+    "skl2onnx": ["xpnet.exchange"],
     "jax": ["xpnet.backends.jax_devices", "xpnet.testing.variants"],
     "pandas": [],
     "pyarrow": ["xpnet.tabular"],

@@ -11,7 +11,7 @@ from xpnet.graph import Value
 from xpnet.model import Model
 from xpnet.tabular.table_model import TableModel
 
-__all__ = ["fitted", "kind_of", "predictor", "wrong_source"]
+__all__ = ["estimator_predictor", "fitted", "kind_of", "predictor", "wrong_source"]
 
 
 def predictor(source: object, caller: str) -> Predictor | TablePredictor:
@@ -29,10 +29,11 @@ def predictor(source: object, caller: str) -> Predictor | TablePredictor:
     estimator = fitted(source, caller)
     if estimator is None:
         raise wrong_source(caller, source)
-    return _of_estimator(estimator)
+    return estimator_predictor(estimator)
 
 
-def _of_estimator(estimator: Any) -> Predictor:
+def estimator_predictor(estimator: Any) -> Predictor:
+    """What a fitted MLPClassifier or MLPRegressor of xpnet computes."""
     columns = tuple(getattr(estimator, "feature_names_in_", ()))
     model, head, targets = estimator.model_, estimator._head, estimator._targets
     if not hasattr(targets, "classes"):
