@@ -36,10 +36,11 @@ def test_the_same_bits(scaling):
         np.testing.assert_array_equal(quick(encoded[:size]), prepared(encoded[:size]))
 
 
-def test_columns_that_are_not_changed():
-    schema = Schema.infer({"flag": [True, False]})
-    encoded = schema.encode({"flag": [True, False]})
-    quick = QuickPrepared.from_prepared(Prepared.of(schema, encoded, "none"))
+def test_codes_for_an_embedding_are_not_changed():
+    rows = {"many": table()["many"]}
+    schema = Schema.infer(rows)
+    encoded = schema.encode(rows)
+    quick = QuickPrepared.from_prepared(Prepared.of(schema, encoded))
     np.testing.assert_array_equal(quick(encoded), encoded)
 
 
