@@ -76,9 +76,8 @@ def report(path: Path, rounds: int) -> None:
             command = [sys.executable, __file__, "--child", reader, str(path)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             results[reader].append([float(word) for word in done.stdout.split()])
-    print(
-        f"\n{path.name}\n\n| | seconds | CPU seconds | import, s | memory, MB |\n|---|---|---|---|---|"
-    )
+    print(f"\n{path.name}\n\n| | seconds | CPU seconds | import, s | memory, MB |")
+    print("|---|---|---|---|---|")
     for reader, measured in results.items():
         wall, cpu, loading, memory = map(statistics.median, zip(*measured, strict=True))
         print(f"| {reader} | {wall:.2f} | {cpu:.2f} | {loading:.2f} | {memory:.0f} |", flush=True)
@@ -115,8 +114,6 @@ def prepared(reader: str) -> Any:
         return by_polars(bool(how))
     if library == "pyarrow":
         return by_pyarrow(bool(how))
-    import pyarrow.compute
-    import pyarrow.csv
 
     from xpnet.tabular import guess_kind, read
 
