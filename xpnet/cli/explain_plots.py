@@ -69,7 +69,7 @@ def _draw_dependence(model: TableModel, curve: Dependence, ax: Axes, *, legend: 
     if not curve.ordered:
         names = [fit(clean(name), _SHORT) for name in value_names(curve)]
         ax.set_yticks(np.arange(len(names)), names, fontsize="small", parse_math=False)
-        ax.invert_yaxis()
+        ax.set_ylim(len(names) - 0.4, -0.6)
     ax.set_title(fit(clean(curve.name), _NAME), fontsize="medium", parse_math=False)
     ax.grid(alpha=0.3)
     if legend and model.classes is not None:

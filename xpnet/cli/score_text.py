@@ -15,6 +15,8 @@ __all__ = [
     "class_text",
     "confusion_text",
     "each_class_text",
+    "number_text",
+    "share_text",
     "value_text",
 ]
 
@@ -31,25 +33,29 @@ def class_text(found: ClassResults) -> list[str]:
     """Scores of all classes together."""
     first = f"always {clean(str(found.classes[int(found.support.argmax())]))!r}"
     rows = [
-        ["accuracy", _share(found.accuracy), f"{fit(first, 30)}: {_share(found.most_frequent)}"],
-        ["balanced accuracy", _share(found.balanced_accuracy), "mean recall of the classes"],
-        ["log loss", _share(found.log_loss), ""],
-        ["calibration error", _share(found.calibration.error), ""],
+        [
+            "accuracy",
+            share_text(found.accuracy),
+            f"{fit(first, 30)}: {share_text(found.most_frequent)}",
+        ],
+        ["balanced accuracy", share_text(found.balanced_accuracy), "mean recall of the classes"],
+        ["log loss", share_text(found.log_loss), ""],
+        ["calibration error", share_text(found.calibration.error), ""],
     ]
     if found.auc is not None:
-        rows.insert(3, ["ROC AUC", _share(found.auc), ""])
+        rows.insert(3, ["ROC AUC", share_text(found.auc), ""])
     return [*_scores(rows), *_without_prediction(found.unpredicted)]
 
 
 def value_text(found: ValueResults, target: str) -> list[str]:
     """Errors in the target's units."""
     rows = [
-        ["R2", _share(found.r2), "1: perfect, 0: no better than always the mean"],
-        ["RMSE", _number(found.rmse), f"always the mean: {_number(found.deviation)}"],
-        ["mean absolute error", _number(found.mae), ""],
+        ["R2", share_text(found.r2), "1: perfect, 0: no better than always the mean"],
+        ["RMSE", number_text(found.rmse), f"always the mean: {number_text(found.deviation)}"],
+        ["mean absolute error", number_text(found.mae), ""],
     ]
     shares = [f"{share:.0%}" for share in found.SHARES]
-    errors = [_number(error) for error in found.quantiles.tolist()]
+    errors = [number_text(error) for error in found.quantiles.tolist()]
     quantiles = table([["share of the rows", *shares], ["error at most", *errors]])
     return [
         *_scores(rows),
@@ -68,7 +74,7 @@ def each_class_text(found: ClassResults) -> list[str]:
     columns = found.precision, found.recall, found.f1
     rows = [["class", "precision", "recall", "F1", "rows"]]
     for i in order.tolist():
-        scores = [_share(float(column[i])) for column in columns]
+        scores = [share_text(float(column[i])) for column in columns]
         rows.append([_name(found.classes[i], _NAME), *scores, f"{found.support[i]:,}"])
     left_out = len(found.classes) - len(order)
     more = [f"... and {left_out:,} classes with fewer rows (--json lists all)"] if left_out else []
@@ -94,7 +100,7 @@ def calibration_text(found: Calibration) -> list[str]:
     rows = [["probability", "mean", "right", "rows"]]
     for i in np.flatnonzero(found.rows).tolist():
         span = f"{found.edges[i]:.1f} - {found.edges[i + 1]:.1f}"
-        shares = [_share(float(column[i])) for column in (found.said, found.right)]
+        shares = [share_text(float(column[i])) for column in (found.said, found.right)]
         rows.append([span, *shares, f"{found.rows[i]:,}"])
     return [
         "calibration: how often the predicted class was right, by its probability",
@@ -129,11 +135,13 @@ def _name(label: Any, columns: int) -> str:
     return fit(clean(str(label)), columns)
 
 
-def _share(value: float) -> str:
+def share_text(value: float) -> str:
+    """A share or a score near 1."""
     return "-" if isnan(value) else f"{value:.4f}"
 
 
-def _number(value: float) -> str:
+def number_text(value: float) -> str:
+    """A number with about four digits."""
     if isnan(value):
         return "-"
     return f"{value:,.0f}" if _WHOLE <= abs(value) < _MOST else f"{value:.4g}"

@@ -102,7 +102,7 @@ class PrepareColumns(Layer):
     def plain(self) -> int:
         """Number of columns that go out, without the codes for an embedding."""
         parts = self.dates * (8 if self.clock else 6)
-        one_hot = sum(self._one_hot_width(i) for i in range(len(self.few)))
+        one_hot = sum(self.one_hot_width(i) for i in range(len(self.few)))
         return self.numbers + self.dates + len(self.marked) + parts + self.booleans + one_hot
 
     def forward(self, x: Value) -> Any:
@@ -155,7 +155,8 @@ class PrepareColumns(Layer):
         steps = ops.minimum(ops.relu(ops.reshape(x, shape=(-1, 1, x.shape[1])) - start), width)
         return ops.sum(steps * slope, axis=1) + self.state(x, "base", x.shape[1:], "zeros")
 
-    def _one_hot_width(self, i: int) -> int:
+    def one_hot_width(self, i: int) -> int:
+        """Number of columns that a category of `few` becomes."""
         known = self.few[i] - _KNOWN
         return 1 if self._signed(i) else known + (i in self.blanks)
 

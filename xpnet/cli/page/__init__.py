@@ -1,0 +1,1 @@
+"""The page of `xpnet report`: HTML and pictures, without anything from elsewhere."""
