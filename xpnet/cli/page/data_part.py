@@ -129,7 +129,7 @@ def preparation_part(model: TableModel) -> Section:
         "preparation",
         "How columns are prepared",
         element("p", words + more),
-        table(("column", "kind", "becomes", "if missing"), rows[:_MOST], kind="full"),
+        table(("column", "kind", "becomes", "if missing"), rows[:_MOST], kind="full prepared"),
     )
 
 
