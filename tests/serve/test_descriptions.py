@@ -126,7 +126,7 @@ def test_openapi_of_images():
     assert (row["minItems"], row["items"]["maxItems"]) == (2, 3)
     content = found["paths"]["/predict"]["post"]["requestBody"]["content"]
     assert content.keys() == {"application/json"}
-    assert content["application/json"]["examples"]["rows"]["value"]["rows"][0] == [[0.0] * 3] * 2
+    assert content["application/json"]["examples"]["rows"]["value"]["rows"][0] == [[0] * 3] * 2
 
 
 class Page(HTMLParser):
@@ -190,5 +190,5 @@ def test_the_page_of_images():
     model = xn.Model(net, loss="mse", input_shape=(2, 3), seed=0).build()
     text = docs_page(ServedArray(model, "images", strict=False).description, Limits()).body.decode()
     body = re.search(r"<textarea[^>]*>(.*?)</textarea>", text)[1]
-    assert json.loads(unescape(body)) == {"rows": [[[0.0] * 3] * 2]}
+    assert json.loads(unescape(body)) == {"rows": [[[0] * 3] * 2]}
     assert "text/csv" not in text

@@ -16,8 +16,6 @@ from xpnet.cli import main
 from xpnet.errors import ArgumentError
 from xpnet.serve import address, listen
 
-pytest.importorskip("uvicorn", reason="uvicorn is not installed")
-
 BODY = b'{"rows": [[1, 2, 3, 4]]}'
 JSON = {"Content-Type": "application/json"}
 START, WAIT = 60, 20  # seconds for which a test waits before it fails

@@ -3,10 +3,9 @@
 import asyncio
 
 import pytest
+import uvicorn
 
 from xpnet.serve.slow_clients import patient_protocol
-
-uvicorn = pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 
 LIMIT = 12.5  # seconds; no test waits for as long
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

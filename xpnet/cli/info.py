@@ -22,6 +22,7 @@ _OPTIONAL = {
     "matplotlib": (("matplotlib",), "xpnet[plot]"),
     "llvmlite": (("llvmlite",), "xpnet[fast]"),
     "mkl": (("mkl",), "xpnet[mkl]"),
+    "uvicorn": (("uvicorn",), "xpnet[serve]"),
 }
 # Each with its allowed values; None for folders and for what is checked elsewhere.
 _SETTINGS: dict[str, tuple[str, ...] | None] = {

@@ -1,6 +1,9 @@
 """`xpnet serve`: a saved model behind HTTP."""
 
 import argparse
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from xpnet import load
@@ -9,6 +12,7 @@ from xpnet.serve import Limits, address, application, listen, run
 __all__ = ["serve"]
 
 _LIMITS = ("max_bytes", "max_rows", "max_batch", "max_waiting", "timeout")
+_THREADS = "XPNET_NUM_THREADS"
 
 
 def serve(arguments: argparse.Namespace) -> None:
@@ -22,8 +26,22 @@ def serve(arguments: argparse.Namespace) -> None:
     given = {name: getattr(arguments, name) for name in _LIMITS}
     chosen = {name: value for name, value in given.items() if value is not None}
     limits = Limits(**chosen, strict=arguments.strict)
-    model = load(arguments.model, arguments.backend)
-    app = application(model, Path(arguments.model).stem, limits)
-    listener = listen(arguments.host, arguments.port)
-    print(f"{arguments.model} at {address(listener)} (Ctrl-C stops)", flush=True)
-    run(app, listener, limits, log=arguments.log)
+    with _one_thread():
+        model = load(arguments.model, arguments.backend)
+        app = application(model, Path(arguments.model).stem, limits)
+        listener = listen(arguments.host, arguments.port)
+        print(f"{arguments.model} at {address(listener)} (Ctrl-C stops)", flush=True)
+        run(app, listener, limits, log=arguments.log)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread computes a batch, unless the user asks for more: another one reads requests."""
+    if os.environ.get(_THREADS):
+        yield
+        return
+    os.environ[_THREADS] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[_THREADS]

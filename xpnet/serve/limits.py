@@ -34,7 +34,7 @@ class Limits:
 
     max_bytes: int = 8 * 2**20
     max_rows: int = 10_000
-    max_batch: int = 256
+    max_batch: int = 64
     max_waiting: int = 1024
     timeout: float = 10.0
     strict: bool = False

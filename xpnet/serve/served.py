@@ -64,7 +64,7 @@ class Description:
         """A row as it stands in JSON."""
         if self.columns:
             return {column.name: column.example for column in self.columns}
-        row: Any = 0.0
+        row: Any = 0
         for size in reversed(self.shape or ()):
             row = [row] * size
         return row

@@ -43,7 +43,7 @@ class ServedArray:
     @cached_property
     def description(self) -> Description:
         """What the model reads and predicts."""
-        columns = tuple(ServedColumn(name, "number", (), 0.0) for name in self._names)
+        columns = tuple(ServedColumn(name, "number", (), 0) for name in self._names)
         return Description(self._name, columns, "output", _classes(self._model), shape=self._shape)
 
     @property

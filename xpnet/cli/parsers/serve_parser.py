@@ -20,7 +20,7 @@ examples:
 _LIMITS = {
     "--max-bytes": "bytes of a request's body (default: 8 MiB)",
     "--max-rows": "rows of a request (default: 10,000)",
-    "--max-batch": "rows that are predicted together (default: 256)",
+    "--max-batch": "rows that are predicted together (default: 64)",
     "--max-waiting": "requests that wait for a prediction (default: 1,024)",
 }
 
