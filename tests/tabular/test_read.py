@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("pyarrow", reason="the extra 'tables' is not installed")
 
-from xpnet.errors import ArgumentError, DataError
+from xpnet.errors import ArgumentError, DataError, MissingDependencyError
 from xpnet.tabular import Table, read
 from xpnet.tabular.cells import MISSING
 
@@ -255,3 +256,9 @@ def test_many_columns(tmp_path):
     table = read(write(tmp_path / "a.csv", content))
     assert list(table.columns) == names
     assert table["gene29999"].numbers().tolist() == [0.5, 0.5]
+
+
+def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'xpnet\[tables\]'"):
+        read(write(tmp_path / "a.csv", "a,b\n1,2\n"))
