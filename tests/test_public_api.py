@@ -142,6 +142,7 @@ SUBMODULES = {
         "from_onnx",
         "from_sklearn",
         "from_torch",
+        "register_skl2onnx",
         "to_onnx",
         "to_sklearn",
         "to_torch",

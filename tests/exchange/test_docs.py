@@ -12,6 +12,9 @@ LIBRARIES = {
     "PyTorch": ["torch"],
     "scikit-learn": ["sklearn"],
     "ONNX": ["onnx", "onnxruntime", "sklearn"],  # the last one for its data
+    "Estimators": ["onnx", "onnxruntime", "sklearn", "torch"],
+    "Pipelines": ["onnxruntime", "skl2onnx"],
+    "Tables": ["onnx", "onnxruntime", "torch"],
 }
 
 
