@@ -1,11 +1,20 @@
 """Small files for the command line to train on."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from support.brief import BRIEF
 
 from xpnet.cli import main
+
+
+def pytest_collection_modifyitems(items):
+    """Most of the trainings here are too short, and their warnings say so."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(BRIEF)
 
 
 @pytest.fixture(autouse=True)
