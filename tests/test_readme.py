@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from xpnet.cli import bench, main
+from xpnet.cli.parser import parser
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -57,6 +58,21 @@ def _first(command: str) -> str:
     return next((word for word in shlex.split(command) if "=" not in word), "")
 
 
+def census(folder: Path) -> None:
+    """The files that the commands for tables name: small, with categories and gaps."""
+    pytest.importorskip("pyarrow")
+    header = "age,education,hours,income"
+    rows = [
+        f"{20 + i * 7 % 50},{['Bachelors', 'HS-grad', '?', 'Masters'][i % 4]},{30 + i % 20},"
+        f"{'>50K' if i % 4 in (0, 3) else '<=50K'}"
+        for i in range(120)
+    ]
+    (folder / "adult.csv").write_text("\n".join([header, *rows]) + "\n")
+    (folder / "test.csv").write_text("\n".join([header, *rows[:40]]) + "\n")
+    new = [row.rpartition(",")[0] for row in rows[:10]]
+    (folder / "new.csv").write_text("\n".join([header.rpartition(",")[0], *new]) + "\n")
+
+
 def test_python_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if "datasets.digits" in TEXT or "datasets.iris" in TEXT:
         pytest.importorskip("sklearn")
@@ -86,6 +102,7 @@ def test_python_blocks_of_the_guide_run_in_order(
     assert names["iris"].evaluate(names["flowers"], names["kinds"])["accuracy"] > 0.9
 
 
+@pytest.mark.filterwarnings("ignore::xpnet.errors.TrainingWarning")  # the census is tiny
 @pytest.mark.parametrize("command", [c for c in COMMANDS if _first(c) == "xpnet"])
 def test_xpnet_commands_run(
     command: str,
@@ -98,13 +115,23 @@ def test_xpnet_commands_run(
         pytest.skip("XPNET_DATA is not set: the files that this command reads are not here")
     if "digits" in command or "iris" in command:
         pytest.importorskip("sklearn")
+    if "adult" in command:
+        census(tmp_path)
     words = shlex.split(command)
     start = words.index("xpnet")
     for word in words[:start]:
         monkeypatch.setenv(*word.split("=", 1))
     monkeypatch.setattr(bench, "_ROUNDS", 2)  # of 7
     monkeypatch.chdir(tmp_path)
+    if "adult.safetensors" in command and "train" not in command:
+        assert main("train adult.csv --epochs 2 --save adult.safetensors".split()) == 0
+    if "serve" in words:  # it would serve until it is stopped: tests/serve starts one
+        assert parser().parse_args(words[start + 1 :]).model == "adult.safetensors"
+        return
     assert main(words[start + 1 :]) == 0
+    if "--out" in words:
+        assert Path(words[words.index("--out") + 1]).stat().st_size
+        return
     assert capsys.readouterr().out.strip()
 
 
