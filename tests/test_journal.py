@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
+from support.brief import BRIEF
 
 import xpnet as xn
 
@@ -34,6 +35,7 @@ def test_accuracy_after_one_epoch(mnist):
     assert 0.90 <= sum(accuracies) / 3 <= 0.915
 
 
+@BRIEF
 def test_scores_after_twenty_epochs(mnist):
     model = _model(0)
     history = model.fit(mnist.X, mnist.y, epochs=20, batch_size=128)

@@ -110,7 +110,8 @@ class Model:
     --------
     >>> import xpnet as xn
     >>> X, y, X_test, y_test = xn.datasets.digits()
-    >>> model = xn.Model(xn.Sequential(xn.Dense(64), xn.ReLU(), xn.Dense(10)))
+    >>> net = xn.Sequential(xn.Dense(64), xn.ReLU(), xn.Dense(10))
+    >>> model = xn.Model(net, optimizer=xn.Adam(0.005))
     >>> history = model.fit(X, y, epochs=30)
     >>> model.evaluate(X_test, y_test)["accuracy"] > 0.9
     True

@@ -17,12 +17,14 @@ learning rate is 2 N times smaller. The path ends where the gradient is 0. There
 equations A^T A (w, b) = A^T f hold.
 """
 
+import warnings
 from time import perf_counter
 
 import numpy as np
 from support import options, table
 
 import xpnet as xn
+from xpnet.errors import TrainingWarning
 
 C = np.array([-40.0, -10.0, 0.0, 8.0, 15.0, 22.0, 38.0])
 F = np.array([-40.0, 14.0, 32.0, 46.4, 59.0, 71.6, 100.4])
@@ -60,7 +62,9 @@ def one_unit(loss: str, learning_rate: float, steps: int) -> tuple[float, float]
     unit = xn.Dense(1, kernel_init="zeros")
     model = xn.Model(unit, loss=loss, optimizer=xn.SGD(learning_rate), dtype="float64")
     X, y = C[:, None], F[:, None]
-    model.fit(X, y, epochs=steps, batch_size=len(C), shuffle=False, verbose=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TrainingWarning)  # the primer does not scale temperatures
+        model.fit(X, y, epochs=steps, batch_size=len(C), shuffle=False, verbose=False)
     return float(model.parameters["weight"][0, 0]), float(model.parameters["bias"][0])
 
 

@@ -152,7 +152,7 @@ def draw(model: xn.Model, part: Samples, unit: StandardScaler, file: Path) -> No
 
 def main() -> None:
     chosen = options(__doc__.splitlines()[0])
-    seeds, epochs = ([0], 8) if chosen.quick else ([0, 1, 2], 100)
+    seeds, epochs = ([0], 7) if chosen.quick else ([0, 1, 2], 100)
     parts, unit = prepare(*housing())
     print("housing")
     models = compare(parts, epochs, seeds)

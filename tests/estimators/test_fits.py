@@ -20,15 +20,20 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import d2_pinball_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from support.brief import BRIEF
 
 import xpnet as xn
+from xpnet.errors import TrainingWarning
 
 X, Y = load_digits(return_X_y=True)
 X = X / 16
 X_REG, Y_REG = load_diabetes(return_X_y=True)
 X_REG = X_REG * 20
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    BRIEF,
+]
 
 
 def classifier(**settings):
@@ -311,6 +316,41 @@ def test_data_frames():
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", TrainingWarning)
         model.set_callbacks(ScoringMonitor(scoring="r2")).fit(frame, Y_REG)
     with pytest.warns(UserWarning, match="valid feature names"):
         model.predict(X_REG)
+
+
+# --- what a fit says ------------------------------------------------------------------------------
+
+
+def said(fit, *args):
+    """The training warning of a fit; "" if there is none."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        fit(*args)
+    texts = [str(w.message) for w in found if w.category is TrainingWarning]
+    assert len(texts) <= 1
+    return "".join(texts)
+
+
+def test_badly_scaled_data_are_named_with_a_remedy(each):
+    wide = X_REG * np.where(np.arange(10) == 7, 1e5, 1)
+    with each("target"):
+        assert "scale_target=True" in said(regressor().fit, X_REG, Y_REG)
+    with each("scaled target"):
+        assert not said(regressor(scale_target=True).fit, X_REG, Y_REG)
+    with each("columns"):
+        assert "StandardScaler" in said(classifier().fit, wide, Y_REG > 140)
+    with each("in a pipeline"):
+        pipe = make_pipeline(StandardScaler(), classifier())
+        assert not said(pipe.fit, wide, Y_REG > 140)
+    with each("partial_fit"):
+        assert not said(regressor().partial_fit, wide, Y_REG)
+
+
+def test_scikit_learn_s_own_warning_says_that_the_loss_was_falling():
+    assert not said(classifier(max_iter=20).fit, X, Y)
+    with pytest.warns(ConvergenceWarning, match="hasn't converged"):
+        classifier(max_iter=20).fit(X, Y)

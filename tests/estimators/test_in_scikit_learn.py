@@ -20,6 +20,7 @@ from sklearn.ensemble import BaggingClassifier
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from support.brief import BRIEF
 
 import xpnet as xn
 
@@ -29,7 +30,10 @@ SMALL = xn.MLPClassifier((20,), max_iter=20, learning_rate_init=0.02, random_sta
 X_REG, Y_REG = load_diabetes(return_X_y=True)
 KINDS = [(xn.MLPClassifier, X, Y), (xn.MLPRegressor, X_REG, Y_REG)]
 kinds = pytest.mark.parametrize(("kind", "x", "y"), KINDS, ids=["classes", "numbers"])
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    BRIEF,
+]
 
 
 def joblib_copy(model, path):

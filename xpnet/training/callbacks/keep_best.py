@@ -44,8 +44,8 @@ class KeepBest(Callback):
     >>> import xpnet as xn
     >>> X, y, X_test, y_test = xn.datasets.digits()
     >>> keep = xn.KeepBest("val_accuracy")
-    >>> model = xn.MLP([64, 32, 10], seed=0)
-    >>> history = model.fit(X, y, epochs=20, validation_data=(X_test, y_test), callbacks=[keep])
+    >>> model = xn.MLP([64, 32, 10], optimizer=xn.Adam(0.01), seed=0)
+    >>> history = model.fit(X, y, epochs=40, validation_data=(X_test, y_test), callbacks=[keep])
     >>> keep.restore(model)
     >>> model.evaluate(X_test, y_test)["accuracy"] == max(history["val_accuracy"])
     True
