@@ -14,11 +14,10 @@ from xpnet.cli.source import Part, Source
 from xpnet.cli.split import held_share, split
 from xpnet.datasets import Dataset
 from xpnet.errors import ArgumentError
-from xpnet.model import Model
-from xpnet.nn import LayerLike, PrepareColumns
+from xpnet.nn import PrepareColumns
+from xpnet.nn.table_inputs import Scaling
 from xpnet.tabular.prepared import Prepared
 from xpnet.tabular.schema import Feature, Schema
-from xpnet.tabular.table_model import TableModel
 from xpnet.tabular.target import Target
 
 __all__ = ["IMAGES", "ImageSource", "load_images"]
@@ -53,14 +52,12 @@ class ImageSource(Source):
 
     arrays: dict[Part, tuple[NDArray[Any], NDArray[Any]]]
 
-    def model(self, net: LayerLike, **settings: Any) -> TableModel:
+    def prepared(self, scaling: Scaling) -> Prepared:
         width = len(self.schema.features)
-        layer, state = PrepareColumns(width, scaling="none"), {"fill": np.zeros(width)}
-        model = Model(net, self.loss, input_shape=width, **settings).build()
-        return TableModel(self.schema, Prepared(layer, state), model)
+        return Prepared(PrepareColumns(width, scaling="none"), {"fill": np.zeros(width)})
 
-    def samples(self, model: TableModel, part: Part) -> tuple[NDArray[Any], NDArray[Any]]:
-        return self.arrays[part]
+    def inputs(self, prepared: Prepared, part: Part) -> NDArray[Any]:
+        return self.arrays[part][0]
 
     def true(self, part: Part) -> NDArray[Any]:
         return self.arrays[part][1]

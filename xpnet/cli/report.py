@@ -6,7 +6,6 @@ from math import isfinite
 from typing import Any, TextIO
 
 from xpnet import __version__
-from xpnet.cli.resume import kept_of
 from xpnet.cli.score_text import class_text, each_class_text, value_text
 from xpnet.cli.source import Source
 from xpnet.model import Model
@@ -14,6 +13,7 @@ from xpnet.tabular.class_results import ClassResults
 from xpnet.tabular.table_model import TableModel
 from xpnet.tabular.value_results import ValueResults
 from xpnet.training.callbacks import Callback
+from xpnet.training.context import FitContext
 from xpnet.training.history import History
 
 __all__ = ["Results", "Rows", "as_json", "describe", "measured", "results_json", "results_text"]
@@ -28,13 +28,14 @@ Results = ClassResults | ValueResults
 class Rows(Callback):
     """Print each epoch when it ends, if there is a stream; keep the history.
 
-    Losses of standardized values are converted to the units of the file. A checkpoint also holds
-    the model's schema and scales, which `check_resumed` compares.
+    Losses of standardized values are converted to the units of the file: a squared error is
+    multiplied by the square of `unit`. A checkpoint also holds `kept`.
     """
 
-    def __init__(self, model: TableModel, out: TextIO | None) -> None:
+    def __init__(self, unit: float, out: TextIO | None, kept: dict[str, Any]) -> None:
         self.history = History()
-        self._model, self._factor, self._out = model, model.target.scale**2, out
+        self.interrupted: str | None = None
+        self._factor, self._out, self._kept = unit**2, out, kept
         self._widths: list[int] = []
 
     def on_epoch_end(self, model: Model, epoch: int, logs: dict[str, float]) -> None:
@@ -48,8 +49,15 @@ class Rows(Callback):
             self._print(names)
         self._print([_shown(k, v) for k, v in row.items() if k != _HIDDEN])
 
+    def on_safe_point(self, model: Any, context: FitContext) -> None:
+        """Note what ends the fit."""
+        self.interrupted = context.interrupts.received
+
+    def stride(self) -> int:
+        return 0
+
     def get_state(self) -> dict[str, Any]:
-        return {"rows": list(self.history), **kept_of(self._model)}
+        return {"rows": list(self.history), **self._kept}
 
     def set_state(self, model: Model, state: dict[str, Any]) -> None:
         for row in state["rows"]:

@@ -8,21 +8,22 @@ from xpnet.cli.words import clean
 from xpnet.errors import DataError
 from xpnet.saving.codec import decode
 from xpnet.saving.snapshots import read_snapshot
-from xpnet.tabular.table_model import TableModel
+from xpnet.tabular.prepared import Prepared
+from xpnet.tabular.schema import Schema
 
 __all__ = ["check_resumed", "kept_of"]
 
 _SAME = 1e-6  # relative: sums may be made in another order
 
 
-def kept_of(model: TableModel) -> dict[str, Any]:
-    """What a checkpoint holds of a model's columns."""
-    state = {name: array.tolist() for name, array in model.prepared.state.items()}
-    return {"schema": model.schema.to_dict(), "prepared": state}
+def kept_of(schema: Schema, prepared: Prepared) -> dict[str, Any]:
+    """What a checkpoint holds of a table's columns."""
+    state = {name: array.tolist() for name, array in prepared.state.items()}
+    return {"schema": schema.to_dict(), "prepared": state}
 
 
-def check_resumed(folder: str, model: TableModel) -> None:
-    """Compare the newest checkpoint of a folder, if there is one, with a model.
+def check_resumed(folder: str, kept: dict[str, Any]) -> None:
+    """Compare the newest checkpoint of a folder, if there is one, with these columns.
 
     Raises
     ------
@@ -37,7 +38,7 @@ def check_resumed(folder: str, model: TableModel) -> None:
     states = [decode(entry["state"], snapshot.arrays) for entry in snapshot.state["callbacks"]]
     for state in states:
         if isinstance(state, dict) and "schema" in state:  # version 0.1 did not store it
-            difference = next(_differences(state, kept_of(model)), None)
+            difference = next(_differences(state, kept), None)
             if difference is not None:
                 raise DataError(
                     f"{folder} holds checkpoints of another training: {difference}. Resume with "

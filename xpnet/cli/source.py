@@ -7,9 +7,9 @@ from typing import Any, Literal, TypeAlias
 from numpy.typing import NDArray
 
 from xpnet.cli.defaults import Defaults
-from xpnet.nn import LayerLike
+from xpnet.nn.table_inputs import Scaling
+from xpnet.tabular.prepared import Prepared
 from xpnet.tabular.schema import Schema
-from xpnet.tabular.table_model import TableModel
 from xpnet.tabular.target import Target
 
 __all__ = ["Part", "Source"]
@@ -63,25 +63,20 @@ class Source(ABC):
         """Units of the network's last layer."""
         return 1 if self.target.classes is None else len(self.target.classes)
 
-    @property
-    def loss(self) -> str:
-        """The loss for this kind of target."""
-        regression = self.target.classes is None
-        return "mean_squared_error" if regression else "softmax_cross_entropy"
-
-    @property
-    def unit(self) -> float:
-        """One standardized unit of the target, in the file's units."""
-        return self.target.scale
+    @abstractmethod
+    def prepared(self, scaling: Scaling) -> Prepared:
+        """How the columns become the network's inputs, by the training rows."""
 
     @abstractmethod
-    def model(self, net: LayerLike, **settings: Any) -> TableModel:
-        """A model with this network, before training."""
-
-    @abstractmethod
-    def samples(self, model: TableModel, part: Part) -> tuple[NDArray[Any], NDArray[Any]]:
-        """The network's inputs and targets for the rows of a part."""
+    def inputs(self, prepared: Prepared, part: Part) -> NDArray[Any]:
+        """The network's inputs for the rows of a part."""
 
     @abstractmethod
     def true(self, part: Part) -> NDArray[Any]:
         """Numbers of the true classes, or true values in the file's units."""
+
+    def targets(self, part: Part, dtype: str) -> NDArray[Any]:
+        """Targets as the loss takes them: class numbers, or a column of standardized values."""
+        true = self.true(part)
+        regression = self.target.classes is None
+        return self.target.scaled(true)[:, None].astype(dtype) if regression else true

@@ -15,11 +15,11 @@ from xpnet.cli.source import Part, Source
 from xpnet.cli.split import held_share, split
 from xpnet.cli.table_files import archive_tables, is_archive, read_table
 from xpnet.errors import ArgumentError, DataError, DataWarning
-from xpnet.nn import LayerLike
+from xpnet.nn.table_inputs import Scaling
 from xpnet.tabular.guess import Kind
+from xpnet.tabular.prepared import Prepared
 from xpnet.tabular.schema import Schema
 from xpnet.tabular.table import Table
-from xpnet.tabular.table_model import TableModel
 from xpnet.tabular.target import Target
 
 __all__ = ["TableSource", "load_table"]
@@ -40,15 +40,16 @@ class TableSource(Source):
 
     tables: dict[Part, Table]
 
-    def model(self, net: LayerLike, **settings: Any) -> TableModel:
-        return TableModel.of(self.tables["train"], self.schema, net, loss=self.loss, **settings)
+    def prepared(self, scaling: Scaling) -> Prepared:
+        return Prepared.of(self.schema, self.schema.encode(self.tables["train"]), scaling)
 
-    def samples(self, model: TableModel, part: Part) -> tuple[NDArray[Any], NDArray[Any]]:
+    def inputs(self, prepared: Prepared, part: Part) -> NDArray[Any]:
+        table = self.tables[part]
         with catch_warnings():
-            if self.tables[part].source == self.tables["train"].source:
+            if table.source == self.tables["train"].source:
                 # That a held-out row has a category of its own is nothing to be warned of.
                 simplefilter("ignore", DataWarning)
-            return model.samples(self.tables[part])
+            return prepared(self.schema.encode(table))
 
     def true(self, part: Part) -> NDArray[Any]:
         found: NDArray[Any] = self.target.encode(self.tables[part][self.target.name])

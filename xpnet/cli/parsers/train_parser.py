@@ -68,11 +68,10 @@ def _add_network(add: Callable[..., Any]) -> None:
         metavar="UNITS",
         help="units of each hidden layer; without numbers: no hidden layer (put it after DATA)",
     )
-    add("--activation", default="relu", metavar="NAME", help="relu, tanh, sigmoid, identity, ...")
+    add("--activation", metavar="NAME", help="relu (default), tanh, sigmoid, identity, ...")
     add(
         "--dropout",
         type=float,
-        default=0.0,
         metavar="RATE",
         help="share of the hidden units that each step leaves out (default: 0)",
     )
