@@ -10,6 +10,7 @@ from xpnet.model import Model
 from xpnet.model_settings import ModelSettings
 from xpnet.nn import Dense, Dropout, InitLike, LayerLike, Sequential
 from xpnet.nn import activation as activation_layer
+from xpnet.typing import Schedule
 
 __all__ = ["MLP", "dense_net"]
 
@@ -18,7 +19,7 @@ def MLP(
     sizes: Sequence[int],
     activation: str | LayerLike = "relu",
     *,
-    dropout: float = 0.0,
+    dropout: float | Schedule = 0.0,
     kernel_init: InitLike = "glorot_uniform",
     bias_init: InitLike = "zeros",
     **settings: Unpack[ModelSettings],
@@ -32,8 +33,8 @@ def MLP(
     activation : str or callable, default "relu"
         Applied after every layer but the last. All layers share a layer object; a name or a class
         gives each its own activation, which matters for `PReLU`.
-    dropout : float, default 0
-        Rate of a `Dropout` after every activation.
+    dropout : float or callable, default 0
+        Rate of a `Dropout` after every activation, or its schedule.
     kernel_init, bias_init : str or initializer
         See `Dense`.
     **settings
@@ -60,7 +61,7 @@ def MLP(
 def dense_net(
     units: Sequence[int],
     activation: str | LayerLike = "relu",
-    dropout: float = 0.0,
+    dropout: float | Schedule = 0.0,
     kernel_init: InitLike = "glorot_uniform",
     bias_init: InitLike = "zeros",
 ) -> Sequential:

@@ -18,6 +18,7 @@ __all__ = [
     "FilePath",
     "Namespace",
     "Precision",
+    "Schedule",
     "Shape",
     "SupportsArray",
     "TypedArray",
@@ -87,6 +88,16 @@ ValidationData: TypeAlias = (
     tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike | None]
 )
 """``(X, y)`` or ``(X, y, sample_weight)``."""
+
+
+class Schedule(Protocol):
+    """``schedule(epoch)`` is a number, such as a learning rate, at that time; training starts at 0.
+
+    It is called at the start of each epoch, and in every step if its attribute ``varies`` is
+    true.
+    """
+
+    def __call__(self, epoch: float) -> float: ...
 
 
 def size_of(shape: Sequence[int]) -> int:

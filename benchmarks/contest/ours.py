@@ -170,7 +170,7 @@ class Together(Fit):
         update = self._model.engine.update
         rate = self._model.engine.learning_rate()
         steps._order[:] = np.random.default_rng(0).permutation(len(self._task.X))
-        steps._table[1:] = update.ahead([rate] * self.steps)
+        steps._tables[0][1:] = update.ahead([rate] * self.steps)
         return steps._program
 
 

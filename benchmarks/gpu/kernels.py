@@ -91,7 +91,7 @@ def planned(bench: Bench, make: Any, narrow: bool) -> Timed:
     )
     columns = CLASSES if narrow else scale.columns
     outputs = distinct(make(graph, scale.rows, columns))
-    given = {} if graph.step is None else {graph.step: backend.zeros((), "int64")}
+    given = graph.step_values.feeds(backend.zeros((), "int64"), ())
     plan, rng = Plan(graph, backend, given, outputs), np.random.default_rng(0)
     for value in graph.inputs:
         if value.dtype == "int64":

@@ -68,6 +68,7 @@ MODELS = {
     "plain": lambda: _model(),
     "float64": lambda: _model(dtype="float64"),
     "dropout": lambda: _model(xn.Dropout(0.4)),
+    "scheduled dropout": lambda: _model(xn.Dropout(xn.FlatCosine(0.4, 2))),
     "running means": lambda: _model(xn.BatchNorm()),
     "momentum": lambda: _model(optimizer=xn.SGD(0.1, momentum=0.9, weight_decay=0.01)),
     "warmup": lambda: _model(optimizer=xn.Adam(xn.Warmup(xn.CosineDecay(0.01, 3), 1.5))),

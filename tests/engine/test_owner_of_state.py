@@ -83,7 +83,7 @@ def test_a_fit_changes_the_fields_of_the_state_alone(backend, net, optimizer, se
         model.fit(*data, epochs=2, **settings)
     found = changed(model, lambda: model.fit(*data, epochs=3, **settings))
     state = {f"model._engine.state.{field.name}" for field in dataclasses.fields(TrainState)}
-    number = "model._engine.programs.number"  # the device's copy of the number of the step
+    number = "model._engine.programs.step_inputs.number"  # the device's copy of the step's number
     outside = {p for p in found if not any(p == s or p.startswith(f"{s}.") for s in state)}
     assert outside <= {number}
     assert {"model._engine.state.epoch", "model._engine.state.step"} <= found

@@ -32,6 +32,8 @@ UNDERIVABLE = {
     "embedding",
     "dropout",
     "gaussian_noise",
+    "scheduled_dropout",
+    "scheduled_gaussian_noise",
 }
 
 

@@ -440,6 +440,24 @@ CASES = [
     ),
     *(
         Case(
+            f"scheduled_{name}",
+            lambda n, shape=shape, number=number: [
+                reals(*shape, n),
+                np.array(2**32 + 5),
+                np.array(number),
+            ],
+            lambda x, step, number, own=own, **key: own(x, step, float(number), **key),
+            lambda n: {"seed": 7, "stream": 3},
+            note=f"{number:g}",
+        )
+        for name, own, shape, number in (
+            ("dropout", _dropout, (5,), 0.25),
+            ("dropout", _dropout, (), 0.0),
+            ("gaussian_noise", _noisy, (2, 3), 2.0),
+        )
+    ),
+    *(
+        Case(
             "max_norm",
             lambda n: [reals(n, 4)],
             lambda w, limit, axis=0: (

@@ -811,13 +811,12 @@ class RawKernel:
         _do(lambda: compute(*values))
 
 
-def _begin(counter, order, batch, rows, table, coefficients, columns, *moves):
+def _begin(counter, order, batch, rows, *arrays):
     step = int(counter[0])
-    coefficients[:] = table[step]
     chosen = order[step * batch : step * batch + rows]
-    for i in range(0, len(moves), 3):
-        source, target, _ = moves[i : i + 3]
-        target[...] = source[chosen]
+    for i in range(0, len(arrays), 3):
+        source, target, _ = arrays[i : i + 3]
+        target[...] = source[step] if target.ndim < source.ndim else source[chosen]
 
 
 def _end(counter, number, results, log, columns):

@@ -147,6 +147,10 @@ MODELS: dict[str, Callable[[], xn.Model]] = {
     "warm-up": lambda: make(optimizer=xn.SGD(xn.Warmup(xn.CosineDecay(0.3, 3), 1.5))),
     "factors": lambda: make(xn.Dense(5, kernel_rate=3.0, bias_rate=0.1), optimizer=xn.AdamW(0.01)),
     "dropout": lambda: make(xn.Dropout(0.3)),
+    "scheduled dropout": lambda: make(xn.Dropout(xn.FlatCosine(0.4, 3))),
+    "scheduled dropouts": lambda: make(
+        xn.Dropout(xn.CosLog(0.4, 3)), xn.Dense(6), xn.Dropout(xn.StepDecay(0.4, 0.5, every=1))
+    ),
     "batch norm": lambda: make(xn.BatchNorm()),
     "noise, which is not compiled": lambda: make(xn.GaussianNoise(0.1)),
     "metrics": lambda: make(metrics=["accuracy", "top_2_accuracy"]),

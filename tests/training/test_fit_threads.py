@@ -72,6 +72,7 @@ MODELS: dict[str, tuple[Callable[..., xn.Model], dict[str, Any]]] = {
         lambda **s: make(dense={"kernel_rate": 3.0, "bias_rate": 0.1}, optimizer="adamw", **s),
         {},
     ),
+    "scheduled dropout": (lambda **s: make(xn.Dropout(xn.FlatCosine(0.4, 2)), **s), {}),
     "dropout": (lambda **s: make(xn.Dropout(0.2), **s), {"validation_data": (X[:50], Y[:50])}),
 }
 

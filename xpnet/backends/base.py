@@ -137,6 +137,11 @@ class Backend(ABC):
         """The number of a step, in the form that `xpnet.random` takes."""
         return self.asarray(number, "int64")
 
+    @property
+    def widest(self) -> DTypeName:
+        """The most precise floating type of the device."""
+        return "float64"
+
     def numbers(self, values: Sequence[float], dtype: str) -> Array:
         """A few numbers from the host as a vector, for a `compiled` function."""
         return self.asarray([*values], dtype)
@@ -235,11 +240,6 @@ class PlannedBackend(Backend):
 
     planned = True
     tests_as_numbers: bool = False
-
-    @property
-    def widest(self) -> DTypeName:
-        """The most precise floating type of the device."""
-        return "float64"
 
     def arena(self, nbytes: int) -> Array:
         """A flat piece of memory: `nbytes` unsigned bytes."""

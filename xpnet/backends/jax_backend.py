@@ -16,7 +16,7 @@ import numpy as np
 
 from xpnet.backends.traced import Carry, TracedBackend
 from xpnet.errors import DataError, DeviceMemoryError, DTypeError, GraphError
-from xpnet.typing import Array, Shape
+from xpnet.typing import Array, DTypeName, Shape
 
 __all__ = ["JaxBackend", "JaxNamespace", "device_name"]
 
@@ -109,6 +109,10 @@ class JaxBackend(TracedBackend):
 
     def to_numpy(self, x: Array) -> Any:
         return np.array(x)  # a copy, which can be written to; NumPy's view of JAX's memory cannot
+
+    @property
+    def widest(self) -> DTypeName:
+        return "float64" if self._jax.config.jax_enable_x64 else "float32"
 
     def counter(self, number: int) -> Array:
         return np.asarray([number & 0xFFFFFFFF, number >> 32], "uint32")

@@ -111,6 +111,11 @@ def _step_program(engine: Engine, data: Data, program: Any, batch: int) -> Any:
     """The step as one program on random rows of the data; it can run twice per round."""
     backend: Any = engine.backend
     update, rules, runs = engine.update, engine.update.rules, 2 * ROUNDS
+    rates = np.array(update.ahead([engine.learning_rate()] * runs), engine.network.dtype)
+    tables, inputs = [(rates, rules.numbers.array)], engine.programs.step_inputs
+    if inputs.kinds:
+        numbers = [inputs.at(0, 0.0)] * runs
+        tables.append((np.array(numbers, backend.widest), inputs.scheduled.array))
     made = step_program(
         backend,
         program.plan.calls,
@@ -120,10 +125,9 @@ def _step_program(engine: Engine, data: Data, program: Any, batch: int) -> Any:
         copies=program.staged,
         results=program.results,
         log=np.zeros((runs, len(program.results)), program.results.dtype),
-        numbers=rules.numbers,
-        table=np.array(update.ahead([engine.learning_rate()] * runs), rules.numbers.dtype),
+        tables=tables,
         order=np.random.default_rng(0).integers(0, data.rows, runs * batch),
-        number=engine.programs.number,
+        number=inputs.number,
     )
     if made is None:
         raise ArgumentError("this step is not compiled as a whole, so threads cannot share it.")

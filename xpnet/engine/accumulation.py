@@ -56,11 +56,12 @@ class Accumulation:
         chosen: Sequence[int],
         look: Callable[[int, Program], None],
         at_cut: Callable[[int], float],
+        share: float = 0.0,
     ) -> None:
         """Make one step from the chosen batches, like `Engine.step`; call `look` with each."""
         engine = self._engine
         try:
-            program = self._gradient(batches, chosen, look)
+            program = self._gradient(batches, chosen, look, share)
             learning_rate = at_cut(chosen[0])
         except BaseException:
             engine.state.forget_overflow()
@@ -69,7 +70,11 @@ class Accumulation:
             engine.change(program, learning_rate)
 
     def _gradient(
-        self, batches: Batches, chosen: Sequence[int], look: Callable[[int, Program], None]
+        self,
+        batches: Batches,
+        chosen: Sequence[int],
+        look: Callable[[int, Program], None],
+        share: float,
     ) -> Program:
         """Sum the gradients of the chosen batches; return the program of the last."""
         engine, lock = self._engine, self._engine.programs.lock
@@ -78,8 +83,7 @@ class Accumulation:
         for position, i in enumerate(chosen):
             with lock, batches.threads:
                 program = batches.load(i)
-                if program.batch_graph.graph.step is not None:
-                    engine.set_number(state.step + (position << _APART))
+                engine.set_step(program, state.step + (position << _APART), share)
                 program.run()
                 state.results = program.results
                 look(i, program)
@@ -99,7 +103,7 @@ class Accumulation:
         layout, rows = program.batch_graph.layout, program.batch_graph.graph.inputs[0].shape[0]
         weight = program.results[layout[WEIGHT]] if WEIGHT in layout else rows
         added = self._added
-        added.numbers = self._numbers(added.numbers, weight)
+        added.numbers.array = self._numbers(added.numbers.array, weight)
         self.vectors["gradient"] = self._engine.state.gradient
         added.run()
         program.commit()

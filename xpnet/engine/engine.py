@@ -102,7 +102,13 @@ class Engine:
 
     # --- a step -------------------------------------------------------------------------------
 
-    def step(self, batches: "Loaded", i: int, at_cut: Callable[[int, Program], float]) -> None:
+    def step(
+        self,
+        batches: "Loaded",
+        i: int,
+        at_cut: Callable[[int, Program], float],
+        share: float = 0.0,
+    ) -> None:
         """Make one step: the gradient of a batch, what `at_cut` does with it, the update.
 
         Parameters
@@ -112,12 +118,13 @@ class Engine:
             Number of the batch.
         at_cut : callable
             ``at_cut(i, program)`` returns the learning rate of the update.
+        share : float
+            The finished share of the current epoch.
         """
         state, lock = self.state, self.programs.lock
         with lock, batches.threads:
             program = batches.load(i)
-            if program.batch_graph.graph.step is not None:
-                self.set_number(state.step)
+            self.set_step(program, state.step, share)
             program.run()
             state.results = program.results
         try:
@@ -128,13 +135,13 @@ class Engine:
         with lock:
             self.change(program, learning_rate)
 
-    def set_number(self, number: int) -> None:
-        """Set the number from which dropout and noise are drawn."""
-        backend, programs = self.backend, self.programs
-        if backend.planned:
-            backend.assign(programs.number, number)
-        else:
-            programs.number = backend.counter(number)
+    def set_step(self, program: Program, number: int, share: float = 0.0) -> None:
+        """Set what the program reads besides its batch: the step's number, scheduled numbers."""
+        values, inputs = program.batch_graph.graph.step_values, self.programs.step_inputs
+        if values.number is not None:
+            inputs.set_number(number)
+        if values.scheduled:
+            inputs.set_scheduled(self.state.epoch, share)
 
     def change(self, program: Program, learning_rate: float) -> None:
         """Update the parameters with the gradient that this program computed."""

@@ -8,6 +8,7 @@ from xpnet.engine.batch_graph import BatchGraph, BatchSpec
 from xpnet.engine.network import Network
 from xpnet.engine.programs import InterpretedProgram, PlannedProgram, Program
 from xpnet.engine.state import TrainState
+from xpnet.engine.step_inputs import StepInputs
 from xpnet.graph import Arena
 from xpnet.typing import Array
 
@@ -47,8 +48,8 @@ class Programs:
         A shortcut for predictions like the last one.
     cached_step : StepShortcut or None
         A shortcut for steps on a batch like the last one.
-    number : 0-d array
-        The number of the step, from which a plan draws dropout and noise.
+    step_inputs : StepInputs
+        What a training step reads besides its batch and the parameters.
     """
 
     def __init__(self, network: Network, backend: Backend, state: TrainState) -> None:
@@ -56,7 +57,7 @@ class Programs:
         self.lock = RLock()
         self.cached_prediction: PredictionShortcut | None = None
         self.cached_step: StepShortcut | None = None
-        self.number = backend.counter(0)
+        self.step_inputs = StepInputs(backend)
         self._arena = self._new_arena()
         self._made: dict[BatchSpec, Program] = {}
 
@@ -76,11 +77,12 @@ class Programs:
     def _compile(self, spec: BatchSpec) -> Program:
         state, table = self._state, self._network.table
         batch_graph = BatchGraph.of(self._network, spec, state.loss_scale is not None)
-        arena = self._arena
+        arena, inputs = self._arena, self.step_inputs
+        step = inputs.declare(batch_graph.graph.step_values)
         if arena is None:
-            return InterpretedProgram(self._backend, table, state, batch_graph, lambda: self.number)
+            return InterpretedProgram(self._backend, table, state, batch_graph, inputs)
         memory = arena.memory
-        program = PlannedProgram(self._backend, table, state, batch_graph, arena, self.number, spec)
+        program = PlannedProgram(self._backend, table, state, batch_graph, arena, step, spec)
         if arena.memory is not memory:
             self._drop()  # they would keep the smaller memory alive
         return program

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from xpnet.backends import Backend, dtype_name
 from xpnet.engine.batch_graph import BatchGraph, BatchSpec
 from xpnet.engine.state import TrainState
+from xpnet.engine.step_inputs import StepInputs
 from xpnet.graph import Arena, ParameterTable, Plan, Value, interpret
 from xpnet.lowering import sweep
 from xpnet.typing import Array, size_of
@@ -83,15 +84,13 @@ class PlannedProgram:
         state: TrainState,
         batch_graph: BatchGraph,
         arena: Arena,
-        number: Array,
+        step: Mapping[Value, Array],
         spec: BatchSpec,
     ) -> None:
         self._backend, self.batch_graph, graph = backend, batch_graph, batch_graph.graph
         size = sum(size_of(value.shape) for value in batch_graph.results)
         self.results = backend.zeros((size,), dtype_name(state.params.dtype))
-        given = _given(backend, table, state, batch_graph, self.results)
-        if graph.step is not None:
-            given[graph.step] = number
+        given = {**_given(backend, table, state, batch_graph, self.results), **step}
         self.plan = Plan(graph, backend, given, batch_graph.predicted, arena, (), spec.threads)
         self.flops = 0 if spec.alone else self.plan.flops
         self.inputs = [self.plan.array(value) for value in graph.inputs]
@@ -191,13 +190,13 @@ def batch_values(
     parameters: Mapping[str, Array],
     batch: Sequence[Array],
     number: Array,
+    scheduled: Array,
 ) -> Found:
-    """Every output of a batch's graph: a pure function of parameters, batch and step number."""
+    """Every output of a batch's graph: a pure function of all that it reads."""
     made, graph, xp = batch_graph, batch_graph.graph, backend.xp
     feeds: dict[Value, Any] = dict(zip(graph.inputs, batch, strict=True))
     feeds |= {value: parameters[name] for name, value in graph.parameters.items()}
-    if graph.step is not None:
-        feeds[graph.step] = number
+    feeds |= graph.step_values.feeds(number, scheduled)
     arrays = interpret(graph, xp, feeds, made.outputs, backend.device)
     found = dict(zip(made.outputs, arrays, strict=True))
     return Found(
@@ -230,9 +229,9 @@ class InterpretedProgram:
         table: ParameterTable,
         state: TrainState,
         batch_graph: BatchGraph,
-        number: Callable[[], Array],
+        step: StepInputs,
     ) -> None:
-        self._backend, self._table, self._state, self._number = backend, table, state, number
+        self._backend, self._table, self._state, self._step = backend, table, state, step
         self.batch_graph, self.results = batch_graph, None
         self._batch: list[Array] = []
         self._found: Found | None = None
@@ -253,8 +252,9 @@ class InterpretedProgram:
         return [gather]
 
     def run(self) -> None:
-        state = self._state
-        self._found, gradient = self._compute(state.params, self._batch, self._number())
+        state, step = self._state, self._step
+        given = state.params, self._batch, step.number, step.scheduled.array
+        self._found, gradient = self._compute(*given)
         self.results = self._found.results
         if gradient is not None:
             state.vectors["gradient"] = gradient
@@ -264,12 +264,12 @@ class InterpretedProgram:
         return self._backend.compiled(self._computed)
 
     def _computed(
-        self, params: Array, batch: Sequence[Array], number: Array
+        self, params: Array, batch: Sequence[Array], number: Array, scheduled: Array
     ) -> tuple[Found, Array | None]:
         """The outputs of the graph, and the gradient as one vector: a pure function."""
         backend, table = self._backend, self._table
         views = table.views(backend.xp, params)
-        found = batch_values(self.batch_graph, backend, views, batch, number)
+        found = batch_values(self.batch_graph, backend, views, batch, number, scheduled)
         if not found.gradients:
             return found, None
         return found._replace(gradients={}), table.flatten(backend, found.gradients)

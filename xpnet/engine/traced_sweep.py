@@ -69,7 +69,7 @@ def _sweeping(
         def body(i: Any, found: Array) -> Array:
             start = i * apart
             batch = [backend.rows_from(array, start, size) for array in arrays]
-            values = batch_values(made, backend, views, batch, number)
+            values = batch_values(made, backend, views, batch, number, None)
             if values.predicted:
                 return backend.with_rows(found, start, values.predicted[0])
             return backend.with_rows(found, i, values.results[None, :])

@@ -71,8 +71,8 @@ class UpdateProgram:
         state, rules, flush = self._state, self.rules, self.flush
         state.updates += 1
         numbers = self.coefficients(learning_rate, state.updates)
-        if numbers != rules.written:
-            rules.write(numbers)
+        if numbers != rules.numbers.written:
+            rules.numbers.write(numbers)
         rules.run()
         if flush is not None and state.updates % FLUSH_EVERY == 0:
             flush.run()
@@ -113,7 +113,7 @@ class UpdateProgram:
     def passed(self, steps: int) -> None:
         """Note that the rules' calls made this many updates, with numbers from `ahead`."""
         self._state.updates += steps
-        self.rules.written = ()
+        self.rules.numbers.written = ()
 
     def average(self) -> Array:
         """The running average of the trained parameters, as a new flat vector.

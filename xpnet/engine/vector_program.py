@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from xpnet.backends import Backend, dtype_name
+from xpnet.backends import Backend
+from xpnet.engine.host_numbers import HostNumbers
 from xpnet.graph import Graph, Plan, Value, interpret
 from xpnet.typing import Array, Namespace
 
@@ -32,7 +33,7 @@ class VectorProgram:
     Parameters
     ----------
     graph : Graph
-        Its inputs are numbers, in the order in which `write` takes them.
+        Its inputs are numbers.
     backend : Backend
     vectors : mutable mapping of str to array
         The vectors that the graph names. A plan changes them in place, else they are replaced. A
@@ -46,10 +47,8 @@ class VectorProgram:
 
     Attributes
     ----------
-    numbers : array
+    numbers : HostNumbers
         The inputs of the graph.
-    written : tuple of float
-        The numbers that `write` wrote into it last.
     """
 
     def __init__(
@@ -69,10 +68,7 @@ class VectorProgram:
             if name not in vectors
         }
         self._given = given
-        self.numbers = backend.zeros((len(graph.inputs),), dtype)
-        self.written: tuple[float, ...] = ()
-        planned: Any = backend
-        self._set = planned.setter(self.numbers) if backend.planned else None
+        self.numbers = HostNumbers(backend, len(graph.inputs), dtype)
         self._plan = self._planned(spare, threads) if backend.planned else None
         self.run = self._interpret if self._plan is None else self._plan.run
 
@@ -86,16 +82,6 @@ class VectorProgram:
         """The calls of a run."""
         return [] if self._plan is None else self._plan.calls
 
-    def write(self, numbers: tuple[float, ...]) -> None:
-        """Set the numbers that the next run reads."""
-        self.written = ()  # until all are written: a signal may come in between
-        if self._set is not None:
-            for i, number in enumerate(numbers):
-                self._set(i, number)
-        else:
-            self.numbers = self._backend.numbers(numbers, dtype_name(self.numbers.dtype))
-        self.written = numbers
-
     def _inputs(self, numbers: Array) -> dict[Value, Array]:
         """Each number as a 0-d array."""
         reshape, values = self._backend.xp.reshape, self._graph.inputs
@@ -104,7 +90,7 @@ class VectorProgram:
     def _planned(self, spare: Sequence[str], threads: int) -> Plan:
         named = {**self._vectors, **self._own}
         vectors = {value: named[name] for name, value in self._graph.vectors.items()}
-        given = {**vectors, **self._given(), **self._inputs(self.numbers)}
+        given = {**vectors, **self._given(), **self._inputs(self.numbers.array)}
         free = [self._vectors[name] for name in spare]
         backend: Any = self._backend
         return Plan(self._graph, backend, given, spare=free, threads=threads)
@@ -112,7 +98,7 @@ class VectorProgram:
     def _interpret(self) -> None:
         vectors, given = {**self._vectors, **self._own}, self._given()
         parameters = [given[value] for value in self._graph.parameters.values()]
-        found = self._changed(vectors, self.numbers, parameters)
+        found = self._changed(vectors, self.numbers.array, parameters)
         self._vectors.update({name: v for name, v in found.items() if name not in self._own})
 
     @cached_property

@@ -1,6 +1,6 @@
 """A training step as one pure function of the state, for libraries that compile whole functions.
 
-    (state, batch, step number, coefficients) -> (state, results)
+    (state, batch, step number, scheduled numbers, coefficients) -> (state, results)
 
 Inside, each vector of the state is cut into its parameters. A compiler can then fuse each product
 with what follows it, and nothing is copied into flat vectors or out of them. Most rules treat every
@@ -62,10 +62,16 @@ class WholeStep:
         return {name: self._table.flatten(self._backend, own) for name, own in pieces.items()}
 
     def __call__(
-        self, pieces: Pieces, batch: Sequence[Array], number: Array, coefficients: Array
+        self,
+        pieces: Pieces,
+        batch: Sequence[Array],
+        number: Array,
+        scheduled: Array,
+        coefficients: Array,
     ) -> tuple[Pieces, Array]:
         """The state after the step, and the results of its batch."""
-        found = batch_values(self._made, self._backend, pieces["params"], batch, number)
+        given = pieces["params"], batch, number, scheduled
+        found = batch_values(self._made, self._backend, *given)
         new = self._update({**pieces, "gradient": found.gradients}, coefficients)
         new["params"] = {**new["params"], **found.state}
         return new, found.results

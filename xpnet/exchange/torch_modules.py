@@ -69,9 +69,14 @@ class Pair:
 
     def to_module(self, torch_nn: Any, layer: Any, inputs: int, outputs: int) -> Any:
         """Make the module that is equivalent to this layer with these numbers of features."""
-        given = {theirs: getattr(layer, own) for own, theirs in self.settings.items()}
+        given = {theirs: _number(getattr(layer, own)) for own, theirs in self.settings.items()}
         sizes = {} if self.sizes is None else self.sizes(layer, inputs, outputs)
         return getattr(torch_nn, self.module)(**given, **self.fixed, **sizes)
+
+
+def _number(setting: Any) -> Any:
+    """A setting; instead of a schedule, its value at the start of the training."""
+    return setting(0) if callable(setting) else setting
 
 
 def _scale_and_shift(module: Any) -> dict[str, Any]:

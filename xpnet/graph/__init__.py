@@ -7,6 +7,7 @@ from xpnet.graph.node import Node, Part
 from xpnet.graph.parameters import ParameterTable
 from xpnet.graph.plan import Arena, Plan, distinct
 from xpnet.graph.scope import under
+from xpnet.graph.step_values import Scheduled, StepValues
 from xpnet.graph.trace import checked, trace
 from xpnet.graph.transform import initialize, value_and_grad
 from xpnet.graph.value import Value
@@ -19,6 +20,8 @@ __all__ = [
     "ParameterTable",
     "Part",
     "Plan",
+    "Scheduled",
+    "StepValues",
     "TraceSettings",
     "Value",
     "checked",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any
 
 from xpnet import ops
@@ -10,9 +11,10 @@ from xpnet.errors import GraphError
 from xpnet.graph.node import Node, Part
 from xpnet.graph.operands import values_of
 from xpnet.graph.scope import Scope, under
+from xpnet.graph.step_values import Scheduled, StepValues
 from xpnet.graph.value import Value
 from xpnet.ops.record import Op, Update, Vjp
-from xpnet.typing import Shape
+from xpnet.typing import Schedule, Shape
 
 __all__ = ["Graph", "ParameterSpec", "TraceSettings"]
 
@@ -84,8 +86,8 @@ class Graph:
     assignments : dict
         The values after the step of vectors and of parameters that are not trained, by name.
     settings : TraceSettings
-    step : Value or None
-        The step number, if random numbers are drawn.
+    step_values : StepValues
+        What a training step reads besides its batch and the parameters.
     """
 
     inputs: list[Value] = field(default_factory=list)
@@ -97,7 +99,7 @@ class Graph:
     scope: Scope = field(default_factory=Scope)
     assignments: dict[str, Value] = field(default_factory=dict)
     settings: TraceSettings = field(default_factory=TraceSettings)
-    step: Value | None = None
+    step_values: StepValues = field(default_factory=StepValues)
 
     @property
     def ids(self) -> list[tuple[Value, int]]:
@@ -166,10 +168,18 @@ class Graph:
 
         The same layers draw the same numbers in every trace of a network.
         """
-        if self.step is None:
-            self.step = Value(self, "step", "step", (), "int64")
-        drawn = sum(self.step in node.inputs for node in self.nodes)
-        return self.step, {"seed": self.settings.seed, "stream": _NOISE + 1 + drawn}
+        step = self.step_values.number
+        if step is None:
+            step = self.step_values.number = Value(self, "step", "step", (), "int64")
+        drawn = sum(step in node.inputs for node in self.nodes)
+        return step, {"seed": self.settings.seed, "stream": _NOISE + 1 + drawn}
+
+    def scheduled(self, what: str, schedule: Schedule, below: float = inf) -> Value:
+        """A number in [0, below) that follows a schedule; `what` it is, for error messages."""
+        known = self.step_values.scheduled
+        value = Value(self, "scheduled", f"{what} {len(known)}", (), "float64")
+        known[value] = Scheduled(what, schedule, below)
+        return value
 
     def constant(self, data: Any, dtype: str) -> Value:
         """A constant number, array or nested list of numbers."""

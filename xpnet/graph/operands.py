@@ -21,13 +21,15 @@ def values_of(constant: Constant, graph: object, op: Op, args: Sequence[Any]) ->
             f"{op.name} got values of two different traces: do not keep a symbolic value "
             "and use it in another call."
         )
-    floats = {v.dtype for v in values if is_float(v.dtype)}
+    names = op.inputs or ("inputs",) * len(args)
+    pairs = zip(names, args, strict=True)
+    like = [a for name, a in pairs if isinstance(a, Value) and name not in op.numbers]
+    floats = {v.dtype for v in like if is_float(v.dtype)}
     if len(floats) > 1:
         raise DTypeError(f"{op.name} mixes {' and '.join(sorted(floats))}: convert one first.")
     # Without symbolic floats, as for a fixed table and symbolic ids, use an array's own type.
     kinds = [dtype_name(a.dtype) for a in args if hasattr(a, "dtype")]
     dtype = floats.pop() if floats else next(filter(is_float, kinds), values[0].dtype)
-    names = op.inputs or ("inputs",) * len(args)
     return tuple(
         _typed(constant, op, name, arg, dtype) for name, arg in zip(names, args, strict=True)
     )

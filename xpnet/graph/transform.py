@@ -88,7 +88,11 @@ class ValueAndGrad:
             return initialize(graph, backend, value.dtype, seed)
 
     def __call__(
-        self, *args: ArrayLike, parameters: Mapping[str, Array] | None = None, step: int = 0
+        self,
+        *args: ArrayLike,
+        parameters: Mapping[str, Array] | None = None,
+        step: int = 0,
+        epoch: int = 0,
     ) -> tuple[Array, Any]:
         """Compute the function's value and its gradient.
 
@@ -100,6 +104,8 @@ class ValueAndGrad:
             Parameters of the layers inside, by dotted name.
         step : int, default 0
             The step number, which selects the random numbers of `Dropout` and other noise.
+        epoch : int, default 0
+            The time at which schedules of layers are evaluated.
 
         Returns
         -------
@@ -110,14 +116,14 @@ class ValueAndGrad:
         parameters = parameters or {}
         backend = resolve(self._backend, *args, *parameters.values())
         with backend.work():
-            return self._compute(backend, args, parameters, step)
+            return self._compute(backend, args, parameters, (step, epoch))
 
     def _compute(
         self,
         backend: Backend,
         args: Sequence[ArrayLike],
         parameters: Mapping[str, Array],
-        step: int,
+        when: tuple[int, int],
     ) -> tuple[Array, Any]:
         graph, arrays, value = self._trace(backend, args)
         feeds = dict(zip(graph.inputs, arrays, strict=True))
@@ -132,8 +138,7 @@ class ValueAndGrad:
         ParameterTable.of(graph).check(parameters, shapes)
         for name, symbol in graph.parameters.items():
             feeds[symbol] = backend.asarray(parameters[name], symbol.dtype)
-        if graph.step is not None:
-            feeds[graph.step] = backend.counter(step)
+        feeds |= _step_feeds(backend, graph, *when)
         wrt = self._symbols(graph)
         wanted = [value, *gradients(graph, value, wrt)]
         found = interpret(graph, backend.xp, feeds, wanted, backend.device)
@@ -158,6 +163,13 @@ class ValueAndGrad:
                     "have a gradient."
                 )
         return symbols
+
+
+def _step_feeds(backend: Backend, graph: Graph, step: int, epoch: int) -> dict[Value, Array]:
+    """The arrays that layers read besides their inputs: the step number, scheduled numbers."""
+    values = graph.step_values
+    scheduled = [number.at(epoch) for number in values.scheduled.values()]
+    return values.feeds(backend.counter(step), backend.numbers(scheduled, backend.widest))
 
 
 def value_and_grad(

@@ -6,6 +6,7 @@ from xpnet import ops
 from xpnet.arguments import number
 from xpnet.graph import Value
 from xpnet.nn.layer import Layer
+from xpnet.typing import Schedule
 
 __all__ = ["Dropout", "GaussianNoise"]
 
@@ -18,8 +19,9 @@ class Dropout(Layer):
 
     Parameters
     ----------
-    rate : float, default 0.5
-        In [0, 1).
+    rate : float or callable, default 0.5
+        In [0, 1); or a schedule, a function of the time in epochs, such as `FlatCosine`, which is
+        called as a schedule of learning rates is.
 
     Raises
     ------
@@ -32,14 +34,17 @@ class Dropout(Layer):
     overfitting", JMLR 15 (2014).
     """
 
-    def __init__(self, rate: float = 0.5) -> None:
-        self.rate = number("Dropout: rate", rate, 0, 1)
+    def __init__(self, rate: float | Schedule = 0.5) -> None:
+        self.rate = rate if callable(rate) else number("Dropout: rate", rate, 0, 1)
 
     def forward(self, x: Value) -> Any:
         """Apply dropout in training."""
         if not x.graph.settings.training or not self.rate:
             return x
         step, stream = x.graph.noise()
+        if callable(self.rate):
+            rate = x.graph.scheduled("Dropout: rate", self.rate, 1.0)
+            return ops.scheduled_dropout(x, step, rate, **stream)
         return ops.dropout(x, step, rate=self.rate, **stream)
 
 
@@ -48,8 +53,8 @@ class GaussianNoise(Layer):
 
     Parameters
     ----------
-    std : float, default 0.1
-        At least 0.
+    std : float or callable, default 0.1
+        At least 0; or a schedule, as for `Dropout`.
 
     Raises
     ------
@@ -62,12 +67,15 @@ class GaussianNoise(Layer):
     Computation 7 (1995).
     """
 
-    def __init__(self, std: float = 0.1) -> None:
-        self.std = number("GaussianNoise: std", std, 0)
+    def __init__(self, std: float | Schedule = 0.1) -> None:
+        self.std = std if callable(std) else number("GaussianNoise: std", std, 0)
 
     def forward(self, x: Value) -> Any:
         """Add noise in training."""
         if not x.graph.settings.training or not self.std:
             return x
         step, stream = x.graph.noise()
+        if callable(self.std):
+            std = x.graph.scheduled("GaussianNoise: std", self.std)
+            return ops.scheduled_gaussian_noise(x, step, std, **stream)
         return ops.gaussian_noise(x, step, std=self.std, **stream)

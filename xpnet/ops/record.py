@@ -91,6 +91,8 @@ class Op:
         an op that moves elements of any type.
     infer : callable, optional
         ``infer(shapes, **static) -> shape`` for ops whose shapes depend on a setting.
+    numbers : tuple of str
+        Inputs that are single numbers, whose floating type may differ from the others'.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Op:
     broadcast: bool = False
     integers: tuple[str, ...] | None = ()
     infer: Function | None = None
+    numbers: tuple[str, ...] = ()
     inputs: tuple[str, ...] = field(init=False)
     static: tuple[str, ...] = field(init=False)
     shapes: Signature = field(init=False)

@@ -7,7 +7,13 @@ from xpnet import random
 from xpnet.ops.record import PASS, Op
 from xpnet.typing import Namespace
 
-__all__ = ["DROPOUT", "GAUSSIAN_NOISE", "least_kept"]
+__all__ = [
+    "DROPOUT",
+    "GAUSSIAN_NOISE",
+    "SCHEDULED_DROPOUT",
+    "SCHEDULED_GAUSSIAN_NOISE",
+    "least_kept",
+]
 
 
 def least_kept(rate: float) -> int:
@@ -29,6 +35,19 @@ def dropout(
     return xp.where(keep, x * r, xp.zeros_like(x)), r
 
 
+def scheduled_dropout(
+    xp: Namespace, x: Any, step: Any, rate: Any, *, seed: int, stream: int
+) -> tuple[Any, Any]:
+    """y = x r as in dropout, where the rate is an input: one number, which may change from step
+    to step; saved: r.
+    """
+    key, device = random.Key(seed, stream, step), getattr(x, "device", None)
+    words = random.words(xp, key, x.shape, device)
+    keep = xp.astype(words, rate.dtype) >= rate * 2.0**32
+    r = xp.astype(keep, x.dtype) * xp.astype(1 / (1 - rate), x.dtype)
+    return xp.where(keep, x * r, xp.zeros_like(x)), r
+
+
 def dropout_vjp(xp: Namespace, gy: Any, r: Any) -> Any:
     """gx = gy r; where r = 0, an infinite gy gives NaN and so is not hidden."""
     return xp.multiply(gy, r)
@@ -36,6 +55,14 @@ def dropout_vjp(xp: Namespace, gy: Any, r: Any) -> Any:
 
 def gaussian_noise(xp: Namespace, x: Any, step: Any, *, std: float, seed: int, stream: int) -> Any:
     """y = x + std z, with z from N(0, 1)."""
+    key, device = random.Key(seed, stream, step), getattr(x, "device", None)
+    return x + xp.astype(std * random.normal(xp, key, x.shape, device), x.dtype)
+
+
+def scheduled_gaussian_noise(
+    xp: Namespace, x: Any, step: Any, std: Any, *, seed: int, stream: int
+) -> Any:
+    """y = x + std z, with z from N(0, 1), where std is an input: one number."""
     key, device = random.Key(seed, stream, step), getattr(x, "device", None)
     return x + xp.astype(std * random.normal(xp, key, x.shape, device), x.dtype)
 
@@ -55,4 +82,22 @@ GAUSSIAN_NOISE = Op(
     [PASS, None],
     broadcast=True,
     integers=("step",),
+)
+SCHEDULED_DROPOUT = Op(
+    "scheduled_dropout",
+    "(...),(),()->(...);(...)",
+    scheduled_dropout,
+    [dropout_vjp, None, None],
+    broadcast=True,
+    integers=("step",),
+    numbers=("rate",),
+)
+SCHEDULED_GAUSSIAN_NOISE = Op(
+    "scheduled_gaussian_noise",
+    "(...),(),()->(...)",
+    scheduled_gaussian_noise,
+    [PASS, None, None],
+    broadcast=True,
+    integers=("step",),
+    numbers=("std",),
 )

@@ -5,10 +5,11 @@ The time is the number of finished epochs plus the finished share of the current
 
 from dataclasses import dataclass
 from math import pow
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from xpnet.arguments import count, number, positive
 from xpnet.errors import ArgumentError
+from xpnet.typing import Schedule
 
 __all__ = [
     "Constant",
@@ -22,16 +23,6 @@ __all__ = [
     "Warmup",
     "schedule",
 ]
-
-
-class Schedule(Protocol):
-    """``schedule(epoch)`` is the learning rate at that time; training starts at 0.
-
-    It is called at the start of each epoch, and in every step if its attribute ``varies`` is
-    true.
-    """
-
-    def __call__(self, epoch: float) -> float: ...
 
 
 def schedule(spec: float | Schedule) -> Schedule:

@@ -19,6 +19,8 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     "flush_to_zero": {"below": 0.7},
     "focal": {"gamma": 2.0},
     "gaussian_noise": {"std": 0.5, **_NOISE},
+    "scheduled_dropout": _NOISE,
+    "scheduled_gaussian_noise": _NOISE,
     "huber": {"delta": 0.7},
     "leaky_relu": {"slope": 0.2},
     "max_norm": {"limit": 1.5},
@@ -32,7 +34,8 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     "sum_to": {"shape": (_LENGTH,)},
     "top_k_accuracy": {"top": 2},
 }
-_PROBABILITIES = ("p", "t")  # inputs of these names are in (0, 1)
+_PROBABILITIES = ("p", "t", "rate")  # inputs of these names are in (0, 1)
+_NUMBERS = ("step", "rate", "std")  # and of these names are single numbers
 _POSITIVE = ("log", "log1p", "sqrt", "power", "focal")
 
 
@@ -48,7 +51,7 @@ def op_examples() -> Iterator[tuple[Op, list[np.ndarray], dict[str, Any]]]:
 def _shape(op: Op, name: str, core: tuple[str, ...]) -> Shape:
     """The named dimensions, and leading dimensions where the first input has them."""
     own = (_LENGTH,) * len(core)
-    if op.shapes.text.startswith("(...") and name not in ("w", "step"):
+    if op.shapes.text.startswith("(...") and name not in ("w", *_NUMBERS):
         rows = (_ROWS,) if any(op.shapes.inputs) else (_ROWS, _LENGTH)
         return rows + own
     return (_ROWS,) if name == "ids" else own

@@ -99,8 +99,8 @@ class _Traced:
         parameters = initialize(graph, get("numpy"), value.dtype, _SEED)
         feeds = {graph.inputs[0]: x}
         feeds |= {graph.parameters[name]: array for name, array in parameters.items()}
-        if graph.step is not None:
-            feeds[graph.step] = np.asarray(3)
+        scheduled = [number.at(0) for number in graph.step_values.scheduled.values()]
+        feeds |= graph.step_values.feeds(np.asarray(3), np.asarray(scheduled))
         wrt = [v for n, v in graph.parameters.items() if graph.specs[n].trainable]
         wrt += [v for v in graph.inputs if is_float(v.dtype)]
         slopes = gradients(graph, value, wrt)

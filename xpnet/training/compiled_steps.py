@@ -11,7 +11,7 @@ from xpnet.lowering import step_program
 from xpnet.training.callbacks.callback import Callbacks
 from xpnet.training.eager import EagerSteps
 from xpnet.training.loop import FitLoop
-from xpnet.training.many_steps import ManySteps, Pace, needs_python
+from xpnet.training.many_steps import ManySteps, Pace, needs_python, table_columns, table_rows
 
 if TYPE_CHECKING:
     from xpnet.lowering.cpu.step_program import StepProgram
@@ -60,7 +60,7 @@ class CompiledSteps(ManySteps):
         self._update: UpdateProgram | None = None
         backend: Any = self._engine.backend
         self._order = backend.raw.arange(eager.rows)
-        self._table = backend.zeros((self.count, 0), self._engine.network.dtype)
+        self._tables: list[Any] = []
 
     def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
         """Run the remaining steps of the epoch."""
@@ -75,7 +75,7 @@ class CompiledSteps(ManySteps):
                     self._several(i, steps)
                     self._pace.learn(steps, perf_counter() - start)
                 else:
-                    self._engine.step(self.batches, i, eager.at_cut)
+                    self._engine.step(self.batches, i, eager.at_cut, eager.share(i))
                     self._learn_single(perf_counter() - start)
                     steps = 1
                 if loop.stepped(steps * self.batches.sizes[i], steps):
@@ -116,9 +116,10 @@ class CompiledSteps(ManySteps):
         """Whether there is a program for the current optimizer; compile it if needed."""
         engine: Any = self._engine
         if self._update is not engine.update:
-            self._update, columns = engine.update, len(engine.update.coefficients)
-            if self._table.shape[1] != columns:
-                self._table = engine.backend.zeros((self.count, columns), engine.network.dtype)
+            self._update, columns = engine.update, table_columns(engine)
+            if [table.shape[1] for table in self._tables] != [n for n, _ in columns]:
+                zeros, rows = engine.backend.zeros, self.count
+                self._tables = [zeros((rows, n), dtype) for n, dtype in columns]
             with engine.programs.lock:
                 self._program = self._compiled()
         return self._program is not None
@@ -130,10 +131,13 @@ class CompiledSteps(ManySteps):
         assert isinstance(program, PlannedProgram)
         if not all(array.flags.c_contiguous for array in self.batches.data.arrays):
             return None
+        inputs = engine.programs.step_inputs
+        numbers = update.rules.numbers.array, inputs.scheduled.array
+        tables = zip(self._tables, numbers, strict=True)
         given = {
             "moves": [*zip(self.batches.data.arrays, program.inputs, strict=True)],
+            "tables": [(table, own) for table, own in tables if len(own)],
             "log": self._eager.record.table,
-            "table": self._table,
             "order": self._order,
         }
         if program.steps is not None and program.steps[0] is update.rules:
@@ -149,8 +153,7 @@ class CompiledSteps(ManySteps):
             (FLUSH_EVERY, flush),
             copies=program.staged,
             results=program.results,
-            numbers=update.rules.numbers,
-            number=engine.programs.number,
+            number=inputs.number,
             **given,
         )
         program.steps = update.rules, made
@@ -160,11 +163,12 @@ class CompiledSteps(ManySteps):
         """Run steps from batch `i` on."""
         engine, state, eager = self._engine, self._engine.state, self._eager
         program, update = self.batches.programs[i], engine.update
-        rates = [eager.rate(n) for n in range(i, i + steps)]
-        self._table[i : i + steps] = update.ahead(rates)
+        for table, rows in zip(self._tables, table_rows(eager, i, steps), strict=True):
+            table[i : i + steps] = rows
         assert self._program is not None
+        inputs = engine.programs.step_inputs
         with engine.programs.lock, self.batches.threads:
-            engine.set_number(state.step)
+            inputs.set_number(state.step)
             self._program.begin(i, state.updates)
             try:
                 self._program.run(steps)
@@ -172,6 +176,7 @@ class CompiledSteps(ManySteps):
                 made = self._program.batch - i
                 state.results = program.results
                 update.passed(made)
+                inputs.passed()
                 state.step += made
         if made < steps:
             eager.record.look(i + made, float(program.results[0]))

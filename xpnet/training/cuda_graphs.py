@@ -144,7 +144,9 @@ class GraphSteps(ManySteps):
         if not self._device.bound_to(engine.update):
             self._device.bind()
             self._graphs, self._made = {}, set()
-        self._device.begin(self._eager.order.of(engine.state.epoch), rates, first)
+        inputs, epoch = engine.programs.step_inputs, engine.state.epoch
+        scheduled = [inputs.at(epoch, i / count) for i in range(first, count)]
+        self._device.begin(self._eager.order.of(epoch), rates, scheduled, first)
 
     def _one(self, loop: FitLoop) -> bool:
         """Make one step call by call; check the first loss of an epoch before the update."""
@@ -185,6 +187,7 @@ class GraphSteps(ManySteps):
     def _passed(self, i: int, steps: int) -> None:
         """Note that this many steps were made, beginning with batch `i`."""
         self._engine.update.passed(steps)
+        self._engine.programs.step_inputs.passed()
         self._engine.state.step += steps
         self._engine.state.results = self.batches.programs[i].results
 

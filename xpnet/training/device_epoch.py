@@ -50,37 +50,46 @@ class DeviceEpoch:
         """Make the calls of a step of each size, with the current optimizer."""
         engine, batches, backend = self._engine, self._batches, self._engine.backend
         self._update, rules = engine.update, engine.update.rules
-        shape = len(batches), rules.numbers.shape[0]
-        self._table = backend.zeros(shape, engine.network.dtype)
+        numbers = [rules.numbers.array]
+        if engine.programs.step_inputs.kinds:
+            numbers.append(engine.programs.step_inputs.scheduled.array)
+        self._tables = [
+            (backend.zeros((len(batches), x.shape[0]), str(x.dtype)), x) for x in numbers
+        ]
         self._calls: dict[int, tuple[Calls, Calls]] = {}
         for size, program in zip(batches.sizes, batches.programs, strict=True):
             if size not in self._calls:
-                fetch, note = self._ends(program, rules.numbers)
+                fetch, note = self._ends(program)
                 change = [*rules.calls, program.commit, note]
                 self._calls[size] = [fetch, program.run], change
 
-    def _ends(self, program: Any, numbers: Array) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    def _ends(self, program: Any) -> tuple[Callable[[], Any], Callable[[], Any]]:
         """The calls that fetch a step's batch and numbers, and that record its results."""
         backend, batches = self._engine.backend, self._batches
         moves = [*zip(batches.data.arrays, program.inputs, strict=True)]
-        fetch = begin(
-            backend, self._counter, self._order, batches.sizes[0], self._table, numbers, moves
-        )
-        number = self._engine.programs.number
+        fetch = begin(backend, self._counter, self._order, batches.sizes[0], self._tables, moves)
+        number = self._engine.programs.step_inputs.number
         return fetch, end(backend, self._counter, number, program.results, self._log)
 
     def calls(self, size: int) -> tuple[Calls, Calls]:
         """The calls of a step up to its loss, and the later calls, which change the state."""
         return self._calls[size]
 
-    def begin(self, order: Array, learning_rates: Sequence[float], first: int) -> None:
+    def begin(
+        self,
+        order: Array,
+        learning_rates: Sequence[float],
+        scheduled: Sequence[Sequence[float]],
+        first: int,
+    ) -> None:
         """Begin an epoch with batch `first`, counted from 0.
 
-        `learning_rates` are those of the remaining steps.
+        `learning_rates` are those of the remaining steps, `scheduled` their scheduled numbers.
         """
         backend, engine = self._engine.backend, self._engine
-        rows = engine.update.ahead(learning_rates)
-        self._table[first:] = backend.asarray(rows, engine.network.dtype)
+        rows = [engine.update.ahead(learning_rates), scheduled]
+        for (table, _), own in zip(self._tables, rows, strict=False):
+            table[first:] = backend.asarray(own, str(table.dtype))
         self._order[...] = self._as_they_come if order is None else order
         self._counter[...] = first
-        engine.set_number(engine.state.step)
+        engine.programs.step_inputs.set_number(engine.state.step)

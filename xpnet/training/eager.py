@@ -76,7 +76,7 @@ class EagerSteps:
         batches, step = self.batches, self.engine.step
         with self.begun(loop, learning_rate) as left:
             for i in left:
-                step(batches, i, self.at_cut)
+                step(batches, i, self.at_cut, self.share(i))
                 if loop.stepped(batches.sizes[i]):
                     return {}
         return self.record.finish()
@@ -118,7 +118,11 @@ class EagerSteps:
         """The learning rate of the step that takes batch `i`."""
         if not (i and self._varies):
             return self._learning_rate
-        return self.engine.learning_rate(self.record.step(i) / self.record.steps)
+        return self.engine.learning_rate(self.share(i))
+
+    def share(self, i: int) -> float:
+        """The share of the epoch that is finished before batch `i`."""
+        return self.record.step(i) / self.record.steps
 
     def follow(self) -> None:
         """Switch to a schedule that a callback has set."""
@@ -167,7 +171,8 @@ class AccumulatedSteps(EagerSteps):
         with self.begun(loop, learning_rate) as left:
             for first in left:
                 chosen = range(first, min(first + self.together, len(batches)))
-                self._accumulation.step(batches, chosen, self._look, self._decide)
+                share = self.share(first)
+                self._accumulation.step(batches, chosen, self._look, self._decide, share)
                 if loop.stepped(sum(batches.sizes[i] for i in chosen), len(chosen)):
                     return {}
         return self.record.finish()

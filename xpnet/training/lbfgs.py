@@ -19,13 +19,18 @@ __all__ = ["LbfgsSteps"]
 
 
 class Objective:
-    """Loss and gradient of all samples as SciPy asks for them: float64 vectors on the host."""
+    """Loss and gradient of all samples as SciPy asks for them: float64 vectors on the host.
+
+    Attributes
+    ----------
+    program : Program
+    """
 
     def __init__(self, engine: Engine, data: Data, threads: int | None = None) -> None:
         self._engine, self._data, self.rows = engine, data, data.rows
         self._decay = engine.optimizer.weight_decay
-        self._program = engine.programs.get(engine.batch_spec("train", data.rows, data, threads))
-        self._threads = turn(engine.backend, self._program.flops) or engine.programs.lock
+        self.program = engine.programs.get(engine.batch_spec("train", data.rows, data, threads))
+        self._threads = turn(engine.backend, self.program.flops) or engine.programs.lock
         self._at = self.start()
 
     def start(self) -> Array:
@@ -37,7 +42,7 @@ class Objective:
     def __call__(self, x: Array) -> tuple[float, Array]:
         """The objective, and its gradient."""
         engine, backend, table = self._engine, self._engine.backend, self._engine.network.table
-        state, program = engine.state, self._program
+        state, program = engine.state, self.program
         self._at = x.copy()
         trained = backend.asarray(x.astype(engine.network.dtype), engine.network.dtype)
         rest = state.params[table.trainable :]
@@ -61,7 +66,7 @@ class Objective:
         """Take this point; return its loss and metrics."""
         if not np.array_equal(self._at, x):
             self(x)
-        program, engine = self._program, self._engine
+        program, engine = self.program, self._engine
         program.commit()
         engine.state.results = engine.backend.copy(program.results)
         log = engine.backend.to_numpy(program.results).astype("float64")[None]
@@ -85,7 +90,7 @@ class LbfgsSteps:
     def begin(self, context: FitContext) -> None:
         """Raise `DivergedError` if the loss is not finite at the start of the training."""
         engine, objective = self._engine, self._objective
-        engine.set_number(engine.state.step)
+        engine.set_step(objective.program, engine.state.step)
         if not isfinite(objective(objective.start())[0]):
             raise DivergedError(
                 "the loss is NaN or infinite at the point where L-BFGS starts: scale the inputs.",

@@ -3,12 +3,13 @@
 from typing import Any
 
 from xpnet.engine.batches import Batches
+from xpnet.engine.engine import Engine
 from xpnet.training.callbacks.callback import Callbacks
 from xpnet.training.context import FitContext
 from xpnet.training.eager import EagerSteps
-from xpnet.typing import Array
+from xpnet.typing import Array, Schedule
 
-__all__ = ["ManySteps", "Pace", "needs_python"]
+__all__ = ["ManySteps", "Pace", "needs_python", "table_columns", "table_rows"]
 
 _FIRST = 16  # the most steps in the first call
 
@@ -21,9 +22,33 @@ def needs_python(eager: EagerSteps, callbacks: Callbacks) -> str | None:
     if callbacks.every_step:
         return f"{callbacks.every_step} reads every step"
     schedule = optimizer.learning_rate
-    if optimizer.varies and not type(schedule).__module__.startswith("xpnet."):
+    if optimizer.varies and not _known(schedule):
         return f"the learning rate is your own function ({schedule!r}), called in every step"
+    for kind in eager.engine.programs.step_inputs.kinds:
+        if kind.varies and not _known(kind.schedule):
+            return f"{kind.what} is your own function ({kind.schedule!r}), called in every step"
     return None
+
+
+def _known(schedule: Schedule) -> bool:
+    """Whether a schedule depends on nothing but the time."""
+    return type(schedule).__module__.startswith("xpnet.")
+
+
+def table_columns(engine: Engine) -> list[tuple[int, str]]:
+    """Columns and type of the tables with a row for each step: coefficients, scheduled numbers."""
+    scheduled = len(engine.programs.step_inputs.kinds), engine.backend.widest
+    return [(len(engine.update.coefficients), engine.network.dtype), scheduled]
+
+
+def table_rows(eager: EagerSteps, i: int, steps: int) -> list[list[tuple[float, ...]]]:
+    """The rows of these tables for some steps, beginning with batch `i`."""
+    engine, batches = eager.engine, range(i, i + steps)
+    inputs, epoch = engine.programs.step_inputs, engine.state.epoch
+    scheduled: list[tuple[float, ...]] = [()] * steps
+    if inputs.kinds:
+        scheduled = [inputs.at(epoch, eager.share(n)) for n in batches]
+    return [engine.update.ahead([eager.rate(n) for n in batches]), scheduled]
 
 
 class ManySteps:

@@ -3,7 +3,7 @@
 JAX compiles a loop of steps, which also fetches their batches, into one program.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import log2
 from time import perf_counter
 from typing import Any
@@ -17,7 +17,7 @@ from xpnet.engine.whole_step import Pieces, WholeStep
 from xpnet.training.callbacks.callback import Callbacks
 from xpnet.training.eager import EagerSteps
 from xpnet.training.loop import FitLoop
-from xpnet.training.many_steps import ManySteps, Pace, needs_python
+from xpnet.training.many_steps import ManySteps, Pace, needs_python, table_columns, table_rows
 from xpnet.typing import Array
 
 __all__ = ["TracedSteps", "traced"]
@@ -73,8 +73,8 @@ class TracedSteps(ManySteps):
     def _begin(self) -> None:
         """Prepare an epoch's tables: the coefficients that its steps read, and their results."""
         engine, backend = self._engine, self._backend
-        shape, dtype = (self.count, len(engine.update.coefficients)), engine.network.dtype
-        self._coefficients: Any = np.zeros(shape, dtype)
+        columns, dtype = table_columns(engine), engine.network.dtype
+        self._tables: list[Any] = [np.zeros((self.count, n), kind) for n, kind in columns]
         if self._log is None or backend.lost(self._log):
             size = self.batches.programs[0].batch_graph.size
             self._log = backend.zeros((self.count, size), dtype)
@@ -92,10 +92,10 @@ class TracedSteps(ManySteps):
     def _several(self, i: int, steps: int) -> None:
         """Run steps from batch `i` on, and check their losses."""
         engine, backend = self._engine, self._backend
-        if self._coefficients.shape[1] != len(engine.update.coefficients):
+        if self._tables[0].shape[1] != len(engine.update.coefficients):
             self._begin()  # a callback changed the rules
-        rates = [self._eager.rate(n) for n in range(i, i + steps)]
-        self._coefficients[i : i + steps] = engine.update.ahead(rates)
+        for table, own in zip(self._tables, table_rows(self._eager, i, steps), strict=True):
+            table[i : i + steps] = own
         if i == 0 or self._start is None:
             self._start = backend.copy(engine.state.params)
         with engine.programs.lock:
@@ -106,7 +106,7 @@ class TracedSteps(ManySteps):
         """Replace the state by that after these steps; return their results, on the host."""
         engine, state, batches = self._engine, self._engine.state, self.batches
         run, number = self._compiled(batches.programs[i]), self._backend.counter(state.step)
-        fixed = batches.data.arrays, batches.order, self._coefficients, number
+        fixed = batches.data.arrays, batches.order, self._tables, number
         found: tuple[dict[str, Array], Array, Array] | None = None
         log: Array = None
         try:
@@ -168,17 +168,17 @@ def _stepping(
         apart: Any,
         arrays: list[Array],
         order: Array,
-        coefficients: Array,
+        tables: Sequence[Array],
         number: Array,
     ) -> tuple[dict[str, Array], Array, Array]:
         def body(i: Any, carry: tuple[Pieces, Array, Array]) -> tuple[Pieces, Array, Array]:
             pieces, log, _ = carry
             rows = batch(i * apart, arrays, order)
             own = backend.later(number, i - first)
-            pieces, results = step(pieces, rows, own, coefficients[i])
+            pieces, results = step(pieces, rows, own, scheduled[i], coefficients[i])
             return pieces, backend.with_rows(log, i, results[None, :]), results
 
-        vectors, log = given
+        (vectors, log), (coefficients, scheduled) = given, tables
         carry = step.cut(vectors), log, backend.xp.zeros_like(log[0, :])
         pieces, log, results = backend.loop(first, count, body, carry)
         return step.join(pieces), log, results

@@ -234,6 +234,16 @@ def test_more_meetings_where_they_are_needed(schedules: Callable[..., Any], each
         assert len(schedules(xn.Model(net, backend=COMPILED)).layout.stages) > 3
 
 
+def test_a_schedule_needs_no_more_meetings(schedules: Callable[..., Any]) -> None:
+    """What it gives is fetched with the batch, before the first stage."""
+    rates = 0.3, xn.FlatCosine(0.3, 4)
+    stages = [
+        len(schedules(xn.MLP([20, 16, 3], dropout=rate, backend=COMPILED)).layout.stages)
+        for rate in rates
+    ]
+    assert stages[0] == stages[1]
+
+
 def nets() -> dict[str, Any]:
     def net(*middle: Any, **settings: Any) -> xn.Sequential:
         return xn.Sequential(xn.Dense(16, "tanh", **settings), *middle, xn.Dense(3))
@@ -246,6 +256,7 @@ def nets() -> dict[str, Any]:
         "norm of each": (net(), xn.Adam(clip_norm=0.01), {}),
         "penalties": (net(kernel_penalty=xn.L1(0.01), bias_penalty=xn.L2(0.1)), xn.SGD(0.1), {}),
         "dropout": (net(xn.Dropout(0.3)), xn.SGD(0.1), {}),
+        "scheduled dropout": (net(xn.Dropout(xn.FlatCosine(0.3, 4))), xn.SGD(0.1), {}),
     }
 
 

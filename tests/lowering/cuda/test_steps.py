@@ -85,13 +85,16 @@ def _check_begin(backend: Any, dtype: str, width: int, offset: int, rows: int) -
     x[...] = rng.normal(size=x.shape)
     order, table = rng.permutation(ROWS), rng.normal(size=(5, 4)).astype(dtype)
     numbers, step = np.zeros(4, dtype), 3
+    scheduled, rates = rng.normal(size=(5, 2)), np.zeros(2)
+    tables = [(table, numbers), (scheduled, rates)]
     into = _aligned((rows, width), dtype), np.zeros(rows, "int64")
     counter = np.array([step])
-    begin(backend, counter, order, BATCH, table, numbers, [(x, into[0]), (y, into[1])])()
+    begin(backend, counter, order, BATCH, tables, [(x, into[0]), (y, into[1])])()
     chosen = order[step * BATCH :][:rows]
     np.testing.assert_array_equal(into[0], x[chosen])
     np.testing.assert_array_equal(into[1], y[chosen])
     np.testing.assert_array_equal(numbers, table[step])
+    np.testing.assert_array_equal(rates, scheduled[step])
     assert counter[0] == step
 
 
@@ -108,7 +111,7 @@ def test_end_writes_the_log_and_counts(backend: Any, dtype: str) -> None:
 def test_rows_are_moved_in_the_largest_pieces_that_fit(backend: Any) -> None:
     names = []
     backend.cupy.RawKernel = lambda source, name: names.append(name) or (lambda *a: None)
-    given = np.zeros(1, "int64"), np.arange(8), 2, np.zeros((4, 1), "f4"), np.zeros(1, "f4")
+    given = np.zeros(1, "int64"), np.arange(8), 2, [(np.zeros((4, 1), "f4"), np.zeros(1, "f4"))]
     for width, offset in ((4, 0), (4, 8), (2, 0), (3, 0)):
         x, out = _aligned((8, width), "float32", offset), _aligned((2, width), "float32")
         begin(backend, *given, [(x, out)])
@@ -116,7 +119,7 @@ def test_rows_are_moved_in_the_largest_pieces_that_fit(backend: Any) -> None:
 
 
 def test_rows_that_are_not_whole_words_are_refused(backend: Any) -> None:
-    given = np.zeros(1, "int64"), np.arange(8), 2, np.zeros((4, 1), "f4"), np.zeros(1, "f4")
+    given = np.zeros(1, "int64"), np.arange(8), 2, [(np.zeros((4, 1), "f4"), np.zeros(1, "f4"))]
     with pytest.raises(ShapeError, match="words of 4 bytes"):
         begin(backend, *given, [(_aligned((8, 3), "uint8"), _aligned((2, 3), "uint8"))])
     x = _aligned((8, 4), "float32")
@@ -125,5 +128,5 @@ def test_rows_that_are_not_whole_words_are_refused(backend: Any) -> None:
 
 
 def test_a_source_has_one_kernel_of_its_name() -> None:
-    for name, source in (begin_source("float32", [16, 8, 4]), end_source("float64")):
+    for name, source in (begin_source(["float32", "float64"], [16, 8, 4]), end_source("float64")):
         assert source.count("__global__") == source.count(f" {name}(") == 1

@@ -12,7 +12,7 @@ from xpnet.ops.stochastic import least_kept
 from xpnet.philox import round_keys, rounds
 from xpnet.typing import size_of
 
-__all__ = ["add_normal"]
+__all__ = ["add_normal", "limits"]
 
 _LOW, _HIGH = (0, 1) if byteorder == "little" else (1, 0)  # 32-bit halves of a 64-bit number
 
@@ -79,14 +79,39 @@ def dropout(
     seed: int,
     stream: int,
 ) -> None:
+    _drop(k, (out, r, x), step, (seed, stream), (least_kept(rate), 1 / (1 - rate)))
+
+
+@kernel(ops.scheduled_dropout, inplace=(0,))
+def scheduled_dropout(
+    k: Recorder, out: Any, r: Any, x: Any, step: Any, rate: Any, *, seed: int, stream: int
+) -> None:
+    _drop(k, (out, r, x), step, (seed, stream), limits(k, rate, r))
+
+
+def limits(k: Recorder, rate: Any, r: Any) -> tuple[Any, Any]:
+    """Record the least word that is kept, rate 2**32, and 1 / (1 - rate) in the type of `r`."""
+    least, share, scale = k.scratch(rate), k.scratch(rate), k.scratch(r, ())
+    k(k.raw.multiply, rate, 2.0**32, out=least)
+    k(k.raw.subtract, 1, rate, out=share)
+    k(k.raw.divide, 1, share, out=share)
+    k(k.raw.copyto, scale, share)
+    return least, scale
+
+
+def _drop(
+    k: Recorder, arrays: tuple[Any, Any, Any], step: Any, key: tuple[int, int], kept: Any
+) -> None:
+    """Record dropout; `kept` are the least word that is kept, and the factor of what is kept."""
+    (out, r, x), (least, scale) = arrays, kept
     keep = k.scratch(r, (r.size,), "bool")
-    blocks, least = -(-r.size // 4), least_kept(rate)
-    for start, words in _words(k, step, (seed, stream), blocks):
+    blocks = -(-r.size // 4)
+    for start, words in _words(k, step, key, blocks):
         for i, word in enumerate(words):
             part = keep[i * blocks + start :][: word.shape[0]]
             k(k.raw.greater_equal, word[: part.shape[0]], least, out=part)
     k(k.raw.copyto, r, keep.reshape(r.shape))
-    k(k.raw.multiply, r, 1 / (1 - rate), out=r)
+    k(k.raw.multiply, r, scale, out=r)
     k(k.raw.multiply, x, r, out=out)
     _clear(k, out.reshape(-1), keep)
 
@@ -106,7 +131,7 @@ def _clear(k: Recorder, out: Any, keep: Any) -> None:
 # As for dropout; the definition takes 3 times as long.
 @kernel(ops.gaussian_noise, inplace=(0,))
 def gaussian_noise(
-    k: Recorder, out: Any, x: Any, step: Any, *, std: float, seed: int, stream: int
+    k: Recorder, out: Any, x: Any, step: Any, *, std: Any, seed: int, stream: int
 ) -> None:
     pairs = -(-out.size // 2)
     blocks = -(-pairs // 2)
@@ -117,7 +142,14 @@ def gaussian_noise(
     add_normal(k, out, x, z, std)
 
 
-def add_normal(k: Recorder, out: Any, x: Any, z: Any, std: float) -> None:
+@kernel(ops.scheduled_gaussian_noise, inplace=(0,))
+def scheduled_gaussian_noise(
+    k: Recorder, out: Any, x: Any, step: Any, std: Any, *, seed: int, stream: int
+) -> None:
+    gaussian_noise(k, out, x, step, std=std, seed=seed, stream=stream)
+
+
+def add_normal(k: Recorder, out: Any, x: Any, z: Any, std: Any) -> None:
     """Record the sum of `x` and normal numbers, made from the random words in `z` as floats."""
     count = size_of(out.shape)
     pairs = -(-count // 2)

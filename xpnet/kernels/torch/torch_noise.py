@@ -11,7 +11,7 @@ from sys import byteorder
 from typing import Any
 
 from xpnet import ops
-from xpnet.kernels.out.dropout_blocks import add_normal
+from xpnet.kernels.out.dropout_blocks import add_normal, limits
 from xpnet.kernels.recorder import Recorder, kernel
 from xpnet.ops.stochastic import least_kept
 from xpnet.philox import MASK, round_keys, rounds
@@ -92,16 +92,30 @@ def dropout(
     seed: int,
     stream: int,
 ) -> None:
+    _drop(k, (out, r, x), step, (seed, stream), (least_kept(rate), 1 / (1 - rate)))
+
+
+@kernel(ops.scheduled_dropout, family="torch", inplace=(0,))
+def scheduled_dropout(
+    k: Recorder, out: Any, r: Any, x: Any, step: Any, rate: Any, *, seed: int, stream: int
+) -> None:
+    _drop(k, (out, r, x), step, (seed, stream), limits(k, rate, r))
+
+
+def _drop(
+    k: Recorder, arrays: tuple[Any, Any, Any], step: Any, key: tuple[int, int], kept: Any
+) -> None:
+    """Record dropout; `kept` are the least word that is kept, and the factor of what is kept."""
+    (out, r, x), (least, scale) = arrays, kept
     count = size_of(r.shape)
-    keep = k.scratch(r, (count,), "bool")
-    blocks, least = -(-count // 4), least_kept(rate)
-    for start, words in _words(k, step, (seed, stream), blocks):
+    keep, blocks = k.scratch(r, (count,), "bool"), -(-count // 4)
+    for start, words in _words(k, step, key, blocks):
         for i, word in enumerate(words):
             part = keep[i * blocks + start :][: word.shape[0]]
             k(k.raw.greater_equal, word[: part.shape[0]], least, out=part)
     keep = keep.reshape(r.shape)
     k(k.raw.copyto, r, keep)
-    k(k.raw.multiply, r, 1 / (1 - rate), out=r)
+    k(k.raw.multiply, r, scale, out=r)
     k(k.raw.multiply, x, r, out=out)
     k(k.raw.where, keep, out, k.backend.number(0, out.dtype), out=out)  # zero even if x is infinite
 
@@ -109,7 +123,7 @@ def dropout(
 # As for dropout.
 @kernel(ops.gaussian_noise, family="torch", inplace=(0,))
 def gaussian_noise(
-    k: Recorder, out: Any, x: Any, step: Any, *, std: float, seed: int, stream: int
+    k: Recorder, out: Any, x: Any, step: Any, *, std: Any, seed: int, stream: int
 ) -> None:
     blocks = -(-size_of(out.shape) // 4)
     z = k.scratch(out, (4 * blocks,), k.backend.widest)
@@ -117,3 +131,10 @@ def gaussian_noise(
         for i, word in enumerate(words):
             k(k.raw.copyto, z[i * blocks + start :][: word.shape[0]], word)
     add_normal(k, out, x, z, std)
+
+
+@kernel(ops.scheduled_gaussian_noise, family="torch", inplace=(0,))
+def scheduled_gaussian_noise(
+    k: Recorder, out: Any, x: Any, step: Any, std: Any, *, seed: int, stream: int
+) -> None:
+    gaussian_noise(k, out, x, step, std=std, seed=seed, stream=stream)

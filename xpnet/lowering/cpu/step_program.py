@@ -36,8 +36,8 @@ class StepProgram:
         Arrays to copy after the update.
     results, log : array
         The results of a step, of which the first is the loss; a log with a row for each batch.
-    numbers, table : array
-        The numbers that the update reads; a table with a row for each batch.
+    tables : sequence of (table, array)
+        Numbers that a step reads: a table with a row for each batch, and where the row goes.
     order : int64 array
         The numbers of all rows, in the order of the epoch.
     number : 0-d int64 array
@@ -60,8 +60,7 @@ class StepProgram:
         copies: Sequence[tuple[Any, Any]],
         results: Any,
         log: Any,
-        numbers: Any,
-        table: Any,
+        tables: Sequence[tuple[Any, Any]],
         order: Any,
         number: Any,
     ) -> None:
@@ -71,7 +70,8 @@ class StepProgram:
         schedule = Schedule(parts)
         for source, out in moves:
             schedule.add(fetching.fetch(self._counter, order, size, source, out))
-        schedule.add(fetching.numbers_of(self._counter, table, numbers))
+        for table, numbers in tables:
+            schedule.add(fetching.numbers_of(self._counter, table, numbers))
         for item in items_of(reader, compute.items, parts, compute.blas_threads):
             schedule.add(item)
         schedule.check(fetching.check(results[:1], self._stopped))
@@ -86,9 +86,9 @@ class StepProgram:
         schedule.add(fetching.record(counts, results, log))
         self.schedule = schedule
         self._program = SharedProgram(schedule.layout, stopped=self._stopped)
-        self._arrays = [*(source for source, _ in moves), log, table, order]
-        self._places = [self._pointing_to(source, out) for source, out in moves]
-        self._places += [self._pointing_to(x) for x in (log, table, order)]
+        self._arrays = _moving(moves, tables, log, order)
+        self._places = [self._pointing_to(*pair) for pair in (*moves, *tables)]
+        self._places += [self._pointing_to(x) for x in (log, order)]
 
     def _pointing_to(self, array: Any, beside: Any = None) -> list[tuple[Any, int]]:
         """Where tasks point to an array; only tasks that also point to `beside`, if given."""
@@ -100,9 +100,16 @@ class StepProgram:
             if found == address and (beside is None or beside.ctypes.data in task.pointers)
         ]
 
-    def move(self, *, moves: Sequence[tuple[Any, Any]], log: Any, table: Any, order: Any) -> None:
+    def move(
+        self,
+        *,
+        moves: Sequence[tuple[Any, Any]],
+        tables: Sequence[tuple[Any, Any]],
+        log: Any,
+        order: Any,
+    ) -> None:
         """Take batches from other arrays of the same types, and write to another log."""
-        self._arrays = [*(source for source, _ in moves), log, table, order]
+        self._arrays = _moving(moves, tables, log, order)
         for array, places in zip(self._arrays, self._places, strict=True):
             for pointers, i in places:
                 pointers[i] = array.ctypes.data
@@ -123,3 +130,8 @@ class StepProgram:
     def run(self, steps: int) -> None:
         """Run steps; stop at a loss that is NaN or infinite, before that step changes anything."""
         self._program.repeat(steps)
+
+
+def _moving(moves: Sequence[Any], tables: Sequence[Any], log: Any, order: Any) -> list[Any]:
+    """The arrays that `move` exchanges."""
+    return [*(source for source, _ in (*moves, *tables)), log, order]

@@ -1,9 +1,9 @@
 """Two kernels that make a training step independent of the host.
 
 The number of finished steps of the epoch is on the device. With it, `begin` fetches the batch's
-rows and the optimizer's coefficients. `end` writes the step's results into the epoch's log and
-increments the number. The calls between them are the same in every step, so one or many steps can
-be captured and launched again.
+rows, the optimizer's coefficients and scheduled numbers. `end` writes the step's results into the
+epoch's log and increments the number. The calls between them are the same in every step, so one or
+many steps can be captured and launched again.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,17 +20,20 @@ _THREADS, _BLOCKS = 256, 1024
 
 _BEGIN = """
 extern "C" __global__ void {name}(
-    const long long* counter, const long long* order, const long long batch, const long long rows,
-    const {real}* table, {real}* coefficients, const long long columns{parameters})
+    const long long* counter, const long long* order, const long long batch,
+    const long long rows{parameters})
 {{
     const long long step = counter[0];
     const long long* chosen = order + step * batch;
     const unsigned int first = blockIdx.x * blockDim.x + threadIdx.x;
-    const unsigned int stride = gridDim.x * blockDim.x;
-    for (unsigned int i = first; i < columns; i += stride)
-        coefficients[i] = table[step * columns + i];{loops}
+    const unsigned int stride = gridDim.x * blockDim.x;{loops}
 }}
 """
+_TABLE_PARAMETERS = """,
+    const {real}* table{n}, {real}* numbers{n}, const long long columns{n}"""
+_TABLE_LOOP = """
+    for (unsigned int i = first; i < columns{n}; i += stride)
+        numbers{n}[i] = table{n}[step * columns{n} + i];"""
 _PARAMETERS = """,
     const {unit}* source{n}, {unit}* target{n}, const long long length{n}"""
 _LOOP = """
@@ -55,13 +58,23 @@ extern "C" __global__ void {name}(
 """
 
 
-def begin_source(dtype: str, units: Sequence[int]) -> tuple[str, str]:
-    """Name and source of the kernel for arrays whose rows move in units of these bytes."""
-    name = f"xpnet_begin_{dtype}_{'_'.join(map(str, units))}"
-    kinds = [(n, _UNITS[unit]) for n, unit in enumerate(units)]
-    parameters = "".join(_PARAMETERS.format(n=n, unit=unit) for n, unit in kinds)
-    loops = "".join(_LOOP.format(n=n) for n, _ in kinds)
-    return name, _BEGIN.format(name=name, real=_REAL[dtype], parameters=parameters, loops=loops)
+def begin_source(dtypes: Sequence[str], units: Sequence[int]) -> tuple[str, str]:
+    """Name and source of the kernel.
+
+    Parameters
+    ----------
+    dtypes : sequence of str
+        The types of the tables.
+    units : sequence of int
+        The bytes in which rows of the arrays move.
+    """
+    name = f"xpnet_begin_{'_'.join(map(str, (*dtypes, *units)))}"
+    tables = [{"n": n, "real": _REAL[dtype]} for n, dtype in enumerate(dtypes)]
+    moves = [{"n": n, "unit": _UNITS[unit]} for n, unit in enumerate(units)]
+    parameters = [_TABLE_PARAMETERS.format(**kind) for kind in tables]
+    parameters += [_PARAMETERS.format(**kind) for kind in moves]
+    loops = [_TABLE_LOOP.format(**kind) for kind in tables] + [_LOOP.format(**k) for k in moves]
+    return name, _BEGIN.format(name=name, parameters="".join(parameters), loops="".join(loops))
 
 
 def end_source(dtype: str) -> tuple[str, str]:
@@ -75,8 +88,7 @@ def begin(
     counter: Any,
     order: Any,
     batch: int,
-    table: Any,
-    coefficients: Any,
+    tables: Sequence[tuple[Any, Any]],
     moves: Sequence[tuple[Any, Any]],
 ) -> Callable[[], None]:
     """The call that fetches a step's inputs.
@@ -88,8 +100,8 @@ def begin(
         Number of finished steps of the epoch.
     order : int64 array
         The rows in the order of their use, `batch` per step.
-    table, coefficients : array of shape (steps, n), array of shape (n,)
-        The step's row of the table is copied to the coefficients.
+    tables : sequence of (array of shape (steps, n), array of shape (n,))
+        The step's row of each table is copied to the vector.
     moves : sequence of (array, array)
         Source and target of the rows.
 
@@ -103,10 +115,12 @@ def begin(
     words = [target.nbytes // unit for (_, target), unit in zip(moves, units, strict=True)]
     if max(words) >= 2**31:
         raise ShapeError(f"a batch of {rows} samples is too large for one kernel to gather.")
-    args: list[Any] = [counter, order, batch, rows, table, coefficients, coefficients.shape[0]]
+    args: list[Any] = [counter, order, batch, rows]
+    for table, numbers in tables:
+        args += [table, numbers, numbers.shape[0]]
     for (source, target), count in zip(moves, words, strict=True):
         args += [source, target, count // rows]
-    name, source_text = begin_source(str(table.dtype), units)
+    name, source_text = begin_source([str(table.dtype) for table, _ in tables], units)
     blocks = min(-(-max(words) // _THREADS), _BLOCKS)
     return partial(backend.cupy.RawKernel(source_text, name), (blocks,), (_THREADS,), tuple(args))
 
