@@ -84,7 +84,7 @@ OWNERS = {
     "skl2onnx": ["xpnet.exchange"],
     "jax": ["xpnet.backends.jax_devices", "xpnet.testing.variants"],
     "pandas": [],
-    "pyarrow": ["xpnet.tabular"],
+    "pyarrow": ["xpnet.tabular", "xpnet.cli.predictions"],
     "narwhals": ["xpnet.tabular"],
     "array_api_compat": ["xpnet.backends", "xpnet.ops.record"],
     "matplotlib": ["xpnet.plot", "xpnet.cli"],

@@ -112,7 +112,7 @@ def test_archives(run, tmp_path, table):
     np.savez(tmp_path / "t.npz", X=X, y=y, X_test=X[:20], y_test=y[:20])
     run("train", tmp_path / "t.npz", "--epochs", 5, "--save", path)
     assert len(rows(run("predict", path, tmp_path / "t.npz").out)) == 120
-    assert run("evaluate", path, tmp_path / "t.npz").out.startswith(f"{tmp_path}/t.npz: 20 rows, ")
+    assert run("evaluate", path, tmp_path / "t.npz").out.startswith("t.npz: 20 rows, ")
     np.savez(tmp_path / "only.npz", X=X[:3])
     found = rows(run("predict", path, tmp_path / "only.npz").out)
     assert {row["prediction"] for row in found} <= {"0", "1"}

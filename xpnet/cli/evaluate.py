@@ -1,6 +1,7 @@
 """`xpnet evaluate`: how good a saved model is on a table with the true targets."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -49,7 +50,9 @@ def evaluate(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(as_json(_as_dict(found)))
     else:
-        head = f"{clean(arguments.data)}: {table.rows:,} rows, target {model.target.name!r}"
+        head = (
+            f"{clean(Path(arguments.data).name)}: {table.rows:,} rows, target {model.target.name!r}"
+        )
         left_out = f" ({empty:,} without a target are left out)" if empty else ""
         print(head + left_out, "", *_text(found, model.target.name), sep="\n")
     if arguments.plot is not None:

@@ -60,9 +60,8 @@ def _npz(path: Path, columns: Columns) -> None:
 
 
 def _parquet(path: Path, columns: Columns) -> None:
-    pyarrow, parquet = (
-        require(module, "tables", "--out FILE.parquet") for module in ("pyarrow", "pyarrow.parquet")
-    )
+    pyarrow = require("pyarrow", "tables", "--out FILE.parquet")
+    parquet = require("pyarrow.parquet", "tables", "--out FILE.parquet")
     parquet.write_table(pyarrow.table(dict(columns)), path)
 
 

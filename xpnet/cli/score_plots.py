@@ -78,6 +78,7 @@ def draw_values(true: NDArray[Any], predicted: NDArray[Any], ax: Axes) -> None:
     ax.plot(ends, ends, ":", color="gray", linewidth=1)
     ax.scatter(x, y, s=8, alpha=0.35, color=COLORS[0], linewidths=0)
     ax.set(xlabel="true value", ylabel="predicted value")
+    ax.locator_params(axis="x", nbins=6)
     ax.grid(alpha=0.3)
 
 
@@ -87,4 +88,5 @@ def draw_errors(errors: NDArray[Any], ax: Axes) -> None:
     ax.hist(errors, bins=40, range=(low, high) if low < high else None, color=COLORS[0], alpha=0.8)
     ax.axvline(0, color="gray", linewidth=1, linestyle=":")
     ax.set(xlabel="error (predicted - true)", ylabel="rows")
+    ax.locator_params(axis="x", nbins=5)  # large numbers would overlap
     ax.grid(alpha=0.3)
