@@ -41,7 +41,7 @@ def explain(arguments: argparse.Namespace) -> None:
             as_json({"importance": found.to_dict(), "classes": classes, "dependence": curves_json})
         )
     else:
-        head = f"{clean(arguments.data)}: {found.rows:,} of {table.rows:,} rows, target "
+        head = f"{clean(Path(arguments.data).name)}: {found.rows:,} of {table.rows:,} rows, target "
         print(
             fit(f"{head}{clean(model.target.name)!r}", _LINE), "", *importance_text(found), sep="\n"
         )

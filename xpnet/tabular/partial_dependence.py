@@ -173,12 +173,13 @@ def _quantiles(known: NDArray[np.float64], points: int) -> NDArray[np.float64]:
 
 def _named(feature: Feature, grid: NDArray[np.float64]) -> Iterator[Any]:
     """The values of a grid as the table has them."""
+    unit = "D" if feature.kind == "date" and not (grid % 86_400).any() else "s"
     for value in grid.tolist():
         if feature.kind == "number":
             yield value
         elif feature.kind == "boolean":
             yield bool(value)
         elif feature.kind == "date":
-            yield str(np.datetime64(round(value * 1e6), "us").astype("datetime64[s]"))
+            yield str(np.datetime64(round(value * 1e6), "us").astype(f"datetime64[{unit}]"))
         else:
             yield _NO_CELL if value == _MISSING else feature.categories[int(value) - _FIRST]
