@@ -2,6 +2,7 @@
 
 import datetime
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -226,11 +227,9 @@ def pandas_mixed():
 
 
 REFUSED = {
-    "mixed cells": ({"a": ["x", None, "y", 3]}, r"row 3, column 'a': expected a text.* found 3"),
-    "mixed rows": ([{"a": 1}, {"a": "x"}, {"a": 2}], r"row 1, column 'a': expected a number"),
-    "booleans among numbers": ({"a": [1, 2, True]}, r"row 2, .* expected a number, .* found True"),
-    "pandas": (pandas_mixed, r"row 1, column 'a': expected a text"),
-    "lists": ([{"a": [1, 2]}], r"row 0, column 'a': expected a number, text or date, found \[1, 2"),
+    "a single row": ({"a": 3, "b": 4}, "Write a single row as a list of one mapping"),
+    "no dimension": ({"a": np.ones(())}, "column 'a': expected a sequence of cells, found array"),
+    "two dimensions": ({"a": np.ones((2, 2))}, "column 'a': expected a sequence of cells"),
     "a single text": ({"a": "xyz"}, "column 'a': expected a sequence of cells, found 'xyz'"),
     "a single number": ({"a": 3}, "column 'a': expected a sequence of cells, found 3"),
     "lengths": ({"a": [1, 2], "b": [1]}, r"different lengths: \[1, 2\]"),
@@ -238,9 +237,7 @@ REFUSED = {
     "one dimension": (np.ones(3), r"expected two dimensions .* found shape \(3,\)"),
     "nothing": ([], r"found shape \(0,\)"),
     "ragged": ([[1, 2], [3]], "is not a table"),
-    "complex": (np.ones((1, 1)) * 1j, r"row 0, column 'x0': .* found 1j"),
     "lazy": (lazy, r"found LazyFrame. Call its collect"),
-    "durations": (durations, r"row 0, column 'a': expected a number, text or date, found datetime"),
     "an object": (object(), r"expected two dimensions"),
 }
 
@@ -251,9 +248,56 @@ def test_what_is_no_table_is_refused(data, message):
         as_table(data() if callable(data) else data)
 
 
+EAST = datetime.timezone(datetime.timedelta(hours=5))
+UNUSABLE = {
+    "mixed cells": ({"a": ["x", None, "y", 3]}, r"row 3, column 'a': expected a text.* found 3"),
+    "mixed rows": ([{"a": 1}, {"a": "x"}, {"a": 2}], r"row 1, column 'a': expected a number"),
+    "booleans among numbers": ({"a": [1, 2, True]}, r"row 2, .* expected a number, .* found True"),
+    "pandas": (pandas_mixed, r"row 1, column 'a': expected a text"),
+    "lists": ([{"a": [1, 2]}], r"row 0, column 'a': expected a number, text or date, found \[1, 2"),
+    "complex": ({"a": [1j]}, r"row 0, column 'a': .* found 1j\. Convert or drop the column"),
+    "durations": (durations, r"row 0, column 'a': expected a number, text or date, found datetime"),
+    "long": ({"a": [["x" * 999]]}, r"found \['x{58}\.{4} Convert"),
+    "before year 1": (
+        {"a": [DAY, datetime.datetime(1, 1, 1, tzinfo=EAST)]},
+        r"row 1, column 'a': expected a date of the years 1 to 9999 in UTC, found 0001-01-01",
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "message"), UNUSABLE.values(), ids=list(UNUSABLE))
+@pytest.mark.parametrize("face", ["numbers", "texts", "dates", "missing"])
+def test_a_column_that_cannot_be_used_is_refused_when_it_is_read(data, message, face):
+    table = as_table(data() if callable(data) else data)
+    column = table.take(np.arange(table.rows))["a"]
+    assert len(column) == table.rows
+    with pytest.raises(DataError, match=message):
+        getattr(column, face)()
+
+
+def test_masked_cells_are_missing():
+    column = as_table({"a": np.ma.array([1.5, 2.5], mask=[False, True])})["a"]
+    np.testing.assert_array_equal(column.numbers(), [1.5, np.nan])
+    assert as_table({"a": np.ma.array([1, 2])})["a"].missing().tolist() == [False, False]
+
+
+def test_a_signaling_nan_is_missing():
+    cells = [Decimal("sNaN"), Decimal(1)]
+    assert as_table({"a": cells})["a"].missing().tolist() == [True, False]
+
+
 @pytest.mark.parametrize(
     ("cells", "method", "message"),
     [
+        ([1, 10**400], "numbers", "row 1, column 'a': expected a finite number, found inf"),
+        ([Fraction(10**400), 1], "numbers", "row 0, column 'a': expected a finite"),
+        (["x" * 999], "numbers", r"found 'x{60}\.\.\.'\."),
+        (
+            np.array(["300000"], "datetime64[s]"),
+            "dates",
+            "of the years 1 to 9999, found 300",
+        ),
+        (["0001-01-01T00:00+01:00"], "dates", "row 0, column 'a': expected a date, found '0001-"),
         ([1, np.inf], "numbers", "row 1, column 'a': expected a finite number, found inf"),
         ([DAY], "numbers", "row 0, column 'a': expected a number, found 2026-11-30 17:21:00"),
         ([1, 2.5], "dates", "row 0, column 'a': expected a date, found 1"),

@@ -140,6 +140,13 @@ def test_what_cannot_be_inferred(target, settings, error, words):
         Schema.infer(ROWS, target, **settings)
 
 
+def test_a_column_that_cannot_be_used_can_be_dropped():
+    table = {"a": [1, 2, 3], "b": [[1], [2], [3]]}
+    with pytest.raises(DataError, match="row 0, column 'b'.* Convert or drop the column"):
+        Schema.infer(table)
+    assert Schema.infer(table, drop=["b"]).encode(table).tolist() == [[1], [2], [3]]
+
+
 def test_a_table_without_rows():
     with pytest.raises(DataError, match="no rows"):
         Schema.infer(as_table(ROWS).take(np.arange(0)), "rich")

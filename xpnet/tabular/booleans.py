@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.errors import DataError
-from xpnet.tabular.cells import BOOLEANS
+from xpnet.tabular.cells import BOOLEANS, shown
 from xpnet.tabular.column import Column
 
 __all__ = ["WORDS", "as_booleans"]
@@ -28,7 +28,7 @@ def as_booleans(column: Column) -> NDArray[np.float64]:
     if wrong.any():
         row = int(np.argmax(wrong))
         raise DataError(
-            f"{column.place(row)}: expected true or false, found {values[codes[row]]!r}. Correct "
-            "it, or train again with the column as a category."
+            f"{column.place(row)}: expected true or false, found {shown(values[codes[row]])}. "
+            "Correct it, or train again with the column as a category."
         )
     return found

@@ -59,7 +59,7 @@ def _parsed(
 def _or_none(parse: Callable[[str], datetime | None], value: str) -> datetime | None:
     try:
         return parse(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # such as the first hours of year 1, east of Greenwich
         return None
 
 

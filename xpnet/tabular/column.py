@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.tabular.calendar_texts import Leading
+from xpnet.tabular.cells import shown
 
 __all__ = ["Column", "Place", "Stored", "Texts"]
 
@@ -126,7 +127,7 @@ class Column(ABC):
 
     def place(self, row: int) -> str:
         """Name a cell, as in ``"adult.csv, line 17, column 'age'"``."""
-        return f"{self.origin.of(row)}, column {self.name!r}"
+        return f"{self.origin.of(row)}, column {shown(self.name)}"
 
 
 class TakenColumn(Column):

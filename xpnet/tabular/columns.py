@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from xpnet.errors import DataError
 from xpnet.tabular.calendar_texts import AMBIGUOUS, Leading, parse_dates
+from xpnet.tabular.cells import shown
 from xpnet.tabular.column import Column, Place, Stored, Texts
 from xpnet.tabular.numerals import Numerals, explain, parse_numbers
 
@@ -16,6 +17,7 @@ __all__ = ["ArrayColumn", "TextColumn", "factorize"]
 
 _STORED: dict[str, Stored] = {"b": "boolean", "M": "date"}
 _NO_DATE = np.datetime64("NaT", "us")
+_FIRST, _LAST = np.datetime64("0001", "Y"), np.datetime64("9999", "Y")
 
 
 class ArrayColumn(Column):
@@ -27,7 +29,7 @@ class ArrayColumn(Column):
         Its header.
     origin : Place
         Where its rows come from.
-    values : ndarray of a number type, bool or datetime64[us]
+    values : ndarray of a number type, bool or datetime64
         The cells.
     absent : ndarray of bool, optional
         Which cells are missing besides NaN and NaT.
@@ -73,6 +75,9 @@ class ArrayColumn(Column):
         if self.stored != "date":
             self._refuse(~missing, "a date")
             return np.full(len(self), _NO_DATE)
+        years = self._values.astype("datetime64[Y]")
+        outside = ~missing & ((years < _FIRST) | (years > _LAST))
+        self._refuse(outside, "a date of the years 1 to 9999")
         return np.where(missing, _NO_DATE, self._values.astype("datetime64[us]"))
 
     def missing(self) -> NDArray[np.bool_]:
@@ -123,7 +128,7 @@ class TextColumn(Column):
         if (row := self._first(np.isnat(parsed))) is not None:
             remedy = f"{AMBIGUOUS}." if ambiguous else "Write dates as 2026-11-30 or 30.11.2026."
             raise DataError(
-                f"{self.place(row)}: expected a date, found {self._cell(row)!r}. {remedy}"
+                f"{self.place(row)}: expected a date, found {shown(self._cell(row))}. {remedy}"
             )
         return np.append(parsed, _NO_DATE)[self._texts.codes]
 
@@ -158,7 +163,7 @@ def _written(value: Any) -> str:
     match value.dtype.kind:
         case "f" if float(value).is_integer():
             return str(int(value))
-        case "M":
+        case "M" if _FIRST <= value.astype("datetime64[Y]") <= _LAST:
             date: object = value.astype("datetime64[us]").item()
             return str(date).removesuffix(" 00:00:00")
     return str(value)

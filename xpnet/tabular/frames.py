@@ -97,7 +97,7 @@ def _series(nw: Any, name: str, origin: Place, series: Any) -> Column:
     if kind in (nw.Date, nw.Datetime):
         if getattr(kind, "time_zone", None) is not None:
             series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        return ArrayColumn(name, origin, series.to_numpy().astype("datetime64[us]"))
+        return ArrayColumn(name, origin, series.to_numpy())
     if kind == nw.String:
         native = series.to_native()
         if type(native).__module__.startswith("pyarrow"):

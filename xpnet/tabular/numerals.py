@@ -9,6 +9,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from xpnet.tabular.cells import shown
+
 __all__ = [
     "Numerals",
     "explain",
@@ -130,21 +132,21 @@ def _unit(value: str) -> str | None:
 
 def explain(value: str, numerals: Numerals) -> str:
     """Why a text is no finite number, and what to do: the end of an error message."""
-    unit = _unit(value)
+    cell, unit = shown(value), _unit(value)
     if unit:
-        return f"expected a number, found {value!r}. Remove {unit!r} from the column's cells."
+        return f"expected a number, found {cell}. Remove {unit!r} from the column's cells."
     if is_number(value) and numerals.decimal == ",":
-        return f"expected a number with a decimal comma, found {value!r}. Leave out decimal=','."
+        return f"expected a number with a decimal comma, found {cell}. Leave out decimal=','."
     if is_number(value):
-        return f"expected a finite number, found {value!r}. Correct it, or remove its row."
+        return f"expected a finite number, found {cell}. Correct it, or remove its row."
     if _ONE_GROUP.fullmatch(value) and not numerals.commas_delimit:
         return (
-            f"expected a number, found {value!r}, whose comma may group thousands or mark the "
+            f"expected a number, found {cell}, whose comma may group thousands or mark the "
             "decimals. Give decimal='.' or decimal=','."
         )
     if np.isfinite(_number(value, ",")):
         return (
-            f"expected a number with a decimal point, found {value!r}. Give decimal=',', or write "
+            f"expected a number with a decimal point, found {cell}. Give decimal=',', or write "
             "decimal points for the decimal commas."
         )
-    return f"expected a number, found {value!r}. Correct it, or make the column a category."
+    return f"expected a number, found {cell}. Correct it, or make the column a category."
