@@ -135,6 +135,41 @@ def test_errors_before_predicting(classifier, regressor):
         regressor.predict_proba(TABLE)
 
 
+def test_a_value_that_float32_cannot_hold_is_named(classifier):
+    row = {name: cells[:2] for name, cells in TABLE.items()}
+    with pytest.raises(DataError, match="row 1, column 'age': 1e\\+60 is too far from the values"):
+        classifier.predict(row | {"age": [50, 1e60]})
+    with pytest.raises(DataError, match="column 'age': expected a number of at most 1e\\+75"):
+        classifier.predict(row | {"age": [-1e300, 1]})
+
+
+def test_columns_that_are_not_read_may_hold_anything(classifier):
+    other = {"notes": [[1], "x"] * (N // 2)}
+    assert_array_equal(classifier.predict(TABLE | other), classifier.predict(TABLE))
+
+
+@pytest.mark.parametrize("use", ["predict", "predict_proba", "outputs", "evaluate", "inputs"])
+def test_no_rows_are_refused(classifier, use):
+    with pytest.raises(DataError, match="the table has no rows"):
+        getattr(classifier, use)({name: cells[:0] for name, cells in TABLE.items()})
+
+
+@pytest.mark.parametrize("scaling", ["standard", "robust", "quantile", "none"])
+def test_numbers_of_any_size_are_learned_from_or_refused(scaling):
+    """The smallest and the largest that are taken, without a warning of overflow."""
+    for largest in (1e75, 1e-300, 5e-324):
+        table = {"x": np.linspace(-largest, largest, 41), "y": np.linspace(0, largest, 41)}
+        schema = Schema.infer(table, "y")
+        settings = {"scaling": scaling, "backend": "numpy"}
+        if scaling == "none" and largest > 1:
+            with pytest.raises(DataError, match="row 0, column 'x': -1e\\+75 is too far"):
+                TableModel.of(table, schema, xn.Dense(1), **settings).predict(table)
+            continue
+        model = TableModel.of(table, schema, xn.Dense(1), **settings)
+        model.fit(table, epochs=1, verbose=False)
+        assert np.isfinite(model.predict(table)).all()
+
+
 def test_parts_that_do_not_fit_together(classifier):
     with pytest.raises(ArgumentError, match="a schema with a target"):
         TableModel(classifier.schema.without_target(), classifier.prepared, classifier.model)

@@ -86,6 +86,25 @@ def test_targets_that_cannot_be_used(values, task, words):
         infer(values, task)
 
 
+def test_labels_beyond_int64_keep_their_digits():
+    target = infer([str(2**63 + 1), "5"] * 2)
+    assert target.labels(np.array([1, 0])).tolist() == [2**63 + 1, 5]
+
+
+def test_values_of_nearly_no_spread_are_not_divided():
+    assert infer([0.0, 5e-324, 1e-323]).scale == 1
+
+
+def test_values_that_cannot_be_squared_are_named():
+    with pytest.raises(DataError, match=r"row 1, column 'y'.* at most 1e\+75, found -1e\+300"):
+        infer([0.5, -1e300, 2.5])
+
+
+def test_long_labels_are_cut_off_in_messages():
+    with pytest.raises(DataError, match=r"row 0.*: 'z{60}\.\.\.' is not one .* are x{60}\.\.\., y"):
+        infer(["x" * 999, "y"] * 2).encode(column(["z" * 999]))
+
+
 def test_a_class_with_a_single_row_is_told():
     with pytest.warns(DataWarning, match="'b'.*a single row"):
         infer(["a", "a", "b"])

@@ -13,6 +13,7 @@ from xpnet.errors import DataError
 from xpnet.serve.refusal import Refusal
 from xpnet.serve.served import Description, Encoded, ServedColumn
 from xpnet.serve.wording import listed, quoted, shown
+from xpnet.tabular.far_values import first_far_value
 from xpnet.tabular.quick_prepared import QuickPrepared
 from xpnet.tabular.row_encoder import CellError, EncodedRows, RowEncoder
 from xpnet.tabular.schema import Feature
@@ -78,30 +79,26 @@ class ServedTable:
         Refusal
             400 for a number that is so large that the network cannot take it.
         """
-        with np.errstate(over="ignore"):
-            try:
-                outputs = self._model.outputs_of(rows)
-            except DataError:
-                self._check_size(rows)
-                raise
+        try:
+            outputs = self._model.outputs_of(rows)
+        except DataError:
+            self._check_size(rows)
+            raise
         if self._model.classes is None:
             return self._model.decoded(outputs)
         return self._model.probabilities_of(outputs)
 
     def _check_size(self, rows: NDArray[Any]) -> None:
         """Refuse a row with a number that is too large for the network."""
-        finite = np.isfinite(self._model.inputs_of(rows)).all(axis=1)
-        row = rows[finite.argmin()].copy()
-        for i in np.flatnonzero(np.isfinite(row) & ~finite.all()).tolist():
-            value, row[i] = row[i], np.nan  # as if it were missing
-            if np.isfinite(self._model.inputs_of(row[None])).all():
-                name = self._encoder.names[i]
-                raise Refusal(
-                    400,
-                    f"column {quoted(name)}: {value:g} is too far from the values in the training "
-                    "data.",
-                    name,
-                )
+        found = first_far_value(self._model.inputs_of, rows)
+        if found is not None:
+            name = self._encoder.names[found[1]]
+            raise Refusal(
+                400,
+                f"column {quoted(name)}: {rows[found]:g} is too far from the values in the "
+                "training data.",
+                name,
+            )
 
     def _named(self, row: Any, where: str) -> dict[str, Any]:
         """A row with all columns; without a header line, a row may also be a list."""

@@ -10,6 +10,7 @@ from xpnet.tabular.booleans import as_booleans
 from xpnet.tabular.calendar_texts import Leading, leading
 from xpnet.tabular.column import Column
 from xpnet.tabular.guess import Kind, guess_kind
+from xpnet.tabular.magnitude import numbers_of
 
 __all__ = ["Feature"]
 
@@ -75,7 +76,7 @@ class Feature:
     def encode(self, column: Column) -> NDArray[Any]:
         """A column as numbers; see `Schema.encode`."""
         if self.kind == "number":
-            return column.numbers()
+            return numbers_of(column)
         if self.kind == "boolean":
             return as_booleans(column)
         if self.kind == "date":

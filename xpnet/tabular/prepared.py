@@ -15,6 +15,7 @@ from xpnet.errors import FormatError
 from xpnet.graph import Graph, ParameterTable, Value, interpret, trace
 from xpnet.nn import PrepareColumns
 from xpnet.nn.table_inputs import Scaling
+from xpnet.tabular.magnitude import SMALLEST, spread_or
 from xpnet.tabular.schema import Schema
 
 __all__ = ["Prepared", "traced"]
@@ -135,23 +136,22 @@ def _measured(
 
 def _standard(x: NDArray[np.float64]) -> tuple[float, float]:
     """Mean, and 1 / standard deviation; a constant column is not divided."""
-    return float(x.mean()), float(1 / x.std()) if x.min() < x.max() else 1.0
+    return float(x.mean()), 1 / spread_or(x.std(), 1.0) if x.min() < x.max() else 1.0
 
 
 def _robust(x: NDArray[np.float64]) -> tuple[float, float]:
     """Median, and 1 / interquartile range, or 2 / range if that is 0; 0 for a constant column."""
     low, middle, high = np.quantile(x, _QUARTILES)
-    if low < high:
-        return float(middle), float(1 / (high - low))
-    spread = float(x.max() - x.min())
-    return float(middle), 2 / spread if spread else 0.0
+    return float(middle), 1 / spread_or(high - low, spread_or((x.max() - x.min()) / 2, np.inf))
 
 
 def _knots(x: NDArray[np.float64], count: int) -> tuple[NDArray[np.float64], ...]:
     """A piecewise linear map from the quantiles of x to those of the normal distribution."""
     shares = (np.arange(count) + 0.5) / count
     heights = np.array([NormalDist().inv_cdf(share) for share in shares])
-    ends, group = np.unique(np.quantile(x, shares), return_inverse=True)
+    quantiles = np.quantile(x, shares)
+    new = np.append(True, np.diff(quantiles) > SMALLEST)
+    ends, group = quantiles[new], np.cumsum(new) - 1
     levels = np.bincount(group, heights) / np.bincount(group)  # equal quantiles: their mean
     start, width, slope = np.zeros((3, count - 1))
     pieces = len(ends) - 1

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from xpnet.errors import ArgumentError, DataError, DataWarning, UnknownNameError
 from xpnet.tabular.calendar_texts import Leading
+from xpnet.tabular.cells import shown
 from xpnet.tabular.column import Column
 from xpnet.tabular.feature import Feature
 from xpnet.tabular.frames import as_table
@@ -137,7 +138,8 @@ class Schema:
         Raises
         ------
         DataError
-            If a column is missing, its name is doubled, or a cell is of another kind.
+            If there are no rows, a column is missing, its name is doubled, or a cell is of another
+            kind.
 
         Warns
         -----
@@ -146,12 +148,14 @@ class Schema:
         """
         table = as_table(table)
         columns = self._columns(table)
+        if not table.rows:
+            raise DataError(f"{table.source} has no rows. At least one is needed.")
         encoded = np.empty((table.rows, len(columns)), dtype=np.float64)
         unknown: list[str] = []
         for i, (feature, column) in enumerate(zip(self.used, columns, strict=True)):
             encoded[:, i] = feature.encode(column)
             if (new := feature.unknown(column)) is not None:
-                unknown.append(f"column {feature.name!r} has {new!r}")
+                unknown.append(f"column {shown(feature.name)} has {shown(new)}")
         if unknown:
             more = f" and {len(unknown) - 3} more columns" if len(unknown) > 3 else ""
             warn(
@@ -171,8 +175,8 @@ class Schema:
             doubled = [f.name for f in self.used if f.name in table.doubled]
             if doubled:
                 raise DataError(
-                    f"{table.source} has several columns named {doubled[0]!r}, which the model "
-                    "reads. Rename or remove all but one."
+                    f"{table.source} has several columns named {shown(doubled[0])}, which the "
+                    "model reads. Rename or remove all but one."
                 )
             return [table.columns[f.name] for f in self.used]
         columns = list(table.columns.values())
@@ -245,7 +249,7 @@ def _check_names(table: Table, names: Sequence[str]) -> None:
     for name in names:
         _ = table[name]  # raises if there is no such column
         if name in table.doubled:
-            raise DataError(f"{table.source} has several columns named {name!r}. Rename one.")
+            raise DataError(f"{table.source} has several columns named {shown(name)}. Rename one.")
 
 
 def _lacks(table: Table, missing: list[str]) -> str:
@@ -257,4 +261,4 @@ def _lacks(table: Table, missing: list[str]) -> str:
 
 def _listed(names: list[str]) -> str:
     more = f" and {len(names) - 20:,} more" if len(names) > 20 else ""
-    return ", ".join(map(repr, names[:20])) + more
+    return ", ".join(map(shown, names[:20])) + more

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.errors import DataError, nearest
+from xpnet.tabular.cells import shown
 from xpnet.tabular.column import Column, Place
 
 __all__ = ["Table"]
@@ -61,14 +62,16 @@ class Table:
         if name in self.columns:
             return self.columns[name]
         near = nearest(name, self.columns)
-        hint = f" Did you mean {near!r}?" if near else ""
-        listed = ", ".join(map(repr, list(self.columns)[:_LISTED]))
+        hint = f" Did you mean {shown(near)}?" if near else ""
+        listed = ", ".join(map(shown, list(self.columns)[:_LISTED]))
         more = ", ..." if len(self.columns) > _LISTED else ""
-        raise DataError(f"{self.source} has no column {name!r}.{hint} Its columns: {listed}{more}.")
+        raise DataError(
+            f"{self.source} has no column {shown(name)}.{hint} Its columns: {listed}{more}."
+        )
 
     def place(self, row: int, column: str) -> str:
         """Name a cell, as in ``"adult.csv, line 17, column 'age'"``."""
-        return f"{self.origin.of(row)}, column {column!r}"
+        return f"{self.origin.of(row)}, column {shown(column)}"
 
     def take(self, rows: NDArray[np.int64]) -> Self:
         """The table with these rows alone, in this order."""

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.errors import ArgumentError, DataError, DataWarning, UnknownNameError
+from xpnet.tabular.cells import shown
 from xpnet.tabular.column import Column
 from xpnet.tabular.guess import Task
+from xpnet.tabular.magnitude import numbers_of, spread_or
 from xpnet.tabular.table import Table
 from xpnet.tabular.target_labels import Label, Labels, target_labels
 
@@ -57,7 +59,7 @@ class Target:
             raise UnknownNameError("task", task, get_args(Task))
         missing = column.missing()
         if missing.all():
-            raise DataError(f"{table.source}: the target {column.name!r} has no values.")
+            raise DataError(f"{table.source}: the target {shown(column.name)} has no values.")
         if missing.any():
             raise DataError(
                 f"{column.place(int(np.argmax(missing)))}: expected a target, found an empty cell. "
@@ -65,14 +67,14 @@ class Target:
             )
         labels = target_labels(column, task)
         if labels is None:
-            return cls.of_values(column.name, column.numbers())
+            return cls.of_values(column.name, numbers_of(column))
         return cls._of_labels(table, column, labels)
 
     @classmethod
     def of_values(cls, name: str, values: NDArray[Any]) -> Self:
         """The target of a regression, with the mean and the deviation of these values."""
         low, high = float(values.min()), float(values.max())
-        scale = float(values.std()) if low < high else 1.0
+        scale = spread_or(values.std(), 1.0) if low < high else 1.0
         return cls(name, None, float(values.mean()), scale, low, high)
 
     @classmethod
@@ -80,14 +82,14 @@ class Target:
         codes, classes = labels
         if len(classes) < 2:
             raise DataError(
-                f"{table.source}: the target {column.name!r} is {classes[0]!r} in every row. "
-                "Classification needs at least two classes."
+                f"{table.source}: the target {shown(column.name)} is {shown(classes[0])} in every "
+                "row. Classification needs at least two classes."
             )
         alone = np.flatnonzero(np.bincount(codes) == 1)
         if len(alone):
             warn(
-                f"{table.source}: the class {classes[alone[0]]!r} of the target {column.name!r} "
-                "has a single row, so it cannot be both learned and tested.",
+                f"{table.source}: the class {shown(classes[alone[0]])} of the target "
+                f"{shown(column.name)} has a single row, so it cannot be both learned and tested.",
                 DataWarning,
                 stacklevel=4,
             )
@@ -110,7 +112,7 @@ class Target:
                 "Fill it in, or remove its row."
             )
         if self.classes is None:
-            return column.numbers()
+            return numbers_of(column)
         codes, values = column.texts()
         known = {_text(label): number for number, label in enumerate(self.classes)}
         numbers = np.array([known.get(value, -1) for value in values], dtype=np.int64)[codes]
@@ -118,8 +120,8 @@ class Target:
             row = int(np.argmin(numbers >= 0))
             found = values[codes[row]]
             raise DataError(
-                f"{column.place(row)}: {found!r} is not one of the model's classes, which are "
-                f"{', '.join(map(str, self.classes[:20]))}.{_near(found, list(known))}"
+                f"{column.place(row)}: {shown(found)} is not one of the model's classes, which are "
+                f"{', '.join(map(_quoted, self.classes[:20]))}.{_near(found, list(known))}"
             )
         return numbers
 
@@ -138,6 +140,8 @@ class Target:
         assert self.classes is not None
         same = len({type(label) for label in self.classes}) == 1
         labels: NDArray[Any] = np.array(self.classes, dtype=None if same else object)
+        if labels.tolist() != list(self.classes):  # whole numbers beyond int64
+            labels = np.array(self.classes, dtype=object)
         chosen: NDArray[Any] = labels[numbers]
         return chosen
 
@@ -185,6 +189,11 @@ def _text(label: Label) -> str:
     return str(label)
 
 
+def _quoted(label: Label) -> str:
+    """A label as messages list it."""
+    return shown(_text(label))[1:-1]
+
+
 def _near(found: str, known: list[str]) -> str:
     near = get_close_matches(found, known, n=1, cutoff=0.6)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    return f" Did you mean {shown(near[0])}?" if near else ""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.errors import DataError
+from xpnet.tabular.cells import shown
 from xpnet.tabular.column import Column
 from xpnet.tabular.guess import FEW_CATEGORIES, Task
 from xpnet.tabular.numerals import is_number, looks_decorated, share_of_numbers
@@ -114,16 +115,17 @@ def _refuse_mistakes(column: Column) -> None:
     if 0 < numeric < 1:
         odd = np.array([share_of_numbers([value]) == 0 for value in values])
         row = int(np.argmax(np.append(odd, False)[codes]))
+        found = shown(values[codes[row]])
         raise DataError(
-            f"{column.place(row)}: the target mixes numbers and text, here {values[codes[row]]!r}. "
+            f"{column.place(row)}: the target mixes numbers and text, here {found}. "
             "Correct it, or use task='classification', which treats every value as the name of a "
             "class."
         )
     rows = int((codes >= 0).sum())
     if len(values) > max(FEW_CATEGORIES, rows // 2):
         raise DataError(
-            f"{column.origin.source}, column {column.name!r}: the target is text with "
-            f"{len(values):,} different values in {rows:,} rows, such as {values[0]!r}, which look "
-            "like names of rows. Choose another target, or use task='classification' if they are "
-            "names of classes."
+            f"{column.origin.source}, column {shown(column.name)}: the target is text with "
+            f"{len(values):,} different values in {rows:,} rows, such as {shown(values[0])}, which "
+            "look like names of rows. Choose another target, or use task='classification' if they "
+            "are names of classes."
         )
