@@ -142,7 +142,7 @@ def test_what_cannot_be_inferred(target, settings, error, words):
 
 def test_a_column_that_cannot_be_used_can_be_dropped():
     table = {"a": [1, 2, 3], "b": [[1], [2], [3]]}
-    with pytest.raises(DataError, match="row 0, column 'b'.* Convert or drop the column"):
+    with pytest.raises(DataError, match=r"row 0, column 'b'.* Convert or drop the column"):
         Schema.infer(table)
     assert Schema.infer(table, drop=["b"]).encode(table).tolist() == [[1], [2], [3]]
 
