@@ -1,5 +1,6 @@
 """A converter of skl2onnx for the estimators, so that pipelines with them go to ONNX."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -7,19 +8,22 @@ import numpy as np
 
 from xpnet.errors import ArgumentError
 from xpnet.exchange.onnx_file import OPSET, element, made_tensors
-from xpnet.exchange.onnx_writer import Operator
+from xpnet.exchange.onnx_writer import ML, Operator
 from xpnet.exchange.predictor import Predictor
-from xpnet.exchange.sources import estimator_predictor
+from xpnet.exchange.program import Program
+from xpnet.exchange.sources import predictor
+from xpnet.exchange.table_predictor import TablePredictor
 from xpnet.exchange.with_onnx import onnx_program
 from xpnet.optional import require
 
 __all__ = ["register_skl2onnx"]
 
+_ML_SET = 2  # the set of ai.onnx.ml that first has the encoders as they are now
 _PURPOSE = "xpnet.exchange.register_skl2onnx"
 
 
 def register_skl2onnx() -> None:
-    """Let skl2onnx convert pipelines whose steps are xpnet's MLPClassifier and MLPRegressor.
+    """Let skl2onnx convert pipelines with xpnet's estimators.
 
     Call it once, before ``skl2onnx.to_onnx``. A pipeline then has the outputs of one with
     scikit-learn's estimators: ``label`` and ``probabilities`` (with the option ``zipmap=False``),
@@ -40,15 +44,18 @@ def register_skl2onnx() -> None:
     register = skl2onnx.update_registered_converter
     yes_no = [True, False]
     options = {"zipmap": [*yes_no, "columns"], "nocl": yes_no, "output_class_labels": yes_no}
-    register(estimators.MLPClassifier, "XpnetMLPClassifier", _declare, _convert, options=options)
-    register(estimators.MLPRegressor, "XpnetMLPRegressor", _declare, _convert)
+    for name in estimators.__all__:
+        kind = getattr(estimators, name)
+        own = {"options": options} if hasattr(kind, "predict_proba") else {}
+        register(kind, f"Xpnet{name}", _declare, _convert, **own)
 
 
 def _declare(operator: Any) -> None:
     """Set the types and shapes of an operator's outputs."""
     types = require("skl2onnx.common.data_types", None, _PURPOSE)
     rows, source = operator.inputs[0].get_first_dimension(), _source(operator)
-    number = types.guess_tensor_type(operator.inputs[0].type).__class__
+    double = any(isinstance(given.type, types.DoubleTensorType) for given in operator.inputs)
+    number = types.DoubleTensorType if double else types.FloatTensorType
     result = source.program.outputs[source.result]
     operator.outputs[-1].type = number([rows, 1 if result.ndim == 1 else result.shape[1]])
     if source.choice is not None:
@@ -57,9 +64,9 @@ def _declare(operator: Any) -> None:
         operator.outputs[0].type = label([rows, *result.shape[1:][: source.choice.several]])
 
 
-def _source(operator: Any) -> Predictor:
+def _source(operator: Any) -> Predictor | TablePredictor:
     """What the estimator of an operator computes."""
-    source = estimator_predictor(operator.raw_operator)
+    source = predictor(operator.raw_operator, _PURPOSE)
     if source.result == "scores":
         raise ArgumentError(
             f"skl2onnx expects probabilities of a classifier, but loss="
@@ -82,11 +89,10 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
             f"{container.target_opset}."
         )
     onnx = require("onnx", "onnx", _PURPOSE)
-    graph, program = _Graph(onnx, scope, container), onnx_program(_source(operator))
-    (x,) = program.inputs.values()
-    inputs = [graph.cast(variable.full_name, x.dtype) for variable in operator.inputs]
+    graph, source = _Graph(onnx, scope, container), _source(operator)
+    program = onnx_program(source)
     names = {name: scope.get_unique_variable_name(name) for name in program.names}
-    names[x.name] = inputs[0] if len(inputs) == 1 else graph.add("Concat", inputs, axis=1)
+    names |= _inputs(graph, source, program, operator.inputs)
     container.initializers.extend(made_tensors(onnx, program, names))
     for op in program.operators:
         graph.write(op, names)
@@ -94,6 +100,33 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
         shape = [-1, *(variable.type.shape[1:])]
         made = graph.add("Reshape", [names[tensor.name], graph.constant(shape)])
         graph.cast(made, _dtype(variable.type), variable.full_name)
+
+
+def _inputs(
+    graph: "_Graph", source: Predictor | TablePredictor, program: Program, given: list[Any]
+) -> dict[str, str]:
+    """The names of a program's inputs: a matrix, or columns by name."""
+    columns = [variable.full_name for variable in given]
+    if len(given) > 1 and source.columns:
+        columns = _by_name(source.columns, given)
+    if [*program.inputs] != ["x"]:
+        pairs = zip(program.inputs.values(), columns, strict=True)
+        return {tensor.name: graph.cast(name, tensor.dtype) for tensor, name in pairs}
+    x = program.inputs["x"]
+    parts = [graph.cast(name, x.dtype) for name in columns]
+    return {x.name: parts[0] if len(parts) == 1 else graph.add("Concat", parts, axis=1)}
+
+
+def _by_name(wanted: Sequence[str], given: list[Any]) -> list[str]:
+    """The names of the variables for these columns."""
+    known = {variable.raw_name: variable.full_name for variable in given}
+    missing = [name for name in wanted if name not in known]
+    if missing:
+        raise ArgumentError(
+            f"the estimator reads the column {missing[0]!r}, but skl2onnx gives it "
+            f"{', '.join(map(repr, known))}."
+        )
+    return [known[name] for name in wanted]
 
 
 def _dtype(kind: Any) -> str:
@@ -113,11 +146,22 @@ class _Graph:
     def __init__(self, onnx: Any, scope: Any, container: Any) -> None:
         self._onnx, self._scope, self._container = onnx, scope, container
 
-    def add(self, kind: str, inputs: list[str], output: str | None = None, **given: Any) -> str:
+    def add(
+        self,
+        kind: str,
+        inputs: list[str],
+        output: str | None = None,
+        *,
+        domain: str = "",
+        **given: Any,
+    ) -> str:
         """Add an operator; return the name of its result."""
         output = output or self._scope.get_unique_variable_name(kind.lower())
         name = self._scope.get_unique_operator_name(kind)
-        self._container.add_node(kind, inputs, [output], name=name, op_domain="", **given)
+        version = _ML_SET if domain == ML else None  # skl2onnx takes the newest that it knows
+        self._container.add_node(
+            kind, inputs, [output], name=name, op_domain=domain, op_version=version, **given
+        )
         return output
 
     def cast(self, name: str, dtype: str, output: str | None = None) -> str:
@@ -138,4 +182,5 @@ class _Graph:
         given = dict(op.attributes)
         if "to" in given:
             given["to"] = element(self._onnx, given["to"])
-        self.add(op.kind, [names[name] for name in op.inputs], names[op.output], **given)
+        inputs = [names[name] for name in op.inputs]
+        self.add(op.kind, inputs, names[op.output], domain=op.domain, **given)

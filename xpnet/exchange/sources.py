@@ -1,6 +1,7 @@
 """What users may convert: models, table models and fitted estimators of xpnet."""
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from xpnet import ops
@@ -11,7 +12,12 @@ from xpnet.graph import Value
 from xpnet.model import Model
 from xpnet.tabular.table_model import TableModel
 
-__all__ = ["estimator_predictor", "fitted", "kind_of", "predictor", "wrong_source"]
+_BASES = {
+    "xpnet.estimators.fitted": "FittedMLP",
+    "xpnet.estimators.tabular_base": "BaseTabular",
+}
+
+__all__ = ["fitted", "kind_of", "predictor", "wrong_source"]
 
 
 def predictor(source: object, caller: str) -> Predictor | TablePredictor:
@@ -25,15 +31,17 @@ def predictor(source: object, caller: str) -> Predictor | TablePredictor:
     if isinstance(source, Model):
         return Predictor(source)
     if isinstance(source, TableModel):
-        return TablePredictor(source)
+        return TablePredictor.of(source)
     estimator = fitted(source, caller)
     if estimator is None:
         raise wrong_source(caller, source)
-    return estimator_predictor(estimator)
+    if hasattr(estimator, "table_model_"):
+        return TablePredictor.of(estimator.table_model_)
+    return _of_perceptron(estimator)
 
 
-def estimator_predictor(estimator: Any) -> Predictor:
-    """What a fitted MLPClassifier or MLPRegressor of xpnet computes."""
+def _of_perceptron(estimator: Any) -> Predictor:
+    """What a fitted MLPClassifier or MLPRegressor computes."""
     columns = tuple(getattr(estimator, "feature_names_in_", ()))
     model, head, targets = estimator.model_, estimator._head, estimator._targets
     if not hasattr(targets, "classes"):
@@ -58,9 +66,9 @@ def fitted(source: object, caller: str) -> Any:
     ArgumentError
         If it is an estimator that is not fitted.
     """
-    module = sys.modules.get("xpnet.estimators.fitted")  # absent: there are no estimators
-    if module is None or not isinstance(source, module.FittedMLP):
+    if not any(isinstance(source, kind) for kind in _estimators()):
         return None
+    assert hasattr(source, "__sklearn_is_fitted__")
     if not source.__sklearn_is_fitted__():
         raise ArgumentError(
             f"{caller} expects a fitted estimator. Call fit of this {type(source).__name__} first."
@@ -68,10 +76,17 @@ def fitted(source: object, caller: str) -> Any:
     return source
 
 
+def _estimators() -> Iterator[type]:
+    """The base classes of the estimators, if anything has loaded them: else there are none."""
+    for module, name in _BASES.items():
+        if module in sys.modules:
+            yield getattr(sys.modules[module], name)
+
+
 def wrong_source(caller: str, source: object) -> ArgumentError:
     """The error for something that cannot be converted."""
     return ArgumentError(
-        f"{caller} expects an xpnet.Model, or a fitted MLPClassifier or MLPRegressor of xpnet, got "
+        f"{caller} expects a Model, a TableModel or a fitted estimator of xpnet, got "
         f"{kind_of(source)}."
     )
 

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from math import isfinite, nan
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -27,9 +27,26 @@ _KNOWN, _UNKNOWN = 2, 1  # codes: of the first known category, and of one that i
 
 @dataclass(frozen=True, eq=False)
 class TablePredictor:
-    """A table model, ready to be written for another library."""
+    """A table model, ready to be written for another library.
+
+    Attributes
+    ----------
+    table_model : TableModel
+    choice : Choice or None
+        How labels follow from probabilities.
+    """
 
     table_model: TableModel
+    choice: Choice | None
+
+    @classmethod
+    def of(cls, table_model: TableModel) -> Self:
+        """What a table model computes."""
+        target = table_model.target
+        if target.classes is None:
+            return cls(table_model, None)
+        labels = target.labels(np.arange(len(target.classes)))
+        return cls(table_model, Choice(plain_classes(labels)))
 
     @property
     def model(self) -> Model:
@@ -39,7 +56,12 @@ class TablePredictor:
     @property
     def result(self) -> str:
         """The name of the numbers that it returns."""
-        return "prediction" if self.table_model.classes is None else "probabilities"
+        return "prediction" if self.choice is None else "probabilities"
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns that its program reads, in order."""
+        return [feature.name for feature in self._features]
 
     @property
     def program(self) -> Program:
@@ -55,10 +77,10 @@ class TablePredictor:
     def metadata(self) -> dict[str, str]:
         """What a user of an ONNX file needs to know: JSON by name."""
         names = [*self._from_columns(OnnxWriter(), 1)[0]]
-        inputs = names * len(self._columns) if self._is_matrix else names
+        inputs = names * len(self._features) if self._is_matrix else names
         columns = [
             {**_described(feature), "input": name}
-            for feature, name in zip(self._columns, inputs, strict=True)
+            for feature, name in zip(self._features, inputs, strict=True)
         ]
         return {"columns": json.dumps(columns), **self._described_target}
 
@@ -87,14 +109,14 @@ class TablePredictor:
         return all(feature.kind == "number" for feature in self.table_model.schema.used)
 
     @property
-    def _columns(self) -> list[Feature]:
+    def _features(self) -> list[Feature]:
         """The columns of the inputs: those that are read; with positions for names, all."""
         schema = self.table_model.schema
         whole = self._is_matrix and not schema.named
         return [f for f in schema.features if whole or f.kind != "ignored"]
 
     def _from_columns(self, xp: OnnxWriter, rows: int) -> Ends:
-        schema, columns = self.table_model.schema, self._columns
+        schema, columns = self.table_model.schema, self._features
         if self._is_matrix:
             x = Tensor(xp, "/x", (rows, len(columns)), "float64")
             places = [columns.index(feature) for feature in schema.used]
@@ -123,9 +145,10 @@ class TablePredictor:
         graph, output = network.trace(rows, training=False)
         (made,) = written(xp, graph, [output], [xp.astype(inputs, network.dtype)])
         made = xp.astype(made, "float64")
-        if self.table_model.classes is None:
+        if self.choice is None:
             return {"prediction": self._values(xp, xp.reshape(made, (rows,)))}
-        return self._classes(xp, made if made.ndim == 2 else xp.reshape(made, (rows, 1)))
+        shares = self._shares(xp, made if made.ndim == 2 else xp.reshape(made, (rows, 1)))
+        return {"label": self.choice.labels(xp, shares), "probabilities": shares}
 
     def _values(self, xp: OnnxWriter, made: Any) -> Tensor:
         """In the target's units, clipped to the range seen."""
@@ -138,7 +161,8 @@ class TablePredictor:
         result: Tensor = values
         return result
 
-    def _classes(self, xp: OnnxWriter, made: Tensor) -> dict[str, Tensor]:
+    def _shares(self, xp: OnnxWriter, made: Tensor) -> Tensor:
+        """Probabilities, from the network's output."""
         way = FROM_LOSS[self.model.network.loss.name]
 
         def finish(z: Value) -> Any:
@@ -146,9 +170,7 @@ class TablePredictor:
             return ops.concat(1 - z, z, axis=1) if z.shape[1] == 1 else z
 
         graph, finished = trace(finish, [("x", made.shape, "float64")])
-        (shares,) = written(xp, graph, [finished], [made])
-        classes = plain_classes(self.table_model.target.labels(np.arange(shares.shape[1])))
-        return {"label": Choice(classes).labels(xp, shares), "probabilities": shares}
+        return written(xp, graph, [finished], [made])[0]
 
 
 def _described(feature: Feature) -> dict[str, Any]:

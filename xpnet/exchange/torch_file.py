@@ -26,7 +26,7 @@ def save_exported(model: TableModel, path: FilePath) -> None:
         If torch cannot be imported.
     """
     torch = require("torch", None, "xpnet export --to torch of a model that reads tables")
-    source = TablePredictor(model)
+    source = TablePredictor.of(model)
     rows = torch.zeros((2, model.prepared.layer.width), dtype=torch.float64)
     shapes = ({0: torch.export.Dim("rows")},)
     program = torch.export.export(to_torch(model), (rows,), dynamic_shapes=shapes)

@@ -78,7 +78,7 @@ def to_torch(model: "Model | TableModel | MLPClassifier | MLPRegressor") -> Any:
 
     Parameters
     ----------
-    model : Model, TableModel, MLPClassifier or MLPRegressor
+    model : Model, TableModel or estimator of xpnet
         A built model, a model that reads tables, or a fitted estimator.
 
     Returns

@@ -46,7 +46,7 @@ def to_onnx(
 
     Parameters
     ----------
-    model : Model, TableModel, MLPClassifier or MLPRegressor
+    model : Model, TableModel or estimator of xpnet
         A built model, with any network of layers and ops; a model that reads tables, with the
         preparation of its columns; or a fitted estimator.
     path : str or path
@@ -76,11 +76,11 @@ def to_onnx(
     probabilities. The output of a regressor is ``prediction``, in the units of its targets. All
     have the shapes that the estimator's ``predict`` and ``predict_proba`` return.
 
-    A table model has the same outputs, and an input of shape (rows, 1) for each column, with its
-    name: float64 numbers, NaN where missing; dates as seconds since 1970, likewise; texts for
-    categories and booleans. If all columns are numbers, there is one input ``x`` instead, a float64
-    matrix. The file's ``metadata_props`` hold ``columns`` (names, kinds, inputs and categories),
-    ``target`` and ``classes``, as JSON.
+    A table model, such as that of a `TabularClassifier`, has the same outputs, and an input of
+    shape (rows, 1) for each column, with its name: float64 numbers, NaN where missing; dates as
+    seconds since 1970, likewise; texts for categories and booleans. If all columns are numbers,
+    there is one input ``x`` instead, a float64 matrix. The file's ``metadata_props`` hold
+    ``columns`` (names, kinds, inputs and categories), ``target`` and ``classes``, as JSON.
 
     Parameters keep their dotted names. The file uses operator set 20 and is checked by onnx. For
     float64 it uses only operators that onnxruntime computes in float64.

@@ -84,6 +84,11 @@ def from_sklearn(estimator: object, **settings: Unpack[ModelSettings]) -> Model:
     """
     sklearn = require("sklearn.neural_network", "sklearn", "xpnet.exchange.from_sklearn")
     own = fitted(estimator, "from_sklearn")
+    if hasattr(own, "table_model_"):
+        raise ArgumentError(
+            f"a {type(own).__name__} prepares a table's columns, which a Model does not. Its model "
+            "is estimator.table_model_, and the network of that estimator.table_model_.model."
+        )
     if own is not None:
         return as_model(own, settings)
     if not isinstance(estimator, sklearn.MLPClassifier | sklearn.MLPRegressor):
@@ -143,13 +148,14 @@ def to_sklearn(
     """
     sklearn = require("sklearn.neural_network", "sklearn", "xpnet.exchange.to_sklearn")
     own = fitted(model, "to_sklearn")
-    if own is not None:
-        return _twin(own, classes)
-    if isinstance(model, TableModel):
+    if isinstance(getattr(own, "table_model_", model), TableModel):
         raise ArgumentError(
             "scikit-learn's MLPs do not prepare a table's columns. to_sklearn(model.model) makes "
-            "one of the network alone, for what model.inputs(table) returns."
+            "one of the network alone, for what model.inputs(table) returns. The model of a "
+            "TabularClassifier or TabularRegressor is its table_model_."
         )
+    if own is not None:
+        return _twin(own, classes)
     if not isinstance(model, Model):
         raise wrong_source("to_sklearn", model)
     loss: Loss = model.network.loss
