@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -27,7 +28,7 @@ def gaps(cells: Any) -> list[str]:
 
 
 def days(count: int, unit: str) -> Any:
-    start = np.datetime64("2020-01-01", unit)
+    start = np.array("2020-01-01", f"datetime64[{unit}]")
     return start + RNG.integers(0, count, ROWS).astype(f"timedelta64[{unit}]")
 
 
@@ -283,7 +284,7 @@ def test_probabilities_of_numbers(tmp_path: Path) -> None:
 def test_torch_is_named_where_it_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "torch", None)
+    monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingDependencyError, match="pip install torch"):
         save_exported(trained(["age"], "value"), tmp_path / "m.pt2")
     assert list(tmp_path.iterdir()) == []
