@@ -27,7 +27,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import load
+import http_load
 import numpy as np
 from common import machine
 from contest.arguments import count, written
@@ -134,16 +134,16 @@ def run(arguments: argparse.Namespace, address: tuple[str, int, int]) -> list[di
         )
         print(line(found[-1]), flush=True)
 
-    asyncio.run(load.in_turn(host, port, one, 8, 2))  # not timed
+    asyncio.run(http_load.in_turn(host, port, one, 8, 2))  # not timed
     many = arguments.connections
     for rate in arguments.rate:
-        run_at = load.at_a_rate(host, port, one, many, rate, seconds)
+        run_at = http_load.at_a_rate(host, port, one, many, rate, seconds)
         measure("one row", f"{rate:,}/s", many, run_at)
     for connections in (1, many, 8 * many):
-        in_turn = load.in_turn(host, port, one, connections, seconds / 2)
+        in_turn = http_load.in_turn(host, port, one, connections, seconds / 2)
         measure("one row", "in turn", connections, in_turn)
     for name in list(asked)[1:]:
-        measure(name, "in turn", 2, load.in_turn(host, port, asked[name], 2, seconds / 4))
+        measure(name, "in turn", 2, http_load.in_turn(host, port, asked[name], 2, seconds / 4))
     return found
 
 
@@ -171,6 +171,19 @@ def versions() -> dict[str, str]:
     return found
 
 
+def report(found: list[dict[str, Any]], other_load: float) -> str:
+    """The results and how they were measured, as Markdown."""
+    named = ", ".join(f"{name} {number}" for name, number in versions().items())
+    about = (__doc__ or "").partition("\n\n")[2]
+    where = (
+        f"{machine()['cpu']}; clients and server share its cores. {named}. Load average of other "
+        f"work before the start: {other_load:.1f}."
+    )
+    rows = "\n".join(map(line, found))
+    title = "# Requests to `xpnet serve` on the loopback address"
+    return "\n\n".join([title, about.strip("\n"), where, f"{HEADER}\n{rows}\n"])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rate", type=count, nargs="+", default=[1000], help="requests per second")
@@ -179,19 +192,18 @@ def main() -> None:
     parser.add_argument("--json", type=written, metavar="FILE")
     parser.add_argument("--markdown", type=written, metavar="FILE")
     arguments = parser.parse_args()
+    other_load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "income.safetensors"
         model().save(path)
         print(HEADER)
         with served(path) as address:
             found = run(arguments, address)
-    about = {"machine": machine(), "versions": versions()}
     if arguments.json:
-        arguments.json.write_text(json.dumps({**about, "results": found}, indent=1) + "\n")
+        about = {"machine": machine(), "versions": versions(), "other_load": other_load}
+        Path(arguments.json).write_text(json.dumps({**about, "results": found}, indent=1) + "\n")
     if arguments.markdown:
-        named = ", ".join(f"{name} {number}" for name, number in versions().items())
-        rows = "\n".join(map(line, found))
-        arguments.markdown.write_text(f"{named}\n\n{HEADER}\n{rows}\n")
+        Path(arguments.markdown).write_text(report(found, other_load))
 
 
 if __name__ == "__main__":
