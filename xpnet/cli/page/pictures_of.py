@@ -134,7 +134,7 @@ def sparkline(counts: Sequence[float]) -> Html:
 
 def date_ticks(low: float, high: float) -> list[tuple[float, str]]:
     """Dates on an axis of seconds."""
-    found = np.linspace(low, high, 3) if low < high else np.array([low])
+    found = low + (high - low) * np.array([1, 3, 5]) / 6 if low < high else np.array([low])
     return [(float(v), str(np.datetime64(int(v), "s").astype("datetime64[D]"))) for v in found]
 
 

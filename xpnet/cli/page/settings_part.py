@@ -34,7 +34,7 @@ def settings_part(model: TableModel, path: str, command: str) -> Section:
     return section(
         "settings",
         "Settings",
-        table(("setting", "value"), rows),
+        table(("setting", "value"), rows, kind="settings"),
         element("h3", "Network"),
         element("pre", network.summary(), tabindex="0"),
     )
