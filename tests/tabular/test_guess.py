@@ -76,6 +76,10 @@ MISTAKES = {
     "a unit": ([f"{n} kg" for n in MANY], "row 0, .* found '0.0 kg'. Remove 'kg'"),
     "percent": ([f"{n}%" for n in MANY], "row 0, .* Remove '%'"),
     "open groups": ([f"{i},000" for i in range(1, 31)], "row 0, .* may group thousands"),
+    "one date": (
+        [f"2026-{i // 28 + 1:02}-{i % 28 + 1:02}" for i in range(50)] + ["2026-02-30"],
+        "row 50, column 'a': expected a date, found '2026-02-30'",
+    ),
     "infinite": (["1", "inf"], "row 1, .* expected a finite number, found 'inf'"),
 }
 

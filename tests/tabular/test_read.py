@@ -63,6 +63,15 @@ def test_any_table_of_texts_comes_back(tmp_path, rows, delimiter, line_end, quot
         assert cells(table)[name] == expected
 
 
+def test_a_long_column_of_different_texts(tmp_path):
+    """It is read in several blocks."""
+    texts = [f"name {i:06}" for i in range(200_000)]
+    table = read(write(tmp_path / "a.csv", "\n".join(["a", *texts, texts[7]])))
+    codes, values = table["a"].texts()
+    assert values == texts
+    np.testing.assert_array_equal(codes, [*range(200_000), 7])
+
+
 PLAIN = {"a": [1.5, NAN, -3], "b": [2, 5, 6]}
 DIALECTS = {
     "commas": "a,b\n1.5,2\n,5\n-3,6\n",

@@ -84,7 +84,7 @@ class ArrowColumn(Column):
     @cached_property
     def _text(self) -> TextColumn:
         """The same by its distinct texts."""
-        encoded = self._cells.dictionary_encode().unify_dictionaries().combine_chunks()
+        encoded = self._cells.dictionary_encode().combine_chunks()  # chunks share one
         texts = factorize([cell_of(cell) for cell in encoded.dictionary.to_pylist()])
         codes = np.append(texts.codes, np.int32(-1))[_as_numpy(encoded.indices, -1, np.int32)]
         return TextColumn(self.name, self.origin, Texts(codes, texts.values), self._numerals)

@@ -20,7 +20,7 @@ Task = Literal["auto", "classification", "regression"]
 
 FEW_CATEGORIES = 20  # as many different cells are categories, whatever they look like
 _MOST_DIFFERENT = 0.9  # of the cells: if more are different, they name the rows
-_MOST_NUMBERS = 0.9  # of the different cells: if as many are numbers, the others are mistakes
+_MOST_GOOD = 0.9  # of the different cells: if so many are numbers or dates, others are mistakes
 _PROSE = 5  # words in a cell
 _COUNTER = re.compile(r"(?i:unnamed: \d+|index|row|#|(.*[\W_])?id)|.*[a-z]I[Dd]")
 
@@ -43,8 +43,8 @@ def guess_kind(column: Column) -> tuple[Kind, str]:
     Raises
     ------
     DataError
-        If most cells are numbers and others cannot be read, or all have a unit; the message names
-        the first.
+        If most cells are numbers or dates and others cannot be read, or all have a unit; the
+        message names the first.
     """
     missing = column.missing()
     if missing.all():
@@ -81,25 +81,29 @@ def _kind_of_text(column: Column, cells: int) -> tuple[Kind, str]:
     try:
         column.numbers()
     except DataError as error:
-        values = column.texts().values
-        _refuse_mistakes(values, error)
+        mistake = error
     else:
         if not column.zero_padded():
             return "number", ""
         return _category_or_names(column.texts().values, cells, "cells begin with 0")
+    values = column.texts().values
     if {value.lower() for value in values} in _PAIRS:
         return "boolean", ""
     dates, ambiguous = parse_dates(values)
-    if not np.isnat(dates).any():
+    good = 1 - np.isnat(dates).mean()
+    if good == 1:
         return "date", ""
+    if good >= _MOST_GOOD and len(values) > FEW_CATEGORIES:
+        column.dates()  # raises an error that names the first mistake
+    _refuse_mistakes(values, mistake)
     return _category_or_names(values, cells, AMBIGUOUS if ambiguous else "")
 
 
 def _refuse_mistakes(values: Sequence[str], error: DataError) -> None:
     """Raise the error if a column of numbers was meant."""
-    plain = sum(map(is_number, values)) == len(values)
-    meant = looks_decorated(values) or share_of_numbers(values) >= _MOST_NUMBERS
-    if plain or (len(values) > FEW_CATEGORIES and meant):
+    many = len(values) > FEW_CATEGORIES
+    meant = many and (looks_decorated(values) or share_of_numbers(values) >= _MOST_GOOD)
+    if meant or all(map(is_number, values)):
         raise error
 
 

@@ -113,8 +113,9 @@ def _only_mark(cell: str) -> str | None:
 
 def looks_decorated(values: Sequence[str]) -> bool:
     """Whether all texts are numbers that no float reads: one unit for all, or commas."""
-    units = {_unit(value) for value in values}
-    return None not in units and len(units) == 1 and not all(map(is_number, values))
+    unit = _unit(values[0]) if values else None
+    same = unit is not None and all(_unit(value) == unit for value in values)
+    return same and not all(map(is_number, values))
 
 
 def share_of_numbers(values: Sequence[str]) -> float:
