@@ -191,28 +191,32 @@ class TableModel:
 
     # --- using --------------------------------------------------------------------------------
 
-    def predict(self, table: TableLike) -> NDArray[Any]:
+    def predict(self, table: TableLike, *, batch_size: int | None = None) -> NDArray[Any]:
         """The most probable class of each row, or its value in the target's units.
 
         Parameters
         ----------
         table : table
-            Columns are found by name, and others are not looked at; an array's by position.
+            Columns are found by name, and others are ignored; an array's by position.
+        batch_size : int, optional
+            Rows that the network takes at a time; see `Model.predict`.
 
         Raises
         ------
         DataError
             If a column is missing, or a cell is of another kind.
         """
-        return self.decoded(self.outputs(table))
+        return self.decoded(self.outputs(table, batch_size=batch_size))
 
-    def predict_proba(self, table: TableLike) -> NDArray[np.float64]:
+    def predict_proba(
+        self, table: TableLike, *, batch_size: int | None = None
+    ) -> NDArray[np.float64]:
         """The probability of each class, in the order of `classes`; shape (rows, classes)."""
-        return self.probabilities_of(self.outputs(table))
+        return self.probabilities_of(self.outputs(table, batch_size=batch_size))
 
-    def outputs(self, table: TableLike) -> NDArray[Any]:
+    def outputs(self, table: TableLike, *, batch_size: int | None = None) -> NDArray[Any]:
         """The network's own outputs: logits, or standardized values."""
-        return np.asarray(self.model.predict(self.inputs(table)))
+        return np.asarray(self.model.predict(self.inputs(table), batch_size=batch_size))
 
     def outputs_of(self, encoded: NDArray[np.float64]) -> NDArray[Any]:
         """The network's own outputs for rows that `schema.encode` returned."""
