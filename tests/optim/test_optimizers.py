@@ -49,9 +49,8 @@ class ByDefinition:
     def step(self, number, g):
         g = g.copy()
         rate = self.optimizer.learning_rate(0)
-        numbers = self.optimizer.coefficients(rate, number) | self.optimizer.decay_coefficients(
-            rate
-        )
+        numbers = self.optimizer.coefficients(rate, number)
+        numbers |= self.optimizer.decay_coefficients(rate, self.optimizer.decay_after(0))
         for link in self.chain:
             vectors = [self.p, g, *(self.slots[name] for name in link.update.slots)]
             values = [np.array(numbers[name]) for name in link.update.coefficients]

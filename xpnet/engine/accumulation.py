@@ -67,7 +67,7 @@ class Accumulation:
             engine.state.forget_overflow()
             raise
         with engine.programs.lock:
-            engine.change(program, learning_rate)
+            engine.change(program, learning_rate, share)
 
     def _gradient(
         self,

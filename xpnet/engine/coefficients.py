@@ -60,7 +60,7 @@ class Coefficients:
     """The numbers that an optimizer's rules read in each step, one for each `Coefficient`."""
 
     def __init__(self, optimizer: Optimizer, table: ParameterTable) -> None:
-        self._optimizer = optimizer
+        self._optimizer, self._decays = optimizer, bool(optimizer.weight_decay)
         found = uses([*optimizer.chain(), *optimizer.averaging()], table)
         self._reads = [*dict.fromkeys(read for use in found for read in use.reads)]
         self._names = [read.name for read in self._reads]
@@ -70,17 +70,17 @@ class Coefficients:
     def __len__(self) -> int:
         return len(self._reads)
 
-    def __call__(self, learning_rate: float, step: int) -> tuple[float, ...]:
+    def __call__(self, learning_rate: float, weight_decay: float, step: int) -> tuple[float, ...]:
         """The numbers, in the order of the graph's inputs; steps count from 1."""
         if not self._rates:
-            return tuple(map(self._values(learning_rate, step).__getitem__, self._names))
-        values = {rate: self._values(rate * learning_rate, step) for rate in self._rates}
-        return tuple([scale * values[rate][name] for name, rate, scale in self._reads])
+            values = self._values(learning_rate, weight_decay, step)
+            return tuple(map(values.__getitem__, self._names))
+        each = {r: self._values(r * learning_rate, weight_decay, step) for r in self._rates}
+        return tuple([scale * each[rate][name] for name, rate, scale in self._reads])
 
-    def _values(self, learning_rate: float, step: int) -> dict[str, float]:
+    def _values(self, learning_rate: float, weight_decay: float, step: int) -> dict[str, float]:
         """All of the optimizer's numbers, by name."""
-        optimizer = self._optimizer
-        found = optimizer.coefficients(learning_rate, step)
-        if not optimizer.weight_decay:
+        found = self._optimizer.coefficients(learning_rate, step)
+        if not self._decays:
             return found
-        return {**found, **optimizer.decay_coefficients(learning_rate)}
+        return {**found, **self._optimizer.decay_coefficients(learning_rate, weight_decay)}

@@ -133,7 +133,7 @@ class Engine:
             state.forget_overflow()
             raise
         with lock:
-            self.change(program, learning_rate)
+            self.change(program, learning_rate, share)
 
     def set_step(self, program: Program, number: int, share: float = 0.0) -> None:
         """Set what the program reads besides its batch: the step's number, scheduled numbers."""
@@ -143,12 +143,12 @@ class Engine:
         if values.scheduled:
             inputs.set_scheduled(self.state.epoch, share)
 
-    def change(self, program: Program, learning_rate: float) -> None:
+    def change(self, program: Program, learning_rate: float, share: float = 0.0) -> None:
         """Update the parameters with the gradient that this program computed."""
         state = self.state
         before = state.updates
         try:
-            self.update.run(learning_rate)
+            self.update.run(learning_rate, share)
             if program.batch_graph.state:
                 program.commit()
         except MemoryError:

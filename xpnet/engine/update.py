@@ -1,6 +1,6 @@
 """The update: an optimizer's rules on the vectors of a state, ready to run."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from xpnet.backends import Backend
@@ -66,11 +66,15 @@ class UpdateProgram:
             vars(self).pop("rules", None)
             vars(self).pop("flush", None)
 
-    def run(self, learning_rate: float) -> None:
-        """Update the parameters with the gradient, whose vector may be overwritten."""
+    def run(self, learning_rate: float, share: float = 0.0) -> None:
+        """Update the parameters with the gradient, whose vector may be overwritten.
+
+        `share` is the finished share of the current epoch.
+        """
         state, rules, flush = self._state, self.rules, self.flush
+        decay = self.optimizer.decay_after(state.epoch, share)
         state.updates += 1
-        numbers = self.coefficients(learning_rate, state.updates)
+        numbers = self.coefficients(learning_rate, decay, state.updates)
         if numbers != rules.numbers.written:
             rules.numbers.write(numbers)
         rules.run()
@@ -105,10 +109,20 @@ class UpdateProgram:
 
     # --- many steps ahead ---------------------------------------------------------------------
 
-    def ahead(self, learning_rates: Iterable[float]) -> list[tuple[float, ...]]:
-        """The numbers that the next updates read, one row per learning rate."""
-        steps = enumerate(learning_rates, self._state.updates + 1)
-        return [self.coefficients(rate, step) for step, rate in steps]
+    def ahead(
+        self, learning_rates: Sequence[float], shares: Iterable[float] | None = None
+    ) -> list[tuple[float, ...]]:
+        """The numbers that the next updates read, one row per learning rate.
+
+        `shares` are the finished shares of the epoch, by default those at its start.
+        """
+        state, decay_after = self._state, self.optimizer.decay_after
+        if shares is None:
+            decays = [decay_after(state.epoch)] * len(learning_rates)
+        else:
+            decays = [decay_after(state.epoch, share) for share in shares]
+        steps = range(state.updates + 1, state.updates + 1 + len(learning_rates))
+        return [*map(self.coefficients, learning_rates, decays, steps)]
 
     def passed(self, steps: int) -> None:
         """Note that the rules' calls made this many updates, with numbers from `ahead`."""

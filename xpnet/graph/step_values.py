@@ -1,6 +1,7 @@
 """Values that a training step reads besides its batch and the parameters."""
 
 from dataclasses import dataclass, field
+from math import inf
 
 from xpnet.arguments import number
 from xpnet.graph.value import Value
@@ -24,7 +25,7 @@ class Scheduled:
 
     what: str
     schedule: Schedule
-    below: float
+    below: float = inf
 
     @property
     def varies(self) -> bool:

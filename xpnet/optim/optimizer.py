@@ -7,6 +7,7 @@ from typing import Any, ClassVar, TypedDict
 
 from xpnet.arguments import number, positive, refuse_unknown
 from xpnet.errors import ArgumentError
+from xpnet.graph import Scheduled
 from xpnet.ops.op_registry import UPDATES
 from xpnet.ops.record import Update
 from xpnet.optim.schedules import Schedule, schedule
@@ -34,7 +35,7 @@ class Link:
 class Options(TypedDict, total=False):
     """The keyword arguments of every optimizer; `Optimizer` documents them."""
 
-    weight_decay: float
+    weight_decay: float | Schedule
     clip_value: float | None
     clip_norm: float | None
     clip_global_norm: float | None
@@ -53,9 +54,10 @@ class Optimizer:
         A number greater than 0, or a function of the epoch, counted from 0. xpnet's schedules
         are called in every step, with a fractional epoch. So is any other function whose
         attribute ``varies`` is true; all others are called once per epoch.
-    weight_decay : float, default 0
+    weight_decay : float or callable, default 0
         Adds ``weight_decay`` times the weights to their gradient, like an L2 penalty of
-        ``weight_decay / 2`` times the sum of squares; not applied to biases.
+        ``weight_decay / 2`` times the sum of squares; not applied to biases. At least 0, or a
+        schedule, as for the learning rate.
     clip_value : float, optional
         Greater than 0. Each element of the gradient is clipped to [-clip_value, clip_value].
     clip_norm : float, optional
@@ -90,7 +92,7 @@ class Optimizer:
         self,
         learning_rate: float | Schedule,
         *,
-        weight_decay: float = 0.0,
+        weight_decay: float | Schedule = 0.0,
         clip_value: float | None = None,
         clip_norm: float | None = None,
         clip_global_norm: float | None = None,
@@ -106,7 +108,8 @@ class Optimizer:
             )
         self.learning_rate = learning_rate
         self._first = self._schedule
-        self.weight_decay = number("weight_decay", weight_decay, 0)
+        fixed = not callable(weight_decay)
+        self.weight_decay = number("weight_decay", weight_decay, 0) if fixed else weight_decay
         self.clip_value = _limit("clip_value", clip_value)
         self.clip_norm = _limit("clip_norm", clip_norm)
         self.clip_global_norm = _limit("clip_global_norm", clip_global_norm)
@@ -155,6 +158,18 @@ class Optimizer:
             return found  # `number` would take a microsecond in every step
         return number("learning_rate (from the schedule)", found, 0)
 
+    def decay_after(self, epoch: int, share: float = 0.0) -> float:
+        """The weight decay after this share of an epoch.
+
+        Raises
+        ------
+        ArgumentError
+            If the schedule does not return a finite number of at least 0.
+        """
+        if callable(self.weight_decay):
+            return Scheduled("weight_decay", self.weight_decay).at(epoch, share)
+        return self.weight_decay
+
     def rules(self) -> list[Link]:
         """The rules that apply the gradient to the parameters."""
         raise ArgumentError(f"{type(self).__name__} must define rules(self).")
@@ -189,9 +204,9 @@ class Optimizer:
         """The numbers that the rules read in this step, by name; steps count from 1."""
         return {"lr": learning_rate}
 
-    def decay_coefficients(self, learning_rate: float) -> dict[str, float]:
-        """The number that the rule of weight decay reads, by name."""
-        return {"weight_decay": self.weight_decay}
+    def decay_coefficients(self, learning_rate: float, weight_decay: float) -> dict[str, float]:
+        """The number that the rule of weight decay reads in this step, by name."""
+        return {"weight_decay": weight_decay}
 
     def __repr__(self) -> str:
         shown = [
@@ -218,5 +233,5 @@ class DecoupledDecay(Optimizer):
     def decay(self) -> Link:
         return Link(UPDATES["decoupled_decay"], weights_only=True)
 
-    def decay_coefficients(self, learning_rate: float) -> dict[str, float]:
-        return {"decay": learning_rate * self.weight_decay}
+    def decay_coefficients(self, learning_rate: float, weight_decay: float) -> dict[str, float]:
+        return {"decay": learning_rate * weight_decay}

@@ -61,7 +61,8 @@ class LBFGS(Optimizer):
         max_evaluations: int = 15000,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(1.0, weight_decay=weight_decay)  # the line search finds the step
+        decay = number("weight_decay", weight_decay, 0)
+        super().__init__(1.0, weight_decay=decay)  # the line search finds the step
         self.history = count("history", history)
         self.gradient_tolerance = positive("gradient_tolerance", gradient_tolerance)
         self.loss_tolerance = number("loss_tolerance", loss_tolerance, 0)

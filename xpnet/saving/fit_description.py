@@ -26,7 +26,7 @@ def describe(engine: Engine, steps: Recording) -> dict[str, Any]:
     if all their parts are registered.
     """
     network, optimizer = engine.network, engine.optimizer
-    words = {k: v for k, v in vars(optimizer).items() if not k.startswith("_")}
+    words = {k: _word(v) for k, v in vars(optimizer).items() if not k.startswith("_")}
     found = {
         "layers": [node.record.name for node in network.graph.nodes],
         "frozen": list(network.frozen),
@@ -42,6 +42,11 @@ def describe(engine: Engine, steps: Recording) -> dict[str, Any]:
     coded = {name: _coded(part, name) for name, part in parts.items()}
     coded[_RATE] = _coded(optimizer.first_learning_rate, _RATE)
     return {**encode(found, "the fit")["map"], "settings": coded}
+
+
+def _word(setting: Any) -> Any:
+    """A setting; a function by its name, since its repr has an address."""
+    return getattr(setting, "__qualname__", setting)
 
 
 def _constant(optimizer: Optimizer) -> Optimizer:

@@ -145,8 +145,9 @@ class GraphSteps(ManySteps):
             self._device.bind()
             self._graphs, self._made = {}, set()
         inputs, epoch = engine.programs.step_inputs, engine.state.epoch
-        scheduled = [inputs.at(epoch, i / count) for i in range(first, count)]
-        self._device.begin(self._eager.order.of(epoch), rates, scheduled, first)
+        shares = [i / count for i in range(first, count)]
+        rows = [engine.update.ahead(rates, shares), [inputs.at(epoch, s) for s in shares]]
+        self._device.begin(self._eager.order.of(epoch), rows, first)
 
     def _one(self, loop: FitLoop) -> bool:
         """Make one step call by call; check the first loss of an epoch before the update."""

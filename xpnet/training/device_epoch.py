@@ -75,19 +75,12 @@ class DeviceEpoch:
         """The calls of a step up to its loss, and the later calls, which change the state."""
         return self._calls[size]
 
-    def begin(
-        self,
-        order: Array,
-        learning_rates: Sequence[float],
-        scheduled: Sequence[Sequence[float]],
-        first: int,
-    ) -> None:
+    def begin(self, order: Array, rows: Sequence[Any], first: int) -> None:
         """Begin an epoch with batch `first`, counted from 0.
 
-        `learning_rates` are those of the remaining steps, `scheduled` their scheduled numbers.
+        `rows` are the coefficients and the scheduled numbers of the remaining steps.
         """
         backend, engine = self._engine.backend, self._engine
-        rows = [engine.update.ahead(learning_rates), scheduled]
         for (table, _), own in zip(self._tables, rows, strict=False):
             table[first:] = backend.asarray(own, str(table.dtype))
         self._order[...] = self._as_they_come if order is None else order

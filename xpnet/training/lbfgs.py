@@ -28,7 +28,7 @@ class Objective:
 
     def __init__(self, engine: Engine, data: Data, threads: int | None = None) -> None:
         self._engine, self._data, self.rows = engine, data, data.rows
-        self._decay = engine.optimizer.weight_decay
+        self._decay = engine.optimizer.decay_after(0)
         self.program = engine.programs.get(engine.batch_spec("train", data.rows, data, threads))
         self._threads = turn(engine.backend, self.program.flops) or engine.programs.lock
         self._at = self.start()

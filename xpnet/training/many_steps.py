@@ -4,6 +4,7 @@ from typing import Any
 
 from xpnet.engine.batches import Batches
 from xpnet.engine.engine import Engine
+from xpnet.graph import Scheduled
 from xpnet.training.callbacks.callback import Callbacks
 from xpnet.training.context import FitContext
 from xpnet.training.eager import EagerSteps
@@ -24,7 +25,10 @@ def needs_python(eager: EagerSteps, callbacks: Callbacks) -> str | None:
     schedule = optimizer.learning_rate
     if optimizer.varies and not _known(schedule):
         return f"the learning rate is your own function ({schedule!r}), called in every step"
-    for kind in eager.engine.programs.step_inputs.kinds:
+    kinds = [*eager.engine.programs.step_inputs.kinds]
+    if callable(optimizer.weight_decay):
+        kinds.append(Scheduled("the weight decay", optimizer.weight_decay))
+    for kind in kinds:
         if kind.varies and not _known(kind.schedule):
             return f"{kind.what} is your own function ({kind.schedule!r}), called in every step"
     return None
@@ -45,10 +49,11 @@ def table_rows(eager: EagerSteps, i: int, steps: int) -> list[list[tuple[float, 
     """The rows of these tables for some steps, beginning with batch `i`."""
     engine, batches = eager.engine, range(i, i + steps)
     inputs, epoch = engine.programs.step_inputs, engine.state.epoch
-    scheduled: list[tuple[float, ...]] = [()] * steps
-    if inputs.kinds:
-        scheduled = [inputs.at(epoch, eager.share(n)) for n in batches]
-    return [engine.update.ahead([eager.rate(n) for n in batches]), scheduled]
+    rates = [eager.rate(n) for n in batches]
+    if not inputs.kinds and not callable(engine.optimizer.weight_decay):
+        return [engine.update.ahead(rates), [()] * steps]
+    shares = [eager.share(n) for n in batches]
+    return [engine.update.ahead(rates, shares), [inputs.at(epoch, share) for share in shares]]
 
 
 class ManySteps:

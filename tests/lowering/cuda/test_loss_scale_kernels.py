@@ -168,7 +168,7 @@ def _update(overflowed: int) -> tuple[Any, dict[str, Any], list[float]]:
     vectors["loss_scale"][...] = [1024, 7, overflowed, 2]
     if overflowed:
         vectors["gradient"][3] = np.inf
-    return graph, vectors, [*Coefficients(optimizer, network.table)(0.01, 1)]
+    return graph, vectors, [*Coefficients(optimizer, network.table)(0.01, 0.1, 1)]
 
 
 @pytest.mark.parametrize("overflowed", [0, 1])
@@ -198,7 +198,7 @@ def test_a_plan_changes_what_the_interpreter_changes(
     for backend in (float16, NumpyBackend()):
         vectors = {name: backend.asarray(v.copy()) for name, v in start.items()}
         program = VectorProgram(graph, backend, vectors, "float32", spare=["gradient"])
-        program.write(numbers)
+        program.numbers.write(numbers)
         with np.errstate(all="ignore"):
             program.run()
         assert set(vectors) == set(start)  # what is kept is the program's own
