@@ -127,6 +127,15 @@ def test_a_table_without_a_header(run, run_json, tmp_path):
     assert out.count("\n") == 201
 
 
+def test_how_to_read_a_file_can_be_said(run_json, tmp_path):
+    path = tmp_path / "t.csv"
+    lines = [f"{i},{i % 7}^Stra\u00dfe {i % 3}^{'ab'[i % 2]}" for i in range(60)]
+    path.write_bytes(("x^gr\u00f6\u00dfe^y\n" + "\n".join(lines)).encode("cp437"))
+    flags = ["--delimiter", "^", "--decimal", ",", "--encoding", "cp437", "--epochs", 1]
+    found = run_json(path, *flags)
+    assert found["columns"] == {"x": "number", "gr\u00f6\u00dfe": "category"}
+
+
 def test_test_and_validation_rows_of_their_own(run_json, table, tmp_path):
     other = write(tmp_path / "other.csv", people(50, seed=1))
     found = run_json(table, "--test", other, "--epochs", 1)

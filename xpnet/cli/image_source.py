@@ -37,6 +37,7 @@ _OF_TABLES = {
     "--no-header": False,
     "--delimiter": None,
     "--decimal": None,
+    "--encoding": None,
 }
 
 

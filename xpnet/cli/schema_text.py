@@ -70,9 +70,10 @@ def two_columns(rows: list[tuple[str, str]]) -> list[str]:
     width = max((len(heading) for heading, _ in rows), default=0)
     lines, last = [], ""
     for heading, text in rows:
-        for part in wrap(text, _LINE - width - len(_INDENT + _GAP), break_on_hyphens=False) or [""]:
+        whole = text.replace(" (", "\xa0(")  # a name and its number stay on one line
+        for part in wrap(whole, _LINE - width - len(_INDENT + _GAP), break_on_hyphens=False):
             shown = "" if heading == last else heading
-            lines.append(f"{_INDENT}{shown.ljust(width)}{_GAP}{part}")
+            lines.append(f"{_INDENT}{shown.ljust(width)}{_GAP}{part}".replace("\xa0", " "))
             last = heading
     return lines
 

@@ -30,6 +30,7 @@ def read_table(given: str, arguments: argparse.Namespace) -> Table:
         delimiter=arguments.delimiter,
         decimal=arguments.decimal,
         header=False if arguments.no_header else None,
+        encoding=arguments.encoding,
     )
 
 

@@ -77,6 +77,6 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _introduce(source: Source, training: Training, out: TextIO) -> None:
     """Print the data, the network and the settings before training."""
-    name = Path(source.name).name
+    name = "standard input" if source.name == "-" else Path(source.name).name
     print(f"{name}: {source.total:,} rows", *two_columns(source.notes), sep="\n", file=out)
     print(f"\n{training.summary()}\n", file=out)
