@@ -266,8 +266,11 @@ def test_a_failure_leaves_the_old_page(models, tmp_path, capsys, each):
     old = tmp_path / "report.html"
     old.write_text("old")
     other = write_csv(tmp_path / "other.csv", {"x": [1.0], "two": ["no"]})
+    broken = tmp_path / "broken.safetensors"
+    broken.write_text("nothing")
     for words, arguments in {
         "lacks": (path, other, "--html", old),
+        f"error: {broken}": (broken, data, "--html", old),
         "unknown score": (path, data, "--html", old, "--score", "r2"),
         "there is no folder": (path, data, "--html", tmp_path / "none" / "r.html"),
         "is a folder": (path, data, "--html", tmp_path),

@@ -3,6 +3,8 @@
 import argparse
 import shlex
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from xpnet.cli.explain import explained
@@ -34,14 +36,21 @@ def report(arguments: argparse.Namespace) -> None:
     XpnetError
         For a model, data or options that cannot be used.
     """
-    try:
+    with _its_option():
         check_place(arguments.html)
-        page = _page(arguments)
-        with writing(arguments.html) as temporary:
-            temporary.write_text(page, "utf-8")
+    page = _page(arguments)
+    with _its_option(), writing(arguments.html) as temporary:
+        temporary.write_text(page, "utf-8")
+    print(f"report: {arguments.html}")
+
+
+@contextmanager
+def _its_option() -> Iterator[None]:
+    """Name the option in errors about its file."""
+    try:
+        yield
     except FormatError as error:
         raise ArgumentError(f"--html: {error}") from error
-    print(f"report: {arguments.html}")
 
 
 def _page(arguments: argparse.Namespace) -> str:
