@@ -187,6 +187,8 @@ def test_few_rows_are_read(monkeypatch):
     data[10_000:, 2] *= 1e5
     assert "column 2" in (scales.column_doubt(data, host) or "")
     assert read == [2000]
+    assert scales.column_doubt(np.ones((30, 500_000), dtype="float32"), host) is None
+    assert read == [2000, 4]
 
 
 # --- once ---------------------------------------------------------------------------------------

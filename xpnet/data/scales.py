@@ -4,11 +4,11 @@ from math import hypot, inf
 from typing import Any
 
 from xpnet.backends import Backend, get
-from xpnet.typing import Array
+from xpnet.typing import Array, size_of
 
 __all__ = ["column_doubt", "target_doubt"]
 
-_ROWS = 2000
+_ROWS, _NUMBERS = 2000, 2_000_000  # at most so many are looked at
 _RATIO = 1e3  # between the sizes of two columns, or of one and 1
 _TARGET = 30.0  # mean and standard deviation; below its inverse, the standard deviation alone
 
@@ -54,7 +54,8 @@ def _known_sizes(x: Array, backend: Backend) -> list[tuple[float, int]]:
 
 
 def _sample(x: Array, backend: Backend) -> Any:
-    """Up to 2000 rows from the whole length of an array, flat, on the host, in float64."""
-    step = -(-int(x.shape[0]) // _ROWS)
+    """Some rows from the whole length of an array, flat, on the host, in float64."""
+    most = max(min(_ROWS, _NUMBERS // size_of(tuple(x.shape[1:]))), 1)
+    step = -(-int(x.shape[0]) // most)
     rows = backend.to_numpy(x[::step, ...])
     return rows.reshape(rows.shape[0], -1).astype("float64")
