@@ -21,6 +21,7 @@ __all__ = [
     "Schedule",
     "Shape",
     "SupportsArray",
+    "SupportsColumns",
     "TypedArray",
     "ValidationData",
     "size_of",
@@ -76,6 +77,13 @@ class SupportsArray(Protocol):
     """An object that NumPy can convert, such as a pandas DataFrame."""
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+class SupportsColumns(Protocol):
+    """A data frame, such as those of pandas, polars and pyarrow."""
+
+    @property
+    def columns(self) -> Any: ...
 
 
 ArrayLike: TypeAlias = TypedArray | SupportsArray | Sequence[Any] | float

@@ -76,6 +76,14 @@ def test_categories_with_few_values(sizes, blanks, codes, wanted):
     assert_allclose(prepared(layer, np.array(codes)[:, None]), wanted)
 
 
+def test_many_categories():
+    """More than one product computes."""
+    sizes, codes = [4, 5] * 50, [2, 4, 3, 1] * 25
+    made = prepared(xn.PrepareColumns(few=sizes), [codes])
+    wanted = [-1, 0, 0, 1, 1, 0, 0, 0] * 25
+    assert_allclose(made, [wanted])
+
+
 def test_columns_come_in_groups():
     layer = xn.PrepareColumns(1, 0, 1, [4, 5], [20, 30], blanks=[1])
     made = prepared(layer, [[7, 1, 3, 0, 11, 22]])

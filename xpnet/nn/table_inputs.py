@@ -16,6 +16,7 @@ from xpnet.nn.layer import Layer
 __all__ = ["EmbedColumns", "PrepareColumns", "Scaling"]
 
 _KNOWN = 2  # the code of the first known category
+_TOGETHER = 64  # categories in one product, which takes the square of their number
 
 Scaling = Literal["standard", "robust", "quantile", "none"]
 
@@ -119,7 +120,10 @@ class PrepareColumns(Layer):
         if booleans is not None:
             made.append(ops.fill_nan(booleans, 0.5) * 2.0 - 1.0)
         if few is not None:
-            made.append(self._one_hot(few))
+            made += [
+                self._one_hot(few[:, i : i + _TOGETHER], i)
+                for i in range(0, len(self.few), _TOGETHER)
+            ]
         made += [] if many is None else [many]
         return made[0] if len(made) == 1 else ops.concat(*made, axis=-1)
 
@@ -163,29 +167,27 @@ class PrepareColumns(Layer):
     def _signed(self, i: int) -> bool:
         return self.few[i] == _KNOWN + 2 and i not in self.blanks
 
-    def _one_hot(self, codes: Value) -> Any:
-        """All one-hot columns at once: 1 - |code - k|, or 0 if that is less."""
+    def _one_hot(self, codes: Value, start: int) -> Any:
+        """The one-hot columns of some categories at once: 1 - |code - k|, or 0 if that is less."""
+        chosen = range(start, start + codes.shape[1])
         wanted = [
             (i, code)
-            for i, size in enumerate(self.few)
-            for code in ([0] if i in self.blanks else []) + [*range(_KNOWN, size)]
+            for i in chosen
+            for code in ([0] if i in self.blanks else []) + [*range(_KNOWN, self.few[i])]
         ]
-        picks = [[float(i == j) for j, _ in wanted] for i in range(len(self.few))]
+        picks = [[float(i == j) for j, _ in wanted] for i in chosen]
         numbers = _constant(codes, [float(code) for _, code in wanted])
         hot = ops.relu(1.0 - ops.abs(ops.matmul(codes, _constant(codes, picks)) - numbers))
-        return self._differences(hot, wanted)
+        return self._differences(hot, wanted) if any(map(self._signed, chosen)) else hot
 
     def _differences(self, hot: Value, wanted: list[tuple[int, int]]) -> Any:
         """The second column minus the first, for categories with two values."""
-        if not any(map(self._signed, range(len(self.few)))):
-            return hot
-        places: list[tuple[int, int]] = []  # the columns that remain
-        rows = []
+        columns, rows = 0, []
         for i, code in wanted:
-            if not self._signed(i) or code == _KNOWN:
-                places.append((i, code))
-            rows.append((len(places) - 1, -1.0 if self._signed(i) and code == _KNOWN else 1.0))
-        sums = [[sign * (at == j) for j in range(len(places))] for at, sign in rows]
+            first = self._signed(i) and code == _KNOWN
+            columns += not self._signed(i) or first
+            rows.append((columns - 1, -1.0 if first else 1.0))
+        sums = [[sign * (at == j) for j in range(columns)] for at, sign in rows]
         return ops.matmul(hot, _constant(hot, sums))
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -15,11 +15,17 @@ from xpnet.tabular.columns import ArrayColumn
 from xpnet.tabular.numerals import Numerals
 from xpnet.tabular.sequences import column_of, text_column
 from xpnet.tabular.table import Table
+from xpnet.typing import ArrayLike, SupportsColumns
 
-__all__ = ["as_table", "table_of"]
+__all__ = ["TableData", "as_table", "table_of"]
+
+TableData: TypeAlias = (
+    Table | SupportsColumns | Mapping[str, Any] | Sequence[Mapping[str, Any]] | ArrayLike
+)
+"""What `as_table` takes: a data frame, a mapping of columns, a list of rows, an array."""
 
 
-def as_table(data: Any, *, source: str | None = None) -> Table:
+def as_table(data: TableData, *, source: str | None = None) -> Table:
     """Give any tabular data the face of a `Table`.
 
     Parameters

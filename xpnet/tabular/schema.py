@@ -13,7 +13,7 @@ from xpnet.tabular.calendar_texts import Leading
 from xpnet.tabular.cells import shown
 from xpnet.tabular.column import Column
 from xpnet.tabular.feature import Feature
-from xpnet.tabular.frames import as_table
+from xpnet.tabular.frames import TableData, as_table
 from xpnet.tabular.guess import Kind, Task
 from xpnet.tabular.table import Table
 from xpnet.tabular.target import Target
@@ -56,7 +56,7 @@ class Schema:
     @classmethod
     def infer(
         cls,
-        table: Any,
+        table: TableData,
         target: str | None = None,
         *,
         kinds: Mapping[str, Kind] | None = None,
@@ -125,7 +125,7 @@ class Schema:
         """The features of a kind, in the order of the encoded columns."""
         return [f for f in (self.features if kind == "ignored" else self.used) if f.kind == kind]
 
-    def encode(self, table: Any) -> NDArray[np.float64]:
+    def encode(self, table: TableData) -> NDArray[np.float64]:
         """The used columns of a table as numbers; the other columns are not looked at.
 
         Returns

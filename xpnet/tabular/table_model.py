@@ -1,6 +1,6 @@
 """`TableModel`: a schema, the preparation of its columns, and a network."""
 
-from pathlib import Path
+from os import PathLike
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -12,7 +12,7 @@ from xpnet.nn import EmbedColumns, LayerLike, LossLike, Sequential
 from xpnet.nn.table_inputs import Scaling
 from xpnet.saving.model_file import save_model
 from xpnet.tabular.far_values import first_far_value
-from xpnet.tabular.frames import as_table
+from xpnet.tabular.frames import TableData, as_table
 from xpnet.tabular.prepared import Prepared
 from xpnet.tabular.probabilities import probabilities
 from xpnet.tabular.read import read
@@ -26,7 +26,7 @@ from xpnet.typing import FilePath
 
 __all__ = ["TableLike", "TableModel", "table_of"]
 
-TableLike: TypeAlias = Any
+TableLike: TypeAlias = TableData | FilePath
 """A `Table`, a data frame, a mapping of columns, a list of rows, an array, or a file's path."""
 
 
@@ -264,4 +264,4 @@ class TableModel:
 
 def table_of(given: TableLike) -> Table:
     """A table from whatever holds one; text and paths name files."""
-    return read(given) if isinstance(given, str | Path) else as_table(given)
+    return read(given) if isinstance(given, str | PathLike) else as_table(given)
