@@ -127,6 +127,7 @@ def test_a_full_disk_leaves_the_file_that_was_there(model, tmp_path, ending):
     lines = [f"{i / 100},Rome,yes" for i in range(3000)]
     rows, out = table(tmp_path, lines), tmp_path / f"p.{ending}"
     out.write_bytes(b"the old file")
+    # -B: the limit would cut off the modules' compiled files, and break every later import.
     code = """
 import resource, signal, sys
 from xpnet.cli import main
@@ -135,7 +136,9 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 sys.exit(main(["predict", *sys.argv[1:]]))
 """
     done = subprocess.run(
-        [sys.executable, "-c", code, model, rows, "--out", out], capture_output=True, text=True
+        [sys.executable, "-B", "-c", code, model, rows, "--out", out],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 2
     assert "cannot be written" in done.stderr

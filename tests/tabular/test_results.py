@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xpnet.tabular.class_results import Calibration, ClassResults
@@ -22,6 +22,7 @@ def predictions(seed, rows, k, coarse=False):
     return true, shares / shares.sum(axis=1, keepdims=True)
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 999), rows=st.integers(2, 60), k=st.integers(2, 6), coarse=st.booleans())
 def test_classes_as_scikit_learn_scores_them(seed, rows, k, coarse):
     true, shares = predictions(seed, rows, k, coarse)
