@@ -149,6 +149,7 @@ SUBMODULES = {
         "to_torch_state_dict",
     ],
     "init": [
+        "DataInitializer",
         "Initializer",
         "constant",
         "get",
@@ -161,8 +162,10 @@ SUBMODULES = {
         "normal",
         "ones",
         "orthogonal",
+        "through_data",
         "truncated_normal",
         "uniform",
+        "unit_variance",
         "zeros",
     ],
     "losses": [
@@ -239,6 +242,8 @@ SUBMODULES = {
         "prelu",
         "relu",
         "reshape",
+        "scheduled_dropout",
+        "scheduled_gaussian_noise",
         "selu",
         "sigmoid",
         "silu",

@@ -11,6 +11,7 @@ from warnings import warn
 
 from xpnet.arguments import count
 from xpnet.backends import Backend, BackendLike
+from xpnet.data.arrays import Data
 from xpnet.data.class_weight import with_class_weight
 from xpnet.engine.batch_graph import BatchSpec
 from xpnet.engine.config import ModelConfig, check_names, check_sample_shape
@@ -263,6 +264,30 @@ class Model:
         self._adopt(engine_for(config, engine, backend_for(config, engine), shape))
         return self
 
+    @on_device
+    def initialize(self, X: ArrayLike) -> Self:
+        """Set the initial values that depend on data, those of `init.unit_variance` and the like.
+
+        The network is run once for at most 4,096 random rows of the samples, layer by layer, as in
+        the first training step. `fit` and `train_on_batch` do so with their first data, so this is
+        needed only to choose other data, or to look at the values. It does nothing if no initial
+        values wait for data. The same seed gives the same values on every backend.
+
+        Parameters
+        ----------
+        X : array of shape (n, ...)
+            Samples.
+
+        Raises
+        ------
+        DataError, ShapeError, DTypeError
+            If data cannot be used; raised before anything changes.
+        """
+        self._refuse_while_fitting("initial values cannot be set")
+        engine, data = accept_inputs(self._config, self._engine, X)
+        self._adopt(engine).initialize(data)
+        return self
+
     def _adopt(self, engine: Engine) -> Engine:
         """The model's engine: this one, unless another thread gave it one since data were accepted.
 
@@ -277,14 +302,15 @@ class Model:
         return own
 
     @contextmanager
-    def _fitting(self, engine: Engine) -> Iterator[None]:
-        """Adopt the engine for the time of a fit, and refuse what would replace it."""
+    def _fitting(self, engine: Engine, data: Data) -> Iterator[None]:
+        """Adopt the engine for a fit to these data, and refuse what would replace it."""
         with _ADOPTING:
             self._refuse_while_fitting("a second fit cannot begin")
             if self._adopt(engine) is not engine:
                 raise ArgumentError("another thread built this model meanwhile: call fit again.")
             self._in_fit = True
         try:
+            engine.initialize(data)
             yield
         finally:
             self._in_fit = False
@@ -418,7 +444,7 @@ class Model:
         )
         loop = make_loop(self, engine, data, validation, self.chunk, settings)
         resume = None if snapshot is None else resumed(engine, loop.context, snapshot)
-        with self._fitting(engine):
+        with self._fitting(engine, data):
             history = loop.run(snapshot, resume)
         advise(loop.context, data)
         return history
@@ -455,6 +481,7 @@ class Model:
         step = SingleStep(self._config, engine, data, given)  # compiled, or nothing changes
         if self._adopt(engine) is not engine:
             step = SingleStep(self._config, self.engine, data, given)
+        self.engine.initialize(data)
         if step.quick:
             self.engine.programs.cached_step = step
         return step(*data.arrays)

@@ -10,18 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, Self
 
-from xpnet.backends import Backend
+from xpnet.backends import Backend, get
 from xpnet.data.arrays import Data
 from xpnet.data.conversion import cast, check_finite, to_backend
 from xpnet.engine.batch_graph import BatchSpec
 from xpnet.engine.config import ModelConfig
+from xpnet.engine.data_initialization import fitted_values, sample_of
 from xpnet.engine.network import Network
 from xpnet.engine.program_cache import Programs
 from xpnet.engine.programs import Program
 from xpnet.engine.state import TrainState
 from xpnet.engine.update import UpdateProgram
 from xpnet.engine.update_graph import slot_names
-from xpnet.graph import initialize
+from xpnet.graph import initialize, under
 from xpnet.lowering import one_thread, shares
 from xpnet.ops.loss_scale import FIRST
 from xpnet.optim import Optimizer
@@ -66,10 +67,12 @@ class Engine:
     ) -> None:
         self.network, self.backend = network, backend
         table, dtype = network.table, network.dtype
+        awaiting = network.data_driven if start is None else ()
         if start is None:
             start = initialize(network.graph, backend, dtype, network.seed)
         params = table.flatten(backend, start)
         self.state = TrainState.of(backend, table, dtype, params, _loss_scale(backend))
+        self.state.awaiting = awaiting
         self.programs = Programs(network, backend, self.state)
         self._parts = backend.compiled(self._copies) if backend.traced else self._views
         self.set_optimizer(optimizer)
@@ -213,6 +216,23 @@ class Engine:
             state.set_params(self.backend, params)
         self.restore()
 
+    def initialize(self, data: Data) -> None:
+        """Set the initial values that depend on data, if some still wait for them."""
+        state, backend, network = self.state, self.backend, self.network
+        if not state.awaiting:
+            return
+        host = get("numpy")
+        start = {name: backend.to_numpy(array) for name, array in self.parameters().items()}
+        with host.quiet():
+            x = sample_of(data, network.seed)
+            found = fitted_values(network, state.awaiting, start, x)
+        typed = {n: host.xp.astype(a, host.dtype(network.dtype)) for n, a in found.items()}
+        new = {name: backend.asarray(array, network.dtype) for name, array in typed.items()}
+        with self.programs.lock:
+            params = network.table.flatten(backend, {**self.views(state.params), **new})
+            state.set_params(backend, params)
+            state.awaiting = ()
+
     def load(self, arrays: Mapping[str, Any], only: Sequence[str] | None = None) -> None:
         """Set the parameters from arrays by name, of any library; the optimizer starts again.
 
@@ -229,12 +249,15 @@ class Engine:
             check_finite(names[name], array, backend)
         self.state.set_params(backend, table.flatten(backend, typed))
         self.state.reset_slots(backend)
+        waiting = self.state.awaiting if only is not None else ()
+        self.state.awaiting = tuple(n for n in waiting if not any(under(o, n) for o in only or ()))
         self.keep("the state that was loaded")
 
     def retraced(self, network: Network) -> Self:
         """The same parameters in the retraced network; its optimizer starts again."""
         twin = type(self)(network, self.backend, self.optimizer, self.views(self.state.params))
         twin.state.epoch, twin.state.step = self.state.epoch, self.state.step
+        twin.state.awaiting = self.state.awaiting
         return twin
 
     def copy(self, optimizer: Optimizer) -> Self:

@@ -81,7 +81,24 @@ class Network:
             ParameterTable.of(graph),
         )
         network._check_trainable()
+        network._check_observed()
         return network
+
+    @property
+    def data_driven(self) -> tuple[str, ...]:
+        """Names of the parameters whose initial values depend on data."""
+        return tuple(n for n, spec in self.table.specs.items() if hasattr(spec.init, "fitted"))
+
+    def _check_observed(self) -> None:
+        """Raise unless the layers show what initial values that depend on data need."""
+        for name in self.data_driven:
+            seen = self.graph.scope.observed.get(name)
+            if seen is None or seen.kind != "node":
+                raise ArgumentError(
+                    f"the initializer {self.table.specs[name].init!r} depends on data, but the "
+                    f"layer does not show what it computes with {name!r}: call "
+                    "self.observe(parameter, result) in its forward, or use another initializer."
+                )
 
     def _check_trainable(self) -> None:
         """Raise unless something is left to train and every frozen name exists."""

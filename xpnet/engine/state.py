@@ -40,6 +40,8 @@ class TrainState:
         Loss and metrics of the last batch.
     good : Good or None
         Restored when the training diverges.
+    awaiting : tuple of str
+        Parameters whose initial values depend on data that have not come yet.
     """
 
     vectors: dict[str, Array]
@@ -48,6 +50,7 @@ class TrainState:
     updates: int = 0
     results: Array | None = None
     good: Good | None = None
+    awaiting: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -137,5 +140,6 @@ class TrainState:
         for name, vector in other.vectors.items():
             self.vectors[name] = backend.assign(self.vectors[name], vector)
         self.epoch, self.step, self.updates = other.epoch, other.step, other.updates
+        self.awaiting = other.awaiting
         if other.good is not None:
             self.good = Good(other.good.when, backend.copy(other.good.params))

@@ -21,10 +21,18 @@ class LayerCall:
 
 
 class Scope:
-    """The state of a trace: the path of the layer being called, and the paths of earlier layers."""
+    """The state of a trace: the path of the layer being called, and the paths of earlier layers.
+
+    Attributes
+    ----------
+    calls : list of LayerCall
+    observed : dict of str to Value
+        What the layers compute with parameters whose initial values depend on data, by their paths.
+    """
 
     def __init__(self) -> None:
         self.calls: list[LayerCall] = []
+        self.observed: dict[str, Any] = {}
         self._path, self._depth = "", 0
         self._declared: set[str] = set()  # in the current call
         self._paths: dict[

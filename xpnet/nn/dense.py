@@ -118,7 +118,9 @@ class Dense(Layer):
             rate=self.kernel_rate,
         )
         if not self.bias:
-            return ops.matmul(x, w)
+            y = ops.matmul(x, w)
+            self.observe(w, y)
+            return y
         b = self.parameter(
             x,
             "bias",
@@ -128,7 +130,10 @@ class Dense(Layer):
             penalty=self.bias_penalty,
             rate=self.bias_rate,
         )
-        return ops.affine(x, w, b)
+        y = ops.affine(x, w, b)
+        self.observe(w, y)
+        self.observe(b, y)
+        return y
 
 
 class Maxout(Layer):

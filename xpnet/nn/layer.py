@@ -146,6 +146,14 @@ class Layer:
         value: Value = like.graph.parameter(name, spec, like.dtype)
         return value
 
+    def observe(self, parameter: Value, result: Value) -> None:
+        """Let the initializer of a parameter see what the layer computes with it for data.
+
+        Only initializers that depend on data look at it, such as `init.unit_variance`. The first
+        call of the layer counts.
+        """
+        parameter.graph.scope.observed.setdefault(parameter.name, result)
+
     def state(self, like: Value, name: str, shape: tuple[int, ...], init: InitLike) -> Value:
         """Declare numbers that the network keeps but does not train, such as a running mean.
 

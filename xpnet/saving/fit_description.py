@@ -38,6 +38,9 @@ def describe(engine: Engine, steps: Recording) -> dict[str, Any]:
         "optimizer": f"{type(optimizer).__name__} {words}",
         **steps.description(),
     }
+    factors = {n: [s.rate, s.decay] for n, s in network.table.specs.items()}
+    factors = {n: pair for n, pair in factors.items() if pair not in ([1, 0], [1, 1])}
+    found |= {"factors": factors} if factors else {}
     parts = {"network": network.net, "loss": network.loss, "optimizer": _constant(optimizer)}
     coded = {name: _coded(part, name) for name, part in parts.items()}
     coded[_RATE] = _coded(optimizer.first_learning_rate, _RATE)

@@ -112,7 +112,7 @@ def _put_back(context: FitContext, snapshot: Snapshot) -> None:
     own.set_slots(backend, slots, state["updates"])
     if own.loss_scale is not None:
         own.set_loss_scale(backend, snapshot.arrays["loss_scale"])
-    own.epoch, own.step = state["epoch"], state["step"]
+    own.epoch, own.step, own.awaiting = state["epoch"], state["step"], ()
     if state["schedule"] is not None:
         engine.optimizer.learning_rate = decode(state["schedule"])
     engine.keep("the checkpoint")

@@ -3,10 +3,8 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import inf
 from typing import Any
 
-from xpnet.arguments import count
 from xpnet.backends import dtype_name, get, resolve
 from xpnet.backends.precision import kept_precision
 from xpnet.data.conversion import check_finite
@@ -16,8 +14,8 @@ from xpnet.engine.entry import backend_for
 from xpnet.engine.network import Network
 from xpnet.errors import ArgumentError, DataError, FormatError
 from xpnet.graph import ParameterTable, trace
-from xpnet.ops.loss_scale import LARGEST, SMALLEST
 from xpnet.saving.codec import decode, encode
+from xpnet.saving.file_values import count_of, four_numbers, names_of
 from xpnet.saving.tensor_file import read_file, write_file
 from xpnet.typing import Shape
 from xpnet.version import __version__
@@ -73,6 +71,8 @@ def save_model(
         "updates": state.updates if optimizer_state else None,
         "preprocessing": _preprocessing(preprocessing),
     }
+    if state.awaiting:
+        data["awaiting"] = list(state.awaiting)
     if optimizer_state and state.loss_scale is not None:
         data["loss_scale"] = engine.backend.to_numpy(state.loss_scale).tolist()
     if table is not None:
@@ -273,24 +273,9 @@ def made(arrays: dict[str, Any], data: dict[str, Any], backend: Any) -> tuple[Mo
         )
     if kept:
         vectors = {n: chosen.copy(chosen.asarray(a, config.dtype)) for n, a in slots.items()}
-        state.set_slots(chosen, vectors, _count("updates", data))
+        state.set_slots(chosen, vectors, count_of("updates", data))
         if data.get("loss_scale") is not None:
-            state.set_loss_scale(chosen, _four_numbers(data["loss_scale"]))
-    state.epoch, state.step = _count("epoch", data), _count("step", data)
+            state.set_loss_scale(chosen, four_numbers(data["loss_scale"]))
+    state.epoch, state.step = count_of("epoch", data), count_of("step", data)
+    state.awaiting = names_of(data.get("awaiting", []), engine.network.data_driven)
     return config, engine
-
-
-def _four_numbers(found: Any) -> list[float]:
-    """A loss scale from a file, checked."""
-    numbers = found if isinstance(found, list) else []
-    whole = len(numbers) == 4 and all(isinstance(n, float) and 0 <= n < inf for n in numbers)
-    if not whole or not SMALLEST <= numbers[0] <= LARGEST:
-        raise FormatError(
-            f"its loss_scale must be four numbers, the first from {SMALLEST} to {LARGEST}, the "
-            f"others at least 0; got {found!r}."
-        )
-    return numbers
-
-
-def _count(name: str, data: dict[str, Any]) -> int:
-    return count(name, data[name], 0, 2**62)

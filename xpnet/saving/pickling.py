@@ -37,6 +37,7 @@ def _trained(engine: Engine) -> dict[str, Any]:
         "updates": state.updates,
         "epoch": state.epoch,
         "step": state.step,
+        "awaiting": state.awaiting,
     }
 
 
@@ -66,6 +67,7 @@ def _engine(config: ModelConfig, backend: Backend, trained: dict[str, Any]) -> E
     if trained.get("loss_scale") is not None:
         state.set_loss_scale(backend, trained["loss_scale"])
     state.epoch, state.step = trained["epoch"], trained["step"]
+    state.awaiting = trained.get("awaiting", ())
     engine.keep("the pickle")
     return engine
 

@@ -30,7 +30,7 @@ def _own_makers() -> dict[str, Callable[..., Any]]:
     }
     for base in ("Layer", "Link", "Loss", "Metric", "Optimizer", "Schedule"):
         del classes[base]
-    plain = {"get", "names", "Initializer", "Loss"}
+    plain = {"get", "names", "Initializer", "DataInitializer", "Loss"}
     starts = {f"init.{n}": getattr(init, n) for n in init.__all__ if n not in plain}
     measures = {f"losses.{n}": getattr(losses, n) for n in losses.__all__ if n not in plain}
     return {**classes, **starts, **measures}

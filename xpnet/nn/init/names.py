@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from xpnet.errors import ArgumentError, UnknownNameError
 from xpnet.nn.init.distributions import normal, ones, truncated_normal, uniform, zeros
+from xpnet.nn.init.from_data import through_data, unit_variance
 from xpnet.nn.init.initializer import Initializer, InitLike
 from xpnet.nn.init.orthogonal import orthogonal
 from xpnet.nn.init.scaled import (
@@ -34,6 +35,8 @@ _BY_NAME: dict[str, Callable[..., Initializer]] = {
         lecun_uniform,
         lecun_normal,
         orthogonal,
+        unit_variance,
+        through_data,
     )
 }
 

@@ -1,0 +1,34 @@
+"""Values in the description of a model's file, checked."""
+
+from math import inf
+from typing import Any
+
+from xpnet.arguments import count
+from xpnet.errors import FormatError
+from xpnet.ops.loss_scale import LARGEST, SMALLEST
+
+__all__ = ["count_of", "four_numbers", "names_of"]
+
+
+def count_of(name: str, data: dict[str, Any]) -> int:
+    """A count of this name."""
+    return count(name, data[name], 0, 2**62)
+
+
+def four_numbers(found: Any) -> list[float]:
+    """A loss scale from a file, checked."""
+    numbers = found if isinstance(found, list) else []
+    whole = len(numbers) == 4 and all(isinstance(n, float) and 0 <= n < inf for n in numbers)
+    if not whole or not SMALLEST <= numbers[0] <= LARGEST:
+        raise FormatError(
+            f"its loss_scale must be four numbers, the first from {SMALLEST} to {LARGEST}, the "
+            f"others at least 0; got {found!r}."
+        )
+    return numbers
+
+
+def names_of(found: Any, known: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of parameters whose initial values wait for data, from a file, checked."""
+    if not isinstance(found, list) or any(name not in known for name in found):
+        raise FormatError(f"its 'awaiting' must be a list of some of {list(known)}; got {found!r}.")
+    return tuple(found)
