@@ -3,13 +3,15 @@
 import gzip
 import io
 import json
+import signal
 import sys
 from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import pytest
 
-from xpnet.cli import main
+import xpnet as xn
+from xpnet.cli import main, report
 
 pytest.importorskip("pyarrow", reason="tables are read with pyarrow")
 
@@ -262,6 +264,23 @@ def test_classes_of_another_table_are_refused_by_name(run, fails, tmp_path):
     write(path, [line.replace("b", "c") for line in lines], "a,b")
     err = fails("train", path, "--checkpoint", folder, "--epochs", 2, "--resume")
     assert "its classes are a, b, not a, c" in err
+
+
+def test_ctrl_c_measures_and_saves_what_was_learned(capsys, monkeypatch, table, tmp_path):
+    rows = report.Rows.on_epoch_end
+
+    def interrupt(self, model, epoch, logs):
+        rows(self, model, epoch, logs)
+        if epoch == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(report.Rows, "on_epoch_end", interrupt)
+    path = tmp_path / "m.safetensors"
+    assert main(["train", str(table), "--epochs", "50", "--save", str(path)]) == 130
+    out, err = capsys.readouterr()
+    assert "trained for 2 epochs" in out
+    assert err == "xpnet: interrupted\n"
+    assert len(xn.load(path).history) == 2
 
 
 def test_json_has_each_class_name(run_json, table):
