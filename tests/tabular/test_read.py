@@ -134,6 +134,7 @@ def test_encodings_are_recognized(tmp_path, encoding):
 
 HEADERS = {
     "numbers": ("1,2.5\n3,4.5\n", None, ["x0", "x1"]),
+    "byte order mark": ("\ufeff1,2.5\n3,4.5\n", None, ["x0", "x1"]),
     "some numbers": ("39,State-gov,77516\n50,Private,83311\n", None, ["x0", "x1", "x2"]),
     "iris": ("5.1,0.2,0.2,setosa\n4.9,0.2,0.2,setosa\n", None, ["x0", "x1", "x2", "x3"]),
     "text": ("a,b\n1,2\n", None, ["a", "b"]),
@@ -155,6 +156,7 @@ def test_headers(tmp_path, content, header, names):
     assumed = header is None and names[0] in ("x0", "Unnamed: 0")
     assert bool(table.notes) is assumed
     number = next(i for i, name in enumerate(names) if i and name != "kind")
+    assert cells(table)[names[0]][0] != "\ufeff1"
     last = content.split("\n")[-2].replace(";", ",").split(",")[number]
     assert cells(table)[names[number]][-1] == last
 

@@ -3,10 +3,13 @@
 import codecs
 import gzip
 import io
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, Self, cast
 
 from xpnet.errors import DataError
@@ -33,6 +36,8 @@ class Content:
         What messages call it.
     open : callable
         Opens a stream of its bytes, unpacked.
+    file : Path or None
+        A file that holds these bytes and nothing else but a byte order mark.
     survey : Survey or None
         What is known about its text, once `as_utf8` has read it.
     notes : tuple of str
@@ -41,6 +46,7 @@ class Content:
 
     name: str
     open: Callable[[], BinaryIO]
+    file: Path | None = None
     survey: Survey | None = None
     notes: tuple[str, ...] = ()
 
@@ -48,6 +54,22 @@ class Content:
         """The first bytes."""
         with self.open() as stream:
             return stream.read(size)
+
+    @contextmanager
+    def on_disk(self) -> Iterator[Path]:
+        """A file that holds these bytes, for as long as the context lasts.
+
+        pyarrow reads it without Python. A thread of pyarrow that still holds a stream of Python
+        when the process ends would abort it.
+        """
+        if self.file is not None:
+            yield self.file
+            return
+        with TemporaryDirectory() as folder:
+            copy = Path(folder, "copy")
+            with copy.open("wb") as target, self.open() as source:
+                shutil.copyfileobj(source, target)
+            yield copy
 
     def as_utf8(self, encoding: str | None) -> Self:
         """The same as UTF-8 without a byte order mark, surveyed to its end.
@@ -75,7 +97,7 @@ class Content:
         def decoded() -> BinaryIO:
             return cast(BinaryIO, io.BufferedReader(_Decoded(self, encoding)))
 
-        return replace(self, open=decoded)._without_mark()._surveyed()
+        return replace(self, open=decoded, file=None)._without_mark()._surveyed()
 
     def _without_mark(self) -> Self:
         size = len(codecs.BOM_UTF8)
@@ -160,9 +182,9 @@ def content_of(path: Path) -> Content:
         data = sys.stdin.buffer.read()
         content = Content("standard input", lambda: io.BytesIO(data))
     else:
-        content = Content(str(path), lambda: path.open("rb"))
+        content = Content(str(path), lambda: path.open("rb"), path)
     if content.head(len(_GZIP)) == _GZIP:
-        return replace(content, open=lambda: cast(BinaryIO, _Unpacked(content.open())))
+        return replace(content, open=lambda: cast(BinaryIO, _Unpacked(content.open())), file=None)
     if path.suffix.lower() == ".gz":
         raise DataError(f"{path} is not a gzip file, as its name says. Rename it.")
     return content

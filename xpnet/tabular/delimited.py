@@ -1,12 +1,10 @@
 """Read delimited text by pyarrow; what it refuses is read by Python, which names the line."""
 
 import csv
-import io
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import chain, islice
-from typing import Any, BinaryIO, cast
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from xpnet.errors import DataError
 from xpnet.optional import require
@@ -23,7 +21,6 @@ from xpnet.tabular.table import Table
 __all__ = ["read_delimited"]
 
 _BLOCK = 1 << 20
-_IN_MEMORY = 1 << 26
 _ROWS_LOOKED_AT, _COLUMNS_LOOKED_AT = 200, 200
 
 
@@ -66,46 +63,47 @@ def _parsed(content: Content, dialect: Dialect, head: Header) -> Any:
     plain = dialect.delimiter.isascii() and not dialect.blanks
     if survey is not None and not survey.late_quotes and plain:
         try:
-            with content.open() as stream:
-                return _by_arrow(stream, dialect.delimiter, head.line, head, survey.longest)
+            with content.on_disk() as file:
+                return _by_arrow(file, dialect.delimiter, head.line, head, survey.longest)
         except pa.ArrowInvalid:
             pass  # Python finds out why, or reads what is only unusual
-    with _rewritten(content, dialect, head) as (stream, longest):
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "rewritten")
+        longest = _rewrite(content, dialect, head, file)
         try:
-            return _by_arrow(stream, ",", 0, head, longest)
+            return _by_arrow(file, ",", 0, head, longest)
         except pa.ArrowInvalid as error:
             raise DataError(f"{content.name} cannot be read: {error}") from error
 
 
-def _by_arrow(stream: BinaryIO, delimiter: str, skipped: int, head: Header, longest: int) -> Any:
+def _by_arrow(file: Path, delimiter: str, skipped: int, head: Header, longest: int) -> Any:
     pa = require("pyarrow", "tables", "reading a table")
     arrow = require("pyarrow.csv", "tables", "reading a table")
     numbered = [str(i) for i in range(len(head.names))]
-    return arrow.read_csv(
-        stream,
-        arrow.ReadOptions(
-            column_names=numbered, skip_rows=skipped, block_size=max(_BLOCK, 2 * longest)
-        ),
-        arrow.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-        arrow.ConvertOptions(
-            column_types=dict.fromkeys(numbered, pa.string()),
-            null_values=sorted(MISSING),
-            strings_can_be_null=True,
-        ),
-    )
+    with pa.OSFile(str(file)) as stream:
+        return arrow.read_csv(
+            stream,
+            arrow.ReadOptions(
+                column_names=numbered, skip_rows=skipped, block_size=max(_BLOCK, 2 * longest)
+            ),
+            arrow.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            arrow.ConvertOptions(
+                column_types=dict.fromkeys(numbered, pa.string()),
+                null_values=sorted(MISSING),
+                strings_can_be_null=True,
+            ),
+        )
 
 
-@contextmanager
-def _rewritten(content: Content, dialect: Dialect, head: Header) -> Iterator[tuple[BinaryIO, int]]:
-    """The records below the header in the plainest dialect, and the length of the longest.
+def _rewrite(content: Content, dialect: Dialect, head: Header, file: Path) -> int:
+    """Write the records below the header in the plainest dialect; the bytes of the longest.
 
     Raises
     ------
     DataError
-        If the file is not well-formed, or a record has more or fewer fields than the header.
+        If the content is not well-formed, or a record has more or fewer fields than the header.
     """
-    with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
-        text = io.TextIOWrapper(cast(BinaryIO, file), encoding="utf-8", newline="")
+    with file.open("w", encoding="utf-8", newline="") as text:
         writer, longest = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n"), 0
         for line, cells in islice(records(content, dialect, strict=True), int(head.written), None):
             if len(cells) != len(head.names):
@@ -115,10 +113,7 @@ def _rewritten(content: Content, dialect: Dialect, head: Header) -> Iterator[tup
                     "missing fields, or quote fields that contain the delimiter."
                 )
             longest = max(longest, writer.writerow(cells))
-        text.flush()
-        file.seek(0)
-        yield cast(BinaryIO, file), 4 * longest
-        text.detach()
+    return 4 * longest  # a character has up to four
 
 
 def _rows_with_cells(frame: Any) -> int:
