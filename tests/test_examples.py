@@ -64,6 +64,24 @@ EXAMPLES = [
         ("california-housing", "wine-quality"),
         ("sklearn",),
     ),
+    Example(
+        "adult_income.py",
+        between(r"(?s)TabularClassifier, fast +(\S+).*loading: True", 0.83, 0.88),
+        ("adult",),
+        ("sklearn", "pandas", "pyarrow"),
+    ),
+    Example(
+        "housing_prices.py",
+        between(r"TabularRegressor, fast, two averaged +(\d+),", 45, 70),
+        ("california-housing",),
+        ("sklearn", "pandas", "pyarrow"),
+    ),
+    Example(
+        "wine_scores.py",
+        between(r"TabularRegressor +(\S+)", 0.5, 0.8),  # the mean of the training rows: 0.88
+        ("wine-quality",),
+        ("sklearn", "pandas", "pyarrow"),
+    ),
     Example("every_library.py", between(r"difference of the losses: (\S+)", 0, 1e-4)),
     Example("sklearn_swap.py", between(r"loss curves: (\S+)", 0, 1e-9), (), ("sklearn",)),
 ]
