@@ -16,12 +16,12 @@ from xpnet.typing import Shape, size_of
 __all__ = ["Operand", "Reader", "Work"]
 
 # Names of functions in a loop; each is in the library's `raw` or `xp`.
-_ELEMENTWISE = """abs add bitwise_and bitwise_invert bitwise_or bitwise_xor divide equal exp expm1
-    greater greater_equal isfinite isinf isnan less less_equal log log1p logical_and logical_not
-    logical_or logical_xor maximum minimum multiply negative not_equal pow sign sqrt subtract
-    tanh""".split()
+_ELEMENTWISE = """abs add bitwise_and bitwise_invert bitwise_or bitwise_xor cos divide equal exp
+    expm1 greater greater_equal isfinite isinf isnan less less_equal log log1p logical_and
+    logical_not logical_or logical_xor maximum minimum multiply negative not_equal pow sign sin sqrt
+    subtract tanh""".split()
 _REDUCTIONS = ("sum", "max", "min", "argmax")
-_OTHERS = ("copyto", "matmul")
+_TASKS = ("matmul", "take", "add_at")  # which no loop can do
 _SAME = {"power": "pow", "absolute": "abs", "invert": "bitwise_invert"}
 
 
@@ -64,7 +64,7 @@ class Reader:
         self._backend = backend
         self._operands: dict[int, Operand] = {}  # by the identity of the array, which each keeps
         self._names: dict[Any, str] = {draw: "draw"}
-        for name in (*_ELEMENTWISE, *_REDUCTIONS, *_OTHERS, *_SAME):
+        for name in (*_ELEMENTWISE, *_REDUCTIONS, *_TASKS, "copyto", *_SAME):
             for source in (backend.xp, backend.raw):
                 function = getattr(source, name, None)
                 if function is not None:
@@ -91,7 +91,7 @@ class Reader:
     def work(self, call: Call) -> Work | None:
         """The work of a call; None if no loop can do it."""
         name, kwargs = self.name(call), dict(call.kwargs)
-        if name in (None, "matmul", "draw"):
+        if name in (None, "draw", *_TASKS):
             return None
         if name == "copyto":
             return self._copy(call)

@@ -7,7 +7,7 @@ multiplied by a gate that may be exactly 0 or 1.
 from math import pi, sqrt
 from typing import Any
 
-from xpnet.ops.activations import sigmoid, softplus
+from xpnet.ops.activations import sigmoid
 from xpnet.ops.record import Op
 from xpnet.ops.special import erfc
 from xpnet.typing import Namespace
@@ -16,6 +16,7 @@ __all__ = ["GELU", "GELU_TANH", "MISH", "SILU"]
 
 _FAR = 1000.0  # every gate is 0 at -1000 and 1 at 1000, in float64 too
 _CUBIC = 0.044715
+_MISH_IS_X = 20.0  # its gate rounds to 1 from here on, in float64 too
 
 
 def _bounded(xp: Namespace, x: Any) -> Any:
@@ -61,15 +62,18 @@ def gelu_tanh_vjp(xp: Namespace, gy: Any, x: Any, r: Any) -> Any:
 
 
 def mish(xp: Namespace, x: Any) -> Any:
-    """y = x r; saved: r = tanh ln(1 + e**x)."""
-    gate = xp.tanh(softplus(xp, x))
+    """y = x r; saved: r = tanh ln(1 + e**x) = w / (w + 2), where w = u (u + 2) and u = e**x."""
+    u = xp.exp(xp.minimum(x, _MISH_IS_X))
+    w = u * (u + 2)
+    gate = w / (w + 2)
     return xp.maximum(x, -_FAR) * gate, gate
 
 
 def mish_vjp(xp: Namespace, gy: Any, x: Any, r: Any) -> Any:
-    """gx = gy (r + x (1 - r**2) / (1 + e**-x))."""
-    x = _bounded(xp, x)
-    return gy * (r + x * (1 - r * r) * sigmoid(xp, x))
+    """gx = gy (r + x r') with r' = u (u + 1) (2 / (w + 2))**2."""
+    u = xp.exp(xp.minimum(x, _MISH_IS_X))
+    rest = 2 / (u * (u + 2) + 2)  # 1 - r
+    return gy * (r + _bounded(xp, x) * ((u * rest) * ((u + 1) * rest)))
 
 
 _SIGNATURE = "(...)->(...);(...)"

@@ -148,9 +148,9 @@ def test_nan_infinity_and_zeros(applied: Any, launcher: Any) -> None:
         case.check(launch)
 
 
-FUNCTIONS = """abs bitwise_and bitwise_invert bitwise_or bitwise_xor equal exp expm1 greater
+FUNCTIONS = """abs bitwise_and bitwise_invert bitwise_or bitwise_xor cos equal exp expm1 greater
     greater_equal isfinite isinf isnan less less_equal log log1p logical_and logical_not
-    logical_or logical_xor maximum minimum negative not_equal pow sign sqrt tanh""".split()
+    logical_or logical_xor maximum minimum negative not_equal pow sign sin sqrt tanh""".split()
 
 
 # What loops do not know of numbers of a type stays the library's.

@@ -40,7 +40,10 @@ def flat_offsets(k: Recorder, ids: Any, units: int) -> Any:
 # The definition's products with one-hot rows take 5 to 50 times as long.
 @kernel(ops.embedding, vjp=0)
 def embedding_vjp_w(k: Recorder, out: Any, gy: Any, ids: Any, *, w_shape: Shape) -> None:
+    k(k.raw.copyto, out, 0)
+    if k.backend.lowering == "cpu":
+        k(k.raw.add_at, out, _int64(k, ids), gy)
+        return
     # NumPy adds to single elements, by a flat index, three times as fast as to rows.
     offsets = flat_offsets(k, ids, w_shape[1])
-    k(k.raw.copyto, out, 0)
     k(k.raw.add_at, out.reshape(-1), offsets.reshape(-1), gy.reshape(-1))

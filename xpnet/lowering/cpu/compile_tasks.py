@@ -7,6 +7,7 @@ from typing import Any
 from xpnet.kernels import Call
 from xpnet.lowering.cpu.jit import Program, loop_task
 from xpnet.lowering.cpu.long_rows import LONG, PIECE, Phase, phases_of
+from xpnet.lowering.cpu.lookup_tasks import lookup_of
 from xpnet.lowering.cpu.philox_llvm import Draw, draw_task
 from xpnet.lowering.cpu.product_task import Product, product_task, task_of
 from xpnet.lowering.cpu.schedule import Schedule
@@ -14,6 +15,7 @@ from xpnet.lowering.cpu.shared_loops import Pieces, Rows, Vector, loop_accesses
 from xpnet.lowering.cpu.shared_program import SharedProgram
 from xpnet.lowering.cpu.sharing import Access, Item, Lone
 from xpnet.lowering.cpu.split_loops import split
+from xpnet.lowering.cpu.stacked_product import stack_of
 from xpnet.lowering.cpu.tasks import Task
 from xpnet.lowering.cpu.threads import advice
 from xpnet.lowering.ir import Loop
@@ -47,8 +49,9 @@ def _compiles(reader: Reader, item: Loop | Call, threads: int | None) -> bool:
     return isinstance(item, Loop) or _call_task(reader, item, threads) is not None
 
 
-def _call_task(reader: Reader, call: Call, threads: int | None) -> Task | None:
-    return product_task(reader, call, threads) or draw_task(reader, call)
+def _call_task(reader: Reader, call: Call, threads: int | None) -> Task | Item | None:
+    found = product_task(reader, call, threads) or draw_task(reader, call)
+    return found or stack_of(reader, call) or lookup_of(reader, call)
 
 
 def _program(
@@ -80,9 +83,10 @@ def items_of(
         if isinstance(item, Loop):
             yield from _shared_loop(item, parts) if parts > 1 else _lone_loop(item)
         elif reader.name(item) == "matmul":
-            yield Product(reader, item, partial(task_of, reader, threads=threads))
+            stack = stack_of(reader, item)
+            yield stack or Product(reader, item, partial(task_of, reader, threads=threads))
         else:
-            yield Draw(reader, item)
+            yield lookup_of(reader, item) or Draw(reader, item)
 
 
 def _lone_loop(loop: Loop) -> Iterator[Item]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from xpnet.lowering.cpu import maths
+from xpnet.lowering.cpu import maths, sine_and_cosine
 
 __all__ = ["FUNCTIONS", "TESTS", "TYPES", "converted", "is_real", "number_type"]
 
@@ -113,6 +113,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "expm1": lambda b, dtype, x: maths.expm1(b, x),
     "log": lambda b, dtype, x: maths.log(b, x),
     "log1p": lambda b, dtype, x: maths.log1p(b, x),
+    "sin": lambda b, dtype, x: sine_and_cosine.sin(b, x),
+    "cos": lambda b, dtype, x: sine_and_cosine.cos(b, x),
     "pow": _pow,
     "maximum": _extreme("maximum", ">"),
     "minimum": _extreme("minimum", "<"),

@@ -1,17 +1,18 @@
 """Scalar functions, written so that LLVM can vectorize them.
 
 Source: the Cephes Mathematical Library of Stephen L. Moshier (`expf`, `exp`, `logf`, `log`,
-`tanhf`, `tanh`), with its polynomials and reductions but without branches: all cases are
-computed, and the right one is selected. Errors are one or two units in the last place.
+`tanhf`, `tanh`; for `sine_and_cosine.py`, `sinf`, `sin`, `cosf`, `cos`), with its polynomials and
+reductions but without branches: all cases are computed, and the right one is selected. Errors are
+one or two units in the last place.
 """
 
 from typing import Any
 
 from llvmlite import ir
 
-__all__ = ["exp", "expm1", "intrinsic", "log", "log1p", "tanh"]
+__all__ = ["CONTRACT", "exp", "expm1", "intrinsic", "log", "log1p", "polynomial", "tanh"]
 
-_CONTRACT = ("contract",)  # lets LLVM round a product and a sum once
+CONTRACT = ("contract",)  # lets LLVM round a product and a sum once
 
 _LOG2_E = 1.44269504088896340736
 _EXP = {
@@ -34,6 +35,7 @@ _EXP_Q = (
     2.27265548208155028766e-1,
     2.00000000000000000005e0,
 )
+_EXP_D = (-_EXP_Q[0], 2 * _EXP_P[0] - _EXP_Q[1], 2 * _EXP_P[1] - _EXP_Q[2])  # (2 P - Q) / r**2
 _TANH_FLOAT = (
     -5.70498872745e-3,
     2.06390887954e-2,
@@ -82,11 +84,11 @@ _LOG_Q = (
 )
 
 
-def _polynomial(b: ir.IRBuilder, x: Any, coefficients: tuple[float, ...]) -> Any:
+def polynomial(b: ir.IRBuilder, x: Any, coefficients: tuple[float, ...]) -> Any:
     """A polynomial by Horner's rule, the highest power first."""
     total = x.type(coefficients[0])
     for c in coefficients[1:]:
-        total = b.fadd(b.fmul(total, x, flags=_CONTRACT), x.type(c), flags=_CONTRACT)
+        total = b.fadd(b.fmul(total, x, flags=CONTRACT), x.type(c), flags=CONTRACT)
     return total
 
 
@@ -105,29 +107,67 @@ def _power_of_two(b: ir.IRBuilder, n: Any, kind: str) -> Any:
     return b.bitcast(bits, ir.FloatType() if kind == "float" else ir.DoubleType())
 
 
-def exp(b: ir.IRBuilder, x: Any) -> Any:
-    """e**x = 2**n e**r, with n the whole number nearest to x / ln 2 and r the remainder."""
-    kind = str(x.type)
-    low, high, ln2_high, ln2_low, width, *_ = _EXP[kind]
-    real, integer, nan = x.type, ir.IntType(width), b.fcmp_unordered("uno", x, x)
+def _reduced(b: ir.IRBuilder, x: Any) -> tuple[Any, Any]:
+    """The whole number n nearest to x / ln 2, and the remainder r = x - n ln 2.
+
+    Numbers whose exponentials are too large or too small are moved to the end of the range.
+    """
+    low, high, ln2_high, ln2_low, *_ = _EXP[str(x.type)]
+    real = x.type
     inside = b.select(b.fcmp_ordered(">", x, real(low)), x, real(low))  # NaN becomes `low`
     inside = b.select(b.fcmp_ordered("<", inside, real(high)), inside, real(high))
     n = intrinsic(b, "rint", b.fmul(inside, real(_LOG2_E)))
-    r = b.fsub(inside, b.fmul(n, real(ln2_high), flags=_CONTRACT), flags=_CONTRACT)
-    r = b.fsub(r, b.fmul(n, real(ln2_low), flags=_CONTRACT), flags=_CONTRACT)
-    square = b.fmul(r, r)
-    if kind == "float":
-        rest = b.fmul(_polynomial(b, r, _EXP_FLOAT), square, flags=_CONTRACT)
-        y = b.fadd(b.fadd(rest, r, flags=_CONTRACT), real(1.0))
-    else:
-        p = b.fmul(r, _polynomial(b, square, _EXP_P))
-        q = b.fsub(_polynomial(b, square, _EXP_Q), p)
-        y = b.fadd(real(1.0), b.fmul(real(2.0), b.fdiv(p, q)))
-    # In two factors, because n may exceed the range of exponents.
+    r = b.fsub(inside, b.fmul(n, real(ln2_high), flags=CONTRACT), flags=CONTRACT)
+    return n, b.fsub(r, b.fmul(n, real(ln2_low), flags=CONTRACT), flags=CONTRACT)
+
+
+def _exp_less_1(b: ir.IRBuilder, r: Any, precise: bool = False) -> Any:
+    """e**r - 1 for a remainder r: a polynomial or a rational function.
+
+    With `precise`, 2 r P / (Q - r P) = r + r (r P + 2 P - Q) / (Q - r P), which rounds less.
+    """
+    real, square = r.type, b.fmul(r, r)
+    if str(real) == "float":
+        rest = b.fmul(polynomial(b, r, _EXP_FLOAT), square, flags=CONTRACT)
+        return b.fadd(rest, r, flags=CONTRACT)
+    p = b.fmul(r, polynomial(b, square, _EXP_P))
+    q = b.fsub(polynomial(b, square, _EXP_Q), p)
+    if not precise:
+        return b.fmul(real(2.0), b.fdiv(p, q))
+    top = b.fadd(p, b.fmul(square, polynomial(b, square, _EXP_D)), flags=CONTRACT)
+    return b.fadd(r, b.fmul(r, b.fdiv(top, q)), flags=CONTRACT)
+
+
+def _halves(b: ir.IRBuilder, n: Any) -> tuple[Any, Any]:
+    """Two powers of two whose product is 2**n, since n may exceed the range of exponents."""
+    kind = str(n.type)
+    integer = ir.IntType(_EXP[kind][4])
     whole = b.fptosi(n, integer)
     half = b.ashr(whole, integer(1))
-    y = b.fmul(b.fmul(y, _power_of_two(b, half, kind)), _power_of_two(b, b.sub(whole, half), kind))
-    return b.select(nan, x, y)
+    return _power_of_two(b, half, kind), _power_of_two(b, b.sub(whole, half), kind)
+
+
+def exp(b: ir.IRBuilder, x: Any) -> Any:
+    """e**x = 2**n e**r, with n the whole number nearest to x / ln 2 and r the remainder."""
+    n, r = _reduced(b, x)
+    first, second = _halves(b, n)
+    y = b.fadd(_exp_less_1(b, r), x.type(1.0))
+    y = b.fmul(b.fmul(y, first), second)
+    return b.select(b.fcmp_unordered("uno", x, x), x, y)
+
+
+def expm1(b: ir.IRBuilder, x: Any) -> Any:
+    """e**x - 1 = 2**n (e**r - 1) + (2**n - 1); for a large x, e**x."""
+    real = x.type
+    n, r = _reduced(b, x)
+    first, second = _halves(b, n)
+    less, power = _exp_less_1(b, r, precise=True), b.fmul(first, second)
+    y = b.fadd(b.fmul(less, power, flags=CONTRACT), b.fsub(power, real(1.0)), flags=CONTRACT)
+    large = b.fmul(b.fmul(b.fadd(less, real(1.0)), first), second)
+    y = b.select(b.fcmp_ordered(">", x, real(60.0)), large, y)
+    # A zero keeps its sign, and NaN stays NaN.
+    itself = b.or_(b.fcmp_ordered("==", x, real(0.0)), b.fcmp_unordered("uno", x, x))
+    return b.select(itself, x, y)
 
 
 def tanh(b: ir.IRBuilder, x: Any) -> Any:
@@ -135,10 +175,10 @@ def tanh(b: ir.IRBuilder, x: Any) -> Any:
     real, square = x.type, b.fmul(x, x)
     size = intrinsic(b, "fabs", x)
     if str(real) == "float":
-        share = _polynomial(b, square, _TANH_FLOAT)
+        share = polynomial(b, square, _TANH_FLOAT)
     else:
-        share = b.fdiv(_polynomial(b, square, _TANH_P), _polynomial(b, square, _TANH_Q))
-    near = b.fadd(x, b.fmul(b.fmul(share, square), x), flags=_CONTRACT)
+        share = b.fdiv(polynomial(b, square, _TANH_P), polynomial(b, square, _TANH_Q))
+    near = b.fadd(x, b.fmul(b.fmul(share, square), x), flags=CONTRACT)
     grown = b.fadd(exp(b, b.fmul(size, real(2.0))), real(1.0))
     far = b.fsub(real(1.0), b.fdiv(real(2.0), grown))
     y = b.select(b.fcmp_ordered("<", size, real(0.625)), near, far)
@@ -168,9 +208,9 @@ def log(b: ir.IRBuilder, x: Any) -> Any:
     d = b.fsub(m, real(1.0))
     square = b.fmul(d, d)
     if str(real) == "float":
-        y = b.fmul(b.fmul(_polynomial(b, d, _LOG_FLOAT), d), square)
+        y = b.fmul(b.fmul(polynomial(b, d, _LOG_FLOAT), d), square)
     else:
-        share = b.fdiv(_polynomial(b, d, _LOG_P), _polynomial(b, d, _LOG_Q))
+        share = b.fdiv(polynomial(b, d, _LOG_P), polynomial(b, d, _LOG_Q))
         y = b.fmul(d, b.fmul(square, share))
     y = b.fadd(y, b.fmul(e, real(-2.121944400546905827679e-4)))
     y = b.fsub(y, b.fmul(square, real(0.5)))
@@ -190,15 +230,3 @@ def log1p(b: ir.IRBuilder, x: Any) -> Any:
     edge = b.or_(b.fcmp_ordered("==", u, real(0.0)), b.fcmp_ordered("==", u, real(float("inf"))))
     y = b.select(edge, log(b, u), y)
     return b.select(b.fcmp_ordered("==", x, real(0.0)), x, y)
-
-
-def expm1(b: ir.IRBuilder, x: Any) -> Any:
-    """e**x - 1 = (u - 1) x / ln u with u = e**x rounded (W. Kahan)."""
-    real = x.type
-    u = exp(b, x)
-    less = b.fsub(u, real(1.0))
-    y = b.fmul(less, b.fdiv(x, log(b, u)))
-    y = b.select(b.fcmp_ordered("==", u, real(1.0)), x, y)
-    whole = b.fcmp_ordered("==", less, real(-1.0))
-    whole = b.or_(whole, b.fcmp_ordered("==", u, real(float("inf"))))
-    return b.select(whole, less, y)

@@ -49,7 +49,10 @@ _TEMPLATES = {
     "logical_or": "{0} || {1}",
     "logical_xor": "!{0} != !{1}",
     "logical_not": "!{0}",
-    **{name: name + "{f}({0})" for name in ("exp", "expm1", "log", "log1p", "sqrt", "tanh")},
+    **{
+        name: name + "{f}({0})"
+        for name in ("cos", "exp", "expm1", "log", "log1p", "sin", "sqrt", "tanh")
+    },
     "pow": "pow{f}({0}, {1})",
 }
 _REAL = {"abs": "fabs{f}({0})"}
