@@ -189,6 +189,7 @@ def test_lbfgs_has_no_rate_but_a_decay() -> None:
     [
         (lambda: xn.Dense(3, bias_rate=0), "Dense: bias_rate must be a number greater than 0"),
         (lambda: xn.Dense(3, kernel_rate=float("inf")), "Dense: kernel_rate"),
+        (lambda: xn.Dense(3, kernel_decay=-1), "Dense: kernel_decay"),
         (lambda: xn.Model(Scale(rate=-1), input_shape=2).build(), "'scale': rate"),
         (lambda: xn.Model(Scale(decay=-1), input_shape=2).build(), "'scale': decay"),
     ],

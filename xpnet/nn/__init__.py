@@ -3,17 +3,19 @@
 from xpnet.nn import init, losses
 from xpnet.nn.activation_layer import Identity, Linear, Step
 from xpnet.nn.activation_names import activation
-from xpnet.nn.combinators import Add, Concat, Multiply, Residual, Sequential
+from xpnet.nn.combinators import Add, Average, Concat, Multiply, Residual, Sequential
 from xpnet.nn.dense import Dense, Maxout
 from xpnet.nn.dropout import Dropout, GaussianNoise
 from xpnet.nn.embedding import Embedding
 from xpnet.nn.init.initializer import InitLike
 from xpnet.nn.layer import Layer, LayerLike, Penalty, call
+from xpnet.nn.learned_scales import ParametricActivation, Scale
 from xpnet.nn.losses import Loss, LossLike
 from xpnet.nn.losses import get as get_loss
 from xpnet.nn.metrics import Metric, MetricLike, get_metrics, loss_metric, mean_over_samples
 from xpnet.nn.normalization import BatchNorm, LayerNorm, Standardize
 from xpnet.nn.penalties import L1, L2
+from xpnet.nn.periodic_embedding import PeriodicEmbedding
 from xpnet.nn.rectifiers import ELU, GELU, SELU, LeakyReLU, Mish, PReLU, ReLU, SiLU, Softplus
 from xpnet.nn.shaping import Flatten
 from xpnet.nn.sigmoids import (
@@ -36,6 +38,7 @@ __all__ = [
     "L2",
     "SELU",
     "Add",
+    "Average",
     "BatchNorm",
     "Concat",
     "Constraint",
@@ -65,10 +68,13 @@ __all__ = [
     "Mish",
     "Multiply",
     "PReLU",
+    "ParametricActivation",
     "Penalty",
+    "PeriodicEmbedding",
     "PrepareColumns",
     "ReLU",
     "Residual",
+    "Scale",
     "Sequential",
     "SiLU",
     "Sigmoid",

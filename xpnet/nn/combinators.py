@@ -7,7 +7,7 @@ from xpnet.errors import ArgumentError, ShapeError
 from xpnet.graph import Value, checked
 from xpnet.nn.layer import Layer, LayerLike, call
 
-__all__ = ["Add", "Concat", "Multiply", "Residual", "Sequential"]
+__all__ = ["Add", "Average", "Concat", "Multiply", "Residual", "Sequential"]
 
 
 def _callables(owner: str, layers: tuple[LayerLike, ...]) -> list[LayerLike]:
@@ -104,3 +104,46 @@ class Multiply(_Branches):
         for y in rest:
             first = first * y
         return first
+
+
+class Average(_Branches):
+    """The mean of the branches' outputs, such as the members of an ensemble.
+
+    ``Average(f, g)(x)`` is (f(x) + g(x)) / 2. With `logits`, it is the logarithm of the mean of the
+    probabilities: ln((softmax f(x) + softmax g(x)) / 2), which the softmax turns into that mean.
+
+    Parameters
+    ----------
+    *branches : callable
+        At least one.
+    logits : bool, default False
+        Whether the outputs are logits, whose probabilities are averaged.
+
+    Raises
+    ------
+    ArgumentError
+        If there are no branches, or one of them is not a layer or a function.
+
+    Notes
+    -----
+    Source: Lakshminarayanan, Pritzel and Blundell, "Simple and scalable predictive uncertainty
+    estimation using deep ensembles", NeurIPS 2017.
+    """
+
+    def __init__(self, *branches: LayerLike, logits: bool = False) -> None:
+        super().__init__(*branches)
+        if not branches:
+            raise ArgumentError("Average needs at least one layer: Average(f, g).")
+        self.logits = bool(logits)
+
+    def forward(self, *xs: Value) -> Any:
+        """Add all, and divide."""
+        found = self.outputs(xs)
+        if not self.logits:
+            return sum(found[1:], start=found[0]) * (1 / len(found))
+        logs = [ops.log_softmax(y) for y in found]
+        top = logs[0]
+        for y in logs[1:]:
+            top = ops.maximum(top, y)
+        shares = [ops.exp(y - top) for y in logs]
+        return top + ops.log(sum(shares[1:], start=shares[0]) * (1 / len(found)))

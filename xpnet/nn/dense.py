@@ -3,7 +3,7 @@
 from typing import Any, TypedDict, Unpack
 
 from xpnet import ops
-from xpnet.arguments import count, positive
+from xpnet.arguments import count, number, positive
 from xpnet.errors import ArgumentError, ShapeError
 from xpnet.graph import Value
 from xpnet.nn import init
@@ -35,6 +35,7 @@ class DenseSettings(TypedDict, total=False):
     kernel_constraint: Constraint | None
     kernel_rate: float
     bias_rate: float
+    kernel_decay: float
 
 
 class Dense(Layer):
@@ -57,6 +58,8 @@ class Dense(Layer):
         Applied to the weights after every update.
     kernel_rate, bias_rate : float, default 1
         Factors of the learning rate of the weights and of the biases, greater than 0.
+    kernel_decay : float, default 1
+        A factor of the weight decay of the weights, at least 0. Biases do not decay.
 
     Raises
     ------
@@ -79,6 +82,7 @@ class Dense(Layer):
         kernel_constraint: Constraint | None = None,
         kernel_rate: float = 1.0,
         bias_rate: float = 1.0,
+        kernel_decay: float = 1.0,
     ) -> None:
         self.units, self.bias = count("Dense: units", units), bool(bias)
         if isinstance(activation, int):
@@ -93,6 +97,7 @@ class Dense(Layer):
         self.kernel_constraint = check_constraint("Dense: kernel_constraint", kernel_constraint)
         self.kernel_rate = positive("Dense: kernel_rate", kernel_rate)
         self.bias_rate = positive("Dense: bias_rate", bias_rate)
+        self.kernel_decay = number("Dense: kernel_decay", kernel_decay, 0)
 
     def forward(self, x: Value) -> Any:
         """Apply the affine map, then the activation."""
@@ -113,6 +118,7 @@ class Dense(Layer):
             "weight",
             shape,
             self.kernel_init,
+            self.kernel_decay,
             penalty=self.kernel_penalty,
             constraint=self.kernel_constraint,
             rate=self.kernel_rate,

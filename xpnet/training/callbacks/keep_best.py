@@ -20,6 +20,8 @@ class KeepBest(Callback):
     mode : {"auto", "min", "max"}, default "auto"
         What better means; ``"auto"`` maximizes columns that end in ``accuracy`` or ``r2`` and
         minimizes losses. For other columns, give the mode.
+    latest : bool, default False
+        Whether the last of equal epochs wins, not the first.
 
     Attributes
     ----------
@@ -37,7 +39,7 @@ class KeepBest(Callback):
 
     Notes
     -----
-    One object given to several fits keeps the best of them all. The first of equal epochs wins.
+    One object given to several fits keeps the best of them all.
 
     Examples
     --------
@@ -52,9 +54,13 @@ class KeepBest(Callback):
     """
 
     def __init__(
-        self, monitor: str = "val_loss", mode: Literal["auto", "min", "max"] = "auto"
+        self,
+        monitor: str = "val_loss",
+        mode: Literal["auto", "min", "max"] = "auto",
+        latest: bool = False,
     ) -> None:
         self._watched = Watched(monitor, mode)
+        self._latest = bool(latest)
         self.state: dict[str, Any] | None = None
         self.best: float | None = None
         self.best_epoch: int | None = None
@@ -64,7 +70,8 @@ class KeepBest(Callback):
 
     def on_epoch_end(self, model: FittedModel, epoch: int, logs: dict[str, float]) -> None:
         value = self._watched.value(logs)
-        if self._watched.better(value, self._watched.worst if self.best is None else self.best):
+        best = self._watched.worst if self.best is None else self.best
+        if self._watched.better(value, best) or (self._latest and value == self.best):
             self.state, self.best, self.best_epoch = model.state_dict(), value, epoch
 
     def get_state(self) -> dict[str, Any]:
