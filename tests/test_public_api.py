@@ -27,6 +27,7 @@ PUBLIC = [
     "Adam",
     "AdamW",
     "Add",
+    "Average",
     "BatchNorm",
     "CSVLog",
     "Callback",
@@ -38,6 +39,7 @@ PUBLIC = [
     "Dense",
     "Dropout",
     "EarlyStopping",
+    "EmbedColumns",
     "Embedding",
     "ExponentialDecay",
     "FitContext",
@@ -68,12 +70,16 @@ PUBLIC = [
     "Nadam",
     "OneCycle",
     "PReLU",
+    "ParametricActivation",
+    "PeriodicEmbedding",
     "PolynomialDecay",
+    "PrepareColumns",
     "RAdam",
     "RMSprop",
     "ReLU",
     "ReduceOnPlateau",
     "Residual",
+    "Scale",
     "Sequential",
     "SiLU",
     "Sigmoid",
@@ -97,12 +103,13 @@ PUBLIC = [
     "ops",
     "plot",
     "register",
+    "tabular",
     "testing",
     "value_and_grad",
 ]
 
 # Not in a star import, which must do without scikit-learn.
-ON_DEMAND = ["MLPClassifier", "MLPRegressor"]
+ON_DEMAND = ["MLPClassifier", "MLPRegressor", "TabularClassifier", "TabularRegressor"]
 
 SUBMODULES = {
     "backends": [
@@ -126,6 +133,7 @@ SUBMODULES = {
         "BackendUnavailableError",
         "DTypeError",
         "DataError",
+        "DataWarning",
         "DatasetError",
         "DeviceMemoryError",
         "DivergedError",
@@ -210,6 +218,8 @@ SUBMODULES = {
         "erf",
         "exp",
         "expm1",
+        "fill_nan",
+        "floor",
         "flush_to_zero",
         "focal",
         "gaussian_noise",
@@ -219,6 +229,7 @@ SUBMODULES = {
         "hard_tanh",
         "huber",
         "identity",
+        "is_nan",
         "leaky_relu",
         "linear",
         "log",

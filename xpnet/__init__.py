@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from xpnet import typing as typing
     from xpnet.estimators import MLPClassifier as MLPClassifier
     from xpnet.estimators import MLPRegressor as MLPRegressor
+    from xpnet.estimators import TabularClassifier as TabularClassifier
+    from xpnet.estimators import TabularRegressor as TabularRegressor
     from xpnet.graph import value_and_grad as value_and_grad
     from xpnet.loading import load as load
     from xpnet.mlp import MLP as MLP
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from xpnet.nn import L2 as L2
     from xpnet.nn import SELU as SELU
     from xpnet.nn import Add as Add
+    from xpnet.nn import Average as Average
     from xpnet.nn import BatchNorm as BatchNorm
     from xpnet.nn import Concat as Concat
     from xpnet.nn import Dense as Dense
@@ -53,10 +56,13 @@ if TYPE_CHECKING:
     from xpnet.nn import Maxout as Maxout
     from xpnet.nn import Mish as Mish
     from xpnet.nn import Multiply as Multiply
+    from xpnet.nn import ParametricActivation as ParametricActivation
+    from xpnet.nn import PeriodicEmbedding as PeriodicEmbedding
     from xpnet.nn import PReLU as PReLU
     from xpnet.nn import PrepareColumns as PrepareColumns
     from xpnet.nn import ReLU as ReLU
     from xpnet.nn import Residual as Residual
+    from xpnet.nn import Scale as Scale
     from xpnet.nn import Sequential as Sequential
     from xpnet.nn import Sigmoid as Sigmoid
     from xpnet.nn import SiLU as SiLU
@@ -117,6 +123,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Add",
+    "Average",
     "BatchNorm",
     "CSVLog",
     "Callback",
@@ -159,6 +166,8 @@ __all__ = [
     "Nadam",
     "OneCycle",
     "PReLU",
+    "ParametricActivation",
+    "PeriodicEmbedding",
     "PolynomialDecay",
     "PrepareColumns",
     "RAdam",
@@ -166,6 +175,7 @@ __all__ = [
     "ReLU",
     "ReduceOnPlateau",
     "Residual",
+    "Scale",
     "Sequential",
     "SiLU",
     "Sigmoid",
@@ -198,17 +208,17 @@ __all__ = [
 # The module of each name: `import xpnet` loads none of these modules; the first use of a name
 # loads its module.
 _NAMES = {
-    "xpnet.estimators": "MLPClassifier MLPRegressor",
+    "xpnet.estimators": "MLPClassifier MLPRegressor TabularClassifier TabularRegressor",
     "xpnet.graph": "value_and_grad",
     "xpnet.loading": "load",
     "xpnet.mlp": "MLP",
     "xpnet.model": "Model",
     "xpnet.nn": """
-        Add BatchNorm Concat Dense Dropout ELU EmbedColumns Embedding Flatten GaussianNoise GELU
-        HardSigmoid HardTanh Identity L1 L2 Layer LayerNorm LeakyReLU Linear LogSigmoid
-        LogSoftmax MaxNorm Maxout Mish Multiply PReLU PrepareColumns ReLU Residual SELU
-        Sequential Sigmoid SiLU Softmax Softplus Softsign Standardize Step Tanh UnitNorm
-        init losses
+        Add Average BatchNorm Concat Dense Dropout ELU EmbedColumns Embedding Flatten GaussianNoise
+        GELU HardSigmoid HardTanh Identity L1 L2 Layer LayerNorm LeakyReLU Linear LogSigmoid
+        LogSoftmax MaxNorm Maxout Mish Multiply ParametricActivation PeriodicEmbedding PReLU
+        PrepareColumns ReLU Residual Scale SELU Sequential Sigmoid SiLU Softmax Softplus Softsign
+        Standardize Step Tanh UnitNorm init losses
     """,
     "xpnet.optim": """
         Adadelta Adagrad Adam AdamW CosLog CosineDecay CosineRestarts ExponentialDecay FlatCosine

@@ -1,7 +1,8 @@
-"""scikit-learn's multilayer perceptrons on xpnet's engine (extra ``sklearn``).
+"""Estimators with scikit-learn's interface on xpnet's engine (extra ``sklearn``).
 
 `MLPClassifier` and `MLPRegressor` keep the names, meanings and defaults of scikit-learn's
-parameters, and add parameters for features that scikit-learn lacks. `Model.fit` trains them.
+parameters, and add parameters for features that scikit-learn lacks. `TabularClassifier` and
+`TabularRegressor` take data frames as they are and need no tuning. `Model.fit` trains all of them.
 """
 
 from xpnet.optional import require
@@ -10,5 +11,7 @@ require("sklearn.callback", "sklearn", "xpnet.MLPClassifier and xpnet.MLPRegress
 
 from xpnet.estimators.classifier import MLPClassifier  # noqa: E402  (after the clear error)
 from xpnet.estimators.regressor import MLPRegressor  # noqa: E402
+from xpnet.estimators.tabular_classifier import TabularClassifier  # noqa: E402
+from xpnet.estimators.tabular_regressor import TabularRegressor  # noqa: E402
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["MLPClassifier", "MLPRegressor", "TabularClassifier", "TabularRegressor"]

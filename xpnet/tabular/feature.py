@@ -30,7 +30,8 @@ class Feature:
     categories : tuple of str
         For a category: the known ones, as written, in ascending order.
     rare : tuple of str
-        For a category with many values: those of a single row, which count as unknown.
+        For a category: those that count as unknown, since no training row has them, or a single
+        one if there are many.
     note : str
         Why it has this kind, if that is not obvious.
     leading : {"day", "month"} or None
@@ -57,11 +58,11 @@ class Feature:
         texts = part.texts()
         counts = np.bincount(texts.codes[texts.codes >= 0], minlength=len(texts.values))
         seen = [(value, n) for value, n in zip(texts.values, counts, strict=True) if n]
-        common = tuple(value for value, n in seen if n >= _RARE)
-        if len(seen) <= _MANY or not common:
-            return cls(column.name, kind, tuple(value for value, _ in seen), note=note)
-        rare = tuple(value for value, n in seen if n < _RARE)
-        return cls(column.name, kind, common, rare, note)
+        known = tuple(value for value, n in seen if n >= _RARE)
+        if len(seen) <= _MANY or not known:
+            known = tuple(value for value, _ in seen)
+        rare = tuple(sorted(set(column.texts().values).difference(known)))
+        return cls(column.name, kind, known, rare, note)
 
     @property
     def codes(self) -> int:
