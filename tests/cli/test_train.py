@@ -53,6 +53,7 @@ def test_json_says_what_was_done(run_json):
         "train_rows": 1437,
         "test_rows": 360,
         "validation_rows": None,
+        "preset": "mlp",
         "hidden": [8, 4],
         "parameters": 64 * 8 + 8 + 8 * 4 + 4 + 4 * 10 + 10,
         "activation": "tanh",

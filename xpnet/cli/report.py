@@ -101,7 +101,7 @@ def results_json(found: Results) -> dict[str, Any]:
 
 def describe(arguments: argparse.Namespace, model: TableModel, source: Source) -> dict[str, Any]:
     """The data, the network and the settings."""
-    flags = ("activation", "optimizer", "learning_rate", "batch_size", "epochs")
+    flags = ("preset", "activation", "optimizer", "learning_rate", "batch_size", "epochs")
     classes = source.target.classes
     return {
         "xpnet": __version__,

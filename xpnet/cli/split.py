@@ -13,7 +13,7 @@ from xpnet.random import Key, permutation
 __all__ = ["held_share", "split"]
 
 _SPLIT = 16  # the random stream that chooses the rows
-_FOR_STOPPING = 0.1
+_FOR_STOPPING, _FOR_PRESETS = 0.1, 0.2  # shares of the training rows
 
 
 def split(
@@ -64,6 +64,8 @@ def _by_class(order: NDArray[Any], labels: NDArray[Any]) -> list[NDArray[Any]]:
 def held_share(arguments: argparse.Namespace) -> float | str | None:
     """The fraction of the training rows to measure while learning, or a file; None for neither."""
     asked: float | str | None = arguments.validation
+    if asked is None and arguments.preset != "mlp":
+        return _FOR_PRESETS
     if asked is None and arguments.early_stopping is not None:
         return _FOR_STOPPING
     return asked

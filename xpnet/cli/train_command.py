@@ -34,9 +34,10 @@ def train(arguments: argparse.Namespace) -> None:
     """
     out = sys.stderr if arguments.json else sys.stdout
     _check(arguments)
-    MlpTraining.check(arguments)
+    way = _way(arguments)
+    way.check(arguments)
     source = load(arguments)
-    training = MlpTraining(arguments, source, out)
+    training = way(arguments, source, out)
     _introduce(source, training, out)
     start = perf_counter()
     model, kept = training.run()
@@ -73,6 +74,15 @@ def _check(arguments: argparse.Namespace) -> None:
         number("--dropout", arguments.dropout, 0, 1)
     if arguments.threads is not None:
         count("--threads", arguments.threads, 1, MOST_THREADS + 1)
+
+
+def _way(arguments: argparse.Namespace) -> type[Training]:
+    """The class that trains by the preset."""
+    if arguments.preset == "mlp":
+        return MlpTraining
+    from xpnet.cli.preset_training import PresetTraining
+
+    return PresetTraining
 
 
 def _introduce(source: Source, training: Training, out: TextIO) -> None:

@@ -62,6 +62,13 @@ def _add_table(add: Callable[..., Any]) -> None:
 
 def _add_network(add: Callable[..., Any]) -> None:
     add(
+        "--preset",
+        choices=("mlp", "fast", "realmlp"),
+        default="mlp",
+        help="a plain network (mlp, the default), or the recipe of xpnet.TabularClassifier and "
+        "TabularRegressor, which usually scores better: realmlp takes minutes, fast seconds",
+    )
+    add(
         "--hidden",
         type=units,
         nargs="*",

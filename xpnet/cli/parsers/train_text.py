@@ -38,6 +38,11 @@ choose settings by them: the test score would look better than it is. --validati
 rows for this, and --early-stopping does so by itself: it keeps the epoch with the lowest loss on
 them.
 
+Presets: realmlp and fast train by the recipe of TabularClassifier and TabularRegressor. They
+choose their network, schedules and validation rows (a fifth of those for training), and keep the
+epoch that is best on these. --hidden, --epochs, --batch-size, --learning-rate, --dropout and
+--weight-decay change the recipe.
+
 Threads share a step on a CPU (with xpnet[fast]) if each gets at least 16 rows and about 100 us of
 work. --threads limits their number. The same number gives the same bits.
 
