@@ -159,6 +159,7 @@ def test_saved_and_resumed(name: str, tmp_path: Any) -> None:
     half.fit(X, Y, epochs=2, batch_size=16)
     half.save(tmp_path / "half.safetensors", optimizer_state=True)
     again = xn.load(tmp_path / "half.safetensors", backend="numpy")
+    assert isinstance(again, xn.Model)
     assert again.network.table.groups == whole.network.table.groups
     again.fit(X, Y, epochs=2, batch_size=16)
     for path, array in whole.state_dict().items():

@@ -92,7 +92,8 @@ def test_units_without_variance_keep_their_weights() -> None:
 def test_values_are_those_of_the_formula() -> None:
     """Shares from the exponential distribution; random rows of each unit for itself."""
     z, key, host = RNG.normal(size=(30, 4)), Key(1, 3, 2), get("numpy")
-    found = xn.init.through_data(3).fitted(host.xp, key, np.zeros(4), z)
+    through: Any = xn.init.through_data(3)
+    found = through.fitted(host.xp, key, np.zeros(4), z)
     u, v = xn.random.uniform(host.xp, key, (2, 3, 4))
     shares = np.log(v) / np.log(v).sum(axis=0)
     rows = (u * 30).astype(int)
@@ -221,7 +222,9 @@ def test_bad_data_change_nothing() -> None:
 
 def saved(model: xn.Model, tmp_path: Any) -> xn.Model:
     model.save(tmp_path / "model.safetensors")
-    return xn.load(tmp_path / "model.safetensors")
+    again = xn.load(tmp_path / "model.safetensors")
+    assert isinstance(again, xn.Model)
+    return again
 
 
 COPIES: dict[str, Callable[[xn.Model, Any], xn.Model]] = {

@@ -101,7 +101,7 @@ def test_an_epoch_at_another_rate() -> None:
     for epoch, rate in ((1, 0.2), (2, 0.0)):
         other = make(rate)
         other.build(5)
-        other.engine.state.put(other.backend, rest.engine.state)
+        other.engine.state.put(other.engine.backend, rest.engine.state)
         assert other.epoch == epoch
         fit(other, epochs=1)
         rest = other
@@ -155,7 +155,9 @@ def test_saved_and_resumed(tmp_path: Any) -> None:
     fit(half)
     half.save(tmp_path / "half.safetensors", optimizer_state=True)
     again = xn.load(tmp_path / "half.safetensors", backend="numpy")
-    assert again.config.net.layers[2].rate == schedules[0]
+    assert isinstance(again, xn.Model)
+    net: Any = again.config.net
+    assert net.layers[2].rate == schedules[0]
     same(fit(again), fit(whole, epochs=6))
 
 
@@ -189,8 +191,8 @@ def test_gradients_at_a_time() -> None:
 
 def test_a_schedule_in_one_line() -> None:
     schedule = xn.FlatCosine(0.2, 3)
-    layers = xn.MLP([5, 4, 3], dropout=schedule).config.net.layers
-    assert layers[2].rate is schedule
+    net: Any = xn.MLP([5, 4, 3], dropout=schedule).config.net
+    assert net.layers[2].rate is schedule
 
 
 def test_torch_gets_the_first_rate() -> None:

@@ -95,7 +95,7 @@ def test_a_step_at_another_time(name: str) -> None:
     for epoch in (1, 2, 3):
         model.epoch = epoch
         other = make(name, 0.1 * epoch)
-        other.engine.state.put(other.backend, model.engine.state)
+        other.engine.state.put(other.engine.backend, model.engine.state)
         for each in (model, other):
             each.train_on_batch(X, Y)
         same(other.state_dict(), model.state_dict())
@@ -118,6 +118,7 @@ def test_saved_and_resumed(tmp_path: Any) -> None:
     fit(half, callbacks=[xn.Checkpoint(path)])
     half.save(tmp_path / "half.safetensors", optimizer_state=True)
     again = xn.load(tmp_path / "half.safetensors")
+    assert isinstance(again, xn.Model)
     assert again.optimizer.weight_decay == schedule
     wanted = fit(whole, epochs=6)
     same(fit(again), wanted)

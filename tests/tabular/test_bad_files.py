@@ -3,6 +3,7 @@
 import gzip
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from xpnet.errors import DataError
 from xpnet.tabular import read, survey
 
 
-def refused(path: Path, content: str | bytes, message: str, **options: object) -> None:
+def refused(path: Path, content: str | bytes, message: str, **options: Any) -> None:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(DataError, match=message) as caught:
         read(path, **options)

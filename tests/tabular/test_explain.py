@@ -23,8 +23,9 @@ TABLE = {
     "noise": RNG.normal(size=N),
     "zeros": np.where(np.arange(N) % 10, 0.0, np.arange(N)),
 }
-TABLE["rich"] = np.where(np.nan_to_num(TABLE["age"], nan=40) > 45, "yes", "no")
-TABLE["wealth"] = 1e5 + 0.5 + 2000 * np.nan_to_num(TABLE["age"], nan=40)
+AGE = np.nan_to_num(np.asarray(TABLE["age"], dtype="f8"), nan=40)
+TABLE["rich"] = np.where(AGE > 45, "yes", "no")
+TABLE["wealth"] = 1e5 + 0.5 + 2000 * AGE
 TABLE["size"] = np.array(["small", "middle", "large"])[np.arange(N) % 4 % 3]
 
 

@@ -42,9 +42,9 @@ _OWN = frozenset(_MAKERS) | frozenset(_OBJECTS)
 
 
 @overload
-def register(name: T) -> T: ...
-@overload
 def register(name: str | None = None) -> Callable[[T], T]: ...
+@overload
+def register(name: T) -> T: ...
 def register(name: Any = None) -> Any:
     """Let files name your own layer, loss or function: a decorator.
 
