@@ -34,7 +34,16 @@ def test_predictions_are_those_on_scaled_data():
 def test_training_and_decay_leave_the_numbers_alone():
     model = fitted(optimizer=xn.SGD(0.01, weight_decay=0.1), dtype="float64")
     np.testing.assert_array_equal(model.parameters["layers.0.mean"], X.mean(0))
-    np.testing.assert_allclose(model.parameters["layers.0.variance"], X.var(0), rtol=1e-12)
+    np.testing.assert_array_equal(model.parameters["layers.0.std"], X.std(0))
+
+
+def test_numbers_whose_squares_float32_cannot_hold(each):
+    for size in (1e-27, 1e-20, 1e25):
+        with each(size):
+            layer = xn.Standardize.of(X[:, :1] * size)
+            model = xn.Model(xn.Sequential(layer, xn.Dense(1, kernel_init="ones")), "mse")
+            found = model.build(1).predict((X[:, :1] * size).astype("float32"))
+            np.testing.assert_allclose(found.std(), 1, rtol=1e-4)
 
 
 def test_a_file_holds_them(tmp_path):
@@ -48,6 +57,9 @@ def test_a_file_holds_them(tmp_path):
 def test_in_torch():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     model = fitted()
+    other = xn.Model(net(), "mse").build(3)
+    xn.exchange.from_torch(xn.exchange.to_torch_state_dict(model), other)
+    np.testing.assert_allclose(other.predict(X), model.predict(X), rtol=1e-4, atol=1e-5)
     module = xn.exchange.to_torch(model)
     with torch.no_grad():
         found = module(torch.tensor(X, dtype=torch.float32)).numpy()

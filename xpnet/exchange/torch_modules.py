@@ -27,6 +27,8 @@ class Pair:
         Maps the layer's parameters to the module's.
     transposed : bool
         Whether ``weight`` is (out, in) in torch.
+    squared : str
+        Name of the layer's parameter whose square is the module's.
     sizes : callable or None
         ``sizes(layer, features in, features out)``: further arguments of the module.
     read : callable or None
@@ -41,6 +43,7 @@ class Pair:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     transposed: bool = False
+    squared: str = ""
     sizes: Callable[[Any, int, int], dict[str, Any]] | None = None
     read: Callable[[Any], dict[str, Any]] | None = None
     second: Callable[[Any], bool] = lambda module: False
@@ -63,8 +66,15 @@ class Pair:
         given = {own: getattr(module, theirs) for own, theirs in self.settings.items()}
         return self.layer(**given, **({} if self.read is None else self.read(module)))
 
-    def turned(self, own: str, array: Any) -> Any:
-        """A parameter in the layout of the other library."""
+    def theirs(self, own: str, array: Any) -> Any:
+        """A parameter of the layer as the module has it."""
+        return array * array if own == self.squared else self._turned(own, array)
+
+    def ours(self, own: str, array: Any) -> Any:
+        """A parameter of the module as the layer has it."""
+        return array**0.5 if own == self.squared else self._turned(own, array)
+
+    def _turned(self, own: str, array: Any) -> Any:
         return array.T if self.transposed and own == "weight" else array
 
     def to_module(self, torch_nn: Any, layer: Any, inputs: int, outputs: int) -> Any:
@@ -150,7 +160,8 @@ PAIRS = (
         "BatchNorm1d",
         nn.Standardize,
         fixed={"eps": 0.0, "affine": False},
-        parameters={"mean": "running_mean", "variance": "running_var"},
+        parameters={"mean": "running_mean", "std": "running_var"},
+        squared="std",
         sizes=lambda _, __, units: {"num_features": units},
     ),
     Pair(

@@ -54,7 +54,7 @@ def fill(model: Model, given: Mapping[str, Any]) -> Model:
     targets = _by_name(model, arrays) or _by_order(model, arrays)
     model.load_state_dict(
         {
-            joined(path, own): pair.turned(own, arrays[theirs])
+            joined(path, own): pair.ours(own, arrays[theirs])
             for theirs, (pair, path, own) in targets.items()
         }
     )

@@ -61,7 +61,7 @@ def to_torch_state_dict(
     state = host(network)
     arrays: dict[str, Any] = {}
     for theirs, (pair, path, own) in names(tree(network), state).items():
-        arrays[theirs] = np.array(pair.turned(own, state[joined(path, own)]), order="C")
+        arrays[theirs] = np.array(pair.theirs(own, state[joined(path, own)]), order="C")
         if theirs.endswith(".running_var"):
             arrays[f"{theirs.rpartition('.')[0]}.{COUNTER}"] = np.zeros((), np.int64)
     if not tensors:

@@ -143,7 +143,7 @@ class _Layers:
                 )
             for own, theirs in pair.parameters.items():
                 if (tensor := getattr(module, theirs)) is not None:
-                    found[joined(piece.path, own)] = pair.turned(own, on_host(tensor))
+                    found[joined(piece.path, own)] = pair.ours(own, on_host(tensor))
         return found
 
 

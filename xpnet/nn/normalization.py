@@ -188,14 +188,14 @@ class Standardize(Layer):
                 f"{x.shape[1:]}."
             )
         mean = self.state(x, "mean", x.shape[-1:], self._means)
-        variance = self.state(x, "variance", x.shape[-1:], self._variances)
-        return (x - mean) / ops.sqrt(variance)
+        std = self.state(x, "std", x.shape[-1:], self._stds)
+        return (x - mean) / std
 
     def _means(self, xp: Namespace, key: Key, shape: Shape) -> Any:
         return xp.asarray(self.mean, dtype=xp.float64)
 
-    def _variances(self, xp: Namespace, key: Key, shape: Shape) -> Any:
-        return xp.asarray([s * s for s in self.std], dtype=xp.float64)
+    def _stds(self, xp: Namespace, key: Key, shape: Shape) -> Any:
+        return xp.asarray(self.std, dtype=xp.float64)
 
     def __repr__(self) -> str:
         return f"Standardize(of {len(self.mean)} features)"
