@@ -80,6 +80,15 @@ def test_files_give_the_same_predictions(tmp_path, scaling):
     assert_array_equal(again.predict_proba(TABLE), model.predict_proba(TABLE))
 
 
+def test_a_history_with_a_loss_that_is_not_finite(tmp_path):
+    table = {"x": np.arange(20.0), "y": np.arange(20.0)}
+    model = TableModel.of(table, Schema.infer(table, "y"), xn.Dense(1), backend="numpy")
+    model.fit(table, epochs=1, validation={"x": [1.0], "y": [1e30]}, verbose=False)
+    assert model.history[0]["val_loss"] == np.inf
+    model.save(tmp_path / "m.safetensors")
+    assert xn.load(tmp_path / "m.safetensors").history == model.history
+
+
 def test_training_goes_on_from_a_file(tmp_path):
     model = made("wealth", epochs=2)
     model.save(tmp_path / "m.safetensors", optimizer_state=True)

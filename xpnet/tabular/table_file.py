@@ -18,7 +18,7 @@ def table_part(schema: Schema, prepared: Prepared, history: Sequence[Any]) -> Ta
     data = {
         "schema": schema.to_dict(),
         "prepare": encode(prepared.layer, "prepare"),
-        "history": [dict(row) for row in history],
+        "history": [{name: encode(row[name], "history") for name in row} for row in history],
     }
     return TablePart(data, dict(prepared.state))
 
@@ -44,7 +44,7 @@ def read_table_part(part: TablePart) -> tuple[Schema, Prepared, list[dict[str, f
     history = described[2]
     if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
         raise FormatError("its history is not a list of rows.")
-    return schema, prepared, history
+    return schema, prepared, [{name: decode(row[name]) for name in row} for row in history]
 
 
 def inputs_of(model: Model) -> int:
