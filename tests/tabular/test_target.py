@@ -54,6 +54,13 @@ def test_values(values):
     assert_allclose(target.unscaled(z), values)
 
 
+def test_labels_that_are_floats():
+    """An estimator's classes may be 1.0 and 2.0, which a column writes as 1 and 2."""
+    target = Target("y", (1.0, 2.5))
+    assert_array_equal(target.encode(column([2.5, 1.0, 1.0])), [1, 0, 0])
+    assert_array_equal(Target("y", (1.0, 2.0)).encode(column(["2", "1"])), [1, 0])
+
+
 def test_large_values_keep_their_digits():
     values = 1.7e9 + 20 * np.arange(50)
     target = infer(values)

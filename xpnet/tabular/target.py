@@ -185,8 +185,9 @@ def _distinct(classes: Sequence[Any] | None) -> bool:
 
 
 def _text(label: Label) -> str:
-    """A label as `Column.texts` writes it."""
-    return str(label)
+    """A label as `Column.texts` writes it: whole numbers have no decimal point."""
+    whole = isinstance(label, float) and label.is_integer()
+    return str(int(label) if whole else label)
 
 
 def _quoted(label: Label) -> str:
