@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xpnet.tabular.class_results import Calibration, ClassResults
+from xpnet.tabular.scores import class_scores, value_scores
 from xpnet.tabular.value_results import ValueResults
 
 metrics = pytest.importorskip("sklearn.metrics")
@@ -112,3 +113,12 @@ def test_results_are_plain_data():
     assert sum(row["rows"] for row in found["calibration"]) == found["rows"] == 20
     values = json.loads(json.dumps(ValueResults.of(np.ones(3), np.arange(3.0)).to_dict()))
     assert values["error_quantiles"]["0.5"] == 0
+
+
+def test_scores_by_name_are_those_of_the_results():
+    true, shares = predictions(0, 40, 3)
+    shares[0] = np.eye(3)[(true[0] + 1) % 3]  # a probability of 0 for the true class
+    found = ClassResults.of(range(3), true, shares)
+    assert class_scores(true, shares)["log_loss"] == found.log_loss
+    values = np.arange(5.0)
+    assert value_scores(values, values + 1)["r2"] == ValueResults.of(values, values + 1).r2

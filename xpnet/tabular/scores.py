@@ -1,33 +1,24 @@
-"""Scores of predictions, computed with NumPy in float64."""
+"""The scores by which models are compared, by name."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xpnet.tabular.class_results import ClassResults
+from xpnet.tabular.value_results import ValueResults
+
 __all__ = ["class_scores", "value_scores"]
 
-_SMALLEST = 1e-15  # a probability of 0 would make the log loss infinite
+_OF_CLASSES = ("log_loss", "accuracy", "balanced_accuracy")
+_OF_VALUES = ("mse", "rmse", "mae", "r2")
 
 
 def class_scores(true: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, float]:
     """Log loss, accuracy, and accuracy averaged over the classes that occur."""
-    chosen = probabilities.argmax(axis=1)
-    right = (chosen == true) & np.isfinite(probabilities).all(axis=1)
-    picked = probabilities[np.arange(len(true)), true]
-    each = [right[true == k].mean() for k in np.unique(true)]
-    return {
-        "log_loss": float(-np.log(np.clip(picked, _SMALLEST, None)).mean()),
-        "accuracy": float(right.mean()),
-        "balanced_accuracy": float(np.mean(each)),
-    }
+    found = ClassResults.of(range(probabilities.shape[1]), true, probabilities)
+    return {name: getattr(found, name) for name in _OF_CLASSES}
 
 
 def value_scores(true: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[str, float]:
     """Mean squared error, its root, mean absolute error, and R2 (NaN if all values are equal)."""
-    errors = predicted - true
-    mse, spread = float(np.mean(errors**2)), float(np.var(true))
-    return {
-        "mse": mse,
-        "rmse": mse**0.5,
-        "mae": float(np.mean(np.abs(errors))),
-        "r2": 1 - mse / spread if spread > 0 else float("nan"),
-    }
+    found = ValueResults.of(true, predicted)
+    return {name: getattr(found, name) for name in _OF_VALUES}
