@@ -162,6 +162,7 @@ def test_codes_outside_their_table_are_refused():
         ({"few": [1]}, "few"),
         ({"numbers": 1, "marked": [1]}, "marked"),
         ({"few": [3], "blanks": [1]}, "blanks"),
+        ({"few": [3, 2]}, "without known values"),
         ({"scaling": "minmax"}, "minmax"),
         ({"knots": 1}, "knots"),
     ],
@@ -176,3 +177,5 @@ def test_a_wrong_number_of_columns():
         xn.Model(xn.PrepareColumns(2), "mse", input_shape=3).build()
     with pytest.raises(xn.errors.ArgumentError, match="at least 2 columns"):
         xn.Model(xn.EmbedColumns([2, 2]), "mse", input_shape=1).build()
+    with pytest.raises(xn.errors.ArgumentError, match="at least 1 columns"):
+        xn.Model(xn.EmbedColumns([2]), "mse", input_shape=()).build()

@@ -14,6 +14,7 @@ from xpnet.exchange.program import Ends, Program, program, written
 from xpnet.exchange.tree import host
 from xpnet.graph import Value, trace
 from xpnet.model import Model
+from xpnet.nn.table_inputs import FIRST_CODE, MISSING_CODE, UNKNOWN_CODE
 from xpnet.tabular.booleans import WORDS
 from xpnet.tabular.cells import MISSING
 from xpnet.tabular.feature import Feature
@@ -21,8 +22,6 @@ from xpnet.tabular.probabilities import FROM_LOSS
 from xpnet.tabular.table_model import TableModel
 
 __all__ = ["TablePredictor"]
-
-_KNOWN, _UNKNOWN = 2, 1  # codes: of the first known category, and of one that is not known
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,10 +191,10 @@ def _encoded(xp: OnnxWriter, feature: Feature, cells: Tensor) -> Tensor:
         given = {"keys_strings": [*words], "values_floats": [*words.values()], "default_float": nan}
         dtype = "float32"
     elif feature.kind == "category":
-        codes = dict.fromkeys(sorted(MISSING), 0)
-        codes |= {name: code for code, name in enumerate(feature.categories, _KNOWN)}
+        codes = dict.fromkeys(sorted(MISSING), MISSING_CODE)
+        codes |= {name: code for code, name in enumerate(feature.categories, FIRST_CODE)}
         given = {"keys_strings": [*codes], "values_int64s": [*codes.values()]}
-        given["default_int64"], dtype = _UNKNOWN, "int64"
+        given["default_int64"], dtype = UNKNOWN_CODE, "int64"
     else:
         return cells
     made = xp.emit("LabelEncoder", [cells], cells.shape, dtype, domain=ML, **given)

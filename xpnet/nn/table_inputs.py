@@ -13,9 +13,16 @@ from xpnet.nn.calendar import day_parts, time_of_day
 from xpnet.nn.init.initializer import InitLike
 from xpnet.nn.layer import Layer
 
-__all__ = ["EmbedColumns", "PrepareColumns", "Scaling"]
+__all__ = [
+    "FIRST_CODE",
+    "MISSING_CODE",
+    "UNKNOWN_CODE",
+    "EmbedColumns",
+    "PrepareColumns",
+    "Scaling",
+]
 
-_KNOWN = 2  # the code of the first known category
+MISSING_CODE, UNKNOWN_CODE, FIRST_CODE = 0, 1, 2  # of categories; the first known one
 _TOGETHER = 64  # categories in one product, which takes the square of their number
 
 Scaling = Literal["standard", "robust", "quantile", "none"]
@@ -89,6 +96,8 @@ class PrepareColumns(Layer):
             count("PrepareColumns: marked", i, 0, self.numbers + self.dates) for i in marked
         )
         self.blanks = tuple(count("PrepareColumns: blanks", i, 0, len(self.few)) for i in blanks)
+        if any(n == FIRST_CODE and i not in self.blanks for i, n in enumerate(self.few)):
+            raise ArgumentError("PrepareColumns: a category without known values needs blanks.")
         self.clock, self.knots = bool(clock), count("PrepareColumns: knots", knots, 2)
         if scaling not in get_args(Scaling):
             raise UnknownNameError("scaling", scaling, get_args(Scaling))
@@ -161,11 +170,11 @@ class PrepareColumns(Layer):
 
     def one_hot_width(self, i: int) -> int:
         """Number of columns that a category of `few` becomes."""
-        known = self.few[i] - _KNOWN
+        known = self.few[i] - FIRST_CODE
         return 1 if self._signed(i) else known + (i in self.blanks)
 
     def _signed(self, i: int) -> bool:
-        return self.few[i] == _KNOWN + 2 and i not in self.blanks
+        return self.few[i] == FIRST_CODE + 2 and i not in self.blanks
 
     def _one_hot(self, codes: Value, start: int) -> Any:
         """The one-hot columns of some categories at once: 1 - |code - k|, or 0 if that is less."""
@@ -173,7 +182,8 @@ class PrepareColumns(Layer):
         wanted = [
             (i, code)
             for i in chosen
-            for code in ([0] if i in self.blanks else []) + [*range(_KNOWN, self.few[i])]
+            for code in ([MISSING_CODE] if i in self.blanks else [])
+            + [*range(FIRST_CODE, self.few[i])]
         ]
         picks = [[float(i == j) for j, _ in wanted] for i in chosen]
         numbers = _constant(codes, [float(code) for _, code in wanted])
@@ -184,7 +194,7 @@ class PrepareColumns(Layer):
         """The second column minus the first, for categories with two values."""
         columns, rows = 0, []
         for i, code in wanted:
-            first = self._signed(i) and code == _KNOWN
+            first = self._signed(i) and code == FIRST_CODE
             columns += not self._signed(i) or first
             rows.append((columns - 1, -1.0 if first else 1.0))
         sums = [[sign * (at == j) for j in range(columns)] for at, sign in rows]
@@ -225,11 +235,11 @@ class EmbedColumns(Layer):
 
     def forward(self, x: Value) -> Any:
         """Look up the vectors."""
-        first = x.shape[1] - len(self.sizes)
-        if x.ndim != 2 or first < 0:
+        if x.ndim != 2 or x.shape[1] < len(self.sizes):
             raise ArgumentError(
                 f"EmbedColumns expects at least {len(self.sizes)} columns, got {x.shape}."
             )
+        first = x.shape[1] - len(self.sizes)
         made = [x[:, :first]] if first else []
         for i, size in enumerate(self.sizes):
             table = self.parameter(x, f"table_{i}", (size, self.units), self.table_init)

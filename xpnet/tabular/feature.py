@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from xpnet.nn.table_inputs import FIRST_CODE, MISSING_CODE, UNKNOWN_CODE
 from xpnet.tabular.booleans import as_booleans
 from xpnet.tabular.calendar_texts import Leading, leading
 from xpnet.tabular.column import Column
@@ -14,7 +15,6 @@ from xpnet.tabular.magnitude import numbers_of
 
 __all__ = ["Feature"]
 
-_UNKNOWN, _FIRST = 1, 2  # codes of categories; 0 is a missing one
 _RARE = 2  # rows: in a column of many categories, one with fewer counts as unknown
 _MANY = 8  # known categories
 
@@ -67,7 +67,7 @@ class Feature:
     @property
     def codes(self) -> int:
         """Number of codes of a category: missing, unknown, and the known ones."""
-        return _FIRST + len(self.categories)
+        return FIRST_CODE + len(self.categories)
 
     @property
     def wide(self) -> bool:
@@ -85,9 +85,9 @@ class Feature:
             seconds = dates.astype("datetime64[us]").astype(np.int64) / 1e6
             return np.where(np.isnat(dates), np.nan, seconds)
         codes, values = column.texts()
-        known = {value: code for code, value in enumerate(self.categories, _FIRST)}
-        found = np.array([*(known.get(value, _UNKNOWN) for value in values), 0], dtype=np.int64)
-        return found[codes]  # a missing cell's -1 takes the last code, 0
+        known = {value: code for code, value in enumerate(self.categories, FIRST_CODE)}
+        found = [*(known.get(value, UNKNOWN_CODE) for value in values), MISSING_CODE]
+        return np.array(found, dtype=np.int64)[codes]  # a missing cell's -1 takes the last code
 
     def unknown(self, column: Column) -> str | None:
         """A category that was not in the training data; None if there is none."""

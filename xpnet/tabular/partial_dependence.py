@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from xpnet.arguments import count
 from xpnet.errors import ArgumentError, nearest
+from xpnet.nn.table_inputs import FIRST_CODE, MISSING_CODE, UNKNOWN_CODE
 from xpnet.tabular.feature import Feature
 from xpnet.tabular.guess import Kind
 from xpnet.tabular.sampled import some_rows
@@ -16,7 +17,6 @@ from xpnet.tabular.table_model import TableLike, TableModel
 
 __all__ = ["Dependence", "dependence"]
 
-_MISSING, _UNKNOWN, _FIRST = 0, 1, 2  # codes of categories
 _NO_CELL = "(missing)"
 
 
@@ -151,7 +151,7 @@ def _grid(
         values, counts = np.array([0.0, 1.0]), np.array([(known == v).sum() for v in (0, 1)])
     else:
         values, counts = np.unique(known, return_counts=True)
-        values, counts = values[values != _UNKNOWN], counts[values != _UNKNOWN]
+        values, counts = values[values != UNKNOWN_CODE], counts[values != UNKNOWN_CODE]
         most = np.sort(np.argsort(-counts, kind="stable")[:points])
         values, counts = values[most], counts[most]
     return values, counts / len(column)
@@ -182,4 +182,4 @@ def _named(feature: Feature, grid: NDArray[np.float64]) -> Iterator[Any]:
         elif feature.kind == "date":
             yield str(np.datetime64(round(value * 1e6), "us").astype(f"datetime64[{unit}]"))
         else:
-            yield _NO_CELL if value == _MISSING else feature.categories[int(value) - _FIRST]
+            yield _NO_CELL if value == MISSING_CODE else feature.categories[int(value) - FIRST_CODE]

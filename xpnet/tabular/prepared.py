@@ -60,7 +60,11 @@ class Prepared:
             [f.codes for f in few],
             [f.codes for f in many],
             marked=np.flatnonzero(missing.any(axis=0)).tolist(),
-            blanks=[i for i in range(len(few)) if (encoded[:, first + i] == 0).any()],
+            blanks=[
+                i
+                for i, f in enumerate(few)
+                if not f.categories or (encoded[:, first + i] == 0).any()
+            ],
             clock=bool((dates[~np.isnan(dates)] % 86_400 != 0).any()),
             scaling=scaling,
         )

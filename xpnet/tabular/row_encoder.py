@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.errors import DataError
+from xpnet.nn.table_inputs import FIRST_CODE, MISSING_CODE, UNKNOWN_CODE
+from xpnet.tabular.booleans import WORDS
 from xpnet.tabular.calendar_texts import Leading, parse_dates
-from xpnet.tabular.cells import BOOLEANS, cell_of
+from xpnet.tabular.cells import cell_of
 from xpnet.tabular.feature import Feature
 from xpnet.tabular.numerals import is_number
 from xpnet.tabular.schema import Schema
@@ -23,8 +25,6 @@ _EXPECTED = {
     "date": "a date such as 2026-11-30 or 2026-11-30T17:21",
     "category": "a text",
 }
-_BOOLEANS = {"0": 0.0, "1": 1.0} | {word: float(value) for word, value in BOOLEANS.items()}
-_UNKNOWN, _FIRST = 1, 2  # codes of categories; 0 is a missing one
 
 
 class CellError(DataError):
@@ -114,7 +114,7 @@ class RowEncoder:
             if inf in numbers:
                 row = numbers.index(inf)
                 raise CellError(row, feature, values[row])
-            if feature.kind == "category" and _UNKNOWN in numbers:
+            if feature.kind == "category" and UNKNOWN_CODE in numbers:
                 unknown += _unknown(feature, values)
             encoded.append(numbers)
         matrix = np.array(encoded, dtype=np.float64).reshape(len(columns), rows).T
@@ -137,7 +137,7 @@ def _reader(feature: Feature) -> Callable[[Any], float]:
             return _boolean
         case "date":
             return partial(_date, feature.leading)
-    codes = {category: code for code, category in enumerate(feature.categories, _FIRST)}
+    codes = {category: code for code, category in enumerate(feature.categories, FIRST_CODE)}
 
     def read(value: Any) -> float:
         try:
@@ -149,7 +149,7 @@ def _reader(feature: Feature) -> Callable[[Any], float]:
         if value is not None and not isinstance(value, str | int | float):
             return inf
         text = _written(value)
-        return 0 if text is None else codes.get(text, _UNKNOWN)
+        return MISSING_CODE if text is None else codes.get(text, UNKNOWN_CODE)
 
     return read
 
@@ -184,7 +184,7 @@ def _number(value: Any) -> float:
 def _boolean(value: Any) -> float:
     if isinstance(value, str):
         text = cell_of(value)
-        return nan if text is None else _BOOLEANS.get(text.lower(), inf)
+        return nan if text is None else WORDS.get(text.lower(), inf)
     number = _number(value)
     return number if number in (0, 1) or number != number else inf
 

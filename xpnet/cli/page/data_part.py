@@ -10,6 +10,7 @@ from xpnet.cli.page.markup import Html, element, table
 from xpnet.cli.page.pictures_of import sparkline
 from xpnet.cli.page.skeleton import Section, section
 from xpnet.cli.score_text import number_text
+from xpnet.nn.table_inputs import FIRST_CODE, MISSING_CODE, UNKNOWN_CODE
 from xpnet.tabular.feature import Feature
 from xpnet.tabular.table_model import TableModel
 
@@ -17,7 +18,6 @@ __all__ = ["data_part", "preparation_part"]
 
 _MOST = 200  # columns
 _BINS, _LARGEST = 24, 3
-_MISSING, _UNKNOWN, _FIRST = 0, 1, 2  # codes of categories
 
 
 def data_part(
@@ -64,7 +64,7 @@ def _target(model: TableModel, true: NDArray[np.float64]) -> Html:
 def _row(feature: Feature, column: NDArray[np.float64]) -> tuple[object, ...]:
     if feature.kind == "category":
         counts = np.bincount(column.astype(np.int64), minlength=feature.codes)
-        missing, unknown, each = counts[_MISSING], counts[_UNKNOWN], counts[_FIRST:]
+        missing, unknown, each = counts[MISSING_CODE], counts[UNKNOWN_CODE], counts[FIRST_CODE:]
         words = _largest(list(feature.categories), each, _LARGEST)
         if unknown:
             words += f"; {unknown:,} unknown"
