@@ -15,7 +15,7 @@ __all__ = ["check_description", "check_same", "describe"]
 
 _CODED = {"network": "layers", "loss": "loss", "optimizer": "optimizer"}
 _MEANS = "means of the data"
-_RATE = "learning_rate"  # as the fit began: callbacks may have changed it since
+_RATE = "learning_rate"  # the optimizer's first: callbacks may have changed it since
 _INNER = ("settings", "map", "tuple", "float", "ref", "same", "id")  # words of the codec
 
 
