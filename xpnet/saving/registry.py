@@ -15,7 +15,7 @@ from xpnet.ops.op_registry import REGISTRY
 
 __all__ = ["maker_named", "maker_of", "name_of", "object_named", "register"]
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Callable[..., Any] | Metric)
 
 _LONGEST = 200  # characters of a name
 
@@ -85,7 +85,7 @@ def register(name: Any = None) -> Any:
     return _add(name, None)
 
 
-def _add(thing: T, name: str | None) -> T:
+def _add(thing: Any, name: str | None) -> Any:
     if not callable(thing) and not isinstance(thing, Metric):
         raise ArgumentError(f"only a class or a function can be registered, got {thing!r}.")
     name = getattr(thing, "__name__", None) if name is None else name

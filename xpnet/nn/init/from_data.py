@@ -62,7 +62,7 @@ def _unit(xp: Namespace, key: random.Key, value: Array, seen: Array, gain: float
     return value * xp.reshape(scale, (*units[:-1], 1, units[-1]))
 
 
-def unit_variance(gain: float = 1.0) -> Initializer:
+def unit_variance(gain: float = 1.0) -> DataInitializer:
     """N(0, gain**2 / fan_in); divided by each unit's standard deviation on the first data.
 
     w_io = gain w_io / std_n(z_no), with what the layer computes, z = x w, for the samples n. A
@@ -101,7 +101,7 @@ def _through(xp: Namespace, key: random.Key, value: Array, seen: Array, points: 
     return value - xp.reshape(xp.sum(share * chosen, axis=0), value.shape)
 
 
-def through_data(points: int = 5) -> Initializer:
+def through_data(points: int = 5) -> DataInitializer:
     """0 at first; then biases with which each unit is 0 at a random point among the first data.
 
     b_o = -sum_k s_k z_(n_k)o for random samples n_1 ... n_points of what the layer computes without
