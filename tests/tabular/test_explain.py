@@ -1,6 +1,7 @@
 """Permutation importance and partial dependence: what they mean, on every kind of column."""
 
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 RNG = np.random.default_rng(0)
 N = 160
-TABLE = {
+TABLE: dict[str, Any] = {
     "age": np.where(np.arange(N) % 9, RNG.integers(18, 80, N), np.nan),
     "city": [["Rome", "Oslo", "Bonn", None][i % 4] for i in range(N)],
     "street": [f"street {i % 11}" for i in range(N)],
