@@ -1,4 +1,4 @@
-"""Missing numbers, which are NaN, and whole numbers."""
+"""Missing values, which are NaN, and rounding down to whole numbers."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def fill_nan_vjp_v(xp: Namespace, gy: Any, x: Any) -> Any:
 
 
 def floor(xp: Namespace, x: Any) -> Any:
-    """y = the largest whole number of at most x."""
+    """y = the largest whole number that is at most x."""
     return xp.floor(x)
 
 
