@@ -88,7 +88,7 @@ def test_explained_as_text(models, run, each):
             out = run("explain", path, data, "--repeats", 1, "--top", 9).out
             assert max(map(columns_of, out.splitlines())) <= 79
             assert f"90 of 90 rows, target {target!r}" in out
-            assert "permutation importance: by how much the " in out
+            assert "permutation importance: how much the " in out
             assert "partial dependence: mean " in out
             for words in ("accuracy" if target != "value" else "R2", "(missing)", "2020-01-", "#"):
                 assert words in out
@@ -286,8 +286,14 @@ def test_options_are_in_the_command_that_it_shows(models, run, tmp_path):
     path, data = models["value"]
     options = ("--seed", 3, "--score", "mae", "--rows", 40, "--repeats", 2, "--top", 1)
     text = Page(report(run, tmp_path, path, data, *options)).text
-    assert "--seed 3 --rows 40 --repeats 2 --top 1 --score mae" in text
+    assert "--score mae --repeats 2 --top 1 --rows 40 --seed 3" in text
     assert "mean absolute error" in text
+
+
+def test_so_is_how_the_table_is_read(models, run, tmp_path):
+    path, data = models["value"]
+    page = report(run, tmp_path, path, data, "--delimiter", ",", "--encoding", "utf-8", "--top", 1)
+    assert "--delimiter , --encoding utf-8 --top 1" in Page(page).text
 
 
 def test_columns_by_position(run, tmp_path):

@@ -84,10 +84,10 @@ CASES = {
         "age",
         "the columns 'age', 'pay', 'sex', 'job', 'member' and 1 more are missing.",
     ),
-    "a list": (written("[1, 2]"), None, 'Several rows are {"rows": [row, row, ...]}.'),
+    "a list": (written("[1, 2]"), None, 'Send several rows as {"rows": [row, row, ...]}.'),
     "a number": (written("3"), None, "expected an object"),
-    "NaN": (written('{"age": NaN}'), None, "NaN is no number. A missing value is null."),
-    "Infinity": (written('{"age": -Infinity}'), None, "-Infinity is no number."),
+    "NaN": (written('{"age": NaN}'), None, "NaN is not a number. A missing value is null."),
+    "Infinity": (written('{"age": -Infinity}'), None, "-Infinity is not a number."),
     "half of an object": (
         written('{"age": 3'),
         None,
@@ -255,13 +255,26 @@ def test_a_failure_is_logged_but_not_shown(ask, plain, monkeypatch, caplog):
 
     monkeypatch.setattr(plain, "predict", fail, raising=False)
     monkeypatch.setattr("xpnet.serve.batcher.Batcher.warm_up", lambda *_: None)
-    check(ask(plain, {"rows": [[1, 2, 3, 4]]}), 500, None, "the prediction failed")
+    check(ask(plain, {"rows": [[1, 2, 3, 4]]}), 500, None, "the request failed")
+    assert "a secret" in caplog.text
+
+
+@pytest.mark.parametrize("part", ["served_array.ServedArray.encode_rows", "answers.Answers.json"])
+def test_a_failure_elsewhere_too(ask, plain, monkeypatch, caplog, part):
+    """Also when rows are encoded, and when the answer is written."""
+
+    def fail(*_):
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr("xpnet.serve.predicting.Predicting.warm_up", lambda _: None)
+    monkeypatch.setattr(f"xpnet.serve.{part}", fail)
+    check(ask(plain, {"rows": [[1, 2, 3, 4]]}), 500, None, "the request failed")
     assert "a secret" in caplog.text
 
 
 def test_places_and_methods(serve, plain):
     async def test(client):
-        check(await client("GET", "/secret"), 404, None, "GET / lists what there is.")
+        check(await client("GET", "/secret"), 404, None, "GET / lists the paths.")
         found = await client("GET", "/predict")
         check(found, 405, None, "GET does not work here: use POST.")
         assert found.headers["allow"] == "POST"

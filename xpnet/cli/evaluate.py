@@ -40,6 +40,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
     if arguments.plot is not None:
         plot.check(arguments.plot)
     model = load(arguments.model, arguments.backend)
+    if arguments.plot is not None and not isinstance(model, TableModel):
+        raise ArgumentError("--plot needs a model from xpnet train --save or TableModel.save.")
     table = table_to_measure(arguments)
     if not isinstance(model, TableModel):
         _print_plain(arguments, plain_scores(model, table), table)
@@ -88,8 +90,6 @@ def _draw(
 
 
 def _print_plain(arguments: argparse.Namespace, found: dict[str, float], table: Table) -> None:
-    if arguments.plot is not None:
-        raise ArgumentError("--plot needs a model that xpnet train or TableModel.save wrote.")
     if arguments.json:
         print(as_json({"rows": table.rows, **found}))
     else:

@@ -26,6 +26,8 @@ from xpnet.tabular.table_model import TableModel
 __all__ = ["report"]
 
 _FEW = 100  # rows, with which scores mean little
+_READING = ("no_header", "delimiter", "decimal", "encoding", "backend")
+_OPTIONS = (*_READING, "score", "repeats", "top", "rows", "seed")
 
 
 def report(arguments: argparse.Namespace) -> None:
@@ -120,9 +122,9 @@ def _listed(notes: list[str]) -> Html:
 def _command(arguments: argparse.Namespace) -> str:
     """A command that makes the same report."""
     given = [arguments.model, arguments.data, "--html", arguments.html]
-    options = {"seed": 0, "rows": 5000, "repeats": 5, "top": 6, "score": None}
-    for name, usual in options.items():
+    for name in _OPTIONS:
         value = getattr(arguments, name)
-        if value != usual:
-            given += [f"--{name}", str(value)]
+        if value != arguments.parser.get_default(name):
+            option = f"--{name.replace('_', '-')}"
+            given += [option] if value is True else [option, str(value)]
     return shlex.join(["xpnet", "report", *given])

@@ -124,21 +124,20 @@ class Batcher:
 
     def _each(self, batch: list[_Waiting]) -> list[Matrix | Exception]:
         """The predictions for each request, or the error that its own rows cause."""
+        together = self._result(*(waiting.rows for waiting in batch))
         if len(batch) == 1:
-            return [self._result(batch[0].rows)]
-        together = self._result(np.concatenate([waiting.rows for waiting in batch]))
+            return [together]
         if isinstance(together, Exception):
             return [self._result(waiting.rows) for waiting in batch]
         ends = np.cumsum([len(waiting.rows) for waiting in batch])[:-1]
         return list(np.split(together, ends))
 
-    def _result(self, rows: Matrix) -> Matrix | Exception:
-        size = len(rows)
+    def _result(self, *parts: Matrix) -> Matrix | Exception:
+        size = sum(map(len, parts))
         more = _padded(size, self._limits.max_batch) - size
         try:
-            if not more:
-                return self._predict(rows)
-            return self._predict(np.concatenate([rows, rows[:1].repeat(more, axis=0)]))[:size]
+            padding = [parts[0][:1].repeat(more, axis=0)] if more else []
+            return self._predict(np.concatenate([*parts, *padding]))[:size]
         except Exception as error:  # it belongs to the request, not to the thread
             return error
 

@@ -60,16 +60,15 @@ class Predicting:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         start = perf_counter()
-        rows = 0
         try:
             rows, kind, body = await self._answer(scope, receive)
-            status = 200
-            await send_answer(send, status, {"content-type": kind}, body)
+            status, headers = 200, {"content-type": kind}
         except Disconnected:
             return
-        except Refusal as refusal:
-            status = refusal.status
-            await send_answer(send, status, refusal.headers, refusal.body)
+        except Exception as error:
+            refusal = error if isinstance(error, Refusal) else _failure()
+            rows, status, headers, body = 0, refusal.status, refusal.headers, refusal.body
+        await send_answer(send, status, headers, body)
         self.counters.answered(status, perf_counter() - start, rows)
 
     def warm_up(self) -> None:
@@ -131,13 +130,8 @@ class Predicting:
     async def _predicted(self, encoded: Encoded) -> Any:
         try:
             return await self.batcher(encoded.rows)
-        except (Refusal, asyncio.CancelledError):
-            raise
         except XpnetError as error:  # the rows are not what the network takes
             raise Refusal(400, str(error)) from None
-        except Exception:
-            _LOG.exception("a prediction failed")
-            raise Refusal(500, "the prediction failed; the server's log says why.") from None
 
     async def _do(self, size: int, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function; in a thread, if that could take long."""
@@ -145,3 +139,9 @@ class Predicting:
             return function(*arguments)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._beside, lambda: function(*arguments))
+
+
+def _failure() -> Refusal:
+    """The answer where a bug is the reason, which only the log gets."""
+    _LOG.exception("a request failed")
+    return Refusal(500, "the request failed; the server's log says why.")
