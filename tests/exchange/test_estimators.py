@@ -136,7 +136,7 @@ def test_probabilities_are_there_anyway(run: Any) -> None:
 
 
 def test_classes_that_onnx_has_not(run: Any) -> None:
-    with pytest.raises(ArgumentError, match="all texts or all numbers"):
+    with pytest.raises(ArgumentError, match="all text or all numbers"):
         run(classifier(np.array(["2001-01-01", "2002-01-01"], "datetime64[D]")[TWO * 1]), X)
 
 

@@ -122,7 +122,7 @@ def test_two_pipelines_in_one_graph() -> None:
 
 def test_an_old_operator_set_is_refused() -> None:
     model = pipeline(xn.MLPClassifier((6,), max_iter=5), NAMES, "float32")
-    with pytest.raises(ArgumentError, match=r"need the operator set 20 .* got target_opset=17"):
+    with pytest.raises(ArgumentError, match=r"need operator set 20 .* got target_opset=17"):
         run(model, X.astype("float32"), target_opset=17)
 
 

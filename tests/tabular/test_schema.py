@@ -180,7 +180,7 @@ def test_through_json():
     ],
 )
 def test_what_describes_no_schema(change):
-    with pytest.raises(ArgumentError, match=r"describes no|unknown kinds"):
+    with pytest.raises(ArgumentError, match=r"not describe a (schema|target)|unknown kinds"):
         Schema.from_dict(infer().to_dict() | change)
 
 

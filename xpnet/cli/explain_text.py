@@ -39,9 +39,9 @@ def importance_text(found: Importance) -> list[str]:
     """A bar for each column."""
     verb = "falls" if found.falls else "rises"
     head = [
-        f"permutation importance: by how much the {SCORES[found.score]} "
+        f"permutation importance: how much the {SCORES[found.score]} "
         f"({importance_numbers(found, [found.whole])[0]}) {verb}",
-        f"when the cells of a column are shuffled (mean and deviation of {found.repeats} times)",
+        f"when a column is shuffled (mean and standard deviation of {found.repeats} shuffles)",
     ]
     most = max(float(found.mean.max()), 0.0) or 1.0
     shown = [fit(clean(name), _NAME) for name in found.names[:_MOST_COLUMNS]]

@@ -24,8 +24,8 @@ def table_model(path: str, backend: str | None) -> TableModel:
     model = load(path, backend)
     if not isinstance(model, TableModel):
         raise ArgumentError(
-            f"{path} holds a network without a description of columns: this needs a model that "
-            "xpnet train or TableModel.save wrote."
+            f"{path} holds a network without a description of columns. Use a model from "
+            "xpnet train --save or TableModel.save."
         )
     return model
 

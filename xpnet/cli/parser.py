@@ -23,7 +23,7 @@ examples:
   xpnet predict adult.safetensors new.csv --out income.csv
   xpnet explain adult.safetensors test.csv
   xpnet report adult.safetensors test.csv --html report.html
-  xpnet serve adult.safetensors            predictions by HTTP
+  xpnet serve adult.safetensors            predictions over HTTP
   xpnet bench --layers 784 128 10          which backend is faster, from which batch size on
   xpnet info                               backends and packages: what works here
 """

@@ -80,7 +80,7 @@ def _scales(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:
     for name, numbers in one.items():
         pairs = zip(_flat(numbers), _flat(other[name]), strict=False)
         if any(not isclose(a, b, rel_tol=_SAME) for a, b in pairs):
-            yield "its columns have other medians or scales, for it learned from other rows"
+            yield "its columns have other medians or scales, because it learned from other rows"
 
 
 def _by_name(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def columns_text(schema: Schema) -> Iterator[tuple[str, str]]:
             yield heading, count + listed(named, _LONG)
     ignored = schema.of_kind("ignored")
     for feature in ignored[:_MOST_IGNORED]:
-        yield "ignored", fit(f"{clean(feature.name)}: {feature.note or 'as told'}", _SHORT)
+        yield "ignored", fit(f"{clean(feature.name)}: {feature.note or 'as requested'}", _SHORT)
     if len(ignored) > _MOST_IGNORED:
         yield "ignored", f"and {len(ignored) - _MOST_IGNORED:,} more columns"
 

@@ -30,7 +30,7 @@ def serve(arguments: argparse.Namespace) -> None:
         model = load(arguments.model, arguments.backend)
         app = application(model, Path(arguments.model).stem, limits)
         listener = listen(arguments.host, arguments.port)
-        print(f"{arguments.model} at {address(listener)} (Ctrl-C stops)", flush=True)
+        print(f"Serving {arguments.model} at {address(listener)} (Ctrl-C stops it)", flush=True)
         run(app, listener, limits, log=arguments.log)
 
 

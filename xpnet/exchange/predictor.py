@@ -124,6 +124,6 @@ def plain_classes(classes: NDArray[Any]) -> NDArray[Any]:
     found = np.array(classes.tolist())
     if found.dtype.kind not in "biuf":
         raise ArgumentError(
-            f"ONNX has classes that are all texts or all numbers, got {classes.tolist()}."
+            f"ONNX needs classes that are all text or all numbers, got {classes.tolist()}."
         )
     return found

@@ -85,7 +85,7 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     """Add the operators of an estimator to the graph of a pipeline."""
     if container.target_opset < OPSET:
         raise ArgumentError(
-            f"xpnet's estimators need the operator set {OPSET} or a newer one, got target_opset="
+            f"xpnet's estimators need operator set {OPSET} or newer, got target_opset="
             f"{container.target_opset}."
         )
     onnx = require("onnx", "onnx", _PURPOSE)

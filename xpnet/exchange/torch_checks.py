@@ -50,7 +50,7 @@ def check_unchanged(name: str, module: Any) -> None:
     base = require("torch.nn", None, "xpnet.exchange.from_torch").Module
     if "forward" in vars(module) or type(module).__call__ is not base.__call__:
         raise ArgumentError(
-            f"{start} a forward or __call__ of its own, which xpnet cannot read. Write the model "
+            f"{start} its own forward or __call__, which xpnet cannot read. Write the model "
             "in xpnet and fill it with from_torch(module.state_dict(), model)."
         )
 

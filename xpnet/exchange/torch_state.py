@@ -49,7 +49,7 @@ def fill(model: Model, given: Mapping[str, Any]) -> Model:
     """Load torch's arrays into a model, by name or in order."""
     for name in given:
         if not isinstance(name, str):
-            raise ArgumentError(f"the names of a state dict are text, got the key {name!r}.")
+            raise ArgumentError(f"the names in a state dict must be strings, got the key {name!r}.")
     arrays = {k: on_host(v) for k, v in given.items() if not k.endswith(COUNTER)}
     targets = _by_name(model, arrays) or _by_order(model, arrays)
     model.load_state_dict(

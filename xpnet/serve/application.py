@@ -127,7 +127,7 @@ async def _refused(request: Any, error: Any) -> Any:
     if error.status_code == 405:
         detail = f"{request.method} does not work here: use {allowed}."
     elif error.status_code == 404:
-        detail = "there is nothing here: GET / lists what there is."
+        detail = "there is nothing at this path: GET / lists the paths."
     else:
         detail = str(error.detail)
     refusal = Refusal(error.status_code, detail, headers=error.headers)

@@ -28,7 +28,9 @@ def read_csv_body(body: bytes, names: Sequence[str] | None) -> dict[str, list[st
     try:
         header = next(lines, None) if names is None else list(names)
         if not header:
-            raise Refusal(400, "the body is empty: expected a header line, and a line for a row.")
+            raise Refusal(
+                400, "the body is empty: expected a header line, and a line for each row."
+            )
         for cells in lines:
             if len(cells) == len(header):
                 found.append(cells)

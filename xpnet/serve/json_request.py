@@ -46,7 +46,7 @@ def read_json(body: bytes, names: Collection[str]) -> Asked:
         raise Refusal(
             400,
             f"expected an object with one row, with 'rows', or with columns, got {shown(data)}. "
-            'Several rows are {"rows": [row, row, ...]}.',
+            'Send several rows as {"rows": [row, row, ...]}.',
         )
     if _holds_rows(data, names):
         return Asked("rows", data["rows"])
@@ -91,7 +91,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _constant(text: str) -> NoReturn:
-    raise Refusal(400, f"the body is not JSON: {text} is no number. A missing value is null.")
+    raise Refusal(400, f"the body is not JSON: {text} is not a number. A missing value is null.")
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
@@ -116,6 +116,6 @@ def _check_lengths(columns: dict[str, list[Any]]) -> None:
             raise Refusal(
                 400,
                 f"column {quoted(name)} has {len(found)} values, but column {quoted(first)} has "
-                f"{len(values)}: give every column as many.",
+                f"{len(values)}: give all columns the same number of values.",
                 name,
             )

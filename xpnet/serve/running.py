@@ -37,7 +37,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
     except (OSError, UnicodeError) as error:
         raise ArgumentError(
-            f"--host {host}: {error}. Use 127.0.0.1, or 0.0.0.0 for all."
+            f"--host {host}: {error}. Use 127.0.0.1, or 0.0.0.0 for all addresses."
         ) from error
     try:
         if os.name == "posix":  # elsewhere, it would share the port

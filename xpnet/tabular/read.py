@@ -115,7 +115,9 @@ def _check_options(delimiter: str | None, decimal: str | None, encoding: str | N
 def _check_text(path: Path, head: bytes) -> None:
     expected = _NAMED.get(path.suffix.lower())
     if expected is not None:
-        raise DataError(f"{path} is not {expected}, as its name says. Rename it, or write it anew.")
+        raise DataError(
+            f"{path} is not {expected}, as its name says. Rename it, or write it again."
+        )
     for magic, what in _NOT_TEXT.items():
         if head.startswith(magic):
             raise DataError(f"{path} is {what}. Expected a table as text, parquet or Arrow.")

@@ -233,11 +233,11 @@ class Schema:
             )
             target, named = data["target"], bool(data["named"])
         except (KeyError, TypeError) as error:
-            raise ArgumentError(f"this describes no schema: {error!r}.") from error
+            raise ArgumentError(f"this does not describe a schema: {error!r}.") from error
         wrong: list[Any] = [f.kind for f in features if f.kind not in get_args(Kind)]
         wrong += [f.leading for f in features if f.leading not in (None, *get_args(Leading))]
         if wrong or len({f.name for f in features}) != len(features):
-            raise ArgumentError(f"the schema has doubled names or unknown kinds {wrong[:3]!r}.")
+            raise ArgumentError(f"the schema has duplicate names or unknown kinds {wrong[:3]!r}.")
         return cls(features, None if target is None else Target.from_dict(target), named)
 
     def without_target(self) -> "Schema":

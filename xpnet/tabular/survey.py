@@ -58,7 +58,7 @@ class Survey:
         if b"\0" in chunk:
             line = self._lines + _breaks(chunk[: chunk.index(b"\0")]) + 1
             raise DataError(
-                f"{self._name}, line {line}: found a NUL byte, which no text has. Is it a text "
+                f"{self._name}, line {line}: found a NUL byte, which text never has. Is it a text "
                 "file? Give encoding= if it is UTF-16 or UTF-32."
             )
         self._decode(chunk, final)
@@ -90,7 +90,7 @@ class Survey:
         if self.longest > _LONGEST_LINE:
             raise DataError(
                 f"{self._name}, line {self._lines + 1}: expected lines of at most {_LONGEST_LINE:,}"
-                " bytes, found a longer one. Is it a table, with one row a line?"
+                " bytes, found a longer one. Is it a table, with one row per line?"
             )
         if ends:
             self._run = len(chunk) - 1 - max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))

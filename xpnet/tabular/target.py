@@ -169,11 +169,11 @@ class Target:
             classes = given.pop("classes", None)
             made = cls(**given, classes=None if classes is None else tuple(classes))
         except (TypeError, ValueError) as error:
-            raise ArgumentError(f"this describes no target: {error}.") from error
+            raise ArgumentError(f"this does not describe a target: {error}.") from error
         numbers = (made.center, made.scale, made.low, made.high)
         right = isinstance(made.name, str) and all(isinstance(n, int | float) for n in numbers)
         if not right or not made.scale > 0 or not _distinct(made.classes):
-            raise ArgumentError(f"this describes no target: {str(data)[:200]}.")
+            raise ArgumentError(f"this does not describe a target: {str(data)[:200]}.")
         return made
 
 

@@ -77,7 +77,7 @@ def _row(feature: Feature, column: NDArray[np.float64]) -> tuple[object, ...]:
 
 
 def _ignored(feature: Feature) -> tuple[object, ...]:
-    return feature.name, "ignored", "", "", feature.note or "as told"
+    return feature.name, "ignored", "", "", feature.note or "as requested"
 
 
 def _count(missing: int, rows: int) -> str:
@@ -119,12 +119,10 @@ def preparation_part(model: TableModel) -> Section:
     rows = [(f.name, f.kind, *how) for f, how in zip(model.schema.used, _how(model), strict=True)]
     words = (
         "The model does this itself, with numbers measured on its training rows, in float64. "
-        f"The network takes {model.prepared.layer.plain:,} numbers a row"
+        f"The network takes {model.prepared.layer.plain:,} numbers per row"
     )
     embedded = len(model.prepared.layer.many)
-    more = (
-        f" and {embedded:,} categories that it looks up in tables of its own." if embedded else "."
-    )
+    more = f" and {embedded:,} categories, which have learned vectors." if embedded else "."
     return section(
         "preparation",
         "How columns are prepared",
@@ -164,11 +162,11 @@ def _scaled(model: TableModel, feature: Feature, i: int) -> str:
     parts = ""
     if feature.kind == "date":
         day = ", the week and the day" if layer.clock else " and the week"
-        parts = f"; sine and cosine of its place in the year, the month{day}"
+        parts = f"; sine and cosine of its position in the year, the month{day}"
     if layer.scaling == "none":
         return "itself" + parts
     if layer.scaling == "quantile":
-        return "its place among the training rows, normally distributed" + parts
+        return "its rank among the training rows, as a normally distributed number" + parts
     inverse = float(state["inverse_scale"][i])
     if not inverse:
         return "0: it was constant" + parts
@@ -177,4 +175,4 @@ def _scaled(model: TableModel, feature: Feature, i: int) -> str:
         return f"(x - {_cell(feature, center)}) / {number_text(scale / 86_400)} days" + parts
     sign = "+" if center < 0 else "-"
     formula = f"(x {sign} {number_text(abs(center))}) / {number_text(scale)}"
-    return formula + (", pressed into -3 to 3" if layer.scaling == "robust" else "")
+    return formula + (", squeezed into -3 to 3" if layer.scaling == "robust" else "")

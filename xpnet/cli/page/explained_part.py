@@ -26,10 +26,10 @@ def importance_part(found: Importance) -> Section:
     meters = _meters(means, stds)
     rows = [*zip(found.names, cells[0], cells[1], meters, strict=False)]
     words = (
-        f"By how much the {SCORES[found.score]} ({whole} on {found.rows:,} rows) {verb} when the "
+        f"How much the {SCORES[found.score]} ({whole} on {found.rows:,} rows) {verb} when the "
         f"cells of a column are shuffled among the rows: mean and standard deviation of "
-        f"{found.repeats} times. Near 0, the model does not need the column: it makes no "
-        "difference, or another column says the same."
+        f"{found.repeats} shuffles. Near 0, the model does not need the column: it makes no "
+        "difference, or another column carries the same information."
     )
     left_out = len(found.names) - len(rows)
     more = [element("p", f"… and {left_out:,} less important columns.")] if left_out else []

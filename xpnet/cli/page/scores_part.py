@@ -119,7 +119,7 @@ def _calibration(found: ClassResults) -> Html:
     c = found.calibration
     full = np.flatnonzero(c.rows).tolist()
     about = "Share of right predictions by the probability of the predicted class: " + ", ".join(
-        f"{c.said[i]:.2f} said, {c.right[i]:.2f} right" for i in full
+        f"{c.right[i]:.2f} right at {c.said[i]:.2f}" for i in full
     )
     columns = (c.edges.tolist(), c.said.tolist(), c.right.tolist(), c.rows.tolist())
     rows = [
@@ -136,7 +136,7 @@ def _calibration(found: ClassResults) -> Html:
     words = element(
         "p",
         "On the dashed line, predictions are right as often as their probabilities say. "
-        "Bars: how many rows there are.",
+        "Bars: numbers of rows.",
         class_="soft",
     )
     return element("div", picture, element("div", words, numbers), class_="beside")

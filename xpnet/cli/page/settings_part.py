@@ -28,7 +28,7 @@ def settings_part(model: TableModel, path: str, command: str) -> Section:
         ("type and backend", f"{network.dtype} on {backend}"),
         ("seed", network.seed),
         ("versions", ", ".join(_versions())),
-        ("report made", f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"),
+        ("report created", f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"),
         ("command", element("code", command)),
     ]
     return section(

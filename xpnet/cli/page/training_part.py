@@ -48,7 +48,7 @@ def training_notes(model: TableModel) -> list[str]:
     return [
         f"The validation loss was lowest after epoch {best} of {len(losses)}, and rose from "
         f"{losses[best - 1]:.4g} to {losses[-1]:.4g}. Unless that epoch was kept "
-        "(--early-stopping), fewer epochs would do."
+        "(--early-stopping), fewer epochs would be enough."
     ]
 
 
@@ -75,7 +75,7 @@ def _picture(model: TableModel, column: str) -> Html:
     mark = float(best) if best is not None and len(epochs) > 1 else None
     whole = [(t, f"{t:,.0f}") for t in ticks(1.0, epochs[-1]) if t == int(t)]
     picture = curves(epochs, lines, about=about, x_label="epoch", x_ticks=whole, mark=mark)
-    note = [] if mark is None else [_soft(f"dashed: least validation loss, epoch {best}")]
+    note = [] if mark is None else [_soft(f"dashed: lowest validation loss, epoch {best}")]
     return element("div", figure(picture, title, [line.name for line in lines]), *note)
 
 

@@ -9,15 +9,15 @@ from xpnet.cli.parsers.values import count
 __all__ = ["add_explain"]
 
 _EXPLAIN = """\
-Show what a model's predictions depend on. Permutation importance: by how much a score gets worse
+Show what a model's predictions depend on. Permutation importance: how much a score worsens
 when the cells of a column are shuffled among the rows. Partial dependence: the mean prediction when
 a column is set to the same value in all rows. Use rows that the model was not trained on.
 """
 
 _REPORT = """\
-Write a report on a model as one page of HTML that needs nothing else: the data, how columns are
-prepared, the training, the scores, what the predictions depend on, and the settings. The file is
-written whole or not at all.
+Write a report on a model as one self-contained HTML page: the data, how columns are prepared, the
+training, the scores, what the predictions depend on, and the settings. The file is written
+completely or not at all.
 """
 
 
@@ -69,9 +69,9 @@ def _add_sampling(command: argparse.ArgumentParser) -> None:
         metavar="N",
         type=count,
         default=5000,
-        help="draw so many rows if there are more (default: 5000)",
+        help="use at most N rows, chosen at random (default: 5000)",
     )
-    add("--seed", metavar="N", type=int, default=0, help="chooses rows and permutations")
+    add("--seed", metavar="N", type=int, default=0, help="seed of the rows and the shuffles")
 
 
 def _explain(arguments: argparse.Namespace) -> None:

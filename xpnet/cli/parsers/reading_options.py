@@ -11,8 +11,8 @@ def add_reading(add: Callable[..., Any]) -> None:
     add(
         "--no-header",
         action="store_true",
-        help="the first line holds data, not names; columns are called x0, x1, ...",
+        help="the first line holds data, not names; columns are named x0, x1, ...",
     )
-    add("--delimiter", metavar="C", help="what separates columns (default: found out)")
+    add("--delimiter", metavar="C", help="what separates columns (default: detected)")
     add("--encoding", metavar="NAME", help="such as cp1252 (default: UTF-8, UTF-16 or Latin-1)")
-    add("--decimal", metavar="C", help="decimal point of numbers: . or , (default: found out)")
+    add("--decimal", metavar="C", help="decimal mark of numbers: . or , (default: detected)")

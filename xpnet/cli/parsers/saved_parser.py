@@ -9,19 +9,18 @@ __all__ = ["add_data", "add_saved", "saved_command"]
 
 _PREDICT = """\
 Predict each row of a table. It must have the columns that the model reads, under the same names and
-in any order; other columns are not looked at. Missing cells, and categories that were not in the
-training data, are prepared as the model's schema says (xpnet inspect shows it). An archive must
-have the array X. Classes come with the probability of each class, numbers in the units of the
-training data. Without --out the predictions are written to standard output as CSV. A file is
-written whole or not at all.
+in any order; other columns are ignored. Missing cells, and categories that were not in the training
+data, are prepared as the model's schema says (xpnet inspect shows it). An archive must have the
+array X. Classes come with the probability of each class, numbers in the units of the training data.
+Without --out, the predictions are written to standard output as CSV. A file is written completely
+or not at all.
 """
 
 _EVALUATE = """\
 Measure a model on a table with the true targets: for classes accuracy, log loss, precision and
 recall of each class, the confusion matrix and the calibration; for numbers R2, errors and their
-quantiles, in the units of the table. Only the columns that the model reads and the target are
-looked at. Rows without a target are left out. From an archive that has X_test and y_test, only
-those are measured.
+quantiles, in the units of the table. Columns that the model does not read are ignored. Rows without
+a target are left out. From an archive that has X_test and y_test, only those are measured.
 """
 
 _INSPECT = """\

@@ -9,8 +9,8 @@ __all__ = ["add_serve"]
 
 _TEXT = """\
 Answer HTTP requests with a saved model's predictions: POST /predict takes one row, rows or columns
-as JSON, or CSV. GET / is a page that describes this, with a form to try it. SIGTERM and Ctrl-C stop
-the server after it has answered the requests that are running. Needs xpnet[serve].
+as JSON, or CSV. GET / is a page that describes the model, with a form to try it. SIGTERM and Ctrl-C
+stop the server after it has answered the requests in progress. Needs xpnet[serve].
 """
 _EXAMPLES = """\
 examples:
@@ -18,10 +18,10 @@ examples:
   curl http://127.0.0.1:8000/predict -H 'Content-Type: text/csv' --data-binary @new.csv
 """
 _LIMITS = {
-    "--max-bytes": "bytes of a request's body (default: 8 MiB)",
-    "--max-rows": "rows of a request (default: 10,000)",
-    "--max-batch": "rows that are predicted together (default: 64)",
-    "--max-waiting": "requests that wait for a prediction (default: 1,024)",
+    "--max-bytes": "largest body of a request (default: 8 MiB)",
+    "--max-rows": "most rows in a request (default: 10,000)",
+    "--max-batch": "most rows that are predicted together (default: 64)",
+    "--max-waiting": "most requests that wait for a prediction (default: 1,024)",
 }
 
 
@@ -40,16 +40,18 @@ def add_serve(commands: Any) -> None:
         "--host",
         default="127.0.0.1",
         metavar="H",
-        help="address to listen on; 0.0.0.0: all of this machine's (default: 127.0.0.1)",
+        help="address to listen on; 0.0.0.0 for all of this machine (default: 127.0.0.1)",
     )
-    add("--port", type=_port, default=8000, metavar="P", help="0: a free one (default: 8000)")
+    add("--port", type=_port, default=8000, metavar="P", help="0 for a free one (default: 8000)")
     add("--strict", action="store_true", help="refuse columns and categories that are not known")
     add("--backend", metavar="B", help="numpy, cupy, torch, jax, ... or auto")
     add("--log", action="store_true", help="write a line for each request to standard error")
     limits = serve.add_argument_group("limits").add_argument
     for option, text in _LIMITS.items():
         limits(option, type=count, metavar="N", help=text)
-    limits("--timeout", type=float, metavar="S", help="seconds for a slow client (default: 10)")
+    limits(
+        "--timeout", type=float, metavar="S", help="seconds that a slow client has (default: 10)"
+    )
     serve.set_defaults(run=_serve, parser=serve)
 
 

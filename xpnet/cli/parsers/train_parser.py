@@ -98,7 +98,7 @@ def _add_training(add: Callable[..., Any]) -> None:
     add(
         "--class-weight",
         choices=("balanced",),
-        help="let all classes count the same, however rare",
+        help="give all classes the same total weight, however rare",
     )
     add(
         "--early-stopping",
@@ -106,7 +106,7 @@ def _add_training(add: Callable[..., Any]) -> None:
         nargs="?",
         const=10,
         metavar="EPOCHS",
-        help="stop when the validation loss has not fallen for so many epochs (10 if no number "
+        help="stop when the validation loss has not fallen for this many epochs (10 if no number "
         "follows), and keep the best epoch",
     )
     add(
@@ -137,7 +137,7 @@ def _add_device(add: Callable[..., Any]) -> None:
         "--threads",
         type=count,
         metavar="N",
-        help="most threads that share a step on a CPU (default: as xpnet info says)",
+        help="most threads that share a step on a CPU (default: see xpnet info)",
     )
 
 

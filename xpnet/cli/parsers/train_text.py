@@ -14,13 +14,13 @@ data:
              (.csv, .tsv, .gz), .parquet or .feather (all need xpnet[tables]); - is standard input
   FILE.npz   arrays X (rows, features) and y (rows,), and optionally X_test and y_test
 
-Columns hold numbers, categories, booleans and dates; their kinds are found out and printed.
-Columns without information (a constant, text that differs in every row) are ignored, with a note.
---drop leaves more out, and --categorical says whose numbers are names. Numbers are standardized
-with the mean and standard deviation of the training rows; missing ones become the median, and are
-marked. Categories of at most 8 values become one column for each value, others learned vectors of
-8 numbers. Dates become parts: the time of the year, the day of the week, ... All this is saved with
-the model.
+Columns hold numbers, categories, booleans or dates. xpnet detects and prints the kind of each.
+Columns without information (a constant, text that differs in nearly every row) are ignored, with a
+note. --drop leaves out others, and --categorical names columns whose numbers are names. Numbers are
+standardized with the mean and standard deviation of the training rows; missing ones become the
+median, and are marked. Categories of at most 8 values become one column for each value; others
+become learned vectors of 8 numbers. Dates become parts: the time of the year, the day of the week,
+... All this is saved with the model.
 
 Task: the target is a class (softmax cross-entropy) if it is text or boolean, or if it is whole
 numbers with exactly two distinct values, or with at most 100, none of them negative. Any other
