@@ -1,16 +1,16 @@
 """A table with categories and gaps: who earns more than 50,000 dollars a year?
 
-From practice. The census rows of "adult" have six numbers, eight categories and cells with a
-question mark where something is not known. Nothing is prepared by hand: the model reads the file's
-own text, keeps how each column was prepared, and gives the same probabilities after it was saved
-and loaded. Three models are compared on the given test rows:
+From practice. The rows of the census data "adult" have six numbers, eight categories, and question
+marks for unknown values. You prepare nothing by hand: the model reads the table as it is, stores how
+it prepared each column, and gives the same probabilities after saving and loading. Three models are
+compared on the test rows of the data set:
 
 - a plain network, `TableModel`, with the layers that you choose;
 - `TabularClassifier`, whose defaults were tuned on many tables (RealMLP-TD, arXiv 2407.04491);
 - scikit-learn's boosted trees.
 
-A probability is *calibrated* if p of the rows that get the probability p are positive. The expected
-calibration error is the mean distance between the two, over bins of rows.
+Probabilities are *calibrated* if, of the rows with probability p, a share of p is positive. The
+calibration error is the mean difference between the two, over bins of rows.
 """
 
 import gzip
@@ -58,7 +58,7 @@ def scores(name: str, truth: pd.Series, p: np.ndarray) -> tuple[object, ...]:
 
 
 def plain(train: pd.DataFrame, epochs: int) -> xn.tabular.TableModel:
-    """Two hidden layers behind the columns that the schema found."""
+    """Two hidden layers after the columns that the schema detected."""
     schema = xn.tabular.Schema.infer(train, target="income")
     for feature in schema.features:
         several = f", {len(feature.categories)} values" if feature.categories else ""
@@ -71,7 +71,7 @@ def plain(train: pd.DataFrame, epochs: int) -> xn.tabular.TableModel:
 
 
 def trees(train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
-    """Probabilities of boosted trees, which need their own types of columns."""
+    """Probabilities from boosted trees, whose columns need other types."""
     both = pd.concat([train, test]).drop(columns="income")
     text = both.select_dtypes(exclude="number").columns
     both = both.astype({**dict.fromkeys(both.columns.difference(text), "float64")})
@@ -85,7 +85,7 @@ def main() -> None:
     chosen = options(__doc__.splitlines()[0])
     train, test = rows("adult.data.gz"), rows("adult.test.gz")
     truth = test["income"]
-    print(f"{len(train):,} rows to train, {len(test):,} to test; columns")
+    print(f"{len(train):,} rows to train, {len(test):,} to test; columns:")
     network = plain(train, 4 if chosen.quick else 20)
     results = [("model", "accuracy", "log loss", "ROC AUC", "calibration error")]
     results.append(scores("network", truth, network.predict_proba(test)[:, 1]))

@@ -1,10 +1,10 @@
 """A table with a category and gaps: house prices in California.
 
 From practice. ``housing.csv`` has eight numbers, a category (where the ocean is), and 207 empty
-cells. `TabularRegressor` takes the data frame as it is: gaps are filled with the median and marked,
-the category becomes columns, numbers are scaled by median and quartiles and pass through learned
-waves, and prices are standardized and predicted within the range that was seen. ``n_ens=2``
-averages two networks that started from different weights.
+cells. `TabularRegressor` takes the data frame as it is. It fills gaps with the median and marks
+them, and turns the category into columns. It scales numbers by their median and quartiles, and
+expands them with learned waves. It standardizes prices, and predicts only prices within the range
+of the training rows. ``n_ens=2`` averages two networks that start from different weights.
 
 The errors are root mean squares in dollars on rows that no model has seen.
 """
@@ -28,7 +28,7 @@ OCEAN = ["ocean_proximity"]
 
 
 def columns(last: object) -> object:
-    """What scikit-learn's models need before them: the steps that a table model does itself."""
+    """A model after the preparation that scikit-learn needs; a table model does this itself."""
     numbers = make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler())
     kinds = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     return make_pipeline(make_column_transformer((kinds, OCEAN), remainder=numbers), last)

@@ -1,9 +1,10 @@
 """Two tables as one: the scores of red and white wines, and what they depend on.
 
-From practice. Eleven measurements, a color, and a score from tasters between 3 and 9. The score is
-a number here: a mistake by one point is smaller than one by three. *Permutation importance* of a
-column is how much worse the predictions become when that column is shuffled among the rows.
-*Partial dependence* is the mean prediction when a column has one value in all rows.
+From practice. Each wine has eleven measurements, a color, and a score from 3 to 9 by tasters. The
+score is treated as a number: an error of one point counts less than an error of three. The
+*permutation importance* of a column is how much worse the predictions become when the column is
+shuffled among the rows. *Partial dependence* is the mean prediction when a column has the same
+value in all rows.
 """
 
 import numpy as np
@@ -54,9 +55,9 @@ def main() -> None:
     for name, mean, std in list(zip(found.names, found.mean, found.std, strict=True))[:4]:
         print(f"  {name:22} {mean:.3f} +- {std:.3f}")
     (alcohol,) = xn.tabular.dependence(model.table_model_, sample, ["alcohol"], points=5)
-    print("mean score if all wines had so much alcohol:")
+    print("mean score if all wines had this much alcohol:")
     for percent, score in zip(alcohol.values, alcohol.mean.ravel(), strict=True):
-        print(f"  {percent:5.1f} %  {score:.2f}")
+        print(f"  {percent:5.1f}%  {score:.2f}")
 
 
 if __name__ == "__main__":
