@@ -44,8 +44,8 @@ class Bodies:
             If the client closes the connection.
         """
         length = header(scope, b"content-length")
-        if length is not None and length.isdecimal() and int(length) > self._limits.max_bytes:
-            raise self._large(f"{int(length):,}")
+        if length is not None and length.isdecimal() and float(length) > self._limits.max_bytes:
+            raise self._large(f"{float(length):,.0f}")
         parts: list[bytes] = []
         try:
             try:
