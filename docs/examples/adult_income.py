@@ -1,9 +1,9 @@
 """A table with categories and gaps: who earns more than 50,000 dollars a year?
 
 From practice. The rows of the census data "adult" have six numbers, eight categories, and question
-marks for unknown values. You prepare nothing by hand: the model reads the table as it is, stores how
-it prepared each column, and gives the same probabilities after saving and loading. Three models are
-compared on the test rows of the data set:
+marks for unknown values. You prepare nothing by hand: the model reads the table as it is, stores
+how it prepared each column, and gives the same probabilities after saving and loading. Three models
+are compared on the test rows of the data set:
 
 - a plain network, `TableModel`, with the layers that you choose;
 - `TabularClassifier`, whose defaults were tuned on many tables (RealMLP-TD, arXiv 2407.04491);
