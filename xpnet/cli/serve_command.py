@@ -1,4 +1,4 @@
-"""`xpnet serve`: a saved model behind HTTP."""
+"""`xpnet serve`: a saved model over HTTP."""
 
 import argparse
 import os

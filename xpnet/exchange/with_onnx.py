@@ -117,7 +117,7 @@ def from_onnx(path: str | PathLike[str], **settings: Unpack[ModelSettings]) -> M
     ------
     ArgumentError
         If xpnet has no layer for an operator or one of its attributes; the message names it. If
-        `path` is no path, or ``input_shape`` is given.
+        `path` is not a path, or ``input_shape`` is given.
     FormatError
         If the file does not exist or is not an ONNX file.
     MissingDependencyError

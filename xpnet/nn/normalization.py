@@ -125,8 +125,8 @@ class BatchNorm(_Normalized):
 class Standardize(Layer):
     """y = (x - mean) / std for each feature, with fixed numbers: the first layer of a network.
 
-    They are state, so they are saved with the model and exported with it, and training does not
-    change them. Predictions then take data as they are.
+    They are state: they are saved and exported with the model, and training does not change them.
+    Predictions then take raw data.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ class Standardize(Layer):
         Raises
         ------
         DataError
-            If a feature has NaN or infinity, or there are no data.
+            If a feature has NaN or infinity, or the data are empty.
         DTypeError, ShapeError
             If the data are not numbers, or have another shape.
         """

@@ -1,4 +1,4 @@
-"""`xpnet serve`: a model behind HTTP, for JSON and CSV."""
+"""`xpnet serve`: a model over HTTP, as JSON and CSV."""
 
 from xpnet.serve.application import application
 from xpnet.serve.limits import Limits

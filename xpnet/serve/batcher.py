@@ -1,4 +1,4 @@
-"""`Batcher`: requests that come together are predicted together, in a thread of their own."""
+"""`Batcher`: requests that come together are predicted together, in a separate thread."""
 
 import asyncio
 from collections import deque

@@ -36,7 +36,7 @@ class _Request(NamedTuple):
 class Predicting:
     """The ASGI application for predictions.
 
-    Small requests are read and answered in the event loop, large ones in a thread beside it.
+    Small requests are read and answered in the event loop, large ones in a separate thread.
 
     Parameters
     ----------

@@ -71,8 +71,8 @@ def dependence(
 ) -> list[Dependence]:
     """Partial dependence: predictions with one column set to a value in all rows, averaged.
 
-    It shows the model, not the world. Where columns depend on each other, setting one of them
-    makes rows that do not occur.
+    It shows the model, not the world. If columns depend on each other, setting one of them creates
+    rows that never occur.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def dependence(
     points : int, default 20
         The most values for each column, at least 2.
     rows : int, default 1000
-        If there are more rows, so many are drawn.
+        The most rows to use; if the table has more, a random sample of this size.
     seed : int, default 0
         Chooses the rows.
 

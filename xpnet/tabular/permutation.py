@@ -29,8 +29,8 @@ class Importance:
     names : tuple of str
         The columns that the model reads, the most important first.
     mean, std : ndarray
-        Of each: by how much the score gets worse, over the repeats. Near 0 or below it: the
-        model does not need the column.
+        How much the score worsens for each column, over the repeats. Near 0 or below, the model
+        does not need the column.
     score : str
         ``"accuracy"``, ``"r2"``, ...
     whole : float
@@ -75,8 +75,9 @@ def importance(
 ) -> Importance:
     """Permutation importance of each column that a model reads, by scikit-learn.
 
-    A column that says the same as another one seems unimportant, because the model can read the
-    other. Measured on training rows, a column that the model has merely memorized seems important.
+    A column that carries the same information as another one seems unimportant, because the model
+    can read the other. Measured on training rows, a column that the model merely memorized seems
+    important.
 
     Parameters
     ----------
@@ -89,9 +90,9 @@ def importance(
     repeats : int, default 5
         How often each column is shuffled.
     rows : int, default 5000
-        If there are more rows, so many are drawn.
+        The most rows to use; if the table has more, a random sample of this size.
     seed : int, default 0
-        Chooses rows and permutations.
+        Chooses the rows and the shuffles.
 
     Raises
     ------

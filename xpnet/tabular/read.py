@@ -20,7 +20,7 @@ _NOT_TEXT = {
     b"PK\x03\x04": "a zip archive or an Excel workbook; save its table as CSV",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook; save its table as CSV",
     b"%PDF": "a PDF; save its table as CSV",
-    b"SQLite format 3": "a database of SQLite; export its table as CSV",
+    b"SQLite format 3": "an SQLite database; export its table as CSV",
     b"\x89HDF": "an HDF5 file; write its table as parquet or CSV",
     b"BZh9": "compressed by bzip2; decompress it",
     b"\xfd7zXZ": "compressed by xz; decompress it",
@@ -29,8 +29,8 @@ _NOT_TEXT = {
     b"\x80\x04": "a pickle, which could run code; write its table as parquet or CSV",
     b"\x80\x05": "a pickle, which could run code; write its table as parquet or CSV",
     b"\x89PNG": "a picture",
-    b"<!DOCTYPE": "a web page, perhaps an error in place of a download",
-    b"<html": "a web page, perhaps an error in place of a download",
+    b"<!DOCTYPE": "a web page, perhaps an error page instead of a download",
+    b"<html": "a web page, perhaps an error page instead of a download",
     b"FEA1": "the old Feather format; write it with pyarrow.feather.write_feather",
 }
 _NAMED = {
@@ -51,12 +51,12 @@ def read(
 ) -> Table:
     """Read a file as a table.
 
-    Delimited text may be compressed by gzip, and is recognized by its content: the delimiter
-    (tab, semicolon, comma, ``|``, and blanks in files not named ``.csv`` or ``.tsv``), decimal
-    commas, the encoding (UTF-8, UTF-16, UTF-32, else Latin-1), and whether there is a header. A
-    line has at most 64 MiB, a cell with line breaks 131,072 characters. Parquet, Arrow files
-    (Feather) and NumPy archives have no such options. An archive's table is the columns of its
-    array ``X``, named ``x0``, ``x1``, ..., and its array ``y``, if it has one.
+    Delimited text may be compressed by gzip. Its content shows the delimiter (tab, semicolon,
+    comma, ``|``, and spaces in files not named ``.csv`` or ``.tsv``), decimal commas, the encoding
+    (UTF-8, UTF-16, UTF-32, otherwise Latin-1), and whether there is a header. A line
+    has at most 64 MiB, a cell with line breaks at most 131,072 characters. Parquet, Arrow files
+    (Feather) and NumPy archives have no such options. The table of an archive has the columns of
+    its array ``X``, named ``x0``, ``x1``, ..., and its array ``y``, if there is one.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def read(
     DataError
         If the file cannot be read; the message names the line.
     ArgumentError
-        If an option is not one of those.
+        If an option has an invalid value.
     MissingDependencyError
         If pyarrow or narwhals is not installed.
     """

@@ -64,7 +64,7 @@ class Schema:
         task: Task = "auto",
         rows: NDArray[Any] | None = None,
     ) -> Self:
-        """Find out the kind of each column.
+        """Detect the kind of each column.
 
         Parameters
         ----------
@@ -73,7 +73,7 @@ class Schema:
         target : str, optional
             Name of the column to predict.
         kinds : mapping of str to kind, optional
-            Kinds of columns that are not to be guessed.
+            Kinds of columns that are not detected.
         drop : collection of str, optional
             Names of columns to ignore.
         task : {"auto", "classification", "regression"}
@@ -126,7 +126,7 @@ class Schema:
         return [f for f in (self.features if kind == "ignored" else self.used) if f.kind == kind]
 
     def encode(self, table: TableData) -> NDArray[np.float64]:
-        """The used columns of a table as numbers; the other columns are not looked at.
+        """The used columns of a table as numbers; the other columns are ignored.
 
         Returns
         -------
@@ -138,8 +138,8 @@ class Schema:
         Raises
         ------
         DataError
-            If there are no rows, a column is missing, its name is doubled, or a cell is of another
-            kind.
+            If there are no rows, a column is missing, its name is not unique, or a cell is of
+            another kind.
 
         Warns
         -----

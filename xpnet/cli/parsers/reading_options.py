@@ -14,5 +14,5 @@ def add_reading(add: Callable[..., Any]) -> None:
         help="the first line holds data, not names; columns are named x0, x1, ...",
     )
     add("--delimiter", metavar="C", help="what separates columns (default: detected)")
-    add("--encoding", metavar="NAME", help="such as cp1252 (default: UTF-8, UTF-16 or Latin-1)")
+    add("--encoding", metavar="NAME", help="encoding of text, such as cp1252 (default: detected)")
     add("--decimal", metavar="C", help="decimal mark of numbers: . or , (default: detected)")

@@ -30,7 +30,7 @@ def add_train(commands: Any) -> None:
     _add_table(train.add_argument_group("table").add_argument)
     _add_network(train.add_argument_group("network").add_argument)
     _add_training(train.add_argument_group("training").add_argument)
-    _add_device(train.add_argument_group("where it computes").add_argument)
+    _add_device(train.add_argument_group("device").add_argument)
     _add_output(train.add_argument_group("output").add_argument)
     train.set_defaults(run=_train, parser=train)
 

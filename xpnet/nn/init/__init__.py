@@ -2,7 +2,7 @@
 
 The fan-in and fan-out of a weight of shape (in, out) are its two lengths. A vector, such as a
 layer's biases, has no fans: use constants, `normal`, `uniform` or `truncated_normal`.
-`unit_variance` and `through_data` also look at the first data; see `Model.initialize`.
+`unit_variance` and `through_data` also depend on the first data; see `Model.initialize`.
 """
 
 from xpnet.nn.init.distributions import constant, normal, ones, truncated_normal, uniform, zeros
