@@ -49,7 +49,7 @@ class PresetTraining(Training):
         for option, default in _DECIDED.items():
             if getattr(arguments, option.strip("-").replace("-", "_")) != default:
                 raise ArgumentError(
-                    f"{option} works only with --preset mlp: {arguments.preset} decides it itself."
+                    f"{option} works only with --preset mlp: {arguments.preset} chooses it."
                 )
 
     def summary(self) -> str:

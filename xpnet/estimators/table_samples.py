@@ -26,7 +26,7 @@ def read_table(estimator: Any, X: Any, *, reset: bool) -> Table:
     Raises
     ------
     ValueError, TypeError
-        If it is no table, or is sparse.
+        If it is not a table, or is sparse.
     """
     if hasattr(X, "toarray"):
         raise TypeError(

@@ -41,29 +41,30 @@ _PARAMETERS = """
     preset : {"realmlp", "fast"}, default "realmlp"
         ``"realmlp"`` is the recipe RealMLP-TD below. ``"fast"`` takes seconds: <fast>
     n_ens : int, default 1
-        Networks that are trained one after the other, from different initial weights. The model
-        averages their <averaged>. It is better and takes as many times as long.
+        Number of networks, which are trained one after the other from different initial weights.
+        The model averages their <averaged>. More networks predict better, and take that many times
+        as long.
     random_state : int, RandomState or None, default None
         Seed for the initial weights, the rows for validation and the order of the rows.
     validation_fraction : float, default 0.2
-        Share of the rows on which the best epoch is chosen<stratified>, in [0, 1). With 0, and with
-        fewer than 30 rows, all rows train and the last epoch counts.
+        Share of the rows on which the best epoch is chosen<stratified>, in [0, 1). With 0, or with
+        fewer than 30 rows, all rows are used for training and the last epoch is kept.
     max_epochs, batch_size : int, optional
-        By default 256 each. Batches are of about that size, all about equal.
+        By default 256 each. All batches have about the same size.
     hidden : int or sequence of int, optional
         Units of each hidden layer, by default (256, 256, 256).
     learning_rate : float, optional
         The peak of the schedule, by default <rate>.
     dropout, weight_decay : float, optional
-        By default 0.15 and 0.02, until half of the training is over; then both fall to 0.
+        By default 0.15 and 0.02 for the first half of the training; then both fall to 0.
 """.strip("\n")
 
 _MORE = """
     kinds : mapping of str to kind, optional
-        Kinds of columns that are not to be guessed: ``"number"``, ``"category"``, ``"boolean"``,
-        ``"date"`` or ``"ignored"``. The columns of an array are called ``x0``, ``x1``, ...
+        Kinds of columns that are not detected: ``"number"``, ``"category"``, ``"boolean"``,
+        ``"date"`` or ``"ignored"``. The columns of an array are named ``x0``, ``x1``, ...
     time_limit : float, optional
-        Seconds. There are at most as many epochs as fit into that time.
+        Seconds for the training. If necessary, there are fewer epochs.
     threads : int, optional
         From 1 to 64: with the extra ``fast``, the most threads that share a step; see `Model.fit`.
     backend : str, optional
@@ -90,13 +91,14 @@ _ATTRIBUTES = """
 
 _NOTES = """
     The recipe: numbers are scaled by median and interquartile range and clipped smoothly
-    (`PrepareColumns`), and embedded by waves of learned frequencies (`PeriodicEmbedding`).
+    (`PrepareColumns`), and embedded by waves with learned frequencies (`PeriodicEmbedding`).
     Categories become one-hot columns, those with more than 8 values vectors of length 8. A learned
     scale for each column follows (`Scale`), then hidden layers in the NTK parametrization with
     <activation>, whose share is learned for each unit (`ParametricActivation`). Initial weights
     give outputs of standard deviation 1 on the training rows; initial biases put the kinks where
     rows are ("he+5"). AdamW follows the schedule `CosLog`; dropout and weight decay follow
-    `FlatCosine`. <loss> The epoch with the best validation <score> counts, the last of equals.
+    `FlatCosine`. <loss> The epoch with the best validation <score> is kept; of equal ones, the
+    last.
 
     Columns are found by name: at prediction, their order does not matter, and others are ignored.
 
@@ -104,7 +106,7 @@ _NOTES = """
     boosted trees on tabular data", NeurIPS 2024 (arXiv:2407.04491).
 """.strip("\n")
 
-_FAST = "a tenth of the epochs."
+_FAST = "it trains for 32 epochs."
 
 Kind = TypeVar("Kind", bound=type)
 

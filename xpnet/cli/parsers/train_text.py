@@ -38,8 +38,8 @@ choose settings by them: the test score would look better than it is. --validati
 rows for this, and --early-stopping does so by itself: it keeps the epoch with the lowest loss on
 them.
 
-Presets: realmlp and fast train by the recipe of TabularClassifier and TabularRegressor. They
-choose their network, schedules and validation rows (a fifth of those for training), and keep the
+Presets: realmlp and fast follow the recipe of TabularClassifier and TabularRegressor. They choose
+the network, the schedules and the validation rows (a fifth of the training rows), and keep the
 epoch that is best on these. --hidden, --epochs, --batch-size, --learning-rate, --dropout and
 --weight-decay change the recipe.
 
