@@ -115,7 +115,7 @@ def test_a_model_says_by_its_loss_what_its_output_is():
 
 def test_a_model_of_several_classes():
     model = xn.MLP([2, 8, 3], optimizer=xn.Adam(0.05))
-    model.fit(X, Y, epochs=100, verbose=False)
+    model.fit(X, Y, epochs=400, verbose=False)
     ax = xn.plot.decision_boundary(model, X, Y, resolution=60)
     low, high = np.array([ax.get_xlim(), ax.get_ylim()]).T
     at = np.rint((X - low) / (high - low) * 59).astype(int)

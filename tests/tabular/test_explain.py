@@ -15,8 +15,9 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 RNG = np.random.default_rng(0)
 N = 160
+AGE = np.where(np.arange(N) % 9, RNG.integers(18, 80, N), np.nan)
 TABLE: dict[str, Any] = {
-    "age": np.where(np.arange(N) % 9, RNG.integers(18, 80, N), np.nan),
+    "age": AGE,
     "city": [["Rome", "Oslo", "Bonn", None][i % 4] for i in range(N)],
     "street": [f"street {i % 11}" for i in range(N)],
     "member": [[True, False, None][i % 3] for i in range(N)],
@@ -24,9 +25,8 @@ TABLE: dict[str, Any] = {
     "noise": RNG.normal(size=N),
     "zeros": np.where(np.arange(N) % 10, 0.0, np.arange(N)),
 }
-AGE = np.nan_to_num(np.asarray(TABLE["age"], dtype="f8"), nan=40)
-TABLE["rich"] = np.where(AGE > 45, "yes", "no")
-TABLE["wealth"] = 1e5 + 0.5 + 2000 * AGE
+TABLE["rich"] = np.where(np.nan_to_num(AGE, nan=40) > 45, "yes", "no")
+TABLE["wealth"] = 1e5 + 0.5 + 2000 * np.nan_to_num(AGE, nan=40)
 TABLE["size"] = np.array(["small", "middle", "large"])[np.arange(N) % 4 % 3]
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support import fits
+from support.brief import BRIEF
 from support.each import Each
 from support.fits import MANY, Again, near, same, state
 
@@ -258,6 +259,7 @@ def test_fits_in_several_python_threads(each: Each) -> None:
             same(one.result(), other)
 
 
+@BRIEF
 def test_a_fit_that_is_watched_from_another_thread() -> None:
     wanted, model = trained(make(), threads=3, epochs=20), make().build(6)
     with ThreadPoolExecutor(1) as pool:
