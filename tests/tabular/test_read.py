@@ -273,3 +273,17 @@ def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'xpnet\[tables\]'"):
         read(write(tmp_path / "a.csv", "a,b\n1,2\n"))
+
+
+@pytest.mark.parametrize(
+    "content", [b"a,b\n1,2\n", gzip.compress(b"a,b\n1,2\n"), b"a,b\n1,\xe9\n", b"a  b\n1  2\n"]
+)
+def test_pyarrow_is_given_no_stream_of_python(tmp_path, monkeypatch, content):
+    # One of its threads may still hold the stream when Python ends, and aborts the process then.
+    import pyarrow as pa
+    import pyarrow.csv
+
+    given, read_csv = [], pyarrow.csv.read_csv
+    monkeypatch.setattr("pyarrow.csv.read_csv", lambda f, *o: given.append(f) or read_csv(f, *o))
+    assert len(read(write(tmp_path / "a.txt", content)).columns) == 2
+    assert [type(stream) for stream in given] == [pa.OSFile]
