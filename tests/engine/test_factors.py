@@ -166,6 +166,24 @@ def test_saved_and_resumed(name: str, tmp_path: Any) -> None:
         assert_array_equal(again.state_dict()[path], array, err_msg=path)
 
 
+def test_a_checkpoint_with_other_factors_is_refused(tmp_path: Any) -> None:
+    """The optimizer's vectors have the order of the factors, which no setting may tell."""
+
+    def model(rate: float) -> xn.Model:
+        class Own(xn.Layer):
+            def forward(self, x: Any) -> Any:
+                return x * self.parameter(x, "scale", x.shape[1:], "ones", rate=rate)
+
+        return xn.Model(xn.Sequential(Own(), xn.Dense(3)))
+
+    for there, here in ((6.0, 1.0), (1.0, 6.0)):
+        path = tmp_path / str(there)
+        model(there).fit(X, Y, epochs=1, callbacks=[xn.Checkpoint(path)])
+        with pytest.raises(ArgumentError, match="from another fit: factors there"):
+            model(here).fit(X, Y, epochs=2, resume_from=path)
+        model(there).fit(X, Y, epochs=2, resume_from=path)
+
+
 def test_frozen_parameters_are_in_no_group() -> None:
     model = make("adam", frozen=["layers.0"])
     assert 6.0 not in [group.rate for group in model.network.table.groups]

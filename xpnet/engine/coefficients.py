@@ -1,6 +1,7 @@
 """The coefficients of an update: the numbers that its rules read, and on which parameters."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 from xpnet.graph import ParameterTable
@@ -64,23 +65,44 @@ class Coefficients:
         found = uses([*optimizer.chain(), *optimizer.averaging()], table)
         self._reads = [*dict.fromkeys(read for use in found for read in use.reads)]
         self._names = [read.name for read in self._reads]
-        plain = all(read[1:] == (1, 1) for read in self._reads)
-        self._rates = [] if plain else [*dict.fromkeys(read.rate for read in self._reads)]
+        self._factors = any(read[1:] != (1, 1) for read in self._reads)
+        self._rates = [*dict.fromkeys(read.rate for read in self._reads)]
 
     def __len__(self) -> int:
         return len(self._reads)
 
-    def __call__(self, learning_rate: float, weight_decay: float, step: int) -> tuple[float, ...]:
-        """The numbers, in the order of the graph's inputs; steps count from 1."""
-        if not self._rates:
-            values = self._values(learning_rate, weight_decay, step)
-            return tuple(map(values.__getitem__, self._names))
-        each = {r: self._values(r * learning_rate, weight_decay, step) for r in self._rates}
+    def __call__(
+        self, learning_rate: float, step: int, epoch: int = 0, share: float = 0.0
+    ) -> tuple[float, ...]:
+        """The numbers of a step, counted from 1, after a share of an epoch, counted from 0.
+
+        They are in the order of the graph's inputs.
+        """
+        optimizer = self._optimizer
+        decay = optimizer.decay_after(epoch, share) if self._decays else 0.0
+        if self._factors:
+            return self._grouped(learning_rate, step, decay)
+        values = optimizer.coefficients(learning_rate, step)
+        if self._decays:
+            values = {**values, **optimizer.decay_coefficients(learning_rate, decay)}
+        return tuple(map(values.__getitem__, self._names))
+
+    def _grouped(self, learning_rate: float, step: int, decay: float) -> tuple[float, ...]:
+        """The numbers where parameters have factors."""
+        optimizer, each = self._optimizer, {}
+        for rate in self._rates:
+            own = rate * learning_rate
+            found = optimizer.coefficients(own, step)
+            each[rate] = {**found, **optimizer.decay_coefficients(own, decay)}
         return tuple([scale * each[rate][name] for name, rate, scale in self._reads])
 
-    def _values(self, learning_rate: float, weight_decay: float, step: int) -> dict[str, float]:
-        """All of the optimizer's numbers, by name."""
-        found = self._optimizer.coefficients(learning_rate, step)
-        if not self._decays:
-            return found
-        return {**found, **self._optimizer.decay_coefficients(learning_rate, weight_decay)}
+    def ahead(
+        self, learning_rates: Sequence[float], step: int, epoch: int, shares: Iterable[float]
+    ) -> list[tuple[float, ...]]:
+        """The numbers of several steps, the first of which has this number."""
+        steps = range(step, step + len(learning_rates))
+        if self._decays or self._factors:
+            return [*map(self, learning_rates, steps, repeat(epoch), shares)]
+        own, names = self._optimizer.coefficients, self._names  # quick: this is per step
+        found = [own(*given) for given in zip(learning_rates, steps, strict=True)]
+        return [tuple([values[name] for name in names]) for values in found]

@@ -127,7 +127,9 @@ class Engine:
         state, lock = self.state, self.programs.lock
         with lock, batches.threads:
             program = batches.load(i)
-            self.set_step(program, state.step, share)
+            values = program.batch_graph.graph.step_values
+            if values.number is not None or values.scheduled:
+                self.set_step(program, state.step, share)
             program.run()
             state.results = program.results
         try:

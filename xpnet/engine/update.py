@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import repeat
 
 from xpnet.backends import Backend
 from xpnet.engine.coefficients import Coefficients
@@ -72,9 +73,9 @@ class UpdateProgram:
         `share` is the finished share of the current epoch.
         """
         state, rules, flush = self._state, self.rules, self.flush
-        decay = self.optimizer.decay_after(state.epoch, share)
-        state.updates += 1
-        numbers = self.coefficients(learning_rate, decay, state.updates)
+        step = state.updates + 1
+        numbers = self.coefficients(learning_rate, step, state.epoch, share)
+        state.updates = step
         if numbers != rules.numbers.written:
             rules.numbers.write(numbers)
         rules.run()
@@ -116,13 +117,8 @@ class UpdateProgram:
 
         `shares` are the finished shares of the epoch, by default those at its start.
         """
-        state, decay_after = self._state, self.optimizer.decay_after
-        if shares is None:
-            decays = [decay_after(state.epoch)] * len(learning_rates)
-        else:
-            decays = [decay_after(state.epoch, share) for share in shares]
-        steps = range(state.updates + 1, state.updates + 1 + len(learning_rates))
-        return [*map(self.coefficients, learning_rates, decays, steps)]
+        state, times = self._state, repeat(0.0) if shares is None else shares
+        return self.coefficients.ahead(learning_rates, state.updates + 1, state.epoch, times)
 
     def passed(self, steps: int) -> None:
         """Note that the rules' calls made this many updates, with numbers from `ahead`."""

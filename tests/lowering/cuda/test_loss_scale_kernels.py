@@ -168,7 +168,7 @@ def _update(overflowed: int) -> tuple[Any, dict[str, Any], list[float]]:
     vectors["loss_scale"][...] = [1024, 7, overflowed, 2]
     if overflowed:
         vectors["gradient"][3] = np.inf
-    return graph, vectors, [*Coefficients(optimizer, network.table)(0.01, 0.1, 1)]
+    return graph, vectors, [*Coefficients(optimizer, network.table)(0.01, 1)]
 
 
 @pytest.mark.parametrize("overflowed", [0, 1])
