@@ -36,9 +36,9 @@ class PresetTraining(Training):
         given = {name: getattr(arguments, name) for name in _SETTINGS}
         if given["hidden"] is not None:
             given["hidden"] = tuple(given["hidden"])
-        classes, rows = source.target.classes, source.rows["train"]
+        classes = source.target.classes
         self._classes = 0 if classes is None else len(classes)
-        self._recipe = Recipe.of(arguments.preset, self._classes, rows, **given)
+        self._recipe = Recipe.of(arguments.preset, self._classes, **given)
         for name in (*_SETTINGS, "activation"):
             setattr(arguments, name, getattr(self._recipe, name))
         arguments.optimizer = "adamw"

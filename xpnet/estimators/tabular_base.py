@@ -95,7 +95,7 @@ class BaseTabular(BaseEstimator):  # type: ignore[misc]
         if given_val[0] is not None:
             other = self._samples(*given_val, reset=False)
             held = self._rows(prepared, target, schema.encode(other.table), other)
-        fit = self._fit_of(prepared, len(kept), seed)
+        fit = self._fit_of(prepared, seed)
         model, history = fit.run(rows.at(kept), held)
         self.table_model_ = TableModel(replace(schema, target=target), prepared, model)
         self.table_model_.history = self.history_ = history
@@ -133,7 +133,7 @@ class BaseTabular(BaseEstimator):  # type: ignore[misc]
 
     # --- the network --------------------------------------------------------------------------
 
-    def _fit_of(self, prepared: Prepared, rows: int, seed: int) -> Fit:
+    def _fit_of(self, prepared: Prepared, seed: int) -> Fit:
         settings = {name: getattr(self, name) for name in _RECIPE}
         if self.hidden is not None:
             settings["hidden"] = tuple(np.atleast_1d(self.hidden).tolist())
@@ -141,7 +141,6 @@ class BaseTabular(BaseEstimator):  # type: ignore[misc]
         recipe = Recipe.of(
             self.preset,
             self._classes,
-            rows,
             epochs=self.max_epochs,
             label_smoothing=smoothing,
             **settings,

@@ -26,6 +26,7 @@ Preset = Literal["realmlp", "fast"]
 _SHARE = 0.1  # learning rate and decay of everything but weights, scales and embeddings
 _FRONT = 6.0  # those of the scales in front
 _UNITS = 8  # of an embedded category
+_FAST = 32  # epochs
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class Recipe:
     epochs: int = 256
 
     @classmethod
-    def of(cls, preset: Preset, classes: int, rows: int, **settings: Any) -> Self:
-        """The recipe of a preset, for a number of classes (0: regression) and training rows.
+    def of(cls, preset: Preset, classes: int, **settings: Any) -> Self:
+        """The recipe of a preset, for a number of classes (0: regression).
 
         Settings that are None keep the preset's value.
 
@@ -70,12 +71,8 @@ class Recipe:
             raise UnknownNameError("preset", preset, get_args(Preset))
         made = cls("selu", 0.04) if classes else cls("mish", 0.2)
         if preset == "fast":
-            made = made._in_seconds(rows)
+            made = replace(made, epochs=_FAST)
         return replace(made, **{k: v for k, v in settings.items() if v is not None})
-
-    def _in_seconds(self, rows: int) -> Self:
-        """Fewer epochs."""
-        return replace(self, epochs=32)
 
     # --- the network --------------------------------------------------------------------------
 

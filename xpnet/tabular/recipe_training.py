@@ -141,7 +141,8 @@ class _Member:
         start_from(model, rows.X)
         best = KeepBest("val_accuracy" if self.fit.classes else "val_loss", latest=True)
         watch = [] if self.seconds is None else [_Deadline(start + self.seconds)]
-        history = self._run(model, recipe, rows, held, [*watch, *([] if held is None else [best])])
+        callbacks = [*watch, *([] if held is None else [best]), *self.fit.callbacks]
+        history = self._run(model, recipe, rows, held, callbacks, self.fit.verbose)
         if best.state is not None:
             best.restore(model)
         return model, [dict(row) for row in history]
@@ -165,7 +166,8 @@ class _Member:
         recipe: Recipe,
         rows: Rows,
         held: Rows | None,
-        callbacks: Sequence[Callback],
+        callbacks: Sequence[CallbackLike],
+        verbose: bool = False,
     ) -> Any:
         fit = self.fit
         with remedies(_NONE):  # the schedule knows when to end
@@ -177,8 +179,8 @@ class _Member:
                 sample_weight=rows.weight,
                 class_weight=fit.class_weight,
                 validation_data=None if held is None else held.given,
-                callbacks=[*callbacks, *fit.callbacks],
-                verbose=fit.verbose,
+                callbacks=callbacks,
+                verbose=verbose,
                 threads=fit.threads,
             )
 
