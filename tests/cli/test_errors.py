@@ -245,7 +245,7 @@ def test_help_tells_the_rules_for_files(capsys):
         main(["train", "--help"])
     out = capsys.readouterr().out
     assert out.startswith("usage: xpnet train DATA [options]\n")
-    assert "Columns hold numbers, categories, booleans and dates" in out
+    assert "Columns hold numbers, categories, booleans or dates" in out
     assert "exactly two distinct values, or with at most 100, none of them negative" in out
 
 

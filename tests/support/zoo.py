@@ -31,6 +31,8 @@ LAYERS: dict[str, Callable[[], Any]] = {
     "scale": lambda: xn.Scale(rate=6.0, decay=2.0),
     "parametric activation": lambda: xn.ParametricActivation("mish", rate=0.5),
     "periodic embedding": lambda: xn.PeriodicEmbedding(5, frequencies=6, std=0.5, decay=0.1),
+    "prepare columns": lambda: xn.PrepareColumns(8, scaling="robust"),
+    "average": lambda: xn.Average(xn.Dense(4, "tanh"), xn.Dense(4)),
     "sum and concat": lambda: xn.Concat(xn.Add(xn.Dense(4), xn.Dense(4)), xn.Dense(4)),
 }
 OPTIMIZERS: dict[str, Callable[[], Any]] = {
@@ -105,6 +107,11 @@ def _tabular() -> Any:
     return lambda x: head(xn.Concat()(xn.Flatten()(kinds(x[:, :2])), x[:, 2:]))
 
 
+def _embedded_columns() -> Any:
+    columns, head = xn.EmbedColumns([9, 9], 4), xn.Dense(CLASSES)
+    return lambda x: head(columns(xn.Concat()(x[:, 2:], x[:, :2])))
+
+
 ZOO = [
     *(Entry(f"activation {name}", _with(lambda n=name: xn.Dense(8, n))) for name in ACTIVATIONS),
     *(Entry(f"layer {name}", _with(layer)) for name, layer in LAYERS.items()),
@@ -114,4 +121,5 @@ ZOO = [
     ),
     *(Entry(f"optimizer {n}", _with(xn.ReLU), optimizer=o) for n, o in OPTIMIZERS.items()),
     Entry("embedding", _tabular, ids=True),
+    Entry("embedded columns", _embedded_columns, ids=True),
 ]
