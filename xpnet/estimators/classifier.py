@@ -216,7 +216,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         array of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
-        return self._targets.probabilities(self._output(X, "predict_proba"), self._head)
+        output = self._output(X, "predict_proba")  # raises unless fitted
+        return self._targets.probabilities(output, self._head)
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: ArrayLike) -> Array:
