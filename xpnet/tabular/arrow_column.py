@@ -1,5 +1,6 @@
 """A column of text cells as pyarrow read them: parsed when it is asked for, by compiled code."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -32,7 +33,7 @@ class ArrowColumn(Column):
 
     def numbers(self) -> NDArray[np.float64]:
         """See `Column.numbers`."""
-        return self._text.numbers() if self._floats is None else self._floats.copy()
+        return self._text.numbers() if self._floats is None else self._floats
 
     def texts(self) -> Texts:
         """See `Column.texts`."""
@@ -63,7 +64,7 @@ class ArrowColumn(Column):
         if cells is None:
             return None
         try:
-            numbers = _as_numpy(cells.cast(pa.float64()), np.nan, np.float64)
+            numbers = _as_numpy(cells.cast(pa.float64()).chunks, np.nan, np.float64)
         except pa.ArrowInvalid:
             return None
         plain = np.isfinite(numbers).sum() == len(self) - self._cells.null_count
@@ -86,13 +87,19 @@ class ArrowColumn(Column):
         """The same by its distinct texts."""
         encoded = self._cells.dictionary_encode().combine_chunks()  # chunks share one
         texts = factorize([cell_of(cell) for cell in encoded.dictionary.to_pylist()])
-        codes = np.append(texts.codes, np.int32(-1))[_as_numpy(encoded.indices, -1, np.int32)]
+        codes = np.append(texts.codes, np.int32(-1))[_as_numpy([encoded.indices], -1, np.int32)]
         return TextColumn(self.name, self.origin, Texts(codes, texts.values), self._numerals)
 
 
-def _as_numpy(array: Any, missing: Any, dtype: Any) -> NDArray[Any]:
-    """An array of pyarrow, with a value for nulls; its own to_numpy would import pandas."""
-    array = array.combine_chunks() if hasattr(array, "chunks") else array
+def _as_numpy(arrays: Sequence[Any], missing: Any, dtype: Any) -> NDArray[Any]:
+    """Arrays of pyarrow as one, with a value for nulls; its own to_numpy would import pandas."""
+    parts = [_part_as_numpy(array, missing, dtype) for array in arrays]
+    joined = parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, dtype), *parts])
+    joined.flags.writeable = False  # others read it too
+    return joined
+
+
+def _part_as_numpy(array: Any, missing: Any, dtype: Any) -> NDArray[Any]:
     part = slice(array.offset, array.offset + len(array))
     valid, data = array.buffers()
     values = np.frombuffer(data, dtype)[part]

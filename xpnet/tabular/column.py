@@ -88,7 +88,7 @@ class Column(ABC):
 
     @abstractmethod
     def numbers(self) -> NDArray[np.float64]:
-        """The cells as numbers, NaN where missing.
+        """The cells as numbers, NaN where missing; the array may be read-only.
 
         Raises
         ------
