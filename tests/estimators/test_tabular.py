@@ -342,16 +342,17 @@ def test_settings_reach_the_network_and_its_training():
 
 
 def test_presets():
-    strong, fast = Recipe.of("realmlp", 2), Recipe.of("fast", 2)
-    assert fast.epochs < strong.epochs == 256
-    assert Recipe.of("fast", 2, epochs=7).epochs == 7
+    for rows, epochs in ((100, 256), (12_800, 50), (1_000_000, 4)):
+        assert Recipe.of("realmlp", 2, rows).epochs == 256
+        assert Recipe.of("fast", 2, rows).epochs == epochs
+        assert Recipe.of("fast", 2, rows, epochs=7).epochs == 7
     with pytest.raises(ValueError, match="preset"):
         xn.TabularClassifier(preset="slow").fit(frame(40), labels(frame(40)))
 
 
 @pytest.mark.parametrize("rows", [1, 100, 256, 257, 383, 384, 1000, 12_345])
 def test_batches_are_about_equal(rows):
-    size = Recipe.of("realmlp", 0).batch_rows(rows)
+    size = Recipe.of("realmlp", 0, rows).batch_rows(rows)
     sizes = [size] * (rows // size) + ([rows % size] if rows % size else [])
     assert max(sizes) <= 384
     assert max(sizes) - min(sizes) < len(sizes)

@@ -38,7 +38,7 @@ class PresetTraining(Training):
             given["hidden"] = tuple(given["hidden"])
         classes = source.target.classes
         self._classes = 0 if classes is None else len(classes)
-        self._recipe = Recipe.of(arguments.preset, self._classes, **given)
+        self._recipe = Recipe.of(arguments.preset, self._classes, source.rows["train"], **given)
         for name in (*_SETTINGS, "activation"):
             setattr(arguments, name, getattr(self._recipe, name))
         arguments.optimizer = "adamw"
@@ -73,7 +73,8 @@ class PresetTraining(Training):
             callbacks=self.shown(),
             class_weight=arguments.class_weight,
         )
-        network, history = fit.run(self._samples("train"), self._samples("held"))
+        parts = self._samples("train"), self._samples("held")
+        network, history = fit.run(lambda member: parts)
         model = TableModel(self.source.schema, self.prepared, network)
         model.history = history
         return model, "; the best epoch on the validation rows is kept"

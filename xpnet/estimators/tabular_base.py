@@ -85,18 +85,20 @@ class BaseTabular(BaseEstimator):  # type: ignore[misc]
     def _train(self, given: tuple[Any, ...], given_val: tuple[Any, ...]) -> None:
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         samples = self._samples(*given, reset=True)
-        kept, left = self._split(samples, given_val[0] is None, seed)
-        schema = Schema.infer(samples.table, kinds=self.kinds, rows=kept)
+        schema = Schema.infer(samples.table, kinds=self.kinds)
         encoded = schema.encode(samples.table)
-        prepared = Prepared.of(schema, encoded[kept], "robust")
-        target = self._target(_name_of(given[1], samples.table), samples.target[kept])
+        prepared = Prepared.of(schema, encoded, "robust")
+        target = self._target(_name_of(given[1], samples.table), samples.target)
         rows = self._rows(prepared, target, encoded, samples)
-        held: Rows | None = rows.at(left) if len(left) else None
+        held = None
         if given_val[0] is not None:
             other = self._samples(*given_val, reset=False)
             held = self._rows(prepared, target, schema.encode(other.table), other)
-        fit = self._fit_of(prepared, seed)
-        model, history = fit.run(rows.at(kept), held)
+
+        def parts(member: int) -> tuple[Rows, Rows | None]:
+            return (rows, held) if held is not None else self._split(rows, seed + member)
+
+        model, history = self._fit_of(prepared, len(encoded), seed).run(parts)
         self.table_model_ = TableModel(replace(schema, target=target), prepared, model)
         self.table_model_.history = self.history_ = history
         self.n_iter_ = int(max((row["epoch"] for row in history), default=0))
@@ -113,13 +115,11 @@ class BaseTabular(BaseEstimator):  # type: ignore[misc]
             table, y, weight = table.take(kept), y[kept], weight[kept]
         return Samples(table, self._learn_target(y) if reset else self._numbers(y), weight)
 
-    def _split(
-        self, samples: Samples, divide: bool, seed: int
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """The rows for training, and those for validation."""
-        share = self.validation_fraction if divide else 0.0
-        classes = samples.target if self._classes else None
-        return rows_for_validation(samples.table.rows, share, classes, seed)
+    def _split(self, rows: Rows, seed: int) -> tuple[Rows, Rows | None]:
+        """The rows for training, and those for validation if there are enough."""
+        classes = rows.y if self._classes else None
+        kept, held = rows_for_validation(len(rows.X), self.validation_fraction, classes, seed)
+        return rows.at(kept), rows.at(held) if len(held) else None
 
     def _rows(
         self, prepared: Prepared, target: Target, encoded: NDArray[Any], samples: Samples
@@ -133,7 +133,7 @@ class BaseTabular(BaseEstimator):  # type: ignore[misc]
 
     # --- the network --------------------------------------------------------------------------
 
-    def _fit_of(self, prepared: Prepared, seed: int) -> Fit:
+    def _fit_of(self, prepared: Prepared, rows: int, seed: int) -> Fit:
         settings = {name: getattr(self, name) for name in _RECIPE}
         if self.hidden is not None:
             settings["hidden"] = tuple(np.atleast_1d(self.hidden).tolist())
@@ -141,6 +141,7 @@ class BaseTabular(BaseEstimator):  # type: ignore[misc]
         recipe = Recipe.of(
             self.preset,
             self._classes,
+            rows,
             epochs=self.max_epochs,
             label_smoothing=smoothing,
             **settings,

@@ -41,9 +41,9 @@ _PARAMETERS = """
     preset : {"realmlp", "fast"}, default "realmlp"
         ``"realmlp"`` is the recipe RealMLP-TD below. ``"fast"`` takes seconds: <fast>
     n_ens : int, default 1
-        Number of networks, which are trained one after the other from different initial weights.
-        The model averages their <averaged>. More networks predict better, and take that many times
-        as long.
+        Number of networks, which are trained one after the other, with different initial weights
+        and different rows for validation. The model averages their <averaged>. More networks
+        predict better, and take that many times as long.
     random_state : int, RandomState or None, default None
         Seed for the initial weights, the rows for validation and the order of the rows.
     validation_fraction : float, default 0.2
@@ -106,7 +106,7 @@ _NOTES = """
     boosted trees on tabular data", NeurIPS 2024 (arXiv:2407.04491).
 """.strip("\n")
 
-_FAST = "it trains for 32 epochs."
+_FAST = "about 2,500 steps, at least 4 epochs."
 
 Kind = TypeVar("Kind", bound=type)
 

@@ -15,6 +15,7 @@ from xpnet.nn import (
     PrepareColumns,
     Scale,
     Sequential,
+    init,
     losses,
 )
 from xpnet.optim import AdamW, CosLog, FlatCosine, Optimizer
@@ -26,7 +27,7 @@ Preset = Literal["realmlp", "fast"]
 _SHARE = 0.1  # learning rate and decay of everything but weights, scales and embeddings
 _FRONT = 6.0  # those of the scales in front
 _UNITS = 8  # of an embedded category
-_FAST = 32  # epochs
+_STEPS, _FEWEST = 2500, 4  # of the preset "fast": steps, and epochs of a large table
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ class Recipe:
     epochs: int = 256
 
     @classmethod
-    def of(cls, preset: Preset, classes: int, **settings: Any) -> Self:
-        """The recipe of a preset, for a number of classes (0: regression).
+    def of(cls, preset: Preset, classes: int, rows: int, **settings: Any) -> Self:
+        """The recipe of a preset, for a number of classes (0: regression) and of training rows.
 
         Settings that are None keep the preset's value.
 
@@ -71,7 +72,8 @@ class Recipe:
             raise UnknownNameError("preset", preset, get_args(Preset))
         made = cls("selu", 0.04) if classes else cls("mish", 0.2)
         if preset == "fast":
-            made = replace(made, epochs=_FAST)
+            steps = -(-rows // made.batch_rows(rows))
+            made = replace(made, epochs=min(made.epochs, max(_FEWEST, round(_STEPS / steps))))
         return replace(made, **{k: v for k, v in settings.items() if v is not None})
 
     # --- the network --------------------------------------------------------------------------
@@ -128,4 +130,11 @@ class Recipe:
 def _dense(inputs: int, units: int) -> Dense:
     """A layer in the NTK parametrization."""
     root = float(inputs**0.5)
-    return Dense(units, kernel_rate=1 / root, kernel_decay=root, bias_rate=_SHARE)
+    return Dense(
+        units,
+        kernel_init=init.unit_variance(),
+        bias_init=init.through_data(),
+        kernel_rate=1 / root,
+        kernel_decay=root,
+        bias_rate=_SHARE,
+    )

@@ -1,6 +1,6 @@
 """Train the networks of a recipe, and keep each at its best epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from xpnet.model import Model
 from xpnet.nn import Average, PrepareColumns
-from xpnet.tabular.initial_weights import start_from
 from xpnet.tabular.recipe import Recipe
 from xpnet.training.advice import Remedies, remedies
 from xpnet.training.callbacks import Callback, KeepBest
@@ -81,8 +80,15 @@ class Fit:
     class_weight: ClassWeight | None = None
     time_limit: float | None = None
 
-    def run(self, rows: Rows, held: Rows | None) -> tuple[Model, list[dict[str, float]]]:
-        """Train on rows; choose the best epoch on held rows.
+    def run(
+        self, parts: Callable[[int], tuple[Rows, Rows | None]]
+    ) -> tuple[Model, list[dict[str, float]]]:
+        """Train the networks.
+
+        Parameters
+        ----------
+        parts : callable
+            ``parts(member)`` is the rows for training, and those on which the best epoch is chosen.
 
         Returns
         -------
@@ -95,7 +101,7 @@ class Fit:
         models, history = [], []
         for member in range(self.members):
             left = None if end is None else (end - perf_counter()) / (self.members - member)
-            model, found = _Member(self, member, left).trained(rows, held)
+            model, found = _Member(self, member, left).trained(*parts(member))
             models.append(model)
             named = {"member": member + 1.0} if self.members > 1 else {}
             history += [{**named, **row} for row in found]
@@ -138,7 +144,6 @@ class _Member:
         if self.seconds is not None:
             recipe = replace(recipe, epochs=self._epochs(rows, held))
         model = self._model(recipe, rows)
-        start_from(model, rows.X)
         best = KeepBest("val_accuracy" if self.fit.classes else "val_loss", latest=True)
         watch = [] if self.seconds is None else [_Deadline(start + self.seconds)]
         callbacks = [*watch, *([] if held is None else [best]), *self.fit.callbacks]
