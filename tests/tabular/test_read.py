@@ -276,7 +276,9 @@ def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "content", [b"a,b\n1,2\n", gzip.compress(b"a,b\n1,2\n"), b"a,b\n1,\xe9\n", b"a  b\n1  2\n"]
+    "content",
+    [b"a,b\n1,2\n", gzip.compress(b"a,b\n1,2\n"), b"a,b\n1,\xe9\n", b"a  b\n1  2\n"],
+    ids=["plain", "gzip", "Latin-1", "runs of spaces"],
 )
 def test_pyarrow_is_given_no_stream_of_python(tmp_path, monkeypatch, content):
     # One of its threads may still hold the stream when Python ends, and aborts the process then.
