@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from xpnet.nn import Layer as Layer
     from xpnet.nn import LayerNorm as LayerNorm
     from xpnet.nn import LeakyReLU as LeakyReLU
+    from xpnet.nn import LearnedScale as LearnedScale
     from xpnet.nn import Linear as Linear
     from xpnet.nn import LogSigmoid as LogSigmoid
     from xpnet.nn import LogSoftmax as LogSoftmax
@@ -62,7 +63,6 @@ if TYPE_CHECKING:
     from xpnet.nn import PrepareColumns as PrepareColumns
     from xpnet.nn import ReLU as ReLU
     from xpnet.nn import Residual as Residual
-    from xpnet.nn import Scale as Scale
     from xpnet.nn import Sequential as Sequential
     from xpnet.nn import Sigmoid as Sigmoid
     from xpnet.nn import SiLU as SiLU
@@ -154,6 +154,7 @@ __all__ = [
     "Layer",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedScale",
     "Linear",
     "Lion",
     "LogSigmoid",
@@ -175,7 +176,6 @@ __all__ = [
     "ReLU",
     "ReduceOnPlateau",
     "Residual",
-    "Scale",
     "Sequential",
     "SiLU",
     "Sigmoid",
@@ -214,11 +214,12 @@ _NAMES = {
     "xpnet.mlp": "MLP",
     "xpnet.model": "Model",
     "xpnet.nn": """
-        Add Average BatchNorm Concat Dense Dropout ELU EmbedColumns Embedding Flatten GaussianNoise
-        GELU HardSigmoid HardTanh Identity L1 L2 Layer LayerNorm LeakyReLU Linear LogSigmoid
-        LogSoftmax MaxNorm Maxout Mish Multiply ParametricActivation PeriodicEmbedding PReLU
-        PrepareColumns ReLU Residual Scale SELU Sequential Sigmoid SiLU Softmax Softplus Softsign
-        Standardize Step Tanh UnitNorm init losses
+        Add Average BatchNorm Concat Dense Dropout ELU EmbedColumns Embedding Flatten
+        GaussianNoise GELU HardSigmoid HardTanh Identity L1 L2 Layer LayerNorm LeakyReLU
+        LearnedScale Linear LogSigmoid LogSoftmax MaxNorm Maxout Mish Multiply
+        ParametricActivation PeriodicEmbedding PReLU PrepareColumns ReLU Residual SELU
+        Sequential Sigmoid SiLU Softmax Softplus Softsign Standardize Step Tanh UnitNorm init
+        losses
     """,
     "xpnet.optim": """
         Adadelta Adagrad Adam AdamW CosLog CosineDecay CosineRestarts ExponentialDecay FlatCosine

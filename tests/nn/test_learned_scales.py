@@ -27,7 +27,7 @@ def moved(model, seed=1):
 @pytest.mark.parametrize(
     "layer",
     [
-        xn.Scale(rate=6.0, decay=2.0),
+        xn.LearnedScale(rate=6.0, decay=2.0),
         xn.ParametricActivation("mish"),
         xn.ParametricActivation(xn.SELU(), decay=0.0),
         xn.PeriodicEmbedding(),
@@ -40,7 +40,7 @@ def test_gradients_on_every_library(layer):
 
 
 def test_a_scale_starts_as_1():
-    model = built(xn.Scale())
+    model = built(xn.LearnedScale())
     np.testing.assert_array_equal(model.predict(X), X)
     scale = moved(model)["scale"]
     np.testing.assert_allclose(model.predict(X), X * scale)
@@ -84,7 +84,7 @@ def test_initial_waves():
 
 def test_factors_reach_every_parameter():
     layer = xn.PeriodicEmbedding(2, rate=0.1, decay=0.5)
-    specs = built(xn.Sequential(layer, xn.Scale(rate=6.0), xn.Dense(1))).network.table.specs
+    specs = built(xn.Sequential(layer, xn.LearnedScale(rate=6.0), xn.Dense(1))).network.table.specs
     factors = {name.rpartition(".")[2]: (s.rate, s.decay) for name, s in specs.items()}
     assert factors["scale"] == (6.0, 1.0)
     assert all(specs[f"layers.0.{name}"].rate == 0.1 for name in WAVES)
@@ -94,7 +94,7 @@ def test_factors_reach_every_parameter():
 def test_saved_and_loaded(tmp_path):
     net = xn.Sequential(
         xn.PeriodicEmbedding(3, units=3, std=0.2, rate=0.1),
-        xn.Scale(rate=6.0, decay=6.0),
+        xn.LearnedScale(rate=6.0, decay=6.0),
         xn.Dense(5, kernel_decay=2.0),
         xn.ParametricActivation("mish", rate=0.1),
         xn.Dense(1),
@@ -113,8 +113,8 @@ def test_saved_and_loaded(tmp_path):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: xn.Scale(rate=0), "Scale: rate"),
-        (lambda: xn.Scale(decay=-1), "Scale: decay"),
+        (lambda: xn.LearnedScale(rate=0), "LearnedScale: rate"),
+        (lambda: xn.LearnedScale(decay=-1), "LearnedScale: decay"),
         (lambda: xn.ParametricActivation("bogus"), "bogus"),
         (lambda: xn.ParametricActivation("relu", rate=-1), "ParametricActivation: rate"),
         (lambda: xn.PeriodicEmbedding(0), "PeriodicEmbedding: columns"),
@@ -122,7 +122,7 @@ def test_saved_and_loaded(tmp_path):
         (lambda: xn.PeriodicEmbedding(frequencies=0), "PeriodicEmbedding: frequencies"),
         (lambda: xn.PeriodicEmbedding(std=0.0), "PeriodicEmbedding: std"),
         (lambda: built(xn.PeriodicEmbedding(5)), "at least 5 columns"),
-        (lambda: xn.Model(xn.Scale(), "mse", input_shape=()).build(), "samples, features"),
+        (lambda: xn.Model(xn.LearnedScale(), "mse", input_shape=()).build(), "samples, features"),
     ],
 )
 def test_refused(make, message):

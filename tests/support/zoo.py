@@ -28,7 +28,7 @@ LAYERS: dict[str, Callable[[], Any]] = {
     "no bias": lambda: xn.Dense(8, bias=False),
     "residual": lambda: xn.Residual(xn.Dense(8, "tanh"), xn.Dropout(0.1)),
     "gate": lambda: xn.Multiply(xn.Dense(8), xn.Dense(8, "sigmoid")),
-    "scale": lambda: xn.Scale(rate=6.0, decay=2.0),
+    "scale": lambda: xn.LearnedScale(rate=6.0, decay=2.0),
     "parametric activation": lambda: xn.ParametricActivation("mish", rate=0.5),
     "periodic embedding": lambda: xn.PeriodicEmbedding(5, frequencies=6, std=0.5, decay=0.1),
     "prepare columns": lambda: xn.PrepareColumns(8, scaling="robust"),

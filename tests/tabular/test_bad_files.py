@@ -62,7 +62,11 @@ FORMATS = {
     "not an archive": ("a.npz", b"a,b\n1,2\n", "is not a NumPy archive"),
     "broken parquet": ("a.parquet", b"PAR1 and no more", "cannot be read as parquet"),
     "broken Arrow": ("a.feather", b"ARROW1 and no more", "cannot be read as feather"),
-    "broken gzip": ("a.csv.gz", gzip.compress(b"a,b\n1,2\n", mtime=0)[:-4], "cannot be read: Compressed"),
+    "broken gzip": (
+        "a.csv.gz",
+        gzip.compress(b"a,b\n1,2\n", mtime=0)[:-4],
+        "cannot be read: Compressed",
+    ),
     "damaged gzip": ("a.csv", b"\x1f\x8b and no more", "cannot be read: "),
 }
 

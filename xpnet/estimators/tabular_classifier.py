@@ -57,7 +57,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
     --------
     >>> import xpnet as xn
     >>> X, y, X_test, y_test = xn.datasets.digits()
-    >>> model = xn.TabularClassifier(max_epochs=4, random_state=0).fit(X, y)
+    >>> model = xn.TabularClassifier(max_epochs=30, random_state=0).fit(X, y)
     >>> model.score(X_test, y_test) > 0.9
     True
     """

@@ -52,7 +52,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
     >>> import xpnet as xn
     >>> X = np.random.default_rng(0).uniform(-3, 3, (500, 2))
     >>> y = np.sin(X[:, 0]) + X[:, 1] ** 2
-    >>> model = xn.TabularRegressor(max_epochs=20, random_state=0).fit(X, y)
+    >>> model = xn.TabularRegressor(max_epochs=60, random_state=0).fit(X, y)
     >>> model.score(X, y) > 0.9
     True
     """

@@ -9,7 +9,7 @@ from xpnet.nn.dropout import Dropout, GaussianNoise
 from xpnet.nn.embedding import Embedding
 from xpnet.nn.init.initializer import InitLike
 from xpnet.nn.layer import Layer, LayerLike, Penalty, call
-from xpnet.nn.learned_scales import ParametricActivation, Scale
+from xpnet.nn.learned_scales import LearnedScale, ParametricActivation
 from xpnet.nn.losses import Loss, LossLike
 from xpnet.nn.losses import get as get_loss
 from xpnet.nn.metrics import Metric, MetricLike, get_metrics, loss_metric, mean_over_samples
@@ -56,6 +56,7 @@ __all__ = [
     "LayerLike",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedScale",
     "Linear",
     "LogSigmoid",
     "LogSoftmax",
@@ -74,7 +75,6 @@ __all__ = [
     "PrepareColumns",
     "ReLU",
     "Residual",
-    "Scale",
     "Sequential",
     "SiLU",
     "Sigmoid",

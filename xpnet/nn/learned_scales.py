@@ -8,7 +8,7 @@ from xpnet.graph import Value
 from xpnet.nn.activation_names import activation as activation_layer
 from xpnet.nn.layer import Layer, LayerLike, batch_shape, call
 
-__all__ = ["ParametricActivation", "Scale"]
+__all__ = ["LearnedScale", "ParametricActivation"]
 
 
 def _columns(layer: Layer, x: Value) -> tuple[int, ...]:
@@ -27,7 +27,7 @@ def _columns(layer: Layer, x: Value) -> tuple[int, ...]:
     return x.shape[-1:]
 
 
-class Scale(Layer):
+class LearnedScale(Layer):
     """y = s x, with a learned scale s for each column, which starts as 1.
 
     At the front of a network it selects columns: with `rate` > 1 the scales learn faster than the
@@ -50,7 +50,10 @@ class Scale(Layer):
     """
 
     def __init__(self, *, rate: float = 1.0, decay: float = 1.0) -> None:
-        self.rate, self.decay = positive("Scale: rate", rate), number("Scale: decay", decay, 0)
+        self.rate, self.decay = (
+            positive("LearnedScale: rate", rate),
+            number("LearnedScale: decay", decay, 0),
+        )
 
     def forward(self, x: Value) -> Any:
         """Multiply each column by its scale."""

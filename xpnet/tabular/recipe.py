@@ -9,11 +9,11 @@ from xpnet.nn import (
     Dropout,
     EmbedColumns,
     LayerLike,
+    LearnedScale,
     Loss,
     ParametricActivation,
     PeriodicEmbedding,
     PrepareColumns,
-    Scale,
     Sequential,
     init,
     losses,
@@ -96,7 +96,7 @@ class Recipe:
             embedding = PeriodicEmbedding(waves, rate=_SHARE, decay=_SHARE)
             front.append(embedding)
             width += waves * (embedding.units - 1)
-        made: list[LayerLike] = [*front, Scale(rate=_FRONT, decay=_FRONT)]
+        made: list[LayerLike] = [*front, LearnedScale(rate=_FRONT, decay=_FRONT)]
         for units in self.hidden:
             made += [_dense(width, units), self._activation(), Dropout(self._falling(self.dropout))]
             width = units
