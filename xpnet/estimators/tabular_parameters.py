@@ -94,9 +94,9 @@ _NOTES = """
     (`PrepareColumns`), and embedded by waves with learned frequencies (`PeriodicEmbedding`).
     Categories become one-hot columns, those with more than 8 values vectors of length 8. A learned
     scale for each column follows (`LearnedScale`), then hidden layers in the NTK parametrization
-    with <activation>, whose share is learned for each unit (`ParametricActivation`). Initial weights
-    give outputs of standard deviation 1 on the training rows; initial biases put the kinks where
-    rows are ("he+5"). AdamW follows the schedule `CosLog`; dropout and weight decay follow
+    with <activation>, whose share is learned for each unit (`ParametricActivation`). Initial
+    weights give outputs of standard deviation 1 on the training rows; initial biases put the kinks
+    where rows are ("he+5"). AdamW follows the schedule `CosLog`; dropout and weight decay follow
     `FlatCosine`. <loss> The epoch with the best validation <score> is kept; of equal ones, the
     last.
 
