@@ -46,6 +46,8 @@ UNARY = [
     lambda x: ops.standardize_batch(x, epsilon=0.5),
     lambda x: ops.dropout(x, np.array(3), rate=0.4, seed=1, stream=17),
     lambda x: ops.gaussian_noise(x, np.array(3), std=0.1, seed=1, stream=17),
+    lambda x: ops.scheduled_dropout(x, np.array(3), np.array(0.4), seed=1, stream=17),
+    lambda x: ops.scheduled_gaussian_noise(x, np.array(3), np.array(0.1), seed=1, stream=17),
     # A scalar has no rows; the op itself must report that.
     lambda x: ops.embedding(x, np.array([[0, 1], [1, 1]]) % (*x.shape, 1)[0]),
 ]
@@ -77,6 +79,7 @@ KINKED = [
     lambda a, b: ops.maximum(a, b) * ops.minimum(a, b),
     lambda a, b: ops.max(a, axis=-1) * ops.mean(b),
     lambda a, b: ops.pinball(a, quantile=0.3) + ops.step(b, threshold=0.1),
+    lambda a, b: ops.fill_nan(a, b) + ops.floor(b + 0.31),
 ]
 
 steps = st.lists(st.tuples(*[st.integers(0, 2**16)] * 3), min_size=1, max_size=12)
