@@ -227,7 +227,7 @@ CASES = [
         lambda n: {"below": 0.7},
     ),
     Case("is_nan", lambda n: [reals(n, 5)], np.zeros_like),
-    Case("is_nan", lambda n: [np.full((n, 5), np.nan)], np.ones_like, rows=(0, 2), note="missing"),
+    Case("is_nan", lambda n: [np.full((n, 5), np.nan)], np.ones_like, note="missing"),
     Case(
         "fill_nan",
         lambda n: [reals(n, 5), reals(5, seed=1)],
