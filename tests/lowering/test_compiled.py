@@ -139,6 +139,8 @@ def filled(values, op):
     """Changes an array to these values, over and over."""
 
     def special(array):
+        if op.startswith("scheduled") and not array.ndim:
+            return array  # a rate, or a deviation, which multiplies numbers near 0 too
         found = np.resize(np.asarray(values).astype(array.dtype), array.shape)
         if op in ("sin", "cos"):  # which are not known for huge numbers; see `sine_and_cosine.py`
             return np.where(np.isfinite(found), np.clip(found, -1e6, 1e6), found)
