@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from xpnet.errors import DataError, DataWarning
@@ -49,6 +49,9 @@ def as_table(row):
 
 
 @given(st.fixed_dictionaries(dict.fromkeys(ROW, CELLS)))
+@example({**ROW, "age": 1.1e75})
+@example({**ROW, "age": "-1.1e75"})
+@example({**ROW, "age": 1e75})
 def test_a_row_is_encoded_as_a_table_with_one_row(row):
     expected, new = as_table(row)
     try:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+import xpnet as xn
 from xpnet.errors import ArgumentError, DataError, DataWarning, UnknownNameError
 from xpnet.tabular import Feature, Schema, as_table
 from xpnet.tabular.row_encoder import RowEncoder
@@ -192,3 +193,26 @@ def test_the_order_of_dates_is_that_of_the_training_rows():
     wanted = np.datetime64("2026-02-01", "s").astype(int)
     assert_array_equal(again.encode({"day": ["02/01/2026"]}), [[wanted]])
     assert_array_equal(RowEncoder(again).rows([{"day": "02/01/2026"}]).matrix, [[wanted]])
+
+
+@pytest.mark.parametrize("target", ["x0", "x1", "x2"])
+def test_a_file_without_a_header_is_read_by_position(tmp_path, target):
+    """The target may be anywhere, and new rows may have it or not."""
+    whole, path = [[1.5, 0, "a"], [2.5, 1, "b"]] * 2, tmp_path / "t.csv"
+
+    def file(rows):
+        path.write_text("\n".join(",".join(map(str, row)) for row in rows) + "\n")
+        return xn.tabular.read(path, header=False)
+
+    position = int(target[1])
+    schema = Schema.infer(file(whole), target=target)
+    assert Schema.from_dict(schema.to_dict()) == schema
+    assert (schema.named, schema.target_position) == (False, position)
+    expected = schema.encode(file(whole))
+    without = file([[cell for i, cell in enumerate(row) if i != position] for row in whole])
+    np.testing.assert_array_equal(schema.encode(without), expected)
+    assert schema.target_of(file(whole)).name == target
+    with pytest.raises(DataError, match="has 2 columns without names"):
+        schema.target_of(without)
+    with pytest.raises(DataError, match="has 1 columns, but the model reads 2 by position"):
+        schema.encode(file([row[:1] for row in whole]))

@@ -123,3 +123,19 @@ def test_labels_that_are_not_classes():
         target.encode(column(["no", "yess"]))
     with pytest.raises(DataError, match=r"row 0.*empty cell"):
         target.encode(column([None, "yes"]))
+
+
+@pytest.mark.parametrize("known", [["0.0", "1.0"], [0.0, 1.0], [0, 1], ["0", "1"]])
+@pytest.mark.parametrize("given", [["1.0", "0.0"], [1.0, 0.0], [1, 0], ["1", "0.00"]])
+def test_classes_that_another_source_writes_in_another_way(known, given):
+    assert infer(known * 2, "classification").encode(column(given)).tolist() == [1, 0]
+
+
+def test_classes_stay_as_written():
+    both = infer(["1", "1.0", "007", "7", "a.0"] * 2, "classification")
+    assert both.encode(column(["1.0", "1", "7.0", "007"])).tolist() == [
+        both.classes.index(label) for label in ("1.0", "1", "7", "007")
+    ]
+    for other in ("1.00", "07", "a", "7."):
+        with pytest.raises(DataError, match="not one of the model's classes"):
+            both.encode(column([other]))

@@ -40,11 +40,9 @@ def table_to_measure(arguments: argparse.Namespace) -> Table:
 
 def rows_with_target(model: TableModel, table: Table) -> tuple[Table, int]:
     """The rows that have a target, and how many have none."""
-    name = model.target.name
-    if name in table.doubled:
-        raise DataError(f"{table.source} has several columns named {name!r}. Rename all but one.")
-    missing = table[name].missing()
+    column = model.schema.target_of(table)
+    missing = column.missing()
     if missing.all():
-        raise DataError(f"{table.source} has no row with a target in the column {name!r}.")
+        raise DataError(f"{table.source} has no row with a target in the column {column.name!r}.")
     empty = int(missing.sum())
     return (table.take(np.flatnonzero(~missing)) if empty else table), empty

@@ -78,7 +78,8 @@ def load_table(arguments: argparse.Namespace) -> TableSource:
     )
     if target.classes is None:  # scaled by the rows that are learned from
         target = Target.of_values(name, tables["train"][name].numbers())
-    schema = replace(schema, target=target)
+    position = list(table.columns).index(name)
+    schema = replace(schema, target=target, target_position=position)
     return TableSource(
         arguments.data,
         schema,

@@ -1,6 +1,7 @@
 """Read delimited text by pyarrow; what it refuses is read by Python, which names the line."""
 
 import csv
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -53,7 +54,7 @@ def read_delimited(
             raise DataError(
                 f"{content.name}, line {head.line}: column {number} has no name. Name or remove it."
             )
-    return table_of(origin, columns, tuple(notes))
+    return replace(table_of(origin, columns, tuple(notes)), named=head.written)
 
 
 def _parsed(content: Content, dialect: Dialect, head: Header) -> Any:

@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 from xpnet.errors import DataError
 from xpnet.tabular.column import Column
 
-__all__ = ["SMALLEST", "numbers_of", "spread_or"]
+__all__ = ["LARGEST", "SMALLEST", "numbers_of", "spread_or"]
 
 SMALLEST = 1e-75  # of what is divided by
-_LARGEST = 1e75
+LARGEST = 1e75
 
 
 def numbers_of(column: Column) -> NDArray[np.float64]:
@@ -21,10 +21,10 @@ def numbers_of(column: Column) -> NDArray[np.float64]:
         If a cell is not a number, or beyond 1e75; the message names it.
     """
     numbers = column.numbers()
-    if (np.abs(numbers) > _LARGEST).any():
-        row = int(np.argmax(np.abs(numbers) > _LARGEST))
+    if (np.abs(numbers) > LARGEST).any():
+        row = int(np.argmax(np.abs(numbers) > LARGEST))
         raise DataError(
-            f"{column.place(row)}: expected a number of at most {_LARGEST:g}, found "
+            f"{column.place(row)}: expected a number of at most {LARGEST:g}, found "
             f"{numbers[row]:g}. Correct it, or leave the cell empty if it is missing."
         )
     return numbers

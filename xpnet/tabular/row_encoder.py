@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from math import inf, isfinite, nan
+from math import inf, nan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from xpnet.tabular.booleans import WORDS
 from xpnet.tabular.calendar_texts import Leading, parse_dates
 from xpnet.tabular.cells import cell_of
 from xpnet.tabular.feature import Feature
+from xpnet.tabular.magnitude import LARGEST
 from xpnet.tabular.numerals import is_number
 from xpnet.tabular.schema import Schema
 
@@ -44,6 +45,8 @@ class CellError(DataError):
     def __init__(self, row: int, feature: Feature, value: Any) -> None:
         self.row, self.column, self.value = row, feature.name, value
         self.expected = _EXPECTED[feature.kind]
+        if feature.kind == "number" and isinstance(value, float | int) and abs(value) < inf:
+            self.expected = f"a number of at most {LARGEST:g}"
         super().__init__(
             f"row {row}, column {feature.name!r}: expected {self.expected}, got {value!r}."
         )
@@ -169,7 +172,7 @@ def _number(value: Any) -> float:
             number = float(value)
         except OverflowError:
             return inf
-        return inf if number in (inf, -inf) else number
+        return inf if abs(number) > LARGEST else number
     if value is None:
         return nan
     if not isinstance(value, str):
@@ -178,7 +181,7 @@ def _number(value: Any) -> float:
     if text is None:
         return nan
     number = float(text) if is_number(text) else inf
-    return number if isfinite(number) else inf
+    return inf if abs(number) > LARGEST else number
 
 
 def _boolean(value: Any) -> float:

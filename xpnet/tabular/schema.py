@@ -35,6 +35,8 @@ class Schema:
         What is predicted.
     named : bool
         Whether columns are found by name; otherwise by position.
+    target_position : int
+        Where the target is in a table whose columns are found by position; -1: last.
 
     Examples
     --------
@@ -50,6 +52,7 @@ class Schema:
     features: tuple[Feature, ...]
     target: Target | None = None
     named: bool = True
+    target_position: int = -1
 
     # --- making -------------------------------------------------------------------------------
 
@@ -107,8 +110,10 @@ class Schema:
         if all(feature.kind == "ignored" for feature in features):
             why = "; ".join(f"{f.name}: {f.note or 'dropped'}" for f in features[:5])
             raise DataError(f"{table.source} has no column to learn from ({why}).")
-        found = None if target is None else Target.infer(part, part.columns[target], task)
-        return cls(features, found, table.named)
+        if target is None:
+            return cls(features, None, table.named)
+        found = Target.infer(part, part.columns[target], task)
+        return cls(features, found, table.named, list(table.columns).index(target))
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -179,9 +184,8 @@ class Schema:
                     "model reads. Rename or remove all but one."
                 )
             return [table.columns[f.name] for f in self.used]
-        columns = list(table.columns.values())
-        if table.named and self.target is not None and self.target.name in table.columns:
-            columns.remove(table.columns[self.target.name])
+        target = self._target_in(table)
+        columns = [column for column in table.columns.values() if column is not target]
         if len(columns) != len(self.features):
             raise DataError(
                 f"{table.source} has {len(columns)} columns, but the model reads "
@@ -189,6 +193,39 @@ class Schema:
             )
         places = {feature.name: i for i, feature in enumerate(self.features)}
         return [columns[places[feature.name]] for feature in self.used]
+
+    def target_of(self, table: Table) -> Column:
+        """The table's column with the target.
+
+        Raises
+        ------
+        DataError
+            If there is none, or its name is not unique.
+        """
+        if self.target is None:
+            raise ArgumentError("this schema has no target: Schema.infer(target=).")
+        if self.target.name in table.doubled:
+            raise DataError(
+                f"{table.source} has several columns named {shown(self.target.name)}. Rename all "
+                "but one."
+            )
+        if (found := self._target_in(table)) is not None:
+            return found
+        if not table.named:
+            raise DataError(
+                f"{table.source} has {len(table.columns)} columns without names. Expected "
+                f"{len(self.features) + 1}: those that the model reads, and the target."
+            )
+        return table[self.target.name]
+
+    def _target_in(self, table: Table) -> Column | None:
+        """The table's column with the target: by name, or by position if it has no names."""
+        if self.target is None:
+            return None
+        if table.named:
+            return table.columns.get(self.target.name)
+        columns = list(table.columns.values())
+        return columns[self.target_position] if len(columns) == len(self.features) + 1 else None
 
     # --- as data ------------------------------------------------------------------------------
 
@@ -208,6 +245,7 @@ class Schema:
             ],
             "target": None if self.target is None else self.target.to_dict(),
             "named": self.named,
+            "target_position": self.target_position,
         }
 
     @classmethod
@@ -232,13 +270,17 @@ class Schema:
                 for f in data["features"]
             )
             target, named = data["target"], bool(data["named"])
-        except (KeyError, TypeError) as error:
+            position = int(data["target_position"])
+        except (KeyError, TypeError, ValueError) as error:
             raise ArgumentError(f"this does not describe a schema: {error!r}.") from error
         wrong: list[Any] = [f.kind for f in features if f.kind not in get_args(Kind)]
         wrong += [f.leading for f in features if f.leading not in (None, *get_args(Leading))]
         if wrong or len({f.name for f in features}) != len(features):
             raise ArgumentError(f"the schema has duplicate names or unknown kinds {wrong[:3]!r}.")
-        return cls(features, None if target is None else Target.from_dict(target), named)
+        if not -1 <= position <= len(features):
+            raise ArgumentError(f"the schema's target_position {position} is out of range.")
+        found = None if target is None else Target.from_dict(target)
+        return cls(features, found, named, position)
 
     def without_target(self) -> "Schema":
         """The same features, for tables without a target."""

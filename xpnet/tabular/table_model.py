@@ -180,7 +180,7 @@ class TableModel:
     def true(self, table: TableLike) -> NDArray[Any]:
         """The targets of a table: class numbers, or values in the table's units."""
         table = table_of(table)
-        return self.target.encode(table[self.target.name])
+        return self.target.encode(self.schema.target_of(table))
 
     def _targets(self, true: NDArray[Any]) -> NDArray[Any]:
         """Targets as the loss takes them."""

@@ -1,6 +1,8 @@
 """The column that a model predicts: classes, or numbers on a scale."""
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Self, get_args
@@ -18,6 +20,8 @@ from xpnet.tabular.table import Table
 from xpnet.tabular.target_labels import Label, Labels, target_labels
 
 __all__ = ["Label", "Target", "Task"]
+
+_DECIMAL = re.compile(r"-?(0|[1-9]\d*)\.\d+")
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,8 @@ class Target:
         Raises
         ------
         DataError
-            If a cell is missing, not a number, or not one of the classes.
+            If a cell is missing, not a number, or not one of the classes. The classes 1 and 1.0
+            are one, unless the training data had both as text.
         """
         missing = column.missing()
         if missing.any():
@@ -115,13 +120,15 @@ class Target:
             return numbers_of(column)
         codes, values = column.texts()
         known = {_text(label): number for number, label in enumerate(self.classes)}
-        numbers = np.array([known.get(value, -1) for value in values], dtype=np.int64)[codes]
+        plain = _by_plain_text(known)
+        found = [known.get(value, plain.get(_plain(value), -1)) for value in values]
+        numbers = np.array(found, dtype=np.int64)[codes]
         if (numbers < 0).any():
             row = int(np.argmin(numbers >= 0))
-            found = values[codes[row]]
+            new = values[codes[row]]
             raise DataError(
-                f"{column.place(row)}: {shown(found)} is not one of the model's classes, which are "
-                f"{', '.join(map(_quoted, self.classes[:20]))}.{_near(found, list(known))}"
+                f"{column.place(row)}: {shown(new)} is not one of the model's classes, which are "
+                f"{', '.join(map(_quoted, self.classes[:20]))}.{_near(new, list(known))}"
             )
         return numbers
 
@@ -188,6 +195,17 @@ def _text(label: Label) -> str:
     """A label as `Column.texts` writes it: whole numbers have no decimal point."""
     whole = isinstance(label, float) and label.is_integer()
     return str(int(label) if whole else label)
+
+
+def _by_plain_text(known: Mapping[str, int]) -> dict[str, int]:
+    """The number of each class by its plain text, if only one class has it."""
+    count = Counter(map(_plain, known))
+    return {_plain(text): i for text, i in known.items() if count[_plain(text)] == 1}
+
+
+def _plain(text: str) -> str:
+    """A decimal number without zeros at its end: 1 for 1.0; other texts as they are."""
+    return text.rstrip("0").rstrip(".") if _DECIMAL.fullmatch(text) else text
 
 
 def _quoted(label: Label) -> str:
