@@ -87,8 +87,12 @@ def xpnet_tabular(data: Data, seed: int, threads: int) -> Any:
     return _xpnet("Tabular{}", data, seed, preset="realmlp")
 
 
-def xpnet_fast(data: Data, seed: int, threads: int) -> Any:
-    return _xpnet("Tabular{}", data, seed, preset="fast")
+def xpnet_fast(data: Data, seed: int, threads: int, members: int = 1) -> Any:
+    return _xpnet("Tabular{}", data, seed, preset="fast", n_ens=members)
+
+
+def xpnet_fast_4(data: Data, seed: int, threads: int) -> Any:
+    return xpnet_fast(data, seed, threads, members=4)
 
 
 def _xpnet(name: str, data: Data, seed: int, **settings: Any) -> Any:
@@ -120,4 +124,5 @@ METHODS = {
     "xpnet-stop": Method(xpnet_stop, "xpnet", "xpnet MLP, standardized, early stopping"),
     "xpnet-tabular": Method(xpnet_tabular, "xpnet", "xpnet Tabular, realmlp"),
     "xpnet-fast": Method(xpnet_fast, "xpnet", "xpnet Tabular, fast"),
+    "xpnet-fast-4": Method(xpnet_fast_4, "xpnet", "xpnet Tabular, fast, n_ens=4"),
 }
