@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import xpnet as xn
-from xpnet.cli import main, predict
+from xpnet.cli import main, plain_model, predict
+from xpnet.tabular import as_table
 from xpnet.tabular.table_model import TableModel
 
 pytest.importorskip("pyarrow", reason="tables are read with pyarrow")
@@ -153,6 +154,15 @@ def test_rows_whose_output_is_nan_have_no_class(model, tmp_path, monkeypatch):
     )
     found = predict._predictions(xn.load(model), None)
     assert found["prediction"].tolist() == ["", ">5"]
+
+
+def test_rows_whose_output_is_nan_have_no_class_without_columns(monkeypatch):
+    outputs = np.array([[0.0, 1.0], [np.nan, 0.0]], np.float32)
+    model = xn.MLP([1, 2]).build()
+    monkeypatch.setattr(type(model), "predict", lambda *_: outputs)
+    found = plain_model.plain_predictions(model, as_table({"x": [1.0, 2.0]}))
+    assert found["prediction"].tolist() == ["1", ""]
+    assert np.isnan(found["probability_0"]).tolist() == [False, True]
 
 
 @pytest.mark.parametrize(

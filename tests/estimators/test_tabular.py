@@ -406,3 +406,14 @@ def test_sparse_data():
     sparse = pytest.importorskip("scipy.sparse")
     with pytest.raises(TypeError, match="sparse"):
         xn.TabularRegressor(**QUICK).fit(sparse.csr_matrix(np.eye(5)), np.arange(5.0))
+
+
+@pytest.mark.parametrize("kind", ["classifier", "regressor"])
+def test_predictions_that_are_not_finite(kind, request, monkeypatch):
+    model = request.getfixturevalue(kind)
+    outputs = np.ones((ROWS, 2 if kind == "classifier" else 1))
+    outputs[7] = np.nan
+    monkeypatch.setattr(model.table_model_, "outputs", lambda *_, **__: outputs)
+    for method in (model.predict, getattr(model, "predict_proba", model.predict)):
+        with pytest.raises(ValueError, match="the table, row 7: the prediction is not a finite"):
+            method(frame())

@@ -259,3 +259,63 @@ def test_predictions_on_other_libraries(library):
     pytest.importorskip(library)
     found, wanted = (made("wealth", epochs=3, backend=b).predict(TABLE) for b in (library, "numpy"))
     assert_allclose(found, wanted, rtol=0, atol=1e-2)
+
+
+def refuses(model, words):
+    """Rows whose outputs overflow are refused, and the first is named."""
+    bad = ~np.isfinite(model.outputs(TABLE)).all(axis=1)
+    assert bad.sum() > 1
+    first = rf"the table, row {bad.argmax()}: .*, like those of {bad.sum() - 1} more rows\."
+    for method in [model.predict] + [model.predict_proba] * (model.classes is not None):
+        with pytest.raises(DataError, match=first) as info:
+            method(TABLE)
+        assert words in str(info.value)
+        assert "lower learning rate" in str(info.value)
+
+
+@pytest.mark.parametrize("target", ["rich", "wealth"])
+def test_a_model_with_parameters_that_are_not_finite(target):
+    model = made(target, epochs=0, optimizer=xn.SGD(1e300))
+    model.model.train_on_batch(*model.samples(TABLE))
+    refuses(model, "parameters are not finite")
+
+
+@pytest.mark.parametrize("target", ["rich", "wealth"])
+def test_a_model_with_parameters_that_are_too_large(target, tmp_path):
+    model = made(target, epochs=0)
+    large = {n: np.full_like(a, 3e38) for n, a in model.model.state_dict().items()}
+    model.model.load_state_dict(large)
+    model.save(tmp_path / "m.safetensors")
+    refuses(xn.load(tmp_path / "m.safetensors"), "weights are too large")
+
+
+@pytest.mark.parametrize("target", ["rich", "wealth"])
+def test_the_row_of_a_prediction_that_is_not_finite(tmp_path, monkeypatch, target):
+    """The message names its line in the file, although blank lines came before."""
+    pytest.importorskip("pyarrow")
+    model = made(target, epochs=0)
+    outputs = np.ones((3, 2 if target == "rich" else 1), np.float32)
+    outputs[1, 0] = np.nan
+    monkeypatch.setattr(model, "outputs", lambda *_, **__: outputs)
+    path = tmp_path / "t.csv"
+    path.write_text("city,street,age,member,since\nRome,a,1,,\n\nOslo,b,2,,\nBonn,c,3,,\n")
+    with pytest.raises(DataError, match=r"t\.csv, line 4: the prediction is not a finite") as info:
+        model.predict(path)
+    assert "like those" not in str(info.value)
+    assert "lower learning rate" in str(info.value)
+
+
+def test_infinite_logits_that_decide_are_predicted(monkeypatch):
+    model = made("rich", epochs=0, loss="focal")
+    monkeypatch.setattr(model, "outputs", lambda *_, **__: np.array([[-np.inf, 0.0], [0, -np.inf]]))
+    assert model.predict(TABLE).tolist() == ["yes", "no"]
+
+
+def test_scores_count_rows_without_a_prediction(monkeypatch):
+    model = made("rich", epochs=0)
+    outputs = np.where(np.array(TABLE["rich"])[:, None] == ["no", "yes"], 9.0, 0.0)
+    outputs[:30] = np.nan
+    monkeypatch.setattr(model, "outputs", lambda *_, **__: outputs)
+    scores = model.evaluate(TABLE)
+    assert scores["accuracy"] == 0.75
+    assert np.isnan(scores["log_loss"])

@@ -58,7 +58,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
         left_out = f" ({empty:,} without a target are left out)" if empty else ""
         print(head + left_out, "", *_text(found, model.target.name), sep="\n")
     if arguments.plot is not None:
-        _draw(arguments.plot, found, true, model.decoded(outputs), model.target.name)
+        _draw(arguments.plot, found, true, outputs, model)
 
 
 def _text(found: Results, target: str) -> list[str]:
@@ -79,14 +79,15 @@ def _as_dict(found: Results) -> dict[str, Any]:
 
 
 def _draw(
-    path: str, found: Results, true: NDArray[Any], predicted: NDArray[Any], target: str
+    path: str, found: Results, true: NDArray[Any], outputs: NDArray[Any], model: TableModel
 ) -> None:
     from xpnet.cli.score_plots import class_figure, value_figure
 
     if isinstance(found, ClassResults):
         plot.save(class_figure(found), path)
     else:
-        plot.save(value_figure(true, predicted, target), path)
+        predicted = model.values_of(outputs)
+        plot.save(value_figure(true, predicted, model.target.name), path)
 
 
 def _print_plain(arguments: argparse.Namespace, found: dict[str, float], table: Table) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xpnet.cli.predictions import Columns
+from xpnet.cli.predictions import Columns, with_gaps
 from xpnet.errors import ArgumentError
 from xpnet.model import Model
 from xpnet.tabular.probabilities import FROM_LOSS, probabilities
@@ -20,7 +20,7 @@ def plain_predictions(model: Model, table: Table) -> Columns:
     output = np.asarray(model.predict(_inputs(table)))
     if model.network.loss.target == "classes" and output.ndim == 2:
         classes = _classes(model, output.shape[1])
-        best = {"prediction": np.array(classes)[output.argmax(axis=1)]}
+        best = {"prediction": with_gaps(np.array(classes)[output.argmax(axis=1)], output)}
         if model.network.loss.name not in FROM_LOSS:
             return best
         shares = probabilities(model, output, len(classes)).astype(output.dtype)

@@ -3,11 +3,9 @@
 import argparse
 import sys
 
-import numpy as np
-
 from xpnet import load
 from xpnet.cli.plain_model import plain_predictions
-from xpnet.cli.predictions import Columns, check_out, write, write_csv
+from xpnet.cli.predictions import Columns, check_out, with_gaps, write, write_csv
 from xpnet.cli.table_files import read_to_predict
 from xpnet.tabular.table import Table
 from xpnet.tabular.table_model import TableModel
@@ -41,12 +39,10 @@ def predict(arguments: argparse.Namespace) -> None:
 def _predictions(model: TableModel, table: Table) -> Columns:
     """The predictions by name."""
     outputs = model.outputs(table)
-    predicted = model.decoded(outputs)
     if model.classes is None:
-        return {"prediction": predicted}
+        return {"prediction": model.values_of(outputs)}
     shares = model.probabilities_of(outputs)
-    if np.isnan(shares).any():  # such a row has no class
-        predicted = np.where(np.isnan(shares).any(axis=1), "", predicted.astype(str))
+    predicted = with_gaps(model.target.labels(shares.argmax(axis=1)), shares)
     shown = shares.astype(model.model.dtype)  # more digits than these are noise
     named = {f"probability_{label}": shown[:, i] for i, label in enumerate(model.classes)}
     return {"prediction": predicted, **named}

@@ -12,7 +12,7 @@ from xpnet.errors import ArgumentError
 from xpnet.optional import require
 from xpnet.saving.whole_file import check_place, writing
 
-__all__ = ["Columns", "check_out", "write", "write_csv"]
+__all__ = ["Columns", "check_out", "with_gaps", "write", "write_csv"]
 
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
 
@@ -28,6 +28,12 @@ def check_out(path: str) -> None:
     if Path(path).suffix.lower() not in _WRITERS:
         raise ArgumentError(f"--out {path}: the name must end in {', '.join(_WRITERS)}.")
     check_place(path)
+
+
+def with_gaps(labels: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
+    """The predicted classes, but an empty text in each row whose outputs are NaN."""
+    gaps = np.isnan(outputs).any(axis=1)
+    return np.where(gaps, "", labels.astype(str)) if gaps.any() else labels
 
 
 def write(path: str, columns: Columns) -> None:

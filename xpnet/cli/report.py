@@ -78,7 +78,7 @@ def _shown(name: str, value: float) -> str:
 def measured(model: TableModel, true: Any, outputs: Any) -> Results:
     """Scores of the network's outputs for rows with these true classes or values."""
     if model.classes is None:
-        return ValueResults.of(true, model.decoded(outputs))
+        return ValueResults.of(true, model.values_of(outputs))
     return ClassResults.of(model.classes, true, model.probabilities_of(outputs))
 
 

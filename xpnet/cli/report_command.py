@@ -76,7 +76,7 @@ def _measure(
     if isinstance(found, ClassResults):
         scores = class_scores_part(found)
     else:
-        scores = value_scores_part(found, true, model.decoded(outputs), model.target.name)
+        scores = value_scores_part(found, true, model.values_of(outputs), model.target.name)
     columns, curves = explained(model, table, arguments)
     return found, [
         data_part(model, Path(arguments.data).name, encoded, true),

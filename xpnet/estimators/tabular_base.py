@@ -187,10 +187,10 @@ class BaseTabular(BaseEstimator):  # type: ignore[misc]
         """What the model predicts, from the target of the training rows."""
         raise NotImplementedError
 
-    def _outputs(self, X: Any) -> NDArray[Any]:
-        """The network's outputs for the rows of a table."""
+    def _table(self, X: Any) -> Table:
+        """The table whose rows a fitted estimator predicts."""
         check_is_fitted(self)
-        return self.table_model_.outputs(read_table(self, X, reset=False))
+        return read_table(self, X, reset=False)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -144,7 +144,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         -------
         ndarray of shape (n_samples,)
         """
-        numbers = self._outputs(X).argmax(axis=1)
+        numbers = self.predict_proba(X).argmax(axis=1)
         labels: NDArray[Any] = self.classes_[numbers]
         return labels
 
@@ -160,5 +160,4 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         ndarray of shape (n_samples, n_classes)
             In the order of `classes_`.
         """
-        outputs = self._outputs(X)
-        return self.table_model_.probabilities_of(outputs)
+        return self.table_model_.predict_proba(self._table(X))

@@ -113,5 +113,4 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         -------
         ndarray of shape (n_samples,)
         """
-        outputs = self._outputs(X)
-        return self.table_model_.decoded(outputs)
+        return self.table_model_.predict(self._table(X))

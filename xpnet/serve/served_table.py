@@ -85,7 +85,7 @@ class ServedTable:
             self._check_size(rows)
             raise
         if self._model.classes is None:
-            return self._model.decoded(outputs)
+            return self._model.values_of(outputs)
         return self._model.probabilities_of(outputs)
 
     def _check_size(self, rows: NDArray[Any]) -> None:

@@ -136,7 +136,7 @@ def _one(model: TableModel, encoded: NDArray[np.float64], place: int, points: in
 
 def _predicted(model: TableModel, encoded: NDArray[np.float64]) -> NDArray[np.float64]:
     outputs = model.outputs_of(encoded)
-    return model.decoded(outputs) if model.classes is None else model.probabilities_of(outputs)
+    return model.values_of(outputs) if model.classes is None else model.probabilities_of(outputs)
 
 
 def _grid(

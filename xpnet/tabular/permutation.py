@@ -152,7 +152,7 @@ def _measure(score: str, sign: int) -> Callable[[TableModel, Any, Any], float]:
     def measure(model: TableModel, encoded: Any, true: Any) -> float:
         outputs = model.outputs_of(encoded)
         if model.classes is None:
-            return sign * value_scores(true, model.decoded(outputs))[score]
+            return sign * value_scores(true, model.values_of(outputs))[score]
         return sign * class_scores(true, model.probabilities_of(outputs))[score]
 
     return measure

@@ -40,7 +40,8 @@ def probabilities(model: Model, outputs: Any, classes: int) -> NDArray[np.float6
         return np.empty((0, classes))
     z = outputs.astype(np.float64).reshape(len(outputs), -1)
     if way == "softmax":
-        powers = np.exp(z - z.max(axis=1, keepdims=True))
+        with np.errstate(invalid="ignore"):  # infinite outputs give NaN
+            powers = np.exp(z - z.max(axis=1, keepdims=True))
         shares: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
         return shares
     if way == "sigmoid":

@@ -12,6 +12,7 @@ from xpnet.nn import EmbedColumns, LayerLike, LossLike, Sequential
 from xpnet.nn.table_inputs import Scaling
 from xpnet.saving.model_file import save_model
 from xpnet.tabular.far_values import first_far_value
+from xpnet.tabular.finite_predictions import check_predictions
 from xpnet.tabular.frames import TableData, as_table
 from xpnet.tabular.prepared import Prepared
 from xpnet.tabular.probabilities import probabilities
@@ -204,15 +205,26 @@ class TableModel:
         Raises
         ------
         DataError
-            If a column is missing, or a cell is of another kind.
+            If a column is missing, a cell is of another kind, or a prediction is not a finite
+            number.
         """
-        return self.decoded(self.outputs(table, batch_size=batch_size))
+        found = self._predicted(table, batch_size)
+        return found if self.classes is None else self.target.labels(found.argmax(axis=1))
 
     def predict_proba(
         self, table: TableLike, *, batch_size: int | None = None
     ) -> NDArray[np.float64]:
         """The probability of each class, in the order of `classes`; shape (rows, classes)."""
-        return self.probabilities_of(self.outputs(table, batch_size=batch_size))
+        self._check_classes()
+        return self._predicted(table, batch_size)
+
+    def _predicted(self, table: TableLike, batch_size: int | None) -> NDArray[np.float64]:
+        """The probability of each class, or the value of each row; all are finite."""
+        table = table_of(table)
+        outputs = self.outputs(table, batch_size=batch_size)
+        found = self.values_of(outputs) if self.classes is None else self.probabilities_of(outputs)
+        check_predictions(found, table.origin, self.model)
+        return found
 
     def outputs(self, table: TableLike, *, batch_size: int | None = None) -> NDArray[Any]:
         """The network's own outputs: logits, or standardized values."""
@@ -223,16 +235,18 @@ class TableModel:
         return np.asarray(self.model.predict(self.inputs_of(encoded)))
 
     def probabilities_of(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
-        """The probability of each class, from the network's outputs."""
+        """The probability of each class, from the network's outputs; NaN if not finite."""
+        return probabilities(self.model, outputs, self._check_classes())
+
+    def values_of(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
+        """Values in the target's units, from the network's outputs; NaN if not finite."""
+        return self.target.unscaled(outputs.reshape(len(outputs)))
+
+    def _check_classes(self) -> int:
+        """The number of classes."""
         if self.classes is None:
             raise ArgumentError("this model predicts numbers, which have no probabilities.")
-        return probabilities(self.model, outputs, len(self.classes))
-
-    def decoded(self, outputs: NDArray[Any]) -> NDArray[Any]:
-        """Classes or values, from the network's outputs."""
-        if self.classes is None:
-            return self.target.unscaled(outputs.reshape(len(outputs)))
-        return self.target.labels(self.probabilities_of(outputs).argmax(axis=1))
+        return len(self.classes)
 
     def evaluate(self, table: TableLike) -> dict[str, float]:
         """Scores on a table with the target, in its units.
@@ -241,13 +255,14 @@ class TableModel:
         -------
         dict of str to float
             For classes ``log_loss``, ``accuracy``, ``balanced_accuracy``, ...; for numbers
-            ``mse``, ``rmse``, ``mae`` and ``r2``.
+            ``mse``, ``rmse``, ``mae`` and ``r2``. A row whose prediction is NaN makes the losses
+            NaN, and counts as wrong.
         """
         table = table_of(table)
-        true = self.true(table)
+        true, outputs = self.true(table), self.outputs(table)
         if self.classes is None:
-            return value_scores(true, self.predict(table))
-        return class_scores(true, self.predict_proba(table))
+            return value_scores(true, self.values_of(outputs))
+        return class_scores(true, self.probabilities_of(outputs))
 
     # --- files --------------------------------------------------------------------------------
 

@@ -138,9 +138,12 @@ class Target:
         return z
 
     def unscaled(self, output: NDArray[Any]) -> NDArray[np.float64]:
-        """The network's predictions in the target's units, clipped to the range seen."""
-        values = output.astype(np.float64) * self.scale + self.center
-        return np.clip(values, self.low, self.high)
+        """The network's predictions in the target's units, clipped to the range seen.
+
+        An output that is not finite is NaN: infinity is no large value, but an overflow.
+        """
+        values = np.clip(output.astype(np.float64) * self.scale + self.center, self.low, self.high)
+        return np.where(np.isfinite(output), values, np.nan)
 
     def labels(self, numbers: NDArray[Any]) -> NDArray[Any]:
         """The classes with these numbers."""
