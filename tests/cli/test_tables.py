@@ -287,3 +287,26 @@ def test_json_has_each_class_name(run_json, table):
     found = run_json(table, "--epochs", 1)
     assert found["classes"] == ["no", "yes"]
     assert json.dumps(found)
+
+
+def constant_warnings(capsys, *arguments):
+    with catch_warnings():
+        simplefilter("always")
+        assert main(["train", *map(str, arguments), "--epochs", "1"]) == 0
+    return [line for line in capsys.readouterr().err.splitlines() if "in every row" in line]
+
+
+@pytest.mark.parametrize("preset", ["mlp", "fast"])
+def test_a_number_that_is_the_same_in_every_row(tmp_path, capsys, preset):
+    path = write(tmp_path / "t.csv", [f"{i},2.5" for i in range(60)], "a,price")
+    (line,) = constant_warnings(capsys, path, "--preset", preset)
+    assert line.startswith(f"xpnet: warning: {path}: the target 'price' is 2.5 in every row")
+
+
+def test_a_number_that_is_the_same_in_the_training_rows(tmp_path, capsys):
+    """Of three rows, one is held out for the test: by some seed, that which differs."""
+    path = write(tmp_path / "t.csv", ["1,2.5", "2,2.5", "3,4.5"], "a,price")
+    found = [constant_warnings(capsys, path, "--seed", seed) for seed in range(9)]
+    assert {len(lines) for lines in found} == {0, 1}
+    (line,) = max(found)
+    assert f"{path}, training rows: the target 'price' is 2.5 in every row" in line

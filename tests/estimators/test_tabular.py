@@ -293,8 +293,16 @@ def test_one_row_and_a_class_of_one_row():
 
 def test_a_constant_target():
     X = frame(40)
-    model = xn.TabularRegressor(**QUICK).fit(X, np.full(40, 3.5))
+    with pytest.warns(xn.errors.DataWarning, match=r"the target 'target' is 3\.5 in every row"):
+        model = xn.TabularRegressor(**QUICK).fit(X, np.full(40, 3.5))
     np.testing.assert_array_equal(model.predict(X), 3.5)
+
+
+def test_a_target_that_is_constant_where_the_weights_are_not_0():
+    X, y = frame(40), pd.Series(np.arange(40.0), name="price")
+    y[:30] = -7
+    with pytest.warns(xn.errors.DataWarning, match="the target 'price' is -7 in every row"):
+        xn.TabularRegressor(**QUICK).fit(X, y, sample_weight=np.arange(40) < 30)
 
 
 def test_time_is_limited():

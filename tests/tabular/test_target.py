@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from xpnet.errors import DataError, DataWarning
-from xpnet.tabular import Target, as_table
+from xpnet.tabular import Schema, Target, as_table
 
 
 def column(values):
@@ -139,3 +139,25 @@ def test_classes_stay_as_written():
     for other in ("1.00", "07", "a", "7."):
         with pytest.raises(DataError, match="not one of the model's classes"):
             both.encode(column([other]))
+
+
+@pytest.mark.parametrize("value", [2.5, 0.0, -1e9, 7])
+def test_a_number_that_is_the_same_in_every_row(value):
+    table = {"x": [1.0, 2.0, 4.0], "price": [value] * 3}
+    with pytest.warns(DataWarning, match="the table: the target 'price' is") as caught:
+        schema = Schema.infer(table, "price", task="regression")
+    assert f" is {value:g} in every row" in str(caught[0].message)
+    assert caught[0].filename == __file__
+    assert len(caught) == 1
+    assert schema.target.low == schema.target.high == value
+
+
+@pytest.mark.parametrize("values", [[2.5, 2.5, 2.5 + 1e-12], [2.5]])
+def test_numbers_that_differ_and_single_rows_are_no_reason_to_warn(values):
+    Schema.infer({"x": range(len(values)), "price": values}, "price", task="regression")
+
+
+def test_the_rows_that_are_chosen_decide_whether_a_target_is_constant():
+    table = {"x": [1.0, 2.0, 4.0], "price": [2.5, 2.5, 3.5]}
+    with pytest.warns(DataWarning, match="every row"):
+        Schema.infer(table, "price", rows=np.array([0, 1]))

@@ -77,7 +77,7 @@ def load_table(arguments: argparse.Namespace) -> TableSource:
         rows=rows,
     )
     if target.classes is None:  # scaled by the rows that are learned from
-        target = Target.of_values(name, tables["train"][name].numbers())
+        target = _of_training_rows(target, tables["train"])
     position = list(table.columns).index(name)
     schema = replace(schema, target=target, target_position=position)
     return TableSource(
@@ -166,6 +166,14 @@ def _parts(
         words = f", {held.rows:,} for validation"
     how = f"{len(rows):,} to train{words}, {test.rows:,} to test ({where})"
     return rows, {"train": table.take(rows), "held": held, "test": test}, how
+
+
+def _of_training_rows(whole: Target, train: Table) -> Target:
+    """The target with the scale of these rows."""
+    found = Target.of_values(whole.name, train[whole.name].numbers())
+    if whole.low < whole.high:  # else it has been said
+        found.warn_if_constant(f"{train.source}, training rows: ", train.rows)
+    return found
 
 
 def _other(given: str, arguments: argparse.Namespace) -> Table:

@@ -98,7 +98,9 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         return y
 
     def _target(self, name: str, y: NDArray[Any]) -> Target:
-        return Target.of_values(name, y)
+        target = Target.of_values(name, y)
+        target.warn_if_constant("", len(y))
+        return target
 
     # --- predicting ---------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Self, get_args
-from warnings import warn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from xpnet.tabular.guess import Task
 from xpnet.tabular.magnitude import numbers_of, spread_or
 from xpnet.tabular.table import Table
 from xpnet.tabular.target_labels import Label, Labels, target_labels
+from xpnet.warn import warn_user
 
 __all__ = ["Label", "Target", "Task"]
 
@@ -58,6 +58,11 @@ class Target:
         ------
         DataError
             If a cell is missing, there is only one class, or text and numbers are mixed.
+
+        Warns
+        -----
+        DataWarning
+            If a class has a single row, or all values are the same.
         """
         if task not in get_args(Task):
             raise UnknownNameError("task", task, get_args(Task))
@@ -71,7 +76,9 @@ class Target:
             )
         labels = target_labels(column, task)
         if labels is None:
-            return cls.of_values(column.name, numbers_of(column))
+            found = cls.of_values(column.name, numbers_of(column))
+            found.warn_if_constant(f"{table.source}: ", table.rows)
+            return found
         return cls._of_labels(table, column, labels)
 
     @classmethod
@@ -91,13 +98,22 @@ class Target:
             )
         alone = np.flatnonzero(np.bincount(codes) == 1)
         if len(alone):
-            warn(
+            warn_user(
                 f"{table.source}: the class {shown(classes[alone[0]])} of the target "
                 f"{shown(column.name)} has a single row, so it cannot be both learned and tested.",
                 DataWarning,
-                stacklevel=4,
             )
         return cls(column.name, classes)
+
+    def warn_if_constant(self, where: str, rows: int) -> None:
+        """Warn if all values are the same, and there are several."""
+        if self.low == self.high and rows > 1:
+            warn_user(
+                f"{where}the target {shown(self.name)} is {self.low:.6g} in every row, so there is "
+                "nothing to learn: every prediction will be this number. Choose another target, "
+                "or more varied rows.",
+                DataWarning,
+            )
 
     # --- there and back -----------------------------------------------------------------------
 
