@@ -310,3 +310,55 @@ def test_a_number_that_is_the_same_in_the_training_rows(tmp_path, capsys):
     assert {len(lines) for lines in found} == {0, 1}
     (line,) = max(found)
     assert f"{path}, training rows: the target 'price' is 2.5 in every row" in line
+
+
+def summary(run, path, *options):
+    """The lines of a training's summary without their indentation, joined where they wrap."""
+    out = run("train", path, "--epochs", 1, *options).out
+    assert max(map(len, out.splitlines())) < 80
+    return " ".join(out.split())
+
+
+def test_why_columns_are_categories_is_told(run, tmp_path):
+    rows = [f"{i:04},{i % 7:02},0{i % 3 + 1}/0{i % 5 + 1}/2026,0{i % 9 + 1}/0{i // 9 + 1}/2026,"
+            f"{i},{'ab'[i % 2]}" for i in range(40)]  # fmt: skip
+    text = summary(run, write(tmp_path / "t.csv", rows, "zip,code,when,day,x,y"), "--drop", "zip")
+    assert "note code: taken as categories, because cells begin with 0" in text
+    assert "when: taken as categories, because dates such as 03/04/2026 may begin with" in text
+    assert "ignored zip: as requested day: dates such as 03/04/2026 may begin with the" in text
+    assert "zip: taken" not in text
+    both = summary(run, tmp_path / "t.csv", "--categorical", "code")
+    assert "code: taken" not in both  # it was asked for
+
+
+def test_many_columns_with_a_note_take_a_few_lines(run, tmp_path):
+    names = [f"a rather long name {i}" for i in range(90)]
+    rows = [",".join([f"0{(i + j) % 6}" for j in range(90)] + ["uv"[i % 2]]) for i in range(40)]
+    path = write(tmp_path / "t.csv", rows, ",".join([*names, "y"]))
+    lines = run("train", path, "--epochs", 1).out.splitlines()
+    first = next(i for i, line in enumerate(lines) if line.lstrip().startswith("note "))
+    assert lines[first].split(maxsplit=1)[1].startswith("a rather long name 0, a rather long")
+    assert "more: taken as categories" in " ".join(" ".join(lines[first : first + 3]).split())
+
+
+def test_rare_categories_are_told(run, tmp_path):
+    """Of more than 8 values, those of one training row; of fewer, those of test rows alone."""
+    rows = [f"s{i % 10 if i < 90 else i},{'xy'[i % 2]},{i},{'ab'[i % 2]}" for i in range(100)]
+    path = write(tmp_path / "t.csv", rows, "street,side,x,y")
+    test = write(tmp_path / "test.csv", rows[:20], "street,side,x,y")
+    text = summary(run, path, "--test", test)
+    assert "rare street (10): values of at most 1 training row, so unknown" in text
+    few = [f"{'u' if i else 'v'},{i},{'ab'[i % 2]}" for i in range(30)]
+    path = write(tmp_path / "few.csv", few, "street,x,y")
+    seeds = [summary(run, path, "--seed", seed) for seed in range(9)]
+    assert any("rare street (1): values of at most 1" in text for text in seeds)
+    assert any("rare" not in text for text in seeds)
+
+
+def test_rare_categories_and_notes_are_inspected(run, tmp_path):
+    rows = [f"s{i % 10 if i < 90 else i},{i % 7:02},{'ab'[i % 2]}" for i in range(100)]
+    path = write(tmp_path / "t.csv", rows, "street,code,y")
+    run("train", path, "--epochs", 1, "--test", path, "--save", tmp_path / "m.safetensors")
+    lines = run("inspect", tmp_path / "m.safetensors").out
+    assert "rare        street (10): values of at most 1 training row" in lines
+    assert "note        code: taken as categories, because cells begin with 0" in lines

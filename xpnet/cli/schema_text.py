@@ -60,9 +60,22 @@ def columns_text(schema: Schema) -> Iterator[tuple[str, str]]:
             yield heading, count + listed(named, _LONG)
     ignored = schema.of_kind("ignored")
     for feature in ignored[:_MOST_IGNORED]:
-        yield "ignored", fit(f"{clean(feature.name)}: {feature.note or 'as requested'}", _SHORT)
+        name = fit(clean(feature.name), _SHORT)
+        yield "ignored", fit(f"{name}: {clean(feature.note) or 'as requested'}", 2 * _SHORT)
     if len(ignored) > _MOST_IGNORED:
         yield "ignored", f"and {len(ignored) - _MOST_IGNORED:,} more columns"
+    yield from _doubts(schema)
+
+
+def _doubts(schema: Schema) -> Iterator[tuple[str, str]]:
+    """Why columns are categories, if that is not obvious, and which values are not learned."""
+    categories = schema.of_kind("category")
+    for note in dict.fromkeys(f.note for f in categories if f.note):
+        names = listed((f.name for f in categories if f.note == note), _SHORT)
+        yield "note", fit(f"{names}: taken as categories, because {clean(note)}", _LONG)
+    rare = [f"{f.name} ({len(f.rare):,})" for f in categories if f.rare]
+    if rare:
+        yield "rare", f"{listed(rare, 2 * _SHORT)}: values of at most 1 training row, so unknown"
 
 
 def two_columns(rows: list[tuple[str, str]]) -> list[str]:

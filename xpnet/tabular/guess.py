@@ -96,7 +96,8 @@ def _kind_of_text(column: Column, cells: int) -> tuple[Kind, str]:
     if good >= _MOST_GOOD and len(values) > FEW_CATEGORIES:
         column.dates()  # raises an error that names the first mistake
     _refuse_mistakes(values, mistake)
-    return _category_or_names(values, cells, AMBIGUOUS if ambiguous else "")
+    kind, why = _category_or_names(values, cells, "")
+    return kind, AMBIGUOUS if ambiguous else why
 
 
 def _refuse_mistakes(values: Sequence[str], error: DataError) -> None:
