@@ -3,11 +3,13 @@
 import os
 import sys
 import warnings
+from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Any, TextIO
 
+from xpnet.cli.option_words import in_options
 from xpnet.cli.parser import parser
 from xpnet.errors import XpnetError, XpnetWarning
 
@@ -46,11 +48,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.parser.print_help(sys.stderr)
         return 2
     try:
-        with _plain_warnings(), _every_letter():
+        with _plain_warnings(arguments.parser), _every_letter():
             arguments.run(arguments)
             sys.stdout.flush()
     except (XpnetError, MemoryError) as error:
-        return _fail(str(error) or "not enough memory")
+        return _fail(in_options(str(error), arguments.parser) or "not enough memory")
     except KeyboardInterrupt:
         print("xpnet: interrupted", file=sys.stderr)
         return _INTERRUPTED
@@ -69,14 +71,15 @@ def _fail(words: str) -> int:
 
 
 @contextmanager
-def _plain_warnings() -> Iterator[None]:
+def _plain_warnings(parser: ArgumentParser) -> Iterator[None]:
     """Print the library's warnings as sentences, without the source line that raised them."""
     with warnings.catch_warnings():
         show = warnings.showwarning
 
         def plain(message: Any, category: type[Warning], *args: Any, **kwargs: Any) -> None:
             if issubclass(category, XpnetWarning):
-                print(f"xpnet: warning: {' '.join(str(message).split())}", file=sys.stderr)
+                words = in_options(" ".join(str(message).split()), parser)
+                print(f"xpnet: warning: {words}", file=sys.stderr)
             else:
                 show(message, category, *args, **kwargs)
 

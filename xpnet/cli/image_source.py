@@ -57,8 +57,8 @@ class ImageSource(Source):
         width = len(self.schema.features)
         return Prepared(PrepareColumns(width, scaling="none"), {"fill": np.zeros(width)})
 
-    def inputs(self, prepared: Prepared, part: Part) -> NDArray[Any]:
-        return self.arrays[part][0]
+    def inputs(self, prepared: Prepared, part: Part, dtype: str) -> NDArray[Any]:
+        return self.arrays[part][0].astype(dtype)
 
     def true(self, part: Part) -> NDArray[Any]:
         return self.arrays[part][1]

@@ -69,7 +69,7 @@ class MlpTraining(Training):
         if arguments.early_stopping is not None:
             stop = EarlyStopping(patience=arguments.early_stopping)
         samples = {
-            part: (source.inputs(self.prepared, part).astype(dtype), source.targets(part, dtype))
+            part: (source.inputs(self.prepared, part, dtype), source.targets(part, dtype))
             for part in ("train", "held")
         }
         with remedies(_REMEDIES):

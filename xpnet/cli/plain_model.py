@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.cli.predictions import Columns, with_gaps
-from xpnet.errors import ArgumentError
+from xpnet.errors import ArgumentError, DataError
 from xpnet.model import Model
 from xpnet.tabular.probabilities import FROM_LOSS, probabilities
 from xpnet.tabular.table import Table
@@ -43,7 +43,14 @@ def plain_scores(model: Model, table: Table) -> dict[str, float]:
 
 
 def _inputs(table: Table) -> NDArray[np.float64]:
-    return np.stack([column.numbers() for column in table.columns.values()], axis=1)
+    inputs = np.stack([column.numbers() for column in table.columns.values()], axis=1)
+    if np.isnan(inputs).any():
+        row, place = np.argwhere(np.isnan(inputs))[0].tolist()
+        raise DataError(
+            f"{table.place(row, list(table.columns)[place])}: expected a number, found an empty "
+            "cell. This model reads arrays, which have no gaps: fill it in."
+        )
+    return inputs
 
 
 def _classes(model: Model, outputs: int) -> list[Any]:

@@ -3,8 +3,6 @@
 import argparse
 from typing import Any, TextIO
 
-import numpy as np
-
 from xpnet.cli.source import Part, Source
 from xpnet.cli.training import Training
 from xpnet.errors import ArgumentError
@@ -80,6 +78,6 @@ class PresetTraining(Training):
         return model, "; the best epoch on the validation rows is kept"
 
     def _samples(self, part: Part) -> Samples:
-        inputs = self.source.inputs(self.prepared, part).astype(np.float32)
+        inputs = self.source.inputs(self.prepared, part, "float32")
         targets: Any = self.source.targets(part, "float32")
         return Samples(inputs, targets)

@@ -68,8 +68,8 @@ class Source(ABC):
         """How the columns become the network's inputs, by the training rows."""
 
     @abstractmethod
-    def inputs(self, prepared: Prepared, part: Part) -> NDArray[Any]:
-        """The network's inputs for the rows of a part."""
+    def inputs(self, prepared: Prepared, part: Part, dtype: str) -> NDArray[Any]:
+        """The network's inputs for the rows of a part, in its type."""
 
     @abstractmethod
     def true(self, part: Part) -> NDArray[Any]:

@@ -16,6 +16,7 @@ from xpnet.cli.split import held_share, split
 from xpnet.cli.table_files import archive_tables, is_archive, read_table
 from xpnet.errors import ArgumentError, DataError, DataWarning
 from xpnet.nn.table_inputs import Scaling
+from xpnet.tabular.far_values import finite_inputs
 from xpnet.tabular.guess import Kind
 from xpnet.tabular.prepared import Prepared
 from xpnet.tabular.schema import Schema
@@ -43,13 +44,15 @@ class TableSource(Source):
     def prepared(self, scaling: Scaling) -> Prepared:
         return Prepared.of(self.schema, self.schema.encode(self.tables["train"]), scaling)
 
-    def inputs(self, prepared: Prepared, part: Part) -> NDArray[Any]:
+    def inputs(self, prepared: Prepared, part: Part, dtype: str) -> NDArray[Any]:
         table = self.tables[part]
         with catch_warnings():
             if table.source == self.tables["train"].source:
                 # That a held-out row has a category of its own is nothing to be warned of.
                 simplefilter("ignore", DataWarning)
-            return prepared(self.schema.encode(table))
+            return finite_inputs(
+                table, self.schema, lambda encoded: prepared.inputs(encoded, dtype)
+            )
 
     def true(self, part: Part) -> NDArray[Any]:
         found: NDArray[Any] = self.target.encode(self.tables[part][self.target.name])

@@ -42,7 +42,7 @@ def train(arguments: argparse.Namespace) -> None:
     start = perf_counter()
     model, kept = training.run()
     seconds = perf_counter() - start
-    inputs = source.inputs(training.prepared, "test").astype(model.model.dtype)
+    inputs = source.inputs(training.prepared, "test", model.model.dtype)
     found = measured(model, source.true("test"), np.asarray(model.model.predict(inputs)))
     print("", *results_text(found, source.target.name), "", sep="\n", file=out)
     history = training.rows.history

@@ -6,7 +6,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["first_far_value"]
+from xpnet.errors import DataError
+from xpnet.tabular.schema import Schema
+from xpnet.tabular.table import Table
+
+__all__ = ["finite_inputs", "first_far_value"]
+
+
+def finite_inputs(
+    table: Table, schema: Schema, inputs_of: Callable[[NDArray[np.float64]], NDArray[Any]]
+) -> NDArray[Any]:
+    """The network's inputs for the rows of a table; see `first_far_value`.
+
+    Raises
+    ------
+    DataError
+        If they cannot hold a value; the message names its row and column.
+    """
+    encoded = schema.encode(table)
+    inputs = inputs_of(encoded)
+    if not np.isfinite(inputs).all():
+        found = first_far_value(inputs_of, encoded)
+        if found is not None:
+            place = table.place(found[0], schema.used[found[1]].name)
+            raise DataError(
+                f"{place}: {encoded[found]:g} is too far from the values in the training data for "
+                f"{inputs.dtype}. Correct it, or leave the cell empty if it is missing."
+            )
+    return inputs
 
 
 def first_far_value(

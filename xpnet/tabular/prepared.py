@@ -101,6 +101,11 @@ class Prepared:
         made = [self._prepare(encoded[rows]) for rows in slices]
         return made[0] if len(made) == 1 else np.concatenate(made)
 
+    def inputs(self, encoded: NDArray[np.float64], dtype: str) -> NDArray[Any]:
+        """The same in the network's type; a number that it cannot hold becomes infinite."""
+        with np.errstate(over="ignore"):
+            return self(encoded).astype(dtype)
+
     def _prepare(self, encoded: NDArray[np.float64]) -> NDArray[np.float64]:
         graph, output = traced(self.layer, len(encoded))
         feeds: dict[Value, Any] = {v: self.state[name] for name, v in graph.parameters.items()}

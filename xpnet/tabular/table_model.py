@@ -6,12 +6,12 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xpnet.errors import ArgumentError, DataError
+from xpnet.errors import ArgumentError
 from xpnet.model import Model
 from xpnet.nn import EmbedColumns, LayerLike, LossLike, Sequential
 from xpnet.nn.table_inputs import Scaling
 from xpnet.saving.model_file import save_model
-from xpnet.tabular.far_values import first_far_value
+from xpnet.tabular.far_values import finite_inputs
 from xpnet.tabular.finite_predictions import check_predictions
 from xpnet.tabular.frames import TableData, as_table
 from xpnet.tabular.prepared import Prepared
@@ -157,26 +157,11 @@ class TableModel:
 
     def inputs(self, table: TableLike) -> NDArray[Any]:
         """The network's inputs for the rows of a table."""
-        table = table_of(table)
-        encoded = self.schema.encode(table)
-        inputs = self.inputs_of(encoded)
-        if not np.isfinite(inputs).all():
-            self._refuse_far_value(table, encoded)
-        return inputs
+        return finite_inputs(table_of(table), self.schema, self.inputs_of)
 
     def inputs_of(self, encoded: NDArray[np.float64]) -> NDArray[Any]:
         """The network's inputs for rows that `schema.encode` returned."""
-        with np.errstate(over="ignore"):
-            return self.prepared(encoded).astype(self.model.dtype)
-
-    def _refuse_far_value(self, table: Table, encoded: NDArray[np.float64]) -> None:
-        found = first_far_value(self.inputs_of, encoded)
-        if found is not None:
-            place = table.place(found[0], self.schema.used[found[1]].name)
-            raise DataError(
-                f"{place}: {encoded[found]:g} is too far from the values in the training data for "
-                f"{self.model.dtype}. Correct it, or leave the cell empty if it is missing."
-            )
+        return self.prepared.inputs(encoded, self.model.dtype)
 
     def true(self, table: TableLike) -> NDArray[Any]:
         """The targets of a table: class numbers, or values in the table's units."""
