@@ -72,14 +72,12 @@ def messages():
     for file in sorted((Path(xpnet.__file__).parent / "tabular").glob("*.py")):
         tree = ast.parse(file.read_text("utf-8"))
         documented = (ast.FunctionDef, ast.ClassDef, ast.Module)
-        docs = {
-            ast.get_docstring(n, clean=False) for n in ast.walk(tree) if isinstance(n, documented)
-        }
-        for node in ast.walk(tree):
-            text = getattr(node, "value", None)
-            if isinstance(node, ast.Constant) and isinstance(text, str) and text not in docs:
-                if re.search(r"(?<![\w('\"?])[a-z_]+=", text):
-                    yield text
+        named = [node for node in ast.walk(tree) if isinstance(node, documented)]
+        docs = {ast.get_docstring(node, clean=False) for node in named}
+        texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+        for text in texts:
+            if isinstance(text, str) and text not in docs and KEYWORD.search(text):
+                yield text
 
 
 def test_every_keyword_in_a_message_about_tables_is_an_option_of_train():

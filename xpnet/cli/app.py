@@ -10,6 +10,7 @@ from io import TextIOWrapper
 from typing import Any, TextIO
 
 from xpnet.cli.option_words import in_options
+from xpnet.cli.own_files import check_outputs
 from xpnet.cli.parser import parser
 from xpnet.errors import XpnetError, XpnetWarning
 
@@ -49,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         with _plain_warnings(arguments.parser), _every_letter():
+            check_outputs(arguments)
             arguments.run(arguments)
             sys.stdout.flush()
     except (XpnetError, MemoryError) as error:

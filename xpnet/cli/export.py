@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from xpnet import exchange, load
+from xpnet.cli.own_files import check_own
 from xpnet.errors import ArgumentError
 from xpnet.exchange.torch_file import save_exported
 from xpnet.model import Model
@@ -28,12 +29,12 @@ def export(arguments: argparse.Namespace) -> None:
     """
     given, to = Path(arguments.model), arguments.to
     if arguments.out is not None:
-        _check_out(arguments.out, given)
+        check_place(arguments.out)
     if arguments.probabilities and to != "onnx":
         raise ArgumentError("--probabilities works only with --to onnx.")
     model = load(given)
     out = given.with_suffix(_ending(to, model)) if arguments.out is None else arguments.out
-    _check_out(out, given)
+    check_own("--out", check_place(out), given, "the model itself")
     if to == "onnx":
         exchange.to_onnx(model, out, probabilities=arguments.probabilities)
     elif isinstance(model, TableModel):
@@ -47,11 +48,6 @@ def _ending(to: str, model: Model | TableModel) -> str:
     if to == "onnx":
         return ".onnx"
     return ".pt2" if isinstance(model, TableModel) else ".torch.safetensors"
-
-
-def _check_out(out: FilePath, given: Path) -> None:
-    if check_place(out) == given.resolve():
-        raise ArgumentError(f"{out} is the model itself: choose another name with --out.")
 
 
 def _save_arrays(model: Model, out: FilePath) -> None:
