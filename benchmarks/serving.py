@@ -79,7 +79,8 @@ def served(path: Path, *options: str) -> Iterator[tuple[str, int, int]]:
 def request(body: bytes, kind: str) -> bytes:
     """An HTTP request for predictions."""
     head = (
-        f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}"
+        "POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        f"Content-Type: {kind}\r\nContent-Length: {len(body)}"
     )
     return head.encode() + b"\r\n\r\n" + body
 

@@ -151,9 +151,9 @@ def plain():
 def serve():
     """Run an async test function with a client of a model's application."""
 
-    def serve(model, test, **limits):
+    def serve(model, test, hosts=None, **limits):
         async def run():
-            app = application(model, "wealth", Limits(**{"max_batch": 8, **limits}))
+            app = application(model, "wealth", Limits(**{"max_batch": 8, **limits}), hosts)
             async with running(app) as client:
                 return await test(client)
 

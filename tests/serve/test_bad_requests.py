@@ -237,14 +237,12 @@ def test_a_number_that_the_network_cannot_take(serve, regressor, table):
 
     async def test(client):
         found = await asyncio.gather(
-            *(client.predict(one) for one in (fine, {**fine, "age": 1e300}, fine))
+            *(client.predict(one) for one in (fine, {**fine, "age": 1e70}, fine))
         )
         assert [answer.status for answer in found] == [200, 400, 200]
-        text = "column 'age': 1e+300 is too far from the values in the training data."
+        text = "column 'age': 1e+70 is too far from the values in the training data."
         check(found[1], 400, "age", text)
-        check(
-            await client.predict({"rows": [fine, {**fine, "age": -1e300}]}), 400, "age", "-1e+300"
-        )
+        check(await client.predict({"rows": [fine, {**fine, "age": -1e70}]}), 400, "age", "-1e+70")
 
     serve(regressor, test)
 

@@ -102,11 +102,11 @@ def arrived(connection):
 def test_slow_clients_and_large_bodies(saved, connected):
     with serving(saved, "--timeout", "0.3", "--max-bytes", "1000", "--log") as (server, port):
         silent, slow = connected(port), connected(port)
-        slow.send(b"POST /predict HTTP/1.1\r\nHost: x\r\n")
+        slow.send(b"POST /predict HTTP/1.1\r\nHost: localhost\r\n")
         assert (silent.sock.recv(1), slow.sock.recv(1)) == (b"", b"")
         waiting = connected(port)
         waiting.send(
-            b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Content-Length: 24\r\n\r\n{"
         )
         assert b"HTTP/1.1 408 " in waiting.sock.recv(1000)

@@ -8,7 +8,7 @@ import uvicorn
 from xpnet.serve.slow_clients import patient_protocol
 
 LIMIT = 12.5  # seconds; no test waits for as long
-REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Transport(asyncio.Transport):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from xpnet import load
-from xpnet.serve import Limits, address, application, listen, run
+from xpnet.serve import Limits, address, application, hosts_of, listen, run
 
 __all__ = ["serve"]
 
@@ -28,10 +28,11 @@ def serve(arguments: argparse.Namespace) -> None:
     limits = Limits(**chosen, strict=arguments.strict)
     with _one_thread():
         model = load(arguments.model, arguments.backend)
-        app = application(model, Path(arguments.model).stem, limits)
-        listener = listen(arguments.host, arguments.port)
-        print(f"Serving {arguments.model} at {address(listener)} (Ctrl-C stops it)", flush=True)
-        run(app, listener, limits, log=arguments.log)
+        with listen(arguments.host, arguments.port) as listener:
+            hosts = hosts_of(listener, arguments.allow_host)
+            app = application(model, Path(arguments.model).stem, limits, hosts)
+            print(f"Serving {arguments.model} at {address(listener)} (Ctrl-C stops it)", flush=True)
+            run(app, listener, limits, log=arguments.log)
 
 
 @contextmanager

@@ -1,13 +1,14 @@
 """The web application: predictions, and what describes the model."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
 from xpnet.model import Model
 from xpnet.optional import require
 from xpnet.serve.docs_page import docs_page
+from xpnet.serve.hosts import HostCheck, checked_hosts
 from xpnet.serve.limits import Limits
 from xpnet.serve.openapi import openapi
 from xpnet.serve.predicting import Predicting
@@ -25,7 +26,10 @@ _PURPOSE = "serving a model"
 
 
 def application(
-    model: TableModel | Model, name: str = "model", limits: Limits | None = None
+    model: TableModel | Model,
+    name: str = "model",
+    limits: Limits | None = None,
+    hosts: Collection[str] | None = None,
 ) -> Any:
     """An ASGI application that serves a model.
 
@@ -36,6 +40,9 @@ def application(
     name : str
         What the model is called.
     limits : Limits, optional
+    hosts : collection of str, optional
+        Hosts that requests may name, without ports; by default any. A server that only this
+        machine reaches needs them: ``["localhost", "127.0.0.1"]`` keeps pages of other sites out.
 
     Returns
     -------
@@ -44,13 +51,19 @@ def application(
 
     Raises
     ------
+    ArgumentError
+        If one of the hosts cannot be one.
     MissingDependencyError
         Without Starlette.
     """
     applications: Any = require("starlette.applications", "serve", _PURPOSE)
     routing: Any = require("starlette.routing", "serve", _PURPOSE)
     exceptions: Any = require("starlette.exceptions", "serve", _PURPOSE)
+    middleware: Any = require("starlette.middleware", "serve", _PURPOSE)
     limits = limits or Limits()
+    check = []
+    if hosts is not None:
+        check.append(middleware.Middleware(HostCheck, hosts=checked_hosts(hosts)))
     served = _served(model, name, limits.strict)
     predicting = Predicting(served, limits)
     page = _always(*docs_page(served.description, limits))
@@ -74,6 +87,7 @@ def application(
 
     return applications.Starlette(
         routes=routes,
+        middleware=check,
         lifespan=lifespan,
         exception_handlers={exceptions.HTTPException: _refused},
     )

@@ -40,9 +40,17 @@ def add_serve(commands: Any) -> None:
         "--host",
         default="127.0.0.1",
         metavar="H",
-        help="address to listen on; 0.0.0.0 for all of this machine (default: 127.0.0.1)",
+        help="address to listen on; 0.0.0.0 for all of this machine (default: 127.0.0.1, where "
+        "requests must name localhost, 127.0.0.1 or [::1] as the host)",
     )
     add("--port", type=_port, default=8000, metavar="P", help="0 for a free one (default: 8000)")
+    add(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="another name for the server, which requests may use (see --host); may be repeated",
+    )
     add("--strict", action="store_true", help="refuse columns and categories that are not known")
     add("--backend", metavar="B", help="numpy, cupy, torch, jax, ... or auto")
     add("--log", action="store_true", help="write a line for each request to standard error")
