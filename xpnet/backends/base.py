@@ -236,10 +236,14 @@ class PlannedBackend(Backend):
     tests_as_numbers : bool
         Whether comparisons can write 0 and 1 into floating-point arrays. If so, a kernel never
         passes booleans to arithmetic.
+    bounded : bool
+        Whether `raw.take` gives NaN for a row that a matrix does not have, and `raw.add_at` then
+        adds nothing. Elsewhere kernels see to it.
     """
 
     planned = True
     tests_as_numbers: bool = False
+    bounded: bool = False
 
     def arena(self, nbytes: int) -> Array:
         """A flat piece of memory: `nbytes` unsigned bytes."""

@@ -16,6 +16,28 @@ __all__ = ["NumpyBackend"]
 _LINE = 64  # bytes of a cache line and of the widest vector; memory is aligned to it
 
 
+def _take(source: Any, index: Any, out: Any) -> None:
+    """The elements or rows at an index; of a matrix, NaN for a row that it does not have."""
+    source.take(index, axis=0, out=out, mode="clip")  # other modes buffer `out`
+    if source.ndim == 2 and not _within(index, len(source)):
+        out[(index < 0) | (index >= len(source))] = np.nan
+
+
+def _add_at(target: Any, index: Any, values: Any) -> None:
+    """Add values to the elements or rows at an index; nothing where there is none."""
+    if not _within(index, len(target)):
+        known = (index >= 0) & (index < len(target))
+        index, values = index[known], values[known]
+    np.add.at(target, index, values)
+
+
+def _within(x: Any, count: int) -> bool:
+    """Whether all of these int64 numbers are from 0 to count - 1."""
+    found = x.reshape(-1).view("uint64")  # numbers below 0 are large there
+    # After `max`, the next compiled step took 5 to 20 us more on an AMD machine.
+    return not found.size or bool(found[found.argmax()] < count)
+
+
 # A ufunc's reduce saves a microsecond per call over np.sum and np.max.
 RAW = SimpleNamespace(
     **{
@@ -24,12 +46,12 @@ RAW = SimpleNamespace(
        dtype empty equal exp expand_dims greater greater_equal log log1p matmul maximum
        minimum multiply negative  ones power sqrt subtract swapaxes tanh zeros""".split()
     },
-    add_at=np.add.at,
+    add_at=_add_at,
     max=np.maximum.reduce,
     sum=np.add.reduce,
     # Methods, to avoid the Python wrappers of NumPy's functions. Other modes buffer `out`.
     argmax=np.ndarray.argmax,
-    take=partial(np.ndarray.take, axis=0, mode="clip"),
+    take=_take,
     put=partial(np.ndarray.put, mode="clip"),
 )
 
@@ -50,6 +72,7 @@ class NumpyBackend(PlannedBackend):
     block = 16384
     device = "cpu"
     denormals_cost = True
+    bounded = True
 
     def __init__(self, compiles: bool = False) -> None:
         self.compiles = compiles
@@ -85,9 +108,7 @@ class NumpyBackend(PlannedBackend):
         return isfinite(np.vdot(x, x)) or bool(np.isfinite(x).all())  # `vdot` gives no warnings
 
     def within(self, x: Array, count: int) -> bool:
-        found = x.view("uint64")  # numbers below 0 are large there
-        # After `max`, the next compiled step took 5 to 20 us more on an AMD machine.
-        return bool(found[found.argmax()] < count)
+        return _within(x, count)
 
     def quiet(self) -> Any:
         return np.errstate(all="ignore")

@@ -16,6 +16,7 @@ from xpnet.data.conversion import cast, check_finite, to_backend
 from xpnet.engine.batch_graph import BatchSpec
 from xpnet.engine.config import ModelConfig
 from xpnet.engine.data_initialization import fitted_values, sample_of
+from xpnet.engine.lookup_checks import LookupChecks
 from xpnet.engine.network import Network
 from xpnet.engine.program_cache import Programs
 from xpnet.engine.programs import Program
@@ -55,6 +56,7 @@ class Engine:
     ----------
     state : TrainState
     programs : Programs
+    checks : LookupChecks
     update : UpdateProgram
     """
 
@@ -74,6 +76,7 @@ class Engine:
         self.state = TrainState.of(backend, table, dtype, params, _loss_scale(backend))
         self.state.awaiting = awaiting
         self.programs = Programs(network, backend, self.state)
+        self.checks = LookupChecks(network)
         self._parts = backend.compiled(self._copies) if backend.traced else self._views
         self.set_optimizer(optimizer)
 

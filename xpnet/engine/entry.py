@@ -11,7 +11,6 @@ from xpnet.backends import Backend, resolve
 from xpnet.backends.precision import in_precision
 from xpnet.data.arrays import Data
 from xpnet.data.conversion import backend_for_data, check_features
-from xpnet.data.embedding_ids import check_ids
 from xpnet.data.targets import TargetCheck
 from xpnet.engine.config import ModelConfig
 from xpnet.engine.engine import Engine
@@ -81,7 +80,7 @@ def accept_inputs(
     x = check_features("X", X, where, config.dtype, features, config.check_finite and read)
     engine = engine_for(config, engine, backend, tuple(x.shape[1:]))
     if read:
-        check_ids("X", x, engine.network.ids, where)
+        engine.checks.check_inputs("X", x, where)
     return engine, Data(where, x)
 
 
@@ -92,7 +91,7 @@ def accept(
     engine, inputs = accept_inputs(config, engine, X, y, w, wait=wait)
     read = wait or inputs.backend.synchronous
     check = target_check(config, engine, inputs.backend, "", read)
-    return engine, _with_targets(check, inputs, y, w)
+    return engine, _with_targets(engine, check, inputs, y, w)
 
 
 def accept_validation(config: ModelConfig, engine: Engine, given: Any) -> Data | None:
@@ -115,8 +114,9 @@ def accept_validation(config: ModelConfig, engine: Engine, given: Any) -> Data |
     where = backend_for_data(backend, config.dtype, X, y, w)
     name, finite = f"{prefix}X", config.check_finite
     x = check_features(name, X, where, config.dtype, network.features, finite)
-    check_ids(name, x, network.ids, where)
-    return _with_targets(target_check(config, engine, where, prefix, True), Data(where, x), y, w)
+    engine.checks.check_inputs(name, x, where)
+    check = target_check(config, engine, where, prefix, True)
+    return _with_targets(engine, check, Data(where, x), y, w)
 
 
 def target_check(
@@ -129,5 +129,8 @@ def target_check(
     )
 
 
-def _with_targets(check: TargetCheck, data: Data, y: Any, w: Any) -> Data:
-    return Data(data.backend, data.x, check.target(y, data.rows), check.weights(w, data.rows))
+def _with_targets(engine: Engine, check: TargetCheck, data: Data, y: Any, w: Any) -> Data:
+    target, weights = check.target(y, data.rows), check.weights(w, data.rows)
+    if check.values:
+        engine.checks.check_targets(f"{check.where}y", data.x, target, data.backend)
+    return Data(data.backend, data.x, target, weights)

@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Self
 
-from xpnet.data.embedding_ids import Ids, ids_among
 from xpnet.engine.config import ModelConfig
 from xpnet.errors import ArgumentError, GraphError, ShapeError
 from xpnet.graph import Graph, ParameterTable, Value, trace, under
@@ -115,11 +113,6 @@ class Network:
                 f"no layer or parameter is called {name!r}: the parameters are "
                 f"{', '.join(self.table.specs)}."
             )
-
-    @cached_property
-    def ids(self) -> list[Ids]:
-        """The inputs that name rows of an `Embedding`, and can be checked."""
-        return ids_among(self.graph)
 
     def trace(self, rows: int, training: bool) -> tuple[Graph, Value]:
         """The graph of a batch of `rows` samples, and its output.

@@ -123,6 +123,6 @@ def _cached(
     `X` is the user's input, `x` the same on the backend `where`.
     """
     direct = (where.planned or where.traced) and where.synchronous and where.plain(X)
-    if x is not X or not direct or engine.network.ids:
+    if x is not X or not direct or engine.checks.of_inputs:
         return None
     return CachedPrediction(engine, program, X, check)

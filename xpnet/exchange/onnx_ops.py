@@ -40,13 +40,8 @@ def _layer_norm(xp: OnnxWriter, x: Tensor, *, epsilon: float) -> Tensor:
     return xp.emit("LayerNormalization", [x, ones], x.shape, x.dtype, axis=-1, epsilon=epsilon)
 
 
-def _embedding(xp: OnnxWriter, w: Tensor, ids: Tensor) -> Tensor:
-    return xp.take(w, ids, axis=0)
-
-
 _BOTH: dict[str, Rule] = {
     "affine": _affine,
-    "embedding": _embedding,
     "hard_tanh": _clip,
     "identity": partial(_same, "Identity"),
     "log_softmax": partial(_same, "LogSoftmax", axis=-1),

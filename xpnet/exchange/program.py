@@ -130,7 +130,7 @@ def written(
 def _merged(a: OnnxWriter, b: OnnxWriter) -> dict[str, Any]:
     """The constants of what was written for two numbers of rows; -1 marks the rows."""
     same = a.operators == b.operators and set(a.constants) == set(b.constants)
-    same = same and all(np.array_equal(a.constants[n], b.constants[n]) for n in a.constants)
+    same = same and all(_equal(a.constants[n], b.constants[n]) for n in a.constants)
     shapes = {
         name: tuple(n if n == m else -1 for n, m in zip(shape, b.shapes[name], strict=True))
         for name, shape in a.shapes.items()
@@ -141,3 +141,8 @@ def _merged(a: OnnxWriter, b: OnnxWriter) -> dict[str, Any]:
             "number of rows cannot do that. Use x.shape[0] only in reshape."
         )
     return {**a.constants, **{n: np.array(s, "int64") for n, s in shapes.items()}}
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two constants are the same, NaN included."""
+    return a.dtype == b.dtype and a.shape == b.shape and bool(a.tobytes() == b.tobytes())

@@ -3,6 +3,7 @@
 from xpnet.graph.autodiff import gradients
 from xpnet.graph.graph import Graph, ParameterSpec, TraceSettings
 from xpnet.graph.interpret import interpret
+from xpnet.graph.lookups import Lookup, check_numbers, lookups, numbers_of
 from xpnet.graph.node import Node, Part
 from xpnet.graph.parameters import ParameterTable
 from xpnet.graph.plan import Arena, Plan, distinct
@@ -15,6 +16,7 @@ from xpnet.graph.value import Value
 __all__ = [
     "Arena",
     "Graph",
+    "Lookup",
     "Node",
     "ParameterSpec",
     "ParameterTable",
@@ -24,11 +26,14 @@ __all__ = [
     "StepValues",
     "TraceSettings",
     "Value",
+    "check_numbers",
     "checked",
     "distinct",
     "gradients",
     "initialize",
     "interpret",
+    "lookups",
+    "numbers_of",
     "trace",
     "under",
     "value_and_grad",

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
-from xpnet import ops
 from xpnet.backends import is_float
 from xpnet.errors import GraphError
 from xpnet.graph.node import Node, Part
@@ -100,13 +99,6 @@ class Graph:
     assignments: dict[str, Value] = field(default_factory=dict)
     settings: TraceSettings = field(default_factory=TraceSettings)
     step_values: StepValues = field(default_factory=StepValues)
-
-    @property
-    def ids(self) -> list[tuple[Value, int]]:
-        """Values that index a table's rows, and the number of rows."""
-        tables = [node.inputs for node in self.nodes if node.record is ops.embedding]
-        floats = {n.output: n.inputs[0] for n in self.nodes if n.record is ops.as_index}
-        return [(floats.get(ids, ids), table.shape[0]) for table, ids in tables]
 
     def needed(self, outputs: Iterable[Value]) -> list[Node]:
         """In order: all rules, and the nodes that they and the outputs depend on."""

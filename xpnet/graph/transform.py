@@ -9,6 +9,7 @@ from xpnet.errors import ArgumentError, DTypeError, GraphError
 from xpnet.graph.autodiff import gradients
 from xpnet.graph.graph import Graph
 from xpnet.graph.interpret import interpret
+from xpnet.graph.lookups import check_numbers, lookups, numbers_of
 from xpnet.graph.parameters import ParameterTable
 from xpnet.graph.trace import trace
 from xpnet.graph.value import Value
@@ -62,6 +63,9 @@ class ValueAndGrad:
 
     def _trace(self, backend: Backend, args: Sequence[ArrayLike]) -> tuple[Graph, list[Any], Value]:
         arrays = [backend.asarray(a) for a in args]
+        for i, array in enumerate(arrays):
+            if not dtype_name(array.dtype).startswith(("float", "int", "uint", "bool", "bfloat")):
+                raise DTypeError(f"argument {i} must hold real numbers, got dtype {array.dtype}.")
         floats = [dtype_name(a.dtype) for a in arrays if getattr(a, "ndim", 0)]
         dtype = next(filter(is_float, floats), "float64")
         arrays = [
@@ -139,6 +143,7 @@ class ValueAndGrad:
         for name, symbol in graph.parameters.items():
             feeds[symbol] = backend.asarray(parameters[name], symbol.dtype)
         feeds |= _step_feeds(backend, graph, *when)
+        _check_lookups(backend, graph, feeds)
         wrt = self._symbols(graph)
         wanted = [value, *gradients(graph, value, wrt)]
         found = interpret(graph, backend.xp, feeds, wanted, backend.device)
@@ -163,6 +168,21 @@ class ValueAndGrad:
                     "have a gradient."
                 )
         return symbols
+
+
+def _check_lookups(backend: Backend, graph: Graph, feeds: dict[Value, Array]) -> None:
+    """Raise `DataError` if an argument names a row or class that is not there.
+
+    Not on a GPU, where this would wait, nor for arrays that JAX traces, which have no values.
+    """
+    arrays = [feeds[value] for value in graph.inputs]
+    if not backend.synchronous or (backend.traced and not all(map(backend.plain, arrays))):
+        return
+    for lookup in lookups(graph):
+        names = " and ".join(sorted(f"argument {value.name[1:]}" for value in lookup.inputs))
+        what = names if lookup.numbers in graph.inputs else f"what is computed from {names}"
+        numbers = numbers_of(graph, lookup, feeds, backend)
+        check_numbers(what, lookup.where, lookup.size, numbers, backend)
 
 
 def _step_feeds(backend: Backend, graph: Graph, step: int, epoch: int) -> dict[Value, Array]:

@@ -19,7 +19,10 @@ class Embedding(Layer):
     """y = the table's rows at the input's indices: (n, ...) indices give (n, ..., units).
 
     The backward pass adds each gradient to the row that it came from. Indices may have any type and
-    run from 0 to `size` - 1. The range is checked if they are the model's input, or columns of it.
+    are whole numbers from 0 to `size` - 1. `fit`, `predict` and the other methods of a model refuse
+    others with a `DataError` if they are the model's input or computed from it. Where numbers are
+    not known beforehand (they depend on parameters; in `Model.function`, in an exported model, in
+    `train_on_batch` on a GPU), a number that names no row gives a row of NaN, and no gradient.
 
     Parameters
     ----------
@@ -72,4 +75,4 @@ class Embedding(Layer):
             penalty=self.penalty,
             constraint=self.constraint,
         )
-        return ops.embedding(table, ops.as_index(x) if is_float(x.dtype) else x)
+        return ops.embedding(table, ops.as_index(x, whole=True) if is_float(x.dtype) else x)

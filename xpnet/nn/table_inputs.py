@@ -244,5 +244,5 @@ class EmbedColumns(Layer):
         for i, size in enumerate(self.sizes):
             table = self.parameter(x, f"table_{i}", (size, self.units), self.table_init)
             codes = ops.reshape(x[:, first + i : first + i + 1], shape=(-1,))
-            made.append(ops.embedding(table, ops.as_index(codes)))
+            made.append(ops.embedding(table, ops.as_index(codes, whole=True)))
         return made[0] if len(made) == 1 else ops.concat(*made, axis=-1)

@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from xpnet.backends import check_float
+from xpnet.backends import check_float, dtype_name, is_float
 from xpnet.errors import DTypeError, ShapeError
 from xpnet.ops.record import Op
 from xpnet.typing import Namespace, Shape, size_of
 
 __all__ = ["AS_INDEX", "EMBEDDING", "ONE_HOT", "is_row"]
+
+_MOST = {"int32": 2.0**31, "int64": 2.0**53}  # above 2**53, floats are whole numbers with gaps
 
 
 def is_row(xp: Namespace, ids: Any, rows: int) -> Any:
@@ -27,16 +29,25 @@ def one_hot(xp: Namespace, labels: Any, *, classes: int, dtype: str = "float32")
     return xp.astype(is_row(xp, labels, classes), getattr(xp, check_float(dtype)))
 
 
-def index_shape(shapes: list[Shape], *, dtype: str = "int64") -> Shape:
+def index_shape(shapes: list[Shape], *, dtype: str = "int64", whole: bool = False) -> Shape:
     """The same shape; the dtype must be an integer type."""
     if dtype not in ("int32", "int64"):
         raise DTypeError(f"as_index: dtype must be 'int32' or 'int64', got {dtype!r}.")
     return shapes[0]
 
 
-def as_index(xp: Namespace, x: Any, *, dtype: str = "int64") -> Any:
-    """y = x as an integer, for indices given as floats."""
-    return xp.astype(x, getattr(xp, dtype))
+def as_index(xp: Namespace, x: Any, *, dtype: str = "int64", whole: bool = False) -> Any:
+    """y = x as an integer, without its fraction, for indices given as floats; -1 for NaN, for
+    numbers out of the range of integers, and with `whole` for numbers that have a fraction.
+    """
+    kind = getattr(xp, dtype)
+    if not is_float(dtype_name(x.dtype)):
+        return xp.astype(x, kind)
+    small = xp.abs(x) < _MOST[dtype]
+    found = xp.astype(xp.where(small, x, xp.full_like(x, -1.0)), kind)
+    if not whole:
+        return found
+    return xp.where(xp.astype(found, x.dtype) == x, found, xp.full_like(found, -1))
 
 
 def looked_up_shape(shapes: list[Shape]) -> Shape:
@@ -48,9 +59,12 @@ def looked_up_shape(shapes: list[Shape]) -> Shape:
 
 
 def embedding(xp: Namespace, w: Any, ids: Any) -> Any:
-    """y = w[id], for ids in [0, rows)."""
+    """y = w[id]; NaN for an id that is not in [0, rows)."""
     flat = xp.reshape(ids, (size_of(ids.shape),))
-    return xp.reshape(xp.take(w, flat, axis=0), (*ids.shape, w.shape[1]))
+    known = (flat >= 0) & (flat < w.shape[0])
+    rows = xp.take(w, xp.where(known, flat, xp.zeros_like(flat)), axis=0)
+    found = xp.where(xp.expand_dims(known, axis=-1), rows, xp.full_like(rows, xp.nan))
+    return xp.reshape(found, (*ids.shape, w.shape[1]))
 
 
 def embedding_vjp_w(xp: Namespace, gy: Any, ids: Any, *, w_shape: Shape) -> Any:

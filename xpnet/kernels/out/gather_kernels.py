@@ -1,5 +1,6 @@
 """Table look-ups in given memory."""
 
+from math import nan
 from typing import Any
 
 from xpnet import ops
@@ -22,10 +23,27 @@ def _int64(k: Recorder, ids: Any) -> Any:
     return wide
 
 
+def _known(k: Recorder, ids: Any, rows: int) -> tuple[Any, Any]:
+    """Record the ids, with 0 in place of those that name no row, and a mask of these, a column."""
+    ids = _int64(k, ids)
+    known, unknown, low = k.scratch(ids), k.scratch(ids, dtype="bool"), k.scratch(ids, dtype="bool")
+    k(k.raw.greater, 0, ids, out=low)
+    k(k.raw.greater_equal, ids, rows, out=unknown)
+    k(k.raw.maximum, unknown, low, out=unknown)
+    k(k.raw.copyto, known, ids)
+    k(k.raw.copyto, known, 0, where=unknown)
+    return known, k.raw.expand_dims(unknown, -1)
+
+
 # No kernel is derived from `take`: the definition would allocate the rows and take 5 times as long.
 @kernel(ops.embedding)
 def embedding(k: Recorder, out: Any, w: Any, ids: Any) -> None:
-    k(k.raw.take, w, _int64(k, ids), out=out)
+    if k.backend.bounded:
+        k(k.raw.take, w, _int64(k, ids), out=out)
+        return
+    known, unknown = _known(k, ids, w.shape[0])
+    k(k.raw.take, w, known, out=out)
+    k(k.raw.copyto, out, nan, where=unknown)
 
 
 def flat_offsets(k: Recorder, ids: Any, units: int) -> Any:
@@ -41,6 +59,11 @@ def flat_offsets(k: Recorder, ids: Any, units: int) -> Any:
 @kernel(ops.embedding, vjp=0)
 def embedding_vjp_w(k: Recorder, out: Any, gy: Any, ids: Any, *, w_shape: Shape) -> None:
     k(k.raw.copyto, out, 0)
+    if not k.backend.bounded:
+        ids, unknown = _known(k, ids, w_shape[0])
+        gy, given = k.scratch(gy), gy
+        k(k.raw.copyto, gy, given)
+        k(k.raw.copyto, gy, 0, where=unknown)  # added to row 0
     if k.backend.lowering == "cpu":
         k(k.raw.add_at, out, _int64(k, ids), gy)
         return

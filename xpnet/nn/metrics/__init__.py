@@ -38,7 +38,7 @@ _COLUMNS = ("epoch", "loss", "learning_rate", "seconds")  # of a history
 
 def loss_metric(loss: Loss) -> Metric:
     """The loss as a metric. Its one part is the value that a training step differentiates."""
-    return of_samples(loss.name, loss, loss.reduction)
+    return of_samples(loss.name, loss, loss.reduction, own=loss.target == "any")
 
 
 def get_metrics(specs: Sequence[MetricLike] | None, loss: Loss) -> dict[str, Metric]:
@@ -74,7 +74,7 @@ def _get_metric(spec: MetricLike, loss: Loss) -> Metric:
         return _of_loss(spec.name, spec, loss)
     if callable(spec):
         losses.check_function("metric", spec)
-        return of_samples(getattr(spec, "__name__", type(spec).__name__), spec)
+        return of_samples(getattr(spec, "__name__", type(spec).__name__), spec, own=True)
     top = re.fullmatch(r"top_([1-9]\d*)_accuracy", str(spec))
     if spec == "accuracy":
         return _accuracy(loss)
@@ -100,7 +100,7 @@ def _of_loss(name: str, found: Loss, loss: Loss) -> Metric:
     """A loss as a metric of a model that trains on another loss."""
     read = None if found.name == loss.name else loss.prediction
     if read is None:
-        return of_samples(name, found, found.reduction)
+        return of_samples(name, found, found.reduction, own=found.target == "any")
     return of_samples(name, lambda z, t: found(read(z), t), found.reduction)
 
 

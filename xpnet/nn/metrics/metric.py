@@ -26,11 +26,14 @@ class Metric:
     combine : callable
         ``combine(rows, shares)`` returns the metric. `rows` has the parts' numbers, one row
         per batch; `shares` has each batch's number of samples, or their total weight.
+    own : bool
+        Whether a function of the user computes it, which may look targets up.
     """
 
     name: str
     parts: Callable[[Value, Value, int, Value | None], list[Value]]
     combine: Callable[[Any, Any], float]
+    own: bool = True
 
 
 def mean_over_samples(name: str, values: Value, samples: int, weights: Value | None) -> Value:
@@ -86,7 +89,9 @@ def _total(rows: Any, shares: Any) -> float:
     return float(rows[:, 0].sum())
 
 
-def of_samples(name: str, function: LossFunction, reduction: str = "mean") -> Metric:
+def of_samples(
+    name: str, function: LossFunction, reduction: str = "mean", own: bool = False
+) -> Metric:
     """The mean, or the sum, of one value per sample."""
     reduced = sum_over_samples if reduction == "sum" else mean_over_samples
 
@@ -94,4 +99,4 @@ def of_samples(name: str, function: LossFunction, reduction: str = "mean") -> Me
         values = checked(function, function(output, target))
         return [reduced(name, values, samples, weights)]
 
-    return Metric(name, parts, _total if reduction == "sum" else _average)
+    return Metric(name, parts, _total if reduction == "sum" else _average, own)

@@ -29,7 +29,7 @@ def r2(loss: Loss) -> Metric:
             )
         return _moments(_rows(z), _rows(target), weights)
 
-    return Metric("r2", parts, _combine_r2)
+    return Metric("r2", parts, _combine_r2, own=False)
 
 
 def _rows(x: Value) -> Value:
