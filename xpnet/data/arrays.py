@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from zlib import crc32
 
-from xpnet.backends import Backend
-from xpnet.typing import Array
+from xpnet.backends import Backend, get
+from xpnet.typing import Array, size_of
 
 __all__ = ["Data", "batch_slices"]
+
+_CHUNK = 1 << 20  # numbers that are copied at a time to be summed
 
 
 @dataclass(frozen=True)
@@ -34,9 +37,25 @@ class Data:
 
     @cached_property
     def means(self) -> list[float]:
-        """The mean of each array in double precision, to tell data apart."""
+        """The mean of each array in double precision; old checkpoints tell data apart by it."""
         xp, double = self.backend.xp, self.backend.dtype("float64")
         return [float(xp.mean(xp.astype(array, double))) for array in self.arrays]
+
+    @cached_property
+    def checksums(self) -> list[int]:
+        """A checksum of each array, which depends on the order of its rows."""
+        return [self._checksum(array) for array in self.arrays]
+
+    def _checksum(self, array: Array) -> int:
+        """CRC-32 of the shape and the numbers, read in chunks; the same on every backend."""
+        rows, *rest = (int(n) for n in array.shape)
+        step = max(1, _CHUNK // max(1, size_of(rest)))
+        found, host = crc32(str((rows, *rest)).encode()), get("numpy")
+        for part in batch_slices(rows, step):
+            numbers = self.backend.to_numpy(self.backend.rows(array, part))
+            kind = "<i8" if numbers.dtype.kind in "biu" else numbers.dtype.newbyteorder("<")
+            found = crc32(host.asarray(numbers, kind), found)
+        return found
 
 
 def batch_slices(rows: int, batch_size: int) -> list[slice]:

@@ -2,6 +2,7 @@
 
 from xpnet.graph.autodiff import gradients
 from xpnet.graph.graph import Graph, ParameterSpec, TraceSettings
+from xpnet.graph.graph_words import in_words
 from xpnet.graph.interpret import interpret
 from xpnet.graph.lookups import Lookup, check_numbers, lookups, numbers_of
 from xpnet.graph.node import Node, Part
@@ -30,6 +31,7 @@ __all__ = [
     "checked",
     "distinct",
     "gradients",
+    "in_words",
     "initialize",
     "interpret",
     "lookups",

@@ -55,7 +55,9 @@ class Checkpoint(Callback):
     -----
     A file is written under another name and then renamed, so whatever happens, a whole one exists.
     Each checkpoint waits for a GPU and copies from it. The data are not stored: resume with the
-    same data, batch size and callbacks. Parameters that are NaN or infinite are not written. If
+    same data, batch size and callbacks. Other data or settings are refused, and named; to continue
+    with another learning rate, assign ``model.optimizer.learning_rate`` in a callback's
+    `on_epoch_begin`. Parameters that are NaN or infinite are not written. If
     the learning rate is your own function, it is not stored either, but used as given. If your own
     function draws the order of the samples, it must draw the same order again.
 

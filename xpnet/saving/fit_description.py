@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from copy import copy
+from itertools import zip_longest
 from math import isclose, isnan
 from typing import Any
 
@@ -14,7 +15,9 @@ from xpnet.training.context import Recording
 __all__ = ["check_description", "check_same", "describe"]
 
 _CODED = {"network": "layers", "loss": "loss", "optimizer": "optimizer"}
-_MEANS = "means of the data"
+_MEANS, _SUMS, _HELD = "means of the data", "checksums", "validation"
+_OPERATIONS = "operations"
+_ARRAYS = ("inputs", "targets", "weights")
 _RATE = "learning_rate"  # the optimizer's first: callbacks may have changed it since
 _INNER = ("settings", "map", "tuple", "float", "ref", "same", "id")  # words of the codec
 
@@ -23,7 +26,7 @@ def describe(engine: Engine, steps: Recording) -> dict[str, Any]:
     """What must be the same in a fit that resumes this one, as JSON-compatible data.
 
     Network, loss and optimizer are described by their repr, and under ``"settings"`` by the codec
-    if all their parts are registered.
+    if all their parts are registered. If not, the operations of a step tell them apart.
     """
     network, optimizer = engine.network, engine.optimizer
     words = {k: _word(v) for k, v in vars(optimizer).items() if not k.startswith("_")}
@@ -43,6 +46,8 @@ def describe(engine: Engine, steps: Recording) -> dict[str, Any]:
     found |= {"factors": factors} if factors else {}
     parts = {"network": network.net, "loss": network.loss, "optimizer": _constant(optimizer)}
     coded = {name: _coded(part, name) for name, part in parts.items()}
+    if coded["network"] is not None and coded["loss"] is not None:
+        found.pop(_OPERATIONS, None)
     coded[_RATE] = _coded(optimizer.first_learning_rate, _RATE)
     return {**encode(found, "the fit")["map"], "settings": coded}
 
@@ -85,6 +90,8 @@ def check_description(there: dict[str, Any], here: dict[str, Any]) -> None:
                 check_same(path, was, now)
             if name in _CODED:
                 there[_CODED[name]] = here[_CODED[name]]
+    added = _OPERATIONS, _SUMS, _HELD  # version 0.1 wrote none of them
+    new = [{name: decode(found.pop(name, None)) for name in added} for found in (there, here)]
     for name in {**there, **here}:
         one, other = decode(there.get(name)), decode(here.get(name))
         if name == _MEANS:
@@ -93,6 +100,9 @@ def check_description(there: dict[str, Any], here: dict[str, Any]) -> None:
             check_same(name, one, other, DataError, "with the same data and batch size")
         else:
             check_same(name, one, other)
+    _check_operations(*(found[_OPERATIONS] for found in new))
+    if new[0][_SUMS] is not None:
+        _check_sums(*new)
 
 
 def _completed(data: Any, name: str) -> Any:
@@ -129,6 +139,27 @@ def _check_means(there: list[float], here: list[float]) -> None:
             f"the checkpoint is from other data: inputs, targets and weights have the means "
             f"{there} there, {here} here. Resume with the same data."
         )
+
+
+def _check_operations(there: list[str] | None, here: list[str] | None) -> None:
+    """Raise unless a step has the same operations, if both descriptions list them."""
+    if there is not None and here is not None:
+        for number, pair in enumerate(zip_longest(there, here)):
+            check_same(f"operation {number} of a step", *pair)
+
+
+def _check_sums(there: dict[str, Any], here: dict[str, Any]) -> None:
+    """Raise unless the arrays have the same numbers, in the same order."""
+    given = ["given" if sums[_HELD] is not None else "none" for sums in (there, here)]
+    check_same("validation data", *given)
+    for which, name in (("", _SUMS), ("validation ", _HELD)):
+        pairs = zip(_ARRAYS, there[name] or [], here[name] or [], strict=False)
+        other = [f"{which}{array}" for array, *sums in pairs if sums[0] != sums[1]]
+        if other:
+            raise DataError(
+                f"the checkpoint is from other data: the {' and the '.join(other)} have other "
+                "values, or their rows have another order. Resume with the same data."
+            )
 
 
 def _differences(one: Any, other: Any, path: str) -> Iterator[tuple[str, Any, Any]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from math import isfinite
 from typing import Any
 
@@ -10,6 +11,7 @@ from xpnet.engine.accumulation import Accumulation
 from xpnet.engine.batches import Batches
 from xpnet.engine.engine import Engine
 from xpnet.engine.programs import Program
+from xpnet.graph import in_words
 from xpnet.lowering import steady_threads
 from xpnet.training.callbacks.callback import Callbacks
 from xpnet.training.context import FitContext
@@ -32,6 +34,8 @@ class EagerSteps:
     callbacks : Callbacks
     together : int
         Batches per step.
+    held : Data, optional
+        Validation data, which a fit that resumes this one must share.
 
     Attributes
     ----------
@@ -47,8 +51,9 @@ class EagerSteps:
         order: SampleOrder,
         callbacks: Callbacks,
         together: int = 1,
+        held: Data | None = None,
     ) -> None:
-        self.engine, self.batches, self.order = engine, batches, order
+        self.engine, self.batches, self.order, self._held = engine, batches, order, held
         self.record, self._callbacks = EpochRecord(engine, batches, together), callbacks
         self._model: Any = None
 
@@ -147,6 +152,9 @@ class EagerSteps:
             "batches": [len(self.batches), self.batches.sizes[0]],
             "shuffle": self.order.kind,
             "means of the data": data.means,
+            "checksums": data.checksums,
+            "operations": in_words(self.batches.programs[0].batch_graph.graph),
+            "validation": None if self._held is None else self._held.checksums,
         }
         return found if self.together == 1 else {**found, "batches of a step": self.together}
 
@@ -154,16 +162,9 @@ class EagerSteps:
 class AccumulatedSteps(EagerSteps):
     """Steps that accumulate the gradients of several batches, as if they were one batch."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        batches: Batches,
-        order: SampleOrder,
-        callbacks: Callbacks,
-        together: int,
-    ) -> None:
-        super().__init__(engine, batches, order, callbacks, together)
-        self._accumulation = Accumulation(engine)
+    @cached_property
+    def _accumulation(self) -> Accumulation:
+        return Accumulation(self.engine)
 
     def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
         """Make the remaining steps of the epoch."""

@@ -79,12 +79,12 @@ def make_loop(
     held, threads = None, settings.threads
     if validation is not None:
         held = cut(engine, "evaluate", validation, chunk, threads)
-    steps = _steps(engine, data, settings)
+    steps = _steps(engine, data, validation, settings)
     given = settings.callbacks, settings.progress
     return FitLoop(model, engine, steps, settings.epochs, held, *given)
 
 
-def _steps(engine: Engine, data: Data, settings: FitSettings) -> Steps:
+def _steps(engine: Engine, data: Data, validation: Data | None, settings: FitSettings) -> Steps:
     """The strategy that makes the steps."""
     together, callbacks = settings.accumulate, settings.callbacks
     if engine.optimizer.whole_batch:
@@ -98,8 +98,8 @@ def _steps(engine: Engine, data: Data, settings: FitSettings) -> Steps:
     mode = "train" if together == 1 else "accumulate"
     batches = cut(engine, mode, data, settings.batch_size, settings.threads)
     engine.update.share(settings.threads)
-    given = engine, batches, order, callbacks
-    eager = EagerSteps(*given) if together == 1 else AccumulatedSteps(*given, together)
+    kind = EagerSteps if together == 1 else AccumulatedSteps
+    eager = kind(engine, batches, order, callbacks, together, validation)
     wanted = settings.steps_per_execution
     steps: Steps = (
         compiled(eager, callbacks, wanted)
