@@ -1,6 +1,6 @@
 """Activations that exporters write as several operators."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 
 from xpnet import nn
 
-__all__ = ["PATTERNS", "Pattern"]
+__all__ = ["PATTERNS", "Pattern", "hard_swish"]
 
 
 @dataclass(frozen=True)
@@ -18,16 +18,17 @@ class Pattern:
 
     Attributes
     ----------
-    layer : type
-        The equivalent layer.
+    layer : callable
+        Makes the equivalent layer.
     kinds : tuple of str
     constants : tuple of float
         Their constant operands, in order.
     """
 
-    layer: type
+    layer: Callable[[], Any]
     kinds: tuple[str, ...]
     constants: tuple[float, ...] = ()
+    alpha: float | None = None  # an attribute of the first operator
 
     def __str__(self) -> str:
         return "-".join(self.kinds)
@@ -42,6 +43,9 @@ class Pattern:
         """Whether these consecutive nodes start with the pattern."""
         part = nodes[: len(self.kinds)]
         if tuple(node.op_type for node in part) != self.kinds or uses[value] != 2:
+            return False
+        alphas = [a.f for a in part[0].attribute if a.name == "alpha"]
+        if self.alpha is not None and not np.allclose([*alphas, 0][:1], self.alpha, rtol=1e-6):
             return False
         numbers: list[Any] = []
         last = value
@@ -65,9 +69,16 @@ class Pattern:
         )
 
 
+def hard_swish() -> nn.Multiply:
+    """x times its hard sigmoid."""
+    return nn.Multiply(nn.Identity(), nn.HardSigmoid())
+
+
 PATTERNS = (
+    Pattern(hard_swish, ("HardSigmoid", "Mul"), alpha=1 / 6),
     Pattern(nn.SiLU, ("Sigmoid", "Mul")),
     Pattern(nn.Mish, ("Softplus", "Tanh", "Mul")),
     Pattern(nn.Softsign, ("Abs", "Add", "Div"), (1.0,)),
+    Pattern(nn.GELU, ("Mul", "Erf", "Add", "Mul", "Mul"), (1 / sqrt(2), 1.0, 0.5)),
     Pattern(nn.GELU, ("Div", "Erf", "Add", "Mul", "Mul"), (sqrt(2), 1.0, 0.5)),
 )

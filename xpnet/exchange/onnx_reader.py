@@ -2,30 +2,42 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from xpnet.errors import ArgumentError, FormatError
+from xpnet.exchange.onnx_constants import attributes_of, folded
+from xpnet.exchange.onnx_outputs import needed, pair_of, result_of
 from xpnet.exchange.onnx_patterns import PATTERNS
-from xpnet.exchange.onnx_rules import Found, Step, add_layer
+from xpnet.exchange.onnx_rules import add_layer
+from xpnet.exchange.onnx_step import Found, Step
+from xpnet.optional import require
 from xpnet.typing import DTypeName, Shape
 
 __all__ = ["read"]
 
+_DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
+
 
 def read(onnx: Any, path: Path) -> Found:
     """The MLP in a file; raises `FormatError` or `ArgumentError`."""
-    graph = _loaded(onnx, path).graph
+    model = _loaded(onnx, path)
+    graph = model.graph
     arrays = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer}
     inputs = [value for value in graph.input if value.name not in arrays]
-    if len(inputs) != 1 or len(graph.output) != 1:
-        raise ArgumentError(
-            f"from_onnx: the graph has {len(inputs)} inputs and {len(graph.output)} outputs; an "
-            "MLP has one of each."
-        )
-    found = Found(*_declared(onnx, inputs[0]))
-    end = _follow(onnx, graph, inputs[0].name, arrays, found)
-    if end != graph.output[0].name:
+    if len(inputs) != 1:
+        raise ArgumentError(f"from_onnx: the graph has {len(inputs)} inputs; an MLP has one.")
+    nodes = folded(onnx, graph.node, arrays)
+    result = result_of(onnx, graph, nodes)
+    if result in arrays:
+        raise ArgumentError(f"from_onnx: the output {result!r} does not depend on the input.")
+    opset = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=1)
+    found = Found(*_declared(onnx, inputs[0]), opset)
+    end = _follow(onnx, needed(nodes, result), inputs[0].name, arrays, found)
+    if end != result:
         raise ArgumentError(
             f"from_onnx: the chain of operators ends in {end!r}, which is not the graph's output."
         )
@@ -37,6 +49,9 @@ def _loaded(onnx: Any, path: Path) -> Any:
     try:
         model = onnx.load(path)
         onnx.checker.check_model(model)
+        if model.functions:  # as PyTorch's newer exporter writes them
+            inliner = require("onnx.inliner", "onnx", "xpnet.exchange.from_onnx")
+            model = inliner.inline_local_functions(model)
     except OSError as error:
         raise FormatError(f"from_onnx: {path} cannot be read ({error}).") from error
     except Exception as error:  # from protobuf or onnx, which share no base class
@@ -44,8 +59,8 @@ def _loaded(onnx: Any, path: Path) -> Any:
     return model
 
 
-def _declared(onnx: Any, value: Any) -> tuple[DTypeName, Shape, int]:
-    """The input's type, the shape of one sample, and the number of dimensions."""
+def _declared(onnx: Any, value: Any) -> tuple[DTypeName, Shape]:
+    """The input's type and the shape of one sample."""
     kind = value.type.tensor_type
     single, double = onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE
     types: dict[int, DTypeName] = {single: "float32", double: "float64"}
@@ -57,60 +72,78 @@ def _declared(onnx: Any, value: Any) -> tuple[DTypeName, Shape, int]:
             f"features, ...) with known features; it is {dtype or 'neither'} of shape"
             f" {lengths} (0: any)."
         )
-    return dtype, tuple(lengths[1:]), len(lengths)
+    return dtype, tuple(lengths[1:])
 
 
-def _follow(onnx: Any, graph: Any, value: str, arrays: dict[str, Any], found: Found) -> str:
+def _follow(onnx: Any, nodes: list[Any], value: str, arrays: dict[str, Any], found: Found) -> str:
     """Add a layer for each operator, starting at the input; return the name of the last value."""
-    nodes = _operators(onnx, graph, arrays)
     uses = Counter(name for node in nodes for name in node.input)
-    while nodes:
+    while nodes := _without_shapes(onnx, nodes, value, arrays, uses, found.shape):
         pattern = next((p for p in PATTERNS if p.matches(nodes, value, arrays, uses)), None)
+        pair = pair_of(onnx, nodes, value, arrays, uses, found.shape[-1])
+        taken = 1
         if pattern is not None:
             found.add(pattern.layer())
             taken = len(pattern.kinds)
+        elif pair is not None:
+            found.dense(pair.weight, pair.bias)
+            taken = 2
         else:
-            attributes = {a.name: _attribute(onnx, a) for a in nodes[0].attribute}
-            inputs = _constants(nodes[0], value, arrays, uses)
-            add_layer(Step(nodes[0].op_type, attributes, inputs), found)
-            taken = 1
+            add_layer(_step(onnx, nodes[0], value, arrays, uses), found)
         value = nodes[taken - 1].output[0]
         del nodes[:taken]
     return value
 
 
-def _operators(onnx: Any, graph: Any, arrays: dict[str, Any]) -> list[Any]:
-    """The operators that compute; constants and their aliases are added to `arrays`."""
-    left = []
-    for node in graph.node:
-        values = [a.t for a in node.attribute if a.name == "value"]
-        if node.domain not in ("", "ai.onnx"):
-            raise ArgumentError(
-                f"from_onnx: operator {node.op_type} is not standard; it belongs to {node.domain}."
-            )
-        if node.op_type == "Constant" and values:
-            arrays[node.output[0]] = onnx.numpy_helper.to_array(values[0])
-        elif node.op_type == "Identity" and node.input[0] in arrays:
-            arrays[node.output[0]] = arrays[node.input[0]]
-        else:
-            left.append(node)
-    return left
+def _without_shapes(
+    onnx: Any,
+    nodes: list[Any],
+    value: str,
+    arrays: dict[str, Any],
+    uses: Counter[str],
+    shape: Shape,
+) -> list[Any]:
+    """The operators but those that compute with the value's shape, as before a Reshape.
+
+    The number of rows is 0 there, which Reshape reads as: as many as before.
+    """
+    found = [n for n in nodes if n.op_type == "Shape" and [*n.input] == [value]]
+    if not found or any(node.attribute for node in found):
+        return nodes
+    for node in found:
+        arrays[node.output[0]] = np.array([0, *shape])
+        uses[value] -= 1
+    return folded(onnx, [node for node in nodes if node not in found], arrays)
+
+
+def _step(
+    onnx: Any, node: Any, value: str, arrays: Mapping[str, Any], uses: Mapping[str, int]
+) -> Step:
+    """An operator, with its inputs and attributes as values."""
+    attributes = attributes_of(onnx, node)
+    if "to" in attributes:
+        attributes["to"] = onnx.helper.tensor_dtype_to_np_dtype(attributes["to"]).name
+    made = Step(node.op_type, node.name, attributes, [])
+    if node.domain not in _DOMAINS:
+        raise made.refuse(f"is not standard; it belongs to {node.domain}")
+    return replace(made, inputs=_constants(made, node, value, arrays, uses))
 
 
 def _constants(
-    node: Any, value: str, arrays: Mapping[str, Any], uses: Mapping[str, int]
+    step: Step, node: Any, value: str, arrays: Mapping[str, Any], uses: Mapping[str, int]
 ) -> list[Any]:
-    """The constant inputs of an operator, with None for the value that it is applied to."""
-    inputs = [name for name in node.input if name]
-    others = [name for name in inputs if name not in arrays]
+    """The constant inputs of an operator; None for the value it is applied to, and for gaps."""
+    inputs = [*node.input]
+    while inputs and not inputs[-1]:
+        del inputs[-1]
+    others = [name for name in inputs if name and name not in arrays]
+    if not others:
+        raise step.refuse("reads only constants, and is not computed when a file is read")
     if others != [value] or uses[value] > 1:
+        where = f" (node {node.name!r})" if node.name else ""
         raise ArgumentError(
-            f"from_onnx: the graph branches at operator {node.op_type} of {', '.join(others)}. "
-            "Only chains can be read, in which each operator reads the result of the previous one."
+            f"from_onnx: the graph branches at operator {node.op_type}{where} of "
+            f"{', '.join(others)}. Only chains can be read, in which each operator reads the "
+            "result of the previous one."
         )
-    return [None if name == value else arrays[name] for name in inputs]
-
-
-def _attribute(onnx: Any, attribute: Any) -> Any:
-    found = onnx.helper.get_attribute_value(attribute)
-    return found.decode() if isinstance(found, bytes) else found
+    return [arrays.get(name) for name in inputs]

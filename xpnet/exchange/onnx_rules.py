@@ -1,82 +1,18 @@
 """Rules that turn an operator of an ONNX graph into a layer, one rule per operator."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from xpnet import nn
-from xpnet.errors import ArgumentError
+from xpnet.exchange.onnx_patterns import hard_swish
+from xpnet.exchange.onnx_scaling import SCALING
+from xpnet.exchange.onnx_step import Found, Rule, Step
 from xpnet.ops.activations import SELU_ALPHA, SELU_SCALE
-from xpnet.typing import DTypeName, Shape
+from xpnet.typing import size_of
 
-__all__ = ["Found", "Step", "add_layer"]
-
-
-@dataclass
-class Found:
-    """The contents of an MLP's graph: layers, parameters by name, the type, a sample's shape."""
-
-    dtype: DTypeName
-    features: Shape
-    ndim: int  # of the output of the layers so far
-    layers: list[Any] = field(default_factory=list)
-    state: dict[str, Any] = field(default_factory=dict)
-
-    def add(self, layer: Any, **parameters: Any) -> None:
-        """Append a layer."""
-        at = f"layers.{len(self.layers)}"
-        self.layers.append(layer)
-        self.state |= {f"{at}.{name}": value for name, value in parameters.items()}
-
-
-@dataclass(frozen=True)
-class Step:
-    """One operator: its attributes and its inputs (constants, and None for the value)."""
-
-    kind: str
-    attributes: dict[str, Any]
-    inputs: list[Any]
-
-    def refuse(self, why: str) -> ArgumentError:
-        """The error for an operator that has no layer in xpnet."""
-        return ArgumentError(f"from_onnx: operator {self.kind} {why}.")
-
-    def need(self, name: str, default: Any, *allowed: Any) -> None:
-        """Raise unless an attribute has one of these values."""
-        found = self.attributes.get(name, default)
-        if not any(np.isclose(found, value, rtol=1e-6) for value in allowed):
-            raise self.refuse(f"has {name}={found!r}; xpnet has only {allowed[-1]!r}")
-
-    def last_axis(self, found: Found, default: int) -> None:
-        """Raise unless the operator works along the last axis."""
-        self.need("axis", default, found.ndim - 1, -1)
-
-    def matrix(self) -> Any:
-        """The two-dimensional constant at the second input."""
-        w = self.inputs[1] if len(self.inputs) > 1 else None
-        if w is None or w.ndim != 2:
-            raise self.refuse("needs a constant matrix as its second input")
-        return w
-
-    def vector(self, at: int, units: int) -> Any:
-        """The constant at this input: one number per unit, or one for all units."""
-        found = self.inputs[at] if at < len(self.inputs) else None
-        if (
-            found is None
-            or found.shape[-1:] not in ((), (found.size,))
-            or found.size not in (1, units)
-        ):
-            raise self.refuse(f"needs {units} constants, one for each unit, as input {at}")
-        return found.reshape(-1)
-
-    def filled(self, at: int, units: int) -> Any:
-        """The constant at this input, with one number per unit."""
-        return np.broadcast_to(self.vector(at, units), (units,))
-
-
-Rule = Callable[[Step, Found], None]
+__all__ = ["add_layer"]
 
 # --- one rule per operator -----------------------------------------------------------------------
 
@@ -84,41 +20,23 @@ Rule = Callable[[Step, Found], None]
 def _gemm(step: Step, found: Found) -> None:
     step.need("transA", 0, 0)
     alpha, beta = (float(step.attributes.get(name, 1.0)) for name in ("alpha", "beta"))
-    w = step.matrix() * np.asarray(alpha, found.dtype)
-    w = w.T if step.attributes.get("transB", 0) else w
-    if len(step.inputs) < 3:
-        found.add(nn.Dense(w.shape[1], bias=False), weight=w)
-    else:
-        b = step.filled(2, w.shape[1]) * np.asarray(beta, found.dtype)
-        found.add(nn.Dense(w.shape[1]), weight=w, bias=b)
+    w = step.matrix(found, bool(step.attributes.get("transB", 0)))
+    w = w * np.asarray(alpha, found.dtype)
+    bias = None
+    if len(step.inputs) > 2:
+        bias = step.filled(2, w.shape[1]) * np.asarray(beta, found.dtype)
+    found.dense(w, bias)
 
 
 def _matmul(step: Step, found: Found) -> None:
-    w = step.matrix()
-    found.add(nn.Dense(w.shape[1], bias=False), weight=w)
-
-
-def _add(step: Step, found: Found) -> None:
-    """Set the bias of the preceding product."""
-    last = found.layers[-1] if found.layers else None
-    if type(last) is not nn.Dense or last.bias:
-        raise step.refuse("is supported only after MatMul")
-    at = len(found.layers) - 1
-    b = step.filled(1 if step.inputs[0] is None else 0, last.units)
-    found.layers[at] = nn.Dense(last.units)
-    found.state[f"layers.{at}.bias"] = b
-
-
-def _multiply(step: Step, found: Found) -> None:
-    slope = step.vector(1 if step.inputs[0] is None else 0, 1)
-    found.add(nn.Linear(float(slope[0])))
+    found.dense(step.matrix(found))
 
 
 def _batch_norm(step: Step, found: Found) -> None:
     step.need("training_mode", 0, 0)
     if found.ndim != 2:
         raise step.refuse("is supported only for values of shape (rows, features)")
-    units = step.inputs[1].size if step.inputs[1] is not None else 0
+    units = found.shape[-1]
     scale, shift, mean, variance = (step.filled(i, units) for i in range(1, 5))
     # ONNX's momentum is the weight of the old value.
     momentum = 1 - float(step.attributes.get("momentum", 0.9))
@@ -128,29 +46,15 @@ def _batch_norm(step: Step, found: Found) -> None:
 
 def _layer_norm(step: Step, found: Found) -> None:
     step.last_axis(found, -1)
-    scale = step.vector(1, step.inputs[1].size if step.inputs[1] is not None else 0)
+    scale = step.filled(1, found.shape[-1])
     shift = step.filled(2, scale.size) if len(step.inputs) > 2 else np.zeros_like(scale)
     layer = nn.LayerNorm(float(step.attributes.get("epsilon", 1e-5)))
     found.add(layer, weight=scale, bias=shift)
 
 
 def _prelu(step: Step, found: Found) -> None:
-    slope = step.vector(1, step.inputs[1].size if step.inputs[1] is not None else 0)
+    slope = step.vector(1, found.shape[-1])
     found.add(nn.PReLU(shared=slope.size == 1), slope=slope)
-
-
-def _clip(step: Step, found: Found) -> None:
-    given = [step.attributes.get("min"), step.attributes.get("max")]  # before operator set 11
-    ends = [*step.inputs[1:], *given]
-    if [np.asarray(end).tolist() for end in ends if end is not None] != [-1.0, 1.0]:
-        raise step.refuse("is supported only from -1 to 1")
-    found.add(nn.HardTanh())
-
-
-def _hard_sigmoid(step: Step, found: Found) -> None:
-    step.need("alpha", 0.2, 1 / 6)
-    step.need("beta", 0.5, 0.5)
-    found.add(nn.HardSigmoid())
 
 
 def _selu(step: Step, found: Found) -> None:
@@ -161,8 +65,79 @@ def _selu(step: Step, found: Found) -> None:
 
 def _flatten(step: Step, found: Found) -> None:
     step.need("axis", 1, 1)
-    found.add(nn.Flatten())
-    found.ndim = 2
+    if len(found.shape) > 1:
+        found.add(nn.Flatten())
+        found.shape = (size_of(found.shape),)
+
+
+def _reshape(step: Step, found: Found) -> None:
+    """A shape that samples have already, or one row for each sample."""
+    wanted = step.inputs[1] if len(step.inputs) > 1 else step.attributes.get("shape")
+    if wanted is None:
+        raise step.refuse("needs a constant shape")
+    rows, *rest = [int(n) for n in np.reshape(wanted, -1)] or [1]
+    if not step.attributes.get("allowzero", 0):
+        own = [*found.shape, *[0] * len(rest)]
+        rest = [length if n == 0 else n for n, length in zip(rest, own, strict=False)]
+    size, known = size_of(found.shape), size_of([n for n in rest if n != -1])
+    rest = [size // known if n == -1 and known else n for n in rest]
+    if rows > 0:
+        raise step.refuse(f"is fixed to {rows} rows: export the model for any number of rows")
+    if size_of(rest) != size or (tuple(rest) != found.shape and rest[1:]):
+        raise step.refuse(f"makes samples of shape {tuple(rest)} from {found.shape}")
+    if not rest:
+        raise step.refuse("makes a vector; xpnet's outputs have shape (rows, units)")
+    if tuple(rest) != found.shape:
+        found.add(nn.Flatten())
+        found.shape = (size,)
+
+
+def _cast(step: Step, found: Found) -> None:
+    """Between float32 and float64, which the model's type replaces."""
+    if step.attributes.get("to") not in ("float32", "float64"):
+        raise step.refuse(f"makes {step.attributes.get('to')} of the values")
+
+
+def _normalizer(step: Step, found: Found) -> None:
+    """Probabilities, whose sum is 1 already."""
+    last = found.layers[-1] if found.layers else None
+    if step.attributes.get("norm", "MAX") != "L1" or not isinstance(last, nn.Softmax):
+        raise step.refuse("is supported only with norm='L1' after Softmax")
+
+
+def _regression(step: Step, found: Found) -> None:
+    """scikit-learn's linear models, written as one operator."""
+    given, features = step.attributes, found.shape[-1]
+    units = int(given.get("targets", 1))
+    weight, bias = (np.asarray(given.get(n, ())) for n in ("coefficients", "intercepts"))
+    if weight.size != units * features or bias.size not in (0, units) or len(found.shape) > 1:
+        raise step.refuse(f"needs {features} coefficients for each of its {units} targets")
+    if given.get("post_transform", "NONE") != "NONE":
+        raise step.refuse(f"has post_transform={given['post_transform']!r}; xpnet has only 'NONE'")
+    found.dense(weight.reshape(units, features).T, bias if bias.size else None)
+
+
+def _log(step: Step, found: Found) -> None:
+    """The logarithm of probabilities, as one layer."""
+    logs = {nn.Sigmoid: nn.LogSigmoid, nn.Softmax: nn.LogSoftmax}
+    last = type(found.layers[-1]) if found.layers else None
+    if last not in logs:
+        raise step.refuse("is supported only after Sigmoid and Softmax")
+    found.layers[-1] = logs[last]()
+
+
+def _hard_swish(step: Step, found: Found) -> None:
+    found.add(hard_swish())
+
+
+def _swish(step: Step, found: Found) -> None:
+    step.need("alpha", 1.0, 1.0)
+    found.add(nn.SiLU())
+
+
+def _celu(step: Step, found: Found) -> None:
+    step.need("alpha", 1.0, 1.0)
+    found.add(nn.ELU(1.0))
 
 
 def _plain(layer: type) -> Rule:
@@ -171,7 +146,7 @@ def _plain(layer: type) -> Rule:
 
 def _softmax(layer: type) -> Rule:
     def rule(step: Step, found: Found) -> None:
-        step.last_axis(found, 1)  # before operator set 13 the default is 1, later -1
+        step.last_axis(found, 1 if found.opset < 13 else -1)
         found.add(layer())
 
     return rule
@@ -190,30 +165,35 @@ def _nothing(step: Step, found: Found) -> None:
 
 
 _RULES: dict[str, Rule] = {
-    "Add": _add,
     "BatchNormalization": _batch_norm,
-    "Clip": _clip,
+    "Cast": _cast,
+    "Celu": _celu,
     "Dropout": _nothing,
     "Elu": _sloped(nn.ELU, 1.0),
     "Flatten": _flatten,
     "Gelu": _gelu,
     "Gemm": _gemm,
-    "HardSigmoid": _hard_sigmoid,
+    "HardSwish": _hard_swish,
     "Identity": _nothing,
     "LayerNormalization": _layer_norm,
     "LeakyRelu": _sloped(nn.LeakyReLU, 0.01),
+    "LinearRegressor": _regression,
+    "Log": _log,
     "LogSoftmax": _softmax(nn.LogSoftmax),
     "MatMul": _matmul,
     "Mish": _plain(nn.Mish),
-    "Mul": _multiply,
+    "Normalizer": _normalizer,
     "PRelu": _prelu,
     "Relu": _plain(nn.ReLU),
+    "Reshape": _reshape,
     "Selu": _selu,
     "Sigmoid": _plain(nn.Sigmoid),
     "Softmax": _softmax(nn.Softmax),
     "Softplus": _plain(nn.Softplus),
     "Softsign": _plain(nn.Softsign),
+    "Swish": _swish,
     "Tanh": _plain(nn.Tanh),
+    **SCALING,
 }
 
 
@@ -221,5 +201,5 @@ def add_layer(step: Step, found: Found) -> None:
     """Append the layer of an operator; raise `ArgumentError` if there is none."""
     rule = _RULES.get(step.kind)
     if rule is None:
-        raise step.refuse(f"has no layer in xpnet; supported are {', '.join(_RULES)}")
+        raise step.refuse(f"has no layer in xpnet; supported are {', '.join(sorted(_RULES))}")
     rule(step, found)
