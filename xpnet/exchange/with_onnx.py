@@ -104,8 +104,8 @@ def from_onnx(path: str | PathLike[str], **settings: Unpack[ModelSettings]) -> M
     Parameters
     ----------
     path : str or path
-        The file: a chain of Gemm, MatMul and Add, Flatten, BatchNormalization, LayerNormalization,
-        Dropout and activations; see ``docs/exchange.md``.
+        The file: a chain of products, sums, normalizations and activations, as PyTorch, Keras,
+        skl2onnx and others write it; ``docs/exchange.md`` lists the operators.
     **settings
         Arguments of `Model`: ``loss``, ``optimizer``, ``backend``, ...
 

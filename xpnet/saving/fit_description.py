@@ -144,8 +144,8 @@ def _check_means(there: list[float], here: list[float]) -> None:
 def _check_operations(there: list[str] | None, here: list[str] | None) -> None:
     """Raise unless a step has the same operations, if both descriptions list them."""
     if there is not None and here is not None:
-        for number, pair in enumerate(zip_longest(there, here)):
-            check_same(f"operation {number} of a step", *pair)
+        for number, (one, other) in enumerate(zip_longest(there, here)):
+            check_same(f"operation {number} of a step", one, other)
 
 
 def _check_sums(there: dict[str, Any], here: dict[str, Any]) -> None:
