@@ -150,8 +150,8 @@ def _check_operations(there: list[str] | None, here: list[str] | None) -> None:
 
 def _check_sums(there: dict[str, Any], here: dict[str, Any]) -> None:
     """Raise unless the arrays have the same numbers, in the same order."""
-    given = ["given" if sums[_HELD] is not None else "none" for sums in (there, here)]
-    check_same("validation data", *given)
+    given, now = ("given" if sums[_HELD] is not None else "none" for sums in (there, here))
+    check_same("validation data", given, now)
     for which, name in (("", _SUMS), ("validation ", _HELD)):
         pairs = zip(_ARRAYS, there[name] or [], here[name] or [], strict=False)
         other = [f"{which}{array}" for array, *sums in pairs if sums[0] != sums[1]]

@@ -1,7 +1,8 @@
 """A column of a table, as a model reads it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +64,21 @@ class Feature:
             known = tuple(value for value, _ in seen)
         rare = tuple(sorted(set(column.texts().values).difference(known)))
         return cls(column.name, kind, known, rare, note)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The feature that `dataclasses.asdict` described.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If the data do not describe one.
+        """
+        categories, rare = (tuple(map(str, data[name])) for name in ("categories", "rare"))
+        kind, leading = data["kind"], data["leading"]
+        if kind not in get_args(Kind) or leading not in (None, *get_args(Leading)):
+            raise ValueError(f"unknown kinds: {kind!r}, {leading!r}")
+        return cls(str(data["name"]), kind, categories, rare, str(data["note"]), leading)
 
     @property
     def codes(self) -> int:

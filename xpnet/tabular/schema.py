@@ -1,7 +1,7 @@
 """What a model expects of a table: its columns by kind, their categories, and the target."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self, get_args
 from warnings import warn
 
@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.errors import ArgumentError, DataError, DataWarning, UnknownNameError
-from xpnet.tabular.calendar_texts import Leading
 from xpnet.tabular.cells import shown
 from xpnet.tabular.column import Column
 from xpnet.tabular.feature import Feature
@@ -232,17 +231,7 @@ class Schema:
     def to_dict(self) -> dict[str, Any]:
         """The schema as JSON has it."""
         return {
-            "features": [
-                {
-                    "name": f.name,
-                    "kind": f.kind,
-                    "categories": list(f.categories),
-                    "rare": list(f.rare),
-                    "note": f.note,
-                    "leading": f.leading,
-                }
-                for f in self.features
-            ],
+            "features": [asdict(feature) for feature in self.features],
             "target": None if self.target is None else self.target.to_dict(),
             "named": self.named,
             "target_position": self.target_position,
@@ -258,25 +247,13 @@ class Schema:
             If the data do not describe one.
         """
         try:
-            features = tuple(
-                Feature(
-                    str(f["name"]),
-                    f["kind"],
-                    tuple(map(str, f["categories"])),
-                    tuple(map(str, f["rare"])),
-                    str(f["note"]),
-                    f["leading"],
-                )
-                for f in data["features"]
-            )
+            features = tuple(map(Feature.from_dict, data["features"]))
             target, named = data["target"], bool(data["named"])
             position = int(data["target_position"])
         except (KeyError, TypeError, ValueError) as error:
             raise ArgumentError(f"this does not describe a schema: {error!r}.") from error
-        wrong: list[Any] = [f.kind for f in features if f.kind not in get_args(Kind)]
-        wrong += [f.leading for f in features if f.leading not in (None, *get_args(Leading))]
-        if wrong or len({f.name for f in features}) != len(features):
-            raise ArgumentError(f"the schema has duplicate names or unknown kinds {wrong[:3]!r}.")
+        if len({f.name for f in features}) != len(features):
+            raise ArgumentError("the schema has two features of one name.")
         if not -1 <= position <= len(features):
             raise ArgumentError(f"the schema's target_position {position} is out of range.")
         found = None if target is None else Target.from_dict(target)
