@@ -9,6 +9,7 @@ import pytest
 from xpnet.cli import main
 from xpnet.errors import ArgumentError
 from xpnet.serve import application, hosts_of, listen
+from xpnet.serve.hosts import checked_hosts
 
 ROW = json.dumps({"rows": [[1, 2, 3, 4]]}).encode()
 JSON = {"content-type": "application/json"}
@@ -29,8 +30,10 @@ def statuses(plain, serve):
 
 
 def own(host="127.0.0.1", *allowed):
+    """The hosts that a server at an address accepts."""
     with listen(host, 0) as listener:
-        return hosts_of(listener, allowed)
+        found = hosts_of(listener, host, allowed)
+        return None if found is None else checked_hosts(found)
 
 
 GOOD = ["localhost", "localhost:8000", "LocalHost:80", "localhost.", "127.0.0.1", "127.0.0.1:5",
@@ -88,7 +91,10 @@ def test_names_that_are_allowed(statuses):
 
 def test_the_address_itself_is_allowed():
     assert own("127.0.0.9") == ["localhost", "127.0.0.1", "[::1]", "127.0.0.9"]
-    assert own() == ["localhost", "127.0.0.1", "[::1]"]
+    with listen("127.0.0.1", 0) as listener:
+        found = hosts_of(listener, "my-machine", [])
+    assert checked_hosts(found) == ["localhost", "127.0.0.1", "[::1]", "my-machine"]
+    assert own() == own("localhost") == ["localhost", "127.0.0.1", "[::1]"]
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="there is no IPv6")

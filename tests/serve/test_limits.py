@@ -3,10 +3,14 @@
 import asyncio
 import json
 
+import numpy as np
 import pytest
 
 from xpnet.errors import ArgumentError
 from xpnet.serve import Limits
+from xpnet.serve.batcher import Batcher
+from xpnet.serve.held_rows import HeldRows
+from xpnet.serve.refusal import Refusal
 from xpnet.serve.request_body import Bodies, Disconnected
 
 JSON = {"content-type": "application/json"}
@@ -114,3 +118,104 @@ def test_bytes_that_are_held():
 def test_limits_are_checked(setting):
     with pytest.raises(ArgumentError, match=f"{next(iter(setting))} must be"):
         Limits(**setting)
+
+
+@pytest.fixture
+def waits(serve, plain, monkeypatch):
+    """Make requests that wait until the last one is made; their answers."""
+
+    def waits(requests, waiting_bytes, **limits):
+        monkeypatch.setattr("xpnet.serve.limits._WAITING", waiting_bytes)
+        predict, go_on = Batcher.__call__, asyncio.Event()
+
+        async def wait(batcher, rows):
+            await go_on.wait()
+            return await predict(batcher, rows)
+
+        async def test(client):
+            with monkeypatch.context() as patch:
+                patch.setattr(Batcher, "__call__", wait)
+                tasks = []
+                for request in requests:
+                    tasks.append(asyncio.create_task(request(client)))
+                    await asyncio.sleep(0.02)
+                go_on.set()
+                found = await asyncio.gather(*tasks)
+                return [*found, await requests[0](client)]
+
+        return serve(plain, test, **limits)
+
+    return waits
+
+
+def test_bytes_of_rows_that_wait(waits):
+    """A row takes 16 bytes and its three probabilities 24."""
+
+    def twenty(client):
+        return client("POST", "/predict", rows(20), JSON)
+
+    def one(client):
+        return client("POST", "/predict", rows(1), JSON)
+
+    found = waits([twenty] * 4 + [one, twenty], 3_200, max_bytes=400)
+    assert [answer.status for answer in found] == [200] * 4 + [503] * 2 + [200]
+    assert found[4].headers["retry-after"] == "1"
+    assert "too many rows are waiting already" in found[4].json["detail"]
+    found = waits([twenty] * 4 + [one, twenty], 3_240, max_bytes=400)
+    assert [answer.status for answer in found] == [200] * 5 + [503, 200]
+    found = waits([one] * 100, 100, max_bytes=1000)  # 8 times max_bytes
+    assert [answer.status for answer in found] == [200] * 101
+
+
+def test_a_request_alone_may_hold_more():
+    held = HeldRows(100)
+    held.take(1000)
+    with pytest.raises(Refusal):
+        held.take(1)
+    held.give_back(1000)
+    held.take(60)
+    held.take(40)
+    with pytest.raises(Refusal):
+        held.take(1)
+    assert held.bytes == 100
+
+
+def test_a_body_does_not_wait_with_its_rows(waits):
+    freed, seen = [], []
+
+    class Body(bytes):
+        def __del__(self):
+            freed.append(True)
+
+    def first(client):
+        async def receive():
+            return {"type": "http.request", "body": Body(rows(3)), "more_body": False}
+
+        return client("POST", "/predict", headers=JSON, receive=receive)
+
+    async def second(client):
+        seen.append(len(freed))
+        return await first(client)
+
+    found = waits([first, second], 10_000)
+    assert [answer.status for answer in found] == [200] * 3
+    assert seen == [1]
+
+
+def test_rows_are_released_after_errors(serve, plain, monkeypatch):
+    monkeypatch.setattr("xpnet.serve.limits._WAITING", 100)
+    fails = [True]
+
+    def predict(rows):
+        if fails[0]:
+            raise ArgumentError("not these rows")
+        return np.zeros((len(rows), 3))
+
+    async def test(client):
+        monkeypatch.setattr(plain, "predict", predict, raising=False)
+        found = [await client("POST", "/predict", rows(2), JSON) for _ in range(6)]
+        fails[0] = False
+        return [*found, await client("POST", "/predict", rows(2), JSON)]
+
+    found = serve(plain, test, max_bytes=50)
+    assert [answer.status for answer in found] == [400] * 6 + [200]

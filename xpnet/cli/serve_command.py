@@ -29,7 +29,7 @@ def serve(arguments: argparse.Namespace) -> None:
     with _one_thread():
         model = load(arguments.model, arguments.backend)
         with listen(arguments.host, arguments.port) as listener:
-            hosts = hosts_of(listener, arguments.allow_host)
+            hosts = hosts_of(listener, arguments.host, arguments.allow_host)
             app = application(model, Path(arguments.model).stem, limits, hosts)
             print(f"Serving {arguments.model} at {address(listener)} (Ctrl-C stops it)", flush=True)
             run(app, listener, limits, log=arguments.log)

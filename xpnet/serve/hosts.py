@@ -57,22 +57,23 @@ class HostCheck:
         )
 
 
-def hosts_of(listener: socket.socket, allowed: Iterable[str]) -> list[str] | None:
+def hosts_of(listener: socket.socket, host: str, allowed: Sequence[str]) -> Sequence[str] | None:
     """The hosts that a server accepts; None for any.
 
     Parameters
     ----------
     listener : socket
         Bound to a loopback address, it accepts the names of that too.
-    allowed : iterable of str
+    host : str
+        What `listener` was bound to, as the user named it.
+    allowed : sequence of str
         Further names.
     """
-    address, allowed = listener.getsockname()[0], list(allowed)
+    address = listener.getsockname()[0]
     found = ip_address(address)
-    if not (getattr(found, "ipv4_mapped", None) or found).is_loopback:
-        return allowed or None
-    own = f"[{address}]" if ":" in address else address
-    return list(dict.fromkeys([*_LOOPBACK, own, *allowed]))
+    if (getattr(found, "ipv4_mapped", None) or found).is_loopback:
+        return [*_LOOPBACK, address, host, *allowed]
+    return allowed or None
 
 
 def checked_hosts(hosts: Iterable[str]) -> list[str]:
@@ -83,7 +84,7 @@ def checked_hosts(hosts: Iterable[str]) -> list[str]:
     ArgumentError
         If one cannot be a host.
     """
-    return [_checked(host) for host in hosts]
+    return list(dict.fromkeys(map(_checked, hosts)))
 
 
 @lru_cache(maxsize=64)

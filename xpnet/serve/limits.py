@@ -6,6 +6,8 @@ from xpnet.arguments import count, number
 
 __all__ = ["Limits"]
 
+_WAITING = 64 * 2**20  # bytes
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -48,3 +50,11 @@ class Limits:
     def held_bytes(self) -> int:
         """Bytes of all bodies that are read at one time; more requests are refused."""
         return 8 * self.max_bytes
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of all rows that wait for predictions, and of these; more requests are refused.
+
+        One request of the largest size fits: a byte of its body is a number of 8 bytes at most.
+        """
+        return max(_WAITING, self.held_bytes)

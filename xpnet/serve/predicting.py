@@ -13,6 +13,7 @@ from xpnet.serve.asgi import Receive, Scope, Send, header, send_answer
 from xpnet.serve.batcher import Batcher
 from xpnet.serve.counters import Counters
 from xpnet.serve.csv_request import read_csv_body
+from xpnet.serve.held_rows import HeldRows
 from xpnet.serve.json_request import Form, read_json
 from xpnet.serve.limits import Limits
 from xpnet.serve.negotiation import CSV, JSON, answer_form, request_form
@@ -52,8 +53,9 @@ class Predicting:
     def __init__(self, served: Served, limits: Limits) -> None:
         self._served, self._limits = served, limits
         self._names = frozenset(column.name for column in served.description.columns)
-        self._bodies = Bodies(limits)
+        self._bodies, self._held = Bodies(limits), HeldRows(limits.waiting_bytes)
         self._answers = Answers(served.description.classes)
+        self._answer_bytes = 8 * len(served.description.classes or [0])  # of each row
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="xpnet-serve")
         self.batcher, self.counters = Batcher(served.predict, limits), Counters()
 
@@ -85,8 +87,7 @@ class Predicting:
         """The number of rows, and the answer's content type and body."""
         asked = request_form(header(scope, b"content-type"), header(scope, b"content-encoding"))
         wanted = answer_form(header(scope, b"accept"), asked)
-        async with self._bodies.read(scope, receive) as body:
-            request = await self._do(len(body), self._read, asked, body)
+        request = await self._received(scope, receive, asked)
         encoded = request.encoded
         found = await self._predicted(encoded)
         if wanted == CSV:
@@ -101,6 +102,12 @@ class Predicting:
             JSON,
             await self._do(found.size, answer, found, request.form, encoded.warnings),
         )
+
+    async def _received(self, scope: Scope, receive: Receive, asked: str) -> _Request:
+        """Read a request; its body does not stay in memory."""
+        async with self._bodies.read(scope, receive) as body:
+            request: _Request = await self._do(len(body), self._read, asked, body)
+            return request
 
     def _read(self, asked: str, body: bytes) -> _Request:
         """Check and encode a request's rows."""
@@ -128,10 +135,15 @@ class Predicting:
             )
 
     async def _predicted(self, encoded: Encoded) -> Any:
+        rows = encoded.rows
+        size = rows.nbytes + len(rows) * self._answer_bytes
+        self._held.take(size)
         try:
-            return await self.batcher(encoded.rows)
+            return await self.batcher(rows)
         except XpnetError as error:  # the rows are not what the network takes
             raise Refusal(400, str(error)) from None
+        finally:
+            self._held.give_back(size)
 
     async def _do(self, size: int, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function; in a thread, if that could take long."""
