@@ -84,7 +84,7 @@ def test_the_task_can_be_forced(tmp_path):
 REFUSED = {
     "empty file": ("", "is empty"),
     "one column": ("a\n1\n", "expected at least two columns, .* found 1"),
-    "doubled name": ("a,b,a\n1,2,3\n", "several columns are named 'a'"),
+    "repeated name": ("a,b,a\n1,2,3\n", "several columns are named 'a'"),
     "text": ("a,b,c\n1,2,3\n\n1,two,3\n", "line 4, column 'b': expected a number, found 'two'"),
     "empty cell": ("a,b\n1,2\n ,2\n", "line 3, column 'a': expected a number, found an empty cell"),
     "missing truth": ("a,b\nyes,2\n,2\n", "line 3, column 'a': .* found an empty cell"),

@@ -60,7 +60,7 @@ CASES = {
         "pay",
         "row 1: the column 'pay' is missing.",
     ),
-    "a doubled column": (
+    "a repeated column": (
         lambda row: json.dumps(row)[:-1].encode() + b', "age": 40}',
         "age",
         "column 'age' is given twice",
@@ -114,7 +114,7 @@ CSV = {
         "sex",
         "the columns 'sex', 'job', 'member', 'joined' are missing.",
     ),
-    "a doubled column": ("age,age\n1,2\n", "age", "column 'age' is given twice"),
+    "a repeated column": ("age,age\n1,2\n", "age", "column 'age' is given twice"),
     "a short line": ("age,pay\n1,2\n3\n", None, "line 3 has 1 cells, but there are 2 columns."),
     "an open quote": ('age,pay\n1,"2\n', None, "is not CSV: unexpected end of data"),
     "NUL": ("age,pay\n1,\0\n", None, "byte 10 of the body is NUL"),

@@ -138,7 +138,7 @@ def test_names_of_pandas():
     frame = pd.DataFrame([[1, "x", 3]], columns=[0, ("a", "b"), 0])
     table = as_table(frame, source="here")
     assert list(table.columns) == ["0", "('a', 'b')"]
-    assert table.doubled == {"0"}
+    assert table.repeated == {"0"}
     assert table.place(0, "0") == "here, row 0, column '0'"
     assert table["0"].numbers().tolist() == [1]
 

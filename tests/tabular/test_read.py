@@ -161,9 +161,9 @@ def test_headers(tmp_path, content, header, names):
     assert cells(table)[names[number]][-1] == last
 
 
-def test_a_doubled_name_is_told(tmp_path):
+def test_a_repeated_name_is_told(tmp_path):
     table = read(write(tmp_path / "a.csv", "a,b,a\n1,2,3\n"))
-    assert table.doubled == {"a"}
+    assert table.repeated == {"a"}
     assert cells(table) == {"a": ["1"], "b": ["2"]}
 
 

@@ -123,7 +123,7 @@ def _target_name(table: Table, arguments: argparse.Namespace) -> str:
             "from and one to predict. --delimiter says what separates columns."
         )
     name = list(table.columns)[-1] if asked is None else table[asked].name
-    if name in table.doubled:
+    if name in table.repeated:
         raise DataError(f"{table.source} has several columns named {name!r}. Rename all but one.")
     return name
 

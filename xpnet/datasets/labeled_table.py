@@ -100,8 +100,8 @@ def _from_table(table: AnyTable, target: str | None, task: Task) -> Table:
             f"{table.source}: expected at least two columns, a feature and the target, separated "
             f"by commas, semicolons or tabs; found {len(table.columns)}."
         )
-    if table.doubled:
-        name = min(table.doubled)
+    if table.repeated:
+        name = min(table.repeated)
         raise DataError(f"{table.source}: several columns are named {name!r}. Rename all but one.")
     column = table[list(table.columns)[-1] if target is None else target]
     names = [name for name in table.columns if name not in (column.name, _UNNAMED)]

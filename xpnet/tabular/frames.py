@@ -69,10 +69,10 @@ def table_of(
     lengths = {len(column) for _, column in columns}
     if len(lengths) > 1:
         raise DataError(f"{origin.source}: columns have different lengths: {sorted(lengths)}.")
-    doubled = frozenset(name for name, times in count.items() if times > 1)
+    repeated = frozenset(name for name, times in count.items() if times > 1)
     found = dict(reversed(columns))
     rows = max(lengths, default=0)
-    return Table(origin, {name: found[name] for name in count}, rows, doubled, notes)
+    return Table(origin, {name: found[name] for name in count}, rows, repeated, notes)
 
 
 def _from_frame(origin: Place, frame: Any) -> Table:

@@ -1,6 +1,6 @@
 """What a model expects of a table: its columns by kind, their categories, and the target."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self, get_args
 from warnings import warn
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from xpnet.errors import ArgumentError, DataError, DataWarning, UnknownNameError
 from xpnet.tabular.cells import shown
 from xpnet.tabular.column import Column
+from xpnet.tabular.column_names import check_names, lacks, listed
 from xpnet.tabular.feature import Feature
 from xpnet.tabular.frames import TableData, as_table
 from xpnet.tabular.guess import Kind, Task
@@ -94,7 +95,7 @@ class Schema:
         table, kinds = as_table(table), dict(kinds or {})
         for name in drop:
             kinds[name] = "ignored"
-        _check_names(table, [*kinds, *([] if target is None else [target])])
+        check_names(table, [*kinds, *([] if target is None else [target])])
         for kind in kinds.values():
             if kind not in get_args(Kind):
                 raise UnknownNameError("kind of column", kind, get_args(Kind))
@@ -175,11 +176,11 @@ class Schema:
         if self.named and table.named:
             missing = [f.name for f in self.used if f.name not in table.columns]
             if missing:
-                raise DataError(_lacks(table, missing))
-            doubled = [f.name for f in self.used if f.name in table.doubled]
-            if doubled:
+                raise DataError(lacks(table, missing))
+            repeated = [f.name for f in self.used if f.name in table.repeated]
+            if repeated:
                 raise DataError(
-                    f"{table.source} has several columns named {shown(doubled[0])}, which the "
+                    f"{table.source} has several columns named {shown(repeated[0])}, which the "
                     "model reads. Rename or remove all but one."
                 )
             return [table.columns[f.name] for f in self.used]
@@ -188,7 +189,7 @@ class Schema:
         if len(columns) != len(self.features):
             raise DataError(
                 f"{table.source} has {len(columns)} columns, but the model reads "
-                f"{len(self.features)} by position: {_listed([f.name for f in self.features])}."
+                f"{len(self.features)} by position: {listed([f.name for f in self.features])}."
             )
         places = {feature.name: i for i, feature in enumerate(self.features)}
         return [columns[places[feature.name]] for feature in self.used]
@@ -203,7 +204,7 @@ class Schema:
         """
         if self.target is None:
             raise ArgumentError("this schema has no target: Schema.infer(target=).")
-        if self.target.name in table.doubled:
+        if self.target.name in table.repeated:
             raise DataError(
                 f"{table.source} has several columns named {shown(self.target.name)}. Rename all "
                 "but one."
@@ -262,22 +263,3 @@ class Schema:
     def without_target(self) -> "Schema":
         """The same features, for tables without a target."""
         return replace(self, target=None)
-
-
-def _check_names(table: Table, names: Sequence[str]) -> None:
-    for name in names:
-        _ = table[name]  # raises if there is no such column
-        if name in table.doubled:
-            raise DataError(f"{table.source} has several columns named {shown(name)}. Rename one.")
-
-
-def _lacks(table: Table, missing: list[str]) -> str:
-    return (
-        f"{table.source} lacks {'columns' if len(missing) > 1 else 'the column'} "
-        f"{_listed(missing)}, which the model reads. It has {_listed(list(table.columns))}."
-    )
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - 20:,} more" if len(names) > 20 else ""
-    return ", ".join(map(shown, names[:20])) + more

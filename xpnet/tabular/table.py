@@ -28,7 +28,7 @@ class Table:
         The columns in order.
     rows : int
         Their length.
-    doubled : frozenset of str
+    repeated : frozenset of str
         Names that occur more than once in the source; `columns` has the first of each.
     notes : tuple of str
         What was assumed while reading, as text.
@@ -39,7 +39,7 @@ class Table:
     origin: Place
     columns: Mapping[str, Column]
     rows: int
-    doubled: frozenset[str] = frozenset()
+    repeated: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     named: bool = True
 
