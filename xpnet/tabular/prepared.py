@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from statistics import NormalDist
 from typing import Any, Self
 
@@ -21,6 +21,7 @@ from xpnet.tabular.schema import Schema
 __all__ = ["Prepared", "traced"]
 
 _CHUNK = 4096  # rows at a time: few enough to stay in cache
+_CHUNK_BYTES = 32 * 2**20  # of the largest array that a chunk needs
 _QUARTILES = (0.25, 0.5, 0.75)
 
 
@@ -93,11 +94,19 @@ class Prepared:
         """Whether the network takes encoded columns as they are: codes for an embedding."""
         return not (self.state or self.layer.booleans or self.layer.few)
 
+    @cached_property
+    def chunk(self) -> int:
+        """How many rows are prepared at a time: fewer, if there are many columns."""
+        layer, widest = self.layer, max(self.layer.width, self.layer.plain, 1)
+        if layer.scaling == "quantile":
+            widest = max(widest, (layer.knots - 1) * (layer.numbers + layer.dates))
+        return min(_CHUNK, max(1, _CHUNK_BYTES // (8 * widest)))
+
     def __call__(self, encoded: NDArray[np.float64]) -> NDArray[np.float64]:
         """The network's inputs for encoded rows."""
         if self.unchanged:
             return encoded
-        slices = batch_slices(len(encoded), _CHUNK)
+        slices = batch_slices(len(encoded), self.chunk)
         made = [self._prepare(encoded[rows]) for rows in slices]
         return made[0] if len(made) == 1 else np.concatenate(made)
 

@@ -13,7 +13,6 @@ from xpnet.tabular.prepared import Prepared, traced
 
 __all__ = ["QuickPrepared"]
 
-_MOST = 4096  # rows that are planned
 _KEPT = 32  # plans
 
 
@@ -42,7 +41,7 @@ class QuickPrepared(Prepared):
 
     def __call__(self, encoded: NDArray[np.float64]) -> NDArray[np.float64]:
         """The network's inputs for encoded rows."""
-        if self.unchanged or len(encoded) > _MOST:
+        if self.unchanged or len(encoded) > self.chunk:  # what is planned at most
             return super().__call__(encoded)
         with self._lock, np.errstate(all="ignore"):
             planned = self._planned(len(encoded))
