@@ -246,7 +246,9 @@ def test_help_tells_the_rules_for_files(capsys):
     out = capsys.readouterr().out
     assert out.startswith("usage: xpnet train DATA [options]\n")
     assert "Columns hold numbers, categories, booleans or dates" in out
-    assert "exactly two distinct values, or with at most 100, none of them negative" in out
+    rule = "at most half as many as rows, or 10 if that is more), none of them negative"
+    assert f"exactly two distinct values, or with at most 100 ({rule}" in " ".join(out.split())
+    assert max(map(len, out.splitlines())) <= 100
 
 
 def test_the_fallback_is_told_in_a_plain_sentence(capsys, monkeypatch, classes_csv):

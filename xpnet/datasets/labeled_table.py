@@ -71,8 +71,8 @@ def read_table(
         Header of the target column; by default the last column.
     task : {"auto", "classification", "regression"}
         Kind of target. ``"auto"`` treats text and booleans as classes. It also treats whole
-        numbers as classes if they have exactly two distinct values, or at most 100 and half as
-        many as rows (or 10), none of them negative. Anything else is regression.
+        numbers as classes if they have exactly two distinct values, or at most 100 (at most half
+        as many as rows, or 10 if that is more), none of them negative. Anything else is regression.
 
     Returns
     -------

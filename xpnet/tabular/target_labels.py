@@ -39,8 +39,8 @@ def target_labels(column: Column, task: Task = "auto") -> Labels | None:
     """The classes that a target holds; None if it holds values.
 
     With ``"auto"``, text and booleans are classes, and so are numbers written as ``007``. Other
-    whole numbers are classes if two are different (-1 and 1), or if there are at most 100 and half
-    as many as rows (or 10), none of them negative.
+    whole numbers are classes if exactly two are different (-1 and 1), or if at most 100 are (at
+    most half as many as rows, or 10 if that is more), none of them negative.
 
     Raises
     ------

@@ -23,10 +23,11 @@ become learned vectors of 8 numbers. Dates become parts: the time of the year, t
 ... All this is saved with the model.
 
 Task: the target is a class (softmax cross-entropy) if it is text or boolean, or if it is whole
-numbers with exactly two distinct values, or with at most 100, none of them negative. Any other
-target is a number to predict (mean squared error); it is standardized too, and errors are reported
-in the units of the file. --task overrides this rule. Rows without a target are left out. A class of
-one row is learned but cannot be tested; a warning names it.
+numbers with exactly two distinct values, or with at most 100 (at most half as many as rows, or 10
+if that is more), none of them negative. Any other target is a number to predict (mean squared
+error); it is standardized too, and errors are reported in the units of the file. --task overrides
+this rule. Rows without a target are left out. A class of one row is learned but cannot be tested;
+a warning names it.
 
 Test rows: a fifth of the rows (a fifth of each class), chosen by --seed; --test changes the
 fraction or names a file. An archive's own X_test and y_test are used if it has them. The scores at
