@@ -40,6 +40,14 @@ model.fit(X, y, validation_data=X)  # wrong
 model.fit(X, y, resume_from=3)  # wrong
 xn.load(3)  # wrong
 xn.load("a.safetensors", backend="numpy").predict(X, batch_size=2)
+loaded = xn.load("a.safetensors")
+loaded.feature_names  # wrong
+loaded.fit("t.csv")  # wrong
+if isinstance(loaded, xn.tabular.TableModel):
+    print(loaded.predict("new.csv"), loaded.feature_names, loaded.model.predict(X))
+else:
+    print(loaded.evaluate(X, y), loaded.preprocessing)
+    loaded.feature_names  # wrong
 xn.Model(xn.Dense(3), loss=3)  # wrong
 xn.Model(xn.Dense(3), loss="mse", metrics=["r2"], dtype="float64", precision="tf32")
 class Watch(xn.Callback):

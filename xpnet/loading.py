@@ -30,8 +30,11 @@ def load(path: FilePath, backend: BackendLike | None = None) -> Model | TableMod
     -------
     Model or TableModel
         With the same parameters, bit for bit. The optimizer starts anew unless its state was
-        saved. A file of ``xpnet train`` or `TableModel.save` gives a `TableModel`, which reads
-        tables; ``model.preprocessing`` of any other is the preprocessing that was saved.
+        saved. The file decides which one it is: it is a `TableModel`, which predicts tables, if
+        the file says which columns the model reads, as files of ``xpnet train`` and
+        `TableModel.save` do. Any other file gives a `Model`, which predicts arrays, and whose
+        ``preprocessing`` is what `Model.save` was given. To tell them apart, also for type
+        checkers: ``isinstance(model, xpnet.tabular.TableModel)``.
 
     Raises
     ------
@@ -50,8 +53,11 @@ def load(path: FilePath, backend: BackendLike | None = None) -> Model | TableMod
     >>> history = model.fit(X, y, epochs=1)
     >>> path = os.path.join(tempfile.mkdtemp(), "digits.safetensors")
     >>> model.save(path)
-    >>> bool((xn.load(path).predict(X_test) == model.predict(X_test)).all())
+    >>> again = xn.load(path)
+    >>> bool((again.predict(X_test) == model.predict(X_test)).all())
     True
+    >>> isinstance(again, xn.tabular.TableModel)
+    False
     """
     if backend is not None:
         get(backend)
