@@ -42,6 +42,7 @@ from xpnet.training.callbacks.callback import CallbackLike
 from xpnet.training.evaluation import columns, evaluate
 from xpnet.training.fit import FitSettings, make_loop
 from xpnet.training.history import History
+from xpnet.training.interrupts import passed_on
 from xpnet.training.single_step import SingleStep
 from xpnet.typing import (
     Array,
@@ -402,8 +403,10 @@ class Model:
         Returns
         -------
         History
-            One row for each epoch. SIGINT (Ctrl-C) or SIGTERM ends the fit after the current step;
-            `History.interrupted` then names the signal. A second signal stops at once.
+            One row for each epoch. SIGINT (Ctrl-C) ends the fit after the current step;
+            `History.interrupted` then names it. SIGTERM ends the fit in the same way, with its
+            checkpoint, and then has its usual effect: the process ends. A second signal stops at
+            once. A handler of your own, and a fit in another thread, are left alone.
 
         Raises
         ------
@@ -444,7 +447,7 @@ class Model:
         )
         loop = make_loop(self, engine, data, validation, self.chunk, settings)
         resume = None if snapshot is None else resumed(engine, loop.context, snapshot)
-        with self._fitting(engine, data):
+        with passed_on(), self._fitting(engine, data):
             history = loop.run(snapshot, resume)
         advise(loop.context, data)
         return history

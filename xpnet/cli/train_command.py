@@ -20,6 +20,7 @@ from xpnet.cli.source import Source
 from xpnet.cli.training import Training
 from xpnet.lowering import MOST_THREADS
 from xpnet.saving.whole_file import check_place
+from xpnet.training.interrupts import passed_on
 
 __all__ = ["train"]
 
@@ -39,6 +40,16 @@ def train(arguments: argparse.Namespace) -> None:
     source = load(arguments)
     training = way(arguments, source, out)
     _introduce(source, training, out)
+    with passed_on():
+        _trained(arguments, source, training, out)
+    if training.rows.interrupted:
+        raise KeyboardInterrupt  # the results are measured and saved; now report the interrupt
+
+
+def _trained(
+    arguments: argparse.Namespace, source: Source, training: Training, out: TextIO
+) -> None:
+    """Train; print and save the results."""
     start = perf_counter()
     model, kept = training.run()
     seconds = perf_counter() - start
@@ -58,8 +69,7 @@ def train(arguments: argparse.Namespace) -> None:
     if arguments.plot:
         plot.draw(arguments.plot, history, arguments.data, source.held)
         print(f"curves: {arguments.plot}", file=out)
-    if training.rows.interrupted:
-        raise KeyboardInterrupt  # the results are measured and saved; now report the interrupt
+    sys.stdout.flush()  # a signal may end the process next
 
 
 def _check(arguments: argparse.Namespace) -> None:

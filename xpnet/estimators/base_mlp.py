@@ -1,7 +1,5 @@
 """Fit both estimators: prepare the samples and the model, then train with `Model.fit`."""
 
-import os
-import signal
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -117,8 +115,6 @@ class BaseMLP(FittedMLP):
                 )
                 watch.on_history(self._model, history)
             self._finish(watch, partial=given.partial)
-        if watch.interrupted == "SIGTERM":
-            os.kill(os.getpid(), signal.SIGTERM)  # its usual effect, now that the state is valid
         return self
 
     # --- before -------------------------------------------------------------------------------

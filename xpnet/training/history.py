@@ -16,7 +16,7 @@ class History:
     Attributes
     ----------
     interrupted : str or None
-        Name of the signal (``"SIGINT"``, ``"SIGTERM"``) that ended the fit, else None.
+        ``"SIGINT"`` if that signal (Ctrl-C) ended the fit, else None.
     converged : bool or None
         Whether L-BFGS ended because a tolerance was met; None with other optimizers.
     """
