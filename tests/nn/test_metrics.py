@@ -2,10 +2,14 @@
 
 import warnings
 
+import array_api_strict
 import numpy as np
 import pytest
 
 import xpnet as xn
+from xpnet import ops
+from xpnet.backends.cpu import NumpyBackend
+from xpnet.graph import Graph
 from xpnet.nn import Metric, get_loss, get_metrics, loss_metric
 
 scores = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
@@ -246,3 +250,52 @@ def test_sklearn_has_the_same_r2_of_constants():
         warnings.simplefilter("ignore")
         assert scores.r2_score([2.0, 2.0], [2.0, 2.0]) == 1.0
         assert scores.r2_score([2.0, 2.0], [2.0, 3.0]) == 0.0
+
+
+# --- outputs that are NaN -------------------------------------------------------------------------
+
+KINDS = {  # loss, units, targets with which an output of zeros is right, and metrics
+    "labels": ("softmax_cross_entropy", 3, np.zeros(40, int), ["accuracy", "top_2_accuracy"]),
+    "hinge": ("multiclass_hinge", 3, np.zeros(40, int), ["accuracy", "top_1_accuracy"]),
+    "probabilities": ("softmax_cross_entropy", 3, np.eye(3)[np.zeros(40, int)], ["accuracy"]),
+    "binary": ("binary_cross_entropy_with_logits", 1, np.zeros(40), ["accuracy"]),
+    "columns": ("binary_cross_entropy_with_logits", 2, np.zeros((40, 2)), ["accuracy"]),
+    "threshold": ("binary_cross_entropy", 2, np.zeros((40, 2)), ["accuracy"]),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("backend", ["numpy", "plan", "interpreter", "torch", "jax"])
+def test_outputs_that_are_nan_count_as_wrong(kind, backend):
+    if backend in ("torch", "jax"):
+        pytest.importorskip(backend)
+    place = {"plan": NumpyBackend(False), "interpreter": array_api_strict}.get(backend, backend)
+    loss, units, y, metrics = KINDS[kind]
+    net = xn.Dense(units, kernel_init=xn.init.constant(0.0), bias=False)
+    model = xn.Model(net, loss, metrics=metrics, backend=place, check_finite=False, input_shape=4)
+    x = np.ones((40, 4), "float32")
+    whole = model.evaluate(x, y)
+    assert all(whole[name] >= 0 for name in metrics)
+    x[::4] = np.nan
+    part = model.evaluate(x, y, batch_size=16)
+    assert np.isnan(part["loss"])
+    for name in metrics:
+        assert part[name] == pytest.approx(0.75 * whole[name], rel=1e-6)
+    x[:] = np.nan
+    assert [model.evaluate(x, y)[name] for name in metrics] == [0] * len(metrics)
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_one_output_that_is_nan_is_enough(at, xp):
+    """Whichever: the largest of them is not known."""
+    z = np.array([[3.0, 1, 2], [1, 3, 2], [1, 2, 3], [np.inf, 1, 2]])
+    z[:3, at] = np.nan
+    graph = Graph()
+    logits, labels = graph.input("z", (4, 3), "float64"), graph.input("y", (4,), "int64")
+    soft = graph.input("t", (4, 3), "float64")
+    found = [ops.accuracy(logits, labels), ops.soft_accuracy(logits, soft)]
+    for label in range(3):
+        y = np.array([label, label, label, 0])
+        feeds = {logits: z, labels: y, soft: np.eye(3)[y]}
+        for got in xp.compute(graph, feeds, found):
+            np.testing.assert_array_equal(xp.to_numpy(got), [0, 0, 0, 1])

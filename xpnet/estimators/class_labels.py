@@ -8,6 +8,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from xpnet import ops
 from xpnet.backends import dtype_name, is_float
+from xpnet.data.outputs import check_outputs
 from xpnet.errors import DataError
 from xpnet.estimators.array_library import library, moved, on_host
 from xpnet.estimators.heads import Head
@@ -116,7 +117,14 @@ class Labels:
         return found.xp.searchsorted(moved(self.classes, y), y)
 
     def decode(self, output: Any, head: Head) -> Any:
-        """The labels that an output predicts, in its library unless they are names."""
+        """The labels that an output predicts, in its library unless they are names.
+
+        Raises
+        ------
+        DataError
+            If an output is NaN.
+        """
+        check_outputs(output, library(output))
         xp = library(output).xp
         if self.kind == "multilabel":
             return xp.astype(output > head.threshold, xp.int64)

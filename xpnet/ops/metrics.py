@@ -16,18 +16,19 @@ __all__ = [
 
 
 def accuracy(xp: Namespace, z: Any, labels: Any) -> Any:
-    """y = 1 where the largest logit is the label's, else 0."""
-    return xp.astype(xp.argmax(z, axis=-1) == labels, z.dtype)
+    """y = 1 where the largest logit is the label's, else 0; 0 where a logit is NaN."""
+    most = xp.max(z, axis=-1)
+    return xp.astype((xp.argmax(z, axis=-1) == labels) & (most == most), z.dtype)
 
 
 def soft_accuracy(xp: Namespace, z: Any, t: Any) -> Any:
-    """y = 1 where the largest logit and the largest target agree, else 0."""
-    return xp.astype(xp.argmax(z, axis=-1) == xp.argmax(t, axis=-1), z.dtype)
+    """y = 1 where the largest logit and target agree, else 0; 0 where a logit is NaN."""
+    return accuracy(xp, z, xp.argmax(t, axis=-1))
 
 
 def binary_accuracy(xp: Namespace, z: Any, t: Any, *, threshold: float = 0.0) -> Any:
-    """y = share of the columns in which (z > threshold) = (t > 1/2)."""
-    return xp.mean(xp.astype((z > threshold) == (t > 0.5), z.dtype), axis=-1)
+    """y = share of the columns in which (z > threshold) = (t > 1/2), and z is not NaN."""
+    return xp.mean(xp.astype(((z > threshold) == (t > 0.5)) & (z == z), z.dtype), axis=-1)
 
 
 def top_k_accuracy(xp: Namespace, z: Any, labels: Any, *, top: int) -> Any:
