@@ -3,6 +3,7 @@
 from typing import Any
 
 from xpnet.backends import Backend, backend_of, dtype_name, get
+from xpnet.data.refusals import text_in, why_not_numbers
 from xpnet.errors import DataError, DTypeError, ShapeError
 from xpnet.typing import Shape, size_of
 
@@ -21,9 +22,7 @@ def to_backend(name: str, data: Any, backend: Backend) -> Any:
     """The data as an array of the backend, of their own data type."""
     given, array = (backend, data) if backend.plain(data) else _admit(name, data)
     if not dtype_name(array.dtype).startswith(("float", "int", "uint", "bool", "bfloat")):
-        raise DTypeError(
-            f"{name} must hold real numbers, got dtype {array.dtype}: {_encoding(name)}."
-        )
+        raise DTypeError(why_not_numbers(name, data, array))
     return array if given.name == backend.name else _move(given, array, backend)
 
 
@@ -38,16 +37,6 @@ def backend_for_data(backend: Backend, dtype: str, *data: Any) -> Backend:
     arrays = [a for a in data if host.owns(a)]
     need = sum(a.nbytes + (dtype_name(a.dtype) != dtype) * 8 * a.size for a in arrays)
     return backend if backend.fits(need) else host
-
-
-def _encoding(name: str) -> str:
-    """How to encode text as numbers: labels, or features."""
-    if name.endswith("y"):
-        return f"encode text first, labels with numpy.unique({name}, return_inverse=True)[1]"
-    return (
-        f"convert numbers in text with {name}.astype(float), and encode categories as one column "
-        "each (one-hot), or with numpy.unique(column, return_inverse=True)[1] for an Embedding"
-    )
 
 
 def _admit(name: str, data: Any) -> tuple[Backend, Any]:
@@ -72,13 +61,12 @@ def _from_table(name: str, data: Any) -> Any:
     array = data.to_numpy()
     if dtype_name(array.dtype) != "object":
         return array
+    if name.endswith("y") and text_in(array) is not None:
+        raise DTypeError(why_not_numbers(name, data, array))  # labels such as '0' are no numbers
     try:
         return array.astype("float64")  # columns of several number types, or nullable ones
     except (TypeError, ValueError) as error:
-        raise DTypeError(
-            f"{name} must hold real numbers, but some of its values are not ({error}): fill "
-            f"missing values; {_encoding(name)}."
-        ) from error
+        raise DTypeError(why_not_numbers(name, data, array)) from error
 
 
 def _move(given: Backend, data: Any, backend: Backend) -> Any:
@@ -125,7 +113,8 @@ def check_features(
     x = to_backend(name, X, backend)
     check_rows(name, x)
     if 0 in x.shape:
-        raise DataError(f"{name} is empty (shape {tuple(x.shape)}): it needs at least one sample.")
+        what = "sample" if x.shape[0] == 0 else "feature column"
+        raise DataError(f"{name} is empty (shape {tuple(x.shape)}): it needs at least one {what}.")
     if features is not None and tuple(x.shape[1:]) != features:
         raise ShapeError(
             f"the model is for samples of shape {features}, but {name} has shape {tuple(x.shape)}, "

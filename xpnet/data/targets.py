@@ -5,6 +5,7 @@ from typing import Any
 
 from xpnet.backends import Backend, dtype_name, is_float
 from xpnet.data.conversion import cast, check_finite, check_rows, to_backend
+from xpnet.data.refusals import one_column
 from xpnet.errors import DataError, DTypeError, ShapeError
 from xpnet.nn import Loss
 from xpnet.typing import Shape
@@ -61,7 +62,7 @@ class TargetCheck:
         if loss.target in ("classes", "binary") and not output:
             raise ShapeError(f"{loss.name} needs a network whose output has shape (n, classes).")
         if loss.target == "classes" and (integer or t.ndim == 1) and tuple(t.shape[1:]) != output:
-            return self._labels(name, t, integer)
+            return self._labels(name, t, y)
         if loss.target == "any" and integer:
             return self.backend.asarray(t, "int64")
         shape = loss.target_shape(output)
@@ -80,20 +81,17 @@ class TargetCheck:
             self._range(name, t)
         return t
 
-    def _labels(self, name: str, t: Any, integer: bool) -> Any:
+    def _labels(self, name: str, t: Any, y: Any) -> Any:
         """Class numbers, checked to be 0 .. classes - 1."""
         classes = self.output[-1]
         if t.ndim != 1:
             raise ShapeError(
                 f"labels ({name}) must have shape (samples,), or (samples, {classes}) for the "
-                f"probability of each class; got {tuple(t.shape)}. For one column use y.ravel()."
+                f"probability of each class; got {tuple(t.shape)}. For one column use "
+                f"{one_column(name, y)}."
             )
-        if not integer:
-            raise DTypeError(
-                f"labels ({name}) must be integers from 0 to {classes - 1}, got dtype {t.dtype}: "
-                "convert them with y.astype('int64'), or use loss='mean_squared_error' for "
-                "regression."
-            )
+        if is_float(dtype_name(t.dtype)):
+            raise self._not_whole(name, t)
         labels = self.backend.asarray(t, "int64")
         if self.values and not self.backend.within(labels, classes):
             low, high = int(self.backend.xp.min(t)), int(self.backend.xp.max(t))
@@ -103,6 +101,22 @@ class TargetCheck:
                 f"{high}. {self._remedy(low, high)}"
             )
         return labels
+
+    def _not_whole(self, name: str, t: Any) -> DataError | DTypeError:
+        """The error for labels in an array of floats."""
+        xp, wanted = self.backend.xp, f"integers from 0 to {self.output[-1] - 1}"
+        missing = int(xp.sum(xp.astype(xp.isnan(t), xp.int64)))
+        if missing:
+            return DataError(
+                f"labels ({name}) must be {wanted}, but {missing} of {t.shape[0]} are missing "
+                "(NaN): remove these rows from X and y."
+            )
+        whole = bool(xp.all(t == xp.round(t)))
+        way = f"convert them with {name}.astype('int64'), or use" if whole else "use"
+        return DTypeError(
+            f"labels ({name}) must be {wanted}, got dtype {t.dtype}"
+            f"{'' if whole else ' with fractions'}: {way} loss='mean_squared_error' for regression."
+        )
 
     def allows(self, t: Any) -> bool:
         """Whether the values are allowed, in targets like others that were accepted unchanged.

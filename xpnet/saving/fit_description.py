@@ -100,7 +100,7 @@ def check_description(there: dict[str, Any], here: dict[str, Any]) -> None:
             check_same(name, one, other, DataError, "with the same data and batch size")
         else:
             check_same(name, one, other)
-    _check_operations(*(found[_OPERATIONS] for found in new))
+    _check_operations(new[0][_OPERATIONS], new[1][_OPERATIONS])
     if new[0][_SUMS] is not None:
         _check_sums(*new)
 
@@ -150,8 +150,8 @@ def _check_operations(there: list[str] | None, here: list[str] | None) -> None:
 
 def _check_sums(there: dict[str, Any], here: dict[str, Any]) -> None:
     """Raise unless the arrays have the same numbers, in the same order."""
-    given, now = ("given" if sums[_HELD] is not None else "none" for sums in (there, here))
-    check_same("validation data", given, now)
+    was, now = ("given" if sums[_HELD] is not None else "none" for sums in (there, here))
+    check_same("validation data", was, now)
     for which, name in (("", _SUMS), ("validation ", _HELD)):
         pairs = zip(_ARRAYS, there[name] or [], here[name] or [], strict=False)
         other = [f"{which}{array}" for array, *sums in pairs if sums[0] != sums[1]]
