@@ -23,7 +23,7 @@ from xpnet.engine.programs import Program
 from xpnet.engine.state import TrainState
 from xpnet.engine.update import UpdateProgram
 from xpnet.engine.update_graph import slot_names
-from xpnet.graph import initialize, under
+from xpnet.graph import initialize, under_any
 from xpnet.lowering import one_thread, shares
 from xpnet.ops.loss_scale import FIRST
 from xpnet.optim import Optimizer
@@ -255,7 +255,7 @@ class Engine:
         self.state.set_params(backend, table.flatten(backend, typed))
         self.state.reset_slots(backend)
         waiting = self.state.awaiting if only is not None else ()
-        self.state.awaiting = tuple(n for n in waiting if not any(under(o, n) for o in only or ()))
+        self.state.awaiting = tuple(n for n in waiting if not under_any(only or (), n))
         self.keep("the state that was loaded")
 
     def retraced(self, network: Network) -> Self:

@@ -1,12 +1,12 @@
 """A network, traced: its parameters, its output, and its graph for any batch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 from xpnet.engine.config import ModelConfig
 from xpnet.errors import ArgumentError, GraphError, ShapeError
-from xpnet.graph import Graph, ParameterTable, Value, trace, under
+from xpnet.graph import Graph, ParameterTable, Value, above, trace, under_any
 from xpnet.nn import LayerLike, Loss, Metric, loss_metric
 from xpnet.typing import Shape
 
@@ -100,19 +100,20 @@ class Network:
 
     def _check_trainable(self) -> None:
         """Raise unless something is left to train and every frozen name exists."""
-        for name in self.frozen:
-            self.check_known(name)
+        self.check_known(self.frozen)
         if not self.table.trainable:
             what = "no parameters that are not frozen" if self.frozen else "no parameters"
             raise GraphError(f"the network has {what}, so there is nothing to train.")
 
-    def check_known(self, name: str) -> None:
-        """Raise `ArgumentError` unless a layer or parameter has this dotted name."""
-        if not any(under(name, path) for path in self.table.specs):
-            raise ArgumentError(
-                f"no layer or parameter is called {name!r}: the parameters are "
-                f"{', '.join(self.table.specs)}."
-            )
+    def check_known(self, names: Iterable[str]) -> None:
+        """Raise `ArgumentError` unless layers or parameters have all these dotted names."""
+        known = {name for path in self.table.specs for name in above(path)}
+        for name in names:
+            if name not in known:
+                raise ArgumentError(
+                    f"no layer or parameter is called {name!r}: the parameters are "
+                    f"{', '.join(self.table.specs)}."
+                )
 
     def trace(self, rows: int, training: bool) -> tuple[Graph, Value]:
         """The graph of a batch of `rows` samples, and its output.
@@ -137,9 +138,8 @@ class Network:
         self, arrays: Mapping[str, Any], only: Sequence[str], own: Mapping[str, Any]
     ) -> dict[str, Any]:
         """The arrays under these dotted names, and the network's own parameters elsewhere."""
-        for name in only:
-            self.check_known(name)
-        wanted = [p for p in self.table.specs if any(under(name, p) for name in only)]
+        self.check_known(only)
+        wanted = [p for p in self.table.specs if under_any({*only}, p)]
         missing = [path for path in wanted if path not in arrays]
         if missing:
             raise ShapeError(

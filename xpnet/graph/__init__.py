@@ -8,7 +8,7 @@ from xpnet.graph.lookups import Lookup, check_numbers, lookups, numbers_of
 from xpnet.graph.node import Node, Part
 from xpnet.graph.parameters import ParameterTable
 from xpnet.graph.plan import Arena, Plan, distinct
-from xpnet.graph.scope import under
+from xpnet.graph.scope import above, under_any
 from xpnet.graph.step_values import Scheduled, StepValues
 from xpnet.graph.trace import checked, trace
 from xpnet.graph.transform import initialize, value_and_grad
@@ -27,6 +27,7 @@ __all__ = [
     "StepValues",
     "TraceSettings",
     "Value",
+    "above",
     "check_numbers",
     "checked",
     "distinct",
@@ -37,6 +38,6 @@ __all__ = [
     "lookups",
     "numbers_of",
     "trace",
-    "under",
+    "under_any",
     "value_and_grad",
 ]

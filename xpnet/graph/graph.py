@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import inf
 from typing import Any
 
@@ -9,7 +10,7 @@ from xpnet.backends import is_float
 from xpnet.errors import GraphError
 from xpnet.graph.node import Node, Part
 from xpnet.graph.operands import values_of
-from xpnet.graph.scope import Scope, under
+from xpnet.graph.scope import Scope, under_any
 from xpnet.graph.step_values import Scheduled, StepValues
 from xpnet.graph.value import Value
 from xpnet.ops.record import Op, Update, Vjp
@@ -70,6 +71,11 @@ class TraceSettings:
     training: bool = False
     seed: int = 0
     frozen: tuple[str, ...] = ()
+
+    @cached_property
+    def frozen_names(self) -> frozenset[str]:
+        """The frozen names as a set."""
+        return frozenset(self.frozen)
 
 
 @dataclass(eq=False)
@@ -133,7 +139,7 @@ class Graph:
 
     def is_frozen(self, path: str) -> bool:
         """Whether this parameter, or a layer around it, is frozen."""
-        return any(under(name, path) for name in self.settings.frozen)
+        return under_any(self.settings.frozen_names, path)
 
     def assign(self, state: Value, value: Value) -> None:
         """Set the value after the step of a parameter that is not trained.
@@ -141,19 +147,24 @@ class Graph:
         A shared layer may assign again and continues from the last value. A frozen parameter does
         not change.
         """
-        known = [*self.parameters.items(), *self.assignments.items()]
-        names = [name for name, value in known if value is state]
-        if not names or self.specs[names[0]].trainable:
+        name = self._state_name(state)
+        if name is None or self.specs[name].trainable:
             raise GraphError(
                 f"{state!r} is not state: a layer can assign only to what it declared with "
                 "self.state(...)."
             )
         if value.shape != state.shape:
             raise GraphError(
-                f"state {names[0]!r} has shape {state.shape}, but was assigned shape {value.shape}."
+                f"state {name!r} has shape {state.shape}, but was assigned shape {value.shape}."
             )
-        if not self.is_frozen(names[0]):
-            self.assignments[names[0]] = value
+        if not self.is_frozen(name):
+            self.assignments[name] = value
+
+    def _state_name(self, state: Value) -> str | None:
+        """The name of a parameter by its first or its present value."""
+        if self.parameters.get(state.name) is state:
+            return state.name
+        return next((name for name, value in self.assignments.items() if value is state), None)
 
     def noise(self) -> tuple[Value, dict[str, int]]:
         """The step number, and settings that name a new stream of random numbers.
@@ -163,8 +174,7 @@ class Graph:
         step = self.step_values.number
         if step is None:
             step = self.step_values.number = Value(self, "step", "step", (), "int64")
-        drawn = sum(step in node.inputs for node in self.nodes)
-        return step, {"seed": self.settings.seed, "stream": _NOISE + 1 + drawn}
+        return step, {"seed": self.settings.seed, "stream": _NOISE + 1 + self.step_values.drawn}
 
     def scheduled(self, what: str, schedule: Schedule, below: float = inf) -> Value:
         """A number in [0, below) that follows a schedule; `what` it is, for error messages."""
@@ -199,6 +209,7 @@ class Graph:
             saved = op.shapes.saved_shape(shapes)
             outputs += (self._result(saved, inputs[0].dtype, "r"),)
         self.nodes.append(Node(op, inputs, static, outputs))
+        self.step_values.drawn += self.step_values.number in inputs
         return outputs[0]
 
     def append_vjp(self, vjp: Vjp, node: Node, index: int, gy: Value) -> Value:

@@ -1,13 +1,13 @@
 """Name scopes: the dotted path of each layer in a trace, such as ``layers.0``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from xpnet.errors import GraphError
 from xpnet.typing import Shape
 
-__all__ = ["LayerCall", "Scope", "under"]
+__all__ = ["LayerCall", "Scope", "above", "under_any"]
 
 
 @dataclass(eq=False)
@@ -38,6 +38,8 @@ class Scope:
         self._paths: dict[
             int, tuple[Any, str]
         ] = {}  # keeps the layer alive, so that its id stays unique
+        self._taken: set[str] = set()  # these paths
+        self._counts: dict[str, int] = {}  # how often each path was wanted by another layer
 
     def path(self, name: str = "") -> str:
         """The dotted path of the layer being called, or of its parameter of this name."""
@@ -85,20 +87,29 @@ class Scope:
     def _path_of(self, layer: Any, name: str | None) -> str:
         """The dotted path of a layer, from its first call."""
         if id(layer) not in self._paths:
-            taken = {path for _, path in self._paths.values()}
-            path = candidate = _join(
-                self._path, type(layer).__name__.lower() if name is None else name
-            )
-            count = 1
-            while candidate in taken:
-                candidate, count = f"{path}_{count}", count + 1
-            self._paths[id(layer)] = (layer, candidate)
+            path = _join(self._path, type(layer).__name__.lower() if name is None else name)
+            self._paths[id(layer)] = (layer, self._free(path))
         return self._paths[id(layer)][1]
 
+    def _free(self, path: str) -> str:
+        """Take this path, or the first of ``path_1``, ``path_2``, ... that is free."""
+        candidate, count = path, self._counts.get(path, 1)
+        while candidate in self._taken:
+            candidate, count = f"{path}_{count}", count + 1
+        self._counts[path] = count
+        self._taken.add(candidate)
+        return candidate
 
-def under(name: str, path: str) -> bool:
-    """Whether a dotted path is this name or below it."""
-    return path == name or path.startswith(f"{name}.")
+
+def under_any(names: Collection[str], path: str) -> bool:
+    """Whether a dotted path is one of these names or below one; quick if the names are a set."""
+    return bool(names) and not set(above(path)).isdisjoint(names)
+
+
+def above(path: str) -> Iterator[str]:
+    """The path, and all names that it is below."""
+    parts = path.split(".")
+    return (".".join(parts[:n]) for n in range(len(parts), 0, -1))
 
 
 def _join(*parts: str | None) -> str:

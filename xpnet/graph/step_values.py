@@ -46,9 +46,18 @@ class Scheduled:
 
 @dataclass(eq=False)
 class StepValues:
-    """The step's number, from which noise is drawn, and scheduled numbers, as far as declared."""
+    """The step's number, from which noise is drawn, and scheduled numbers, as far as declared.
+
+    Attributes
+    ----------
+    number : Value or None
+    drawn : int
+        How many nodes read the number so far.
+    scheduled : dict of Value to Scheduled
+    """
 
     number: Value | None = None
+    drawn: int = 0
     scheduled: dict[Value, Scheduled] = field(default_factory=dict)
 
     def feeds(self, number: Array, scheduled: Array) -> dict[Value, Array]:

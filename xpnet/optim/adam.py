@@ -1,6 +1,6 @@
 """Adam and its variants: steps scaled by running means of the gradient and of its square."""
 
-from math import pow, sqrt
+from math import exp, expm1, log, pow, sqrt
 from typing import Unpack
 
 from xpnet.arguments import number, positive
@@ -9,6 +9,8 @@ from xpnet.optim.optimizer import DecoupledDecay, Link, Optimizer, Options
 from xpnet.optim.schedules import Schedule
 
 __all__ = ["Adam", "AdamW", "Nadam", "RAdam"]
+
+_MULTIPLIED = 100_000  # steps whose product is multiplied out; a file may claim any number
 
 
 class _Moments(Optimizer):
@@ -192,9 +194,19 @@ class Nadam(_Moments):
     def _product(self, step: int) -> float:
         """M_t, or the first product too small to change 1 - M_t."""
         known = self._products
-        while len(known) <= step and known[-1] > 1e-20:
+        while len(known) <= min(step, _MULTIPLIED) and known[-1] > 1e-20:
             known.append(known[-1] * self._momentum(len(known)))
+        if step > _MULTIPLIED and known[-1] > 1e-20:
+            return self._late_product(step)
         return known[min(step, len(known) - 1)]
+
+    def _late_product(self, step: int) -> float:
+        """M_t by the series log(1 - x) = -(x + x**2 / 2 + ...), each term summed over all steps."""
+        found = step * log(self.beta1)
+        for n in range(1, 60):  # x is at most 1/2
+            power = n * self.momentum_decay * log(0.96)  # the logarithm of (2 x)**n in step 1
+            found -= exp(power) * expm1(power * step) / expm1(power) / (n * 2**n)
+        return exp(found)
 
 
 class RAdam(_Moments):

@@ -29,6 +29,8 @@ def four_numbers(found: Any) -> list[float]:
 
 def names_of(found: Any, known: tuple[str, ...]) -> tuple[str, ...]:
     """Names of parameters whose initial values wait for data, from a file, checked."""
-    if not isinstance(found, list) or any(name not in known for name in found):
+    names = frozenset(known)
+    good = isinstance(found, list) and all(isinstance(n, str) and n in names for n in found)
+    if not good:
         raise FormatError(f"its 'awaiting' must be a list of some of {list(known)}; got {found!r}.")
     return tuple(found)

@@ -1,8 +1,9 @@
 """The settings that an object was made with: the attributes named like its parameters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from functools import cache
 from inspect import Parameter, signature
-from typing import Any
+from typing import Any, cast
 
 from xpnet.errors import ArgumentError
 from xpnet.nn import Loss, Maxout, Residual
@@ -40,7 +41,9 @@ def make(maker: Callable[..., Any], settings: dict[str, Any]) -> Any:
     return maker(*(given[0] if given else ()), **rest)
 
 
-def _parameters(maker: Callable[..., Any]) -> list[Parameter]:
+@cache  # slow, and a file may name the same maker 10,000 times
+def _parameters(maker: Hashable) -> list[Parameter]:
+    assert callable(maker)
     return list(signature(maker).parameters.values())
 
 
