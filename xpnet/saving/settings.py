@@ -50,7 +50,7 @@ def _parameters(maker: Hashable) -> list[Parameter]:
 def _attributes(thing: Any) -> dict[str, Any]:
     """The attributes with the names of the constructor's parameters."""
     names = []
-    for parameter in _parameters(type(thing)):
+    for parameter in _parameters(cast(Hashable, type(thing))):
         if parameter.kind is Parameter.VAR_KEYWORD and isinstance(thing, Optimizer):
             names += list(Options.__annotations__)
         elif parameter.kind in (Parameter.VAR_KEYWORD, Parameter.POSITIONAL_ONLY):

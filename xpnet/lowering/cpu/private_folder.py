@@ -83,9 +83,8 @@ class PrivateFolder:
         temporary = f"tmp-{token_hex(8)}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE
         try:
-            with open(
-                os.open(self._at(temporary), flags, 0o600, dir_fd=self._handle), "wb"
-            ) as file:
+            handle = os.open(self._at(temporary), flags, 0o600, dir_fd=self._handle)
+            with open(handle, "wb") as file:
                 file.write(content)
             ends = self._at(temporary), self._at(name)
             os.replace(*ends, src_dir_fd=self._handle, dst_dir_fd=self._handle)
