@@ -28,6 +28,7 @@ from xpnet.errors import (
     DataError,
     MissingDependencyError,
     UnknownNameError,
+    XpnetError,
 )
 from xpnet.typing import Namespace
 
@@ -210,6 +211,19 @@ def backend_of(x: object) -> Backend | None:
     library = type(x).__module__.partition(".")[0]
     if library == "cupy":
         return _get_cupy(x.device.id if hasattr(x, "device") else 0)
+    try:
+        return _of_other(x)
+    except XpnetError:
+        raise
+    except Exception as error:  # an object may offer the protocols halfway
+        raise DataError(
+            f"expected an array, got {type(x).__name__}, which cannot be read: "
+            f"{type(error).__name__}: {error}. Convert it to an array of NumPy first."
+        ) from error
+
+
+def _of_other(x: Any) -> Backend | None:
+    """The backend of the library of an array that is not NumPy's or CuPy's."""
     if not hasattr(x, "dtype") or not hasattr(x, "shape"):
         return None
     from array_api_compat import array_namespace, device, is_jax_array, is_torch_array
@@ -223,7 +237,8 @@ def backend_of(x: object) -> Backend | None:
     except TypeError:
         return None
     here, usual = device(x), device(xp.zeros(1))
-    return _by_namespace(xp) if here == usual else _generic(xp, here)
+    found = _by_namespace(xp) if here == usual else _generic(xp, here)
+    return None if found is _numpy() else found  # it only says that it is one of NumPy's arrays
 
 
 def namespace_of(*arrays: object) -> tuple[Namespace, Any]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from xpnet.backends import Backend, backend_of, dtype_name, get
+from xpnet.data.given import check_given, check_times, foreign_errors
 from xpnet.data.refusals import text_in, why_not_numbers
 from xpnet.errors import DataError, DTypeError, ShapeError
 from xpnet.typing import Shape, size_of
@@ -20,10 +21,26 @@ __all__ = [
 
 def to_backend(name: str, data: Any, backend: Backend) -> Any:
     """The data as an array of the backend, of their own data type."""
-    given, array = (backend, data) if backend.plain(data) else _admit(name, data)
+    if not backend.plain(data):
+        with foreign_errors(name):
+            return _converted(name, data, backend)
+    _check_numbers(name, data, data)
+    return data
+
+
+def _converted(name: str, data: Any, backend: Backend) -> Any:
+    """The data of any library as an array of the backend."""
+    check_given(name, data)
+    check_times(name, data)
+    given, array = _admit(name, data)
+    _check_numbers(name, data, array)
+    return array if given.name == backend.name else _move(given, array, backend)
+
+
+def _check_numbers(name: str, data: Any, array: Any) -> None:
+    """Raise `DTypeError` unless an array holds real numbers."""
     if not dtype_name(array.dtype).startswith(("float", "int", "uint", "bool", "bfloat")):
         raise DTypeError(why_not_numbers(name, data, array))
-    return array if given.name == backend.name else _move(given, array, backend)
 
 
 def backend_for_data(backend: Backend, dtype: str, *data: Any) -> Backend:
@@ -50,10 +67,7 @@ def _admit(name: str, data: Any) -> tuple[Backend, Any]:
     given = backend_of(data)
     if given is not None:
         return given, data
-    try:
-        return get("numpy"), get("numpy").asarray(data)
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{name} cannot be turned into an array: {error}.") from error
+    return get("numpy"), get("numpy").asarray(data)
 
 
 def _from_table(name: str, data: Any) -> Any:

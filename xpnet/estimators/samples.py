@@ -1,5 +1,7 @@
 """Samples as users give them, and as validated by scikit-learn's rules."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +12,7 @@ from sklearn.utils._array_api import get_namespace
 from sklearn.utils.validation import _check_n_features, _check_sample_weight, validate_data
 
 from xpnet.backends import backend_of, dtype_name
+from xpnet.data.given import check_given, check_times, foreign_errors
 from xpnet.errors import DataError
 from xpnet.estimators.array_library import library, moved, take_rows
 from xpnet.warn import warn_user
@@ -58,32 +61,50 @@ class Samples:
 
 def validate_inputs(estimator: Any, X: Any, *, reset: bool = False) -> Any:
     """Samples without targets: two-dimensional, dense, float32 or float64, finite."""
-    if _stays_on_gpu(X):
-        return _validate_on_gpu(estimator, X, reset)
-    given = {"accept_sparse": ["csr", "csc"], "dtype": _floats(X), "reset": reset}
-    return _dense(validate_data(estimator, X, **given))
+    with _checked("X", X):
+        if _stays_on_gpu(X):
+            return _validate_on_gpu(estimator, X, reset)
+        given = {"accept_sparse": ["csr", "csc"], "dtype": _floats(X), "reset": reset}
+        return _dense(validate_data(estimator, X, **given))
 
 
 def validate_samples(
     estimator: Any, X: Any, y: Any, *, reset: bool, numeric: bool
 ) -> tuple[Any, Any]:
     """Samples and targets; a column of targets becomes a vector."""
-    if _stays_on_gpu(X):
-        y = y if backend_of(y) else np.asarray(y)
-        return _validate_on_gpu(estimator, X, reset), _vector(y)
-    given = {"accept_sparse": ["csr", "csc"], "multi_output": True, "y_numeric": numeric}
-    X, y = validate_data(estimator, X, y, dtype=_floats(X), reset=reset, **given)
-    return _dense(X), _vector(_dense(y))
+    with _checked("X", X), _checked("y", y, times=not numeric):
+        if _stays_on_gpu(X):
+            y = y if backend_of(y) else np.asarray(y)
+            return _validate_on_gpu(estimator, X, reset), _vector(y)
+        given = {"accept_sparse": ["csr", "csc"], "multi_output": True, "y_numeric": numeric}
+        X, y = validate_data(estimator, X, y, dtype=_floats(X), reset=reset, **given)
+        return _dense(X), _vector(_dense(y))
 
 
 def validate_weights(weight: Any, X: Any) -> Any:
     """A weight for each sample, in the library of X; None if there are none."""
     if weight is None:
         return None
-    if _stays_on_gpu(X):
-        return moved(weight if backend_of(weight) else np.asarray(weight, dtype="float64"), X)
-    given = moved(weight, X) if backend_of(weight) is not None else weight
-    return moved(_check_sample_weight(given, X), X)
+    with _checked("sample_weight", weight):
+        if _stays_on_gpu(X):
+            return moved(weight if backend_of(weight) else np.asarray(weight, dtype="float64"), X)
+        given = moved(weight, X) if backend_of(weight) is not None else weight
+        return moved(_check_sample_weight(given, X), X)
+
+
+@contextmanager
+def _checked(name: str, data: Any, *, times: bool = False) -> Iterator[None]:
+    """Refuse what is no array before it is read, and errors that are not scikit-learn's.
+
+    Without `times`, dates and durations are refused too: scikit-learn turns them into counts.
+    """
+    with foreign_errors(name, "sklearn", "numpy", "scipy", "xpnet"):
+        check_given(name, data)
+        if isinstance(data, np.ma.MaskedArray) and np.ma.getmaskarray(data).any():
+            raise DataError(f"{name} is a masked array; fill it with {name}.filled(...) first.")
+        if not times:
+            check_times(name, data)
+        yield
 
 
 def _stays_on_gpu(X: Any) -> bool:

@@ -12,6 +12,7 @@ from sklearn.utils.validation import (
     _check_sample_weight,
 )
 
+from xpnet.data.given import check_given, foreign_errors
 from xpnet.errors import DataError
 from xpnet.tabular import Table, as_table
 
@@ -28,14 +29,17 @@ def read_table(estimator: Any, X: Any, *, reset: bool) -> Table:
     ValueError, TypeError
         If it is not a table, or is sparse.
     """
-    if hasattr(X, "toarray"):
+    with foreign_errors("X"):
+        named, sparse = _is_frame(X), hasattr(X, "toarray")
+    if sparse:
         raise TypeError(
             f"{type(estimator).__name__} does not take sparse data: use X.toarray(), or a data "
             "frame."
         )
-    named = _is_frame(X)
     if not named:
-        X = check_array(X, dtype=None, ensure_all_finite=False, estimator=estimator)
+        check_given("X", X)
+        with foreign_errors("X", "sklearn", "numpy", "scipy", "xpnet"):
+            X = check_array(X, dtype=None, ensure_all_finite=False, estimator=estimator)
         _check_n_features(estimator, X, reset=reset)
     table = as_table(X)
     if reset:
@@ -65,6 +69,7 @@ def weights_of(weight: Any, rows: int) -> NDArray[np.float64] | None:
     """
     if weight is None:
         return None
+    check_given("sample_weight", weight)
     found: NDArray[np.float64] = _check_sample_weight(
         weight, np.empty((rows, 1)), dtype=np.float64, ensure_non_negative=True
     )

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from xpnet.data.given import check_given, foreign_errors
 from xpnet.errors import DataError
 from xpnet.optional import require
 from xpnet.tabular.arrow_column import ArrowColumn
@@ -51,7 +52,9 @@ def as_table(data: TableData, *, source: str | None = None) -> Table:
         return _from_frame(origin, data)
     if isinstance(data, Sequence) and data and isinstance(data[0], Mapping):
         return _from_rows(origin, data)
-    return _from_array(origin, data)
+    check_given(origin.source, data)
+    with foreign_errors(origin.source):
+        return _from_array(origin, data)
 
 
 def table_of(

@@ -1,0 +1,137 @@
+"""What users give as data: objects that cannot be read as arrays are refused before they are read.
+
+NumPy iterates over any object that has ``__getitem__``, until the memory is gone if its indices
+never end, and other libraries' objects raise errors of their own kinds.
+"""
+
+from array import array
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from xpnet.errors import DataError, DTypeError, XpnetError
+
+__all__ = ["check_given", "check_times", "foreign_errors"]
+
+_PLAIN = (list, tuple, range, str, bytes, bytearray, memoryview, array, deque)
+_PROTOCOLS = ("__array__", "__array_interface__", "__array_struct__", "__array_namespace__")
+_OTHERS = ("__dlpack__", "__buffer__", "__arrow_c_stream__", "__dataframe__", "to_numpy", "toarray")
+
+
+@contextmanager
+def foreign_errors(name: str, *kept: str) -> Iterator[None]:
+    """Raise a `DataError` in place of errors that an object of another library raises.
+
+    Parameters
+    ----------
+    name : str
+        What is read, for the message.
+    *kept : str
+        Libraries whose own errors stay.
+    """
+    try:
+        yield
+    except (XpnetError, MemoryError, ImportError):
+        raise
+    except Exception as error:  # libraries raise errors of their own types
+        if _raised_in(error) in kept:
+            raise
+        raise DataError(
+            f"{name} cannot be turned into an array: {type(error).__name__}: {error}. Convert it "
+            "to an array of NumPy or another library first."
+        ) from error
+
+
+def _raised_in(error: Exception) -> str:
+    """The library whose Python code raised an error."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    name = "" if traceback is None else traceback.tb_frame.f_globals.get("__name__", "")
+    return str(name).partition(".")[0]
+
+
+def check_given(name: str, data: Any) -> None:
+    """Raise `DataError` unless the data can be an array, a table, a number or nested lists.
+
+    Elements are read in lists alone.
+    """
+    kind, called = type(data), f"{name} is {_a(type(data))}"
+    if isinstance(data, _PLAIN):
+        if isinstance(data, list | tuple | deque):
+            _check_elements(name, data)
+        return
+    if any(hasattr(kind, protocol) for protocol in (*_PROTOCOLS, *_OTHERS)):
+        return
+    if isinstance(data, Mapping):
+        raise DataError(
+            f"{called}, which has no order of columns: stack its values, or use a TableModel or an "
+            "estimator for tables."
+        )
+    if hasattr(kind, "collect") and hasattr(kind, "collect_schema"):
+        raise DataError(f"{called}, whose cells are not in memory: call its collect() first.")
+    if isinstance(data, Sequence) and hasattr(data, "data"):
+        check_given(name, data.data)  # such as UserList
+    elif hasattr(kind, "__getitem__") and hasattr(kind, "__len__"):
+        raise DataError(
+            f"{called}, which has __len__ and __getitem__ but is no array. Collect its samples, "
+            f"such as with numpy.stack([{name}[i] for i in range(len({name}))]), or call "
+            "train_on_batch for each batch of them."
+        )
+    elif hasattr(kind, "__iter__"):
+        raise DataError(
+            f"{called}, which is no array. Collect its samples, such as with "
+            f"numpy.stack(list({name})), or call train_on_batch for each batch of them."
+        )
+
+
+def _check_elements(name: str, data: Any, depth: int = 8) -> None:
+    """Check nested lists, and one of the other elements of each type."""
+    inner = f"{name}'s element"
+    for kind, element in {type(element): element for element in data}.items():
+        if issubclass(kind, list | tuple | deque):
+            for part in (e for e in data if type(e) is kind) if depth else ():
+                _check_elements(inner, part, depth - 1)
+        elif hasattr(kind, "__getitem__") or hasattr(kind, "__iter__"):
+            check_given(inner, element)
+
+
+def check_times(name: str, data: Any) -> None:
+    """Raise `DTypeError` for dates, times and durations, also in a column of a table.
+
+    Some libraries turn them into numbers, counts of days or microseconds, beside other numbers.
+    """
+    kinds = _column_types(data)
+    for column, kind in kinds:
+        temporal = getattr(kind, "is_temporal", None)
+        text = str(kind).lower()
+        if (callable(temporal) and temporal()) or text.startswith(_TIMES):
+            where = "" if column is None else f"column {column!r} of "
+            raise DTypeError(
+                f"{name} must hold real numbers, but {where}{name} has the type {kind}: convert "
+                "dates and times to numbers whose unit you choose, such as days since a date, or "
+                "use a TableModel or an estimator for tables, which read dates."
+            )
+
+
+_TIMES = ("datetime", "timedelta", "timestamp", "duration", "date32", "date64", "time32", "time64")
+
+
+def _column_types(data: Any) -> list[tuple[Any, Any]]:
+    """The type of each column of a frame, by name, or that of an array or a single column."""
+    schema = getattr(data, "schema", None)
+    if schema is not None and hasattr(data, "columns"):
+        if hasattr(schema, "types"):  # pyarrow's
+            return [*zip(schema.names, schema.types, strict=True)]
+        return [*schema.items()] if isinstance(schema, Mapping) else []
+    if hasattr(data, "dtypes") and hasattr(data.dtypes, "items"):  # a frame of pandas
+        return [*data.dtypes.items()]
+    kind = getattr(data, "dtype", None)
+    return [] if kind is None else [(None, kind)]
+
+
+def _a(kind: type) -> str:
+    """A type with its article: "a list"."""
+    name = kind.__qualname__
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
