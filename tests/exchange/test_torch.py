@@ -289,6 +289,96 @@ def test_a_sequential_that_is_called_in_another_way() -> None:
         from_torch(Doubled(nn.Linear(4, 2)))
 
 
+@pytest.mark.parametrize("kind", ["forward", "_call_impl"])
+@pytest.mark.parametrize("at", ["the module", "module '1'", "module '1.0'"])
+def test_methods_of_one_module(kind: str, at: str) -> None:
+    inner = nn.Sequential(nn.Linear(4, 4), nn.Tanh())
+    net = nn.Sequential(nn.Linear(4, 4), inner)
+    changed = {"the module": net, "module '1'": inner, "module '1.0'": inner[0]}[at]
+    vars(changed)[kind] = lambda x: 3 * x
+    with pytest.raises(ArgumentError, match=f"{at}, .* has its own forward or __call__"):
+        from_torch(net)
+
+
+def changed_everywhere() -> dict[str, Any]:
+    """Changes that no module shows: what to replace, and by what."""
+    return {
+        "method": (nn.Linear, "forward", lambda self, x: x[:, :2] * 3),
+        "activation's method": (nn.Tanh, "forward", lambda self, x: 3 * x),
+        "function": (nn.functional, "linear", lambda x, w, b=None: 2 * (x @ w.T)),
+        "chain's method": (nn.Sequential, "forward", lambda self, x: x[:, :2]),
+    }
+
+
+@pytest.mark.parametrize("name", changed_everywhere())
+def test_methods_and_functions_of_torch(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
+    from_torch(net)
+    monkeypatch.setattr(*changed_everywhere()[name])
+    with pytest.raises(ArgumentError, match="the module, Sequential, computes something else"):
+        from_torch(net)
+
+
+@pytest.mark.parametrize("name", ["forward_hook", "forward_pre_hook"])
+def test_hooks_of_all_modules(name: str) -> None:
+    net = nn.Sequential(nn.Linear(4, 8), nn.Tanh())
+
+    def doubled(module: Any, given: Any, *found: Any) -> Any:
+        return 2 * found[0] if found else (2 * given[0],)
+
+    handle = getattr(nn.modules.module, f"register_module_{name}")(doubled)
+    try:
+        with pytest.raises(ArgumentError, match="a hook for all modules"):
+            from_torch(net)
+    finally:
+        handle.remove()
+    from_torch(net)
+
+
+def test_what_changes_no_output(equal: Any) -> None:
+    shared = nn.Linear(4, 4)
+    net = nn.Sequential(shared, nn.Sequential(nn.BatchNorm1d(4), nn.Dropout(0.5)), shared)
+    net(torch.from_numpy(reals(9, 4)))
+    for parameter in net.parameters():
+        parameter.requires_grad = False
+    net[0].register_full_backward_hook(lambda *_: None)
+    net[1].register_buffer("unused", torch.zeros(3))
+    state = {key: value.clone() for key, value in net.state_dict().items()}
+    model = from_torch(net)
+    assert all(part.training for part in net.modules())
+    assert all(torch.equal(value, state[key]) for key, value in net.state_dict().items())
+    net[1].eval()
+    from_torch(net)
+    assert [part.training for part in net.modules()] == [True, True, False, False, False]
+    equal(model.predict(reals(9, 4)), output(net, reals(9, 4)))
+
+
+def test_weights_in_place_of_parameters(equal: Any) -> None:
+    net = nn.Sequential(nn.Linear(4, 5), nn.Linear(5, 2))
+    weight = 2 * net[0].weight.detach()
+    del net[0].weight
+    net[0].weight = weight
+    net[1].weight = nn.Parameter(3 * net[1].weight.detach())
+    net[1].bias = None
+    equal(from_torch(net).predict(reals(9, 4)), output(net, reals(9, 4)))
+
+
+@pytest.mark.filterwarnings("ignore:Complex modules")
+def test_complex_numbers() -> None:
+    with pytest.raises(ArgumentError, match="real numbers, got one of shape"):
+        from_torch(nn.Sequential(nn.Linear(4, 2).to(torch.complex64)))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_modules_that_torch_compiles_or_traces() -> None:
+    net = nn.Sequential(nn.Linear(4, 2), nn.Tanh())
+    for other in (torch.compile(net), torch.fx.symbolic_trace(net)):
+        with pytest.raises(ArgumentError, match="from_torch: the module"):
+            from_torch(other)
+    net.compile()
+    assert from_torch(net).network.output_shape == (2,)
+
+
 @pytest.mark.parametrize("name", ["weight_norm", "spectral_norm", "orthogonal"])
 def test_parametrized_weights_are_computed(name: str, equal: Any) -> None:
     parametrized = getattr(nn.utils.parametrizations, name)

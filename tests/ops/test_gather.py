@@ -108,3 +108,30 @@ def test_gradients_that_are_not_finite_stay_in_their_rows(xp):
     with np.errstate(all="ignore"):
         (got,) = xp.compute(graph, feeds, [gradient])
     assert_array_equal(xp.to_numpy(got), [[inf, 1], [1, nan], [nan, -inf], [6, inf], [0, 0]])
+
+
+def test_numbers_that_are_no_index(xp):
+    """They are -1 on every library, whose conversions of such numbers differ."""
+    x = np.array([2.0, -0.0, 0.5, -0.5, 7.9, np.nan, np.inf, -np.inf, 1e30, -1e30, 2.0**60])
+    graph = Graph()
+    given = graph.input("x", x.shape, "float64")
+    found = [ops.as_index(given), ops.as_index(given, whole=True)]
+    with np.errstate(all="ignore"):
+        plain, whole = (xp.to_numpy(y) for y in xp.compute(graph, {given: x}, found))
+    assert_array_equal(plain, [2, 0, 0, 0, 7, *[-1] * 6])
+    assert_array_equal(whole, [2, 0, *[-1] * 9])
+
+
+def test_rows_that_are_not_there(xp):
+    """They are NaN, and nothing is added for them."""
+    graph = Graph()
+    w, ids = graph.input("w", (4, 3), "float64"), graph.input("ids", (6,), "int64")
+    gy = graph.input("gy", (6, 3), "float64")
+    y = ops.embedding(w, ids)
+    gradient = graph.append_vjp(ops.embedding.vjp_of(0), graph.nodes[-1], 0, gy)
+    numbers = np.array([3, -1, 4, 0, 2**31, 3])
+    feeds = {w: TABLE, ids: numbers, gy: np.arange(18.0).reshape(6, 3)}
+    rows, added = (xp.to_numpy(a) for a in xp.compute(graph, feeds, [y, gradient]))
+    nan = [np.nan] * 3
+    assert_array_equal(rows, [TABLE[3], nan, nan, TABLE[0], nan, TABLE[3]])
+    assert_array_equal(added, [[9, 10, 11], [0, 0, 0], [0, 0, 0], [15, 17, 19]])

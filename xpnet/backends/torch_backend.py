@@ -12,7 +12,7 @@ from typing import Any
 
 from xpnet.backends.base import PlannedBackend
 from xpnet.backends.torch_functions import Chosen, functions
-from xpnet.errors import BackendUnavailableError, DeviceMemoryError, DTypeError
+from xpnet.errors import BackendUnavailableError, DataError, DeviceMemoryError, DTypeError
 from xpnet.typing import DTypeName, Shape, size_of
 
 __all__ = ["TorchBackend", "devices", "find", "on", "version"]
@@ -74,7 +74,12 @@ def find(name: str = "") -> "TorchBackend":
 
 
 def on(array: Any) -> "TorchBackend":
-    """The backend of a tensor's device."""
+    """The backend of a tensor's device; raises `DataError` for a layout other than the usual."""
+    if array.layout != _load().strided or array.is_nested:
+        raise DataError(
+            f"expected a dense tensor, got one of layout {array.layout}"
+            f"{', which is nested' if array.is_nested else ''}: convert it with to_dense()."
+        )
     return _on(array.device)
 
 
@@ -140,7 +145,7 @@ class TorchBackend(PlannedBackend):
 
     def plain(self, x: Any) -> bool:
         own = type(x) is self._torch.Tensor and x.device == self.device
-        return own and not x.requires_grad
+        return own and not x.requires_grad and x.layout is self._torch.strided
 
     def asarray(self, x: Any, dtype: str | None = None) -> Any:
         kind, torch = None if dtype is None else self.dtype(dtype), self._torch

@@ -71,6 +71,11 @@ def on_host(value: Any) -> Any:
     """
     if hasattr(value, "detach"):
         layout = str(value.layout).removeprefix("torch.")
+        if value.is_complex():
+            raise ArgumentError(
+                f"expected a tensor of real numbers, got one of shape {tuple(value.shape)} and "
+                f"type {value.dtype}."
+            )
         if value.is_meta or layout != "strided" or value.is_quantized:
             what = "on the device 'meta', without data" if value.is_meta else f"of layout {layout}"
             raise ArgumentError(

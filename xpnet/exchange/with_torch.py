@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Unpack
 
 from xpnet.errors import ArgumentError
-from xpnet.exchange.torch_checks import as_computed, check_unchanged, class_of
+from xpnet.exchange.torch_checks import as_computed, check_computed, check_unchanged, class_of
 from xpnet.exchange.torch_modules import BY_MODULE
 from xpnet.exchange.torch_state import fill, on_host, pair_of
 from xpnet.exchange.tree import flat, joined, tree
@@ -55,7 +55,8 @@ def from_torch(
     ------
     ArgumentError
         If xpnet has no layer for a module or one of its settings, or if a hook or a function of its
-        own may change what a module computes. Parametrizations are fine.
+        own may change what a module computes. Parametrizations are fine. A few random samples are
+        computed by both, and must have the same outputs.
     ShapeError
         If the names or shapes of a state dict do not fit `model`, which is then unchanged.
     MissingDependencyError
@@ -89,6 +90,7 @@ def from_torch(
     given: ModelSettings = {"dtype": _dtype(source), **settings}
     made = Model(net, **given, input_shape=shape).build()
     made.load_state_dict(layers.state(made))
+    check_computed(source, made)
     return made
 
 
