@@ -1,7 +1,6 @@
 """Samples as users give them, and as validated by scikit-learn's rules."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +60,8 @@ class Samples:
 
 def validate_inputs(estimator: Any, X: Any, *, reset: bool = False) -> Any:
     """Samples without targets: two-dimensional, dense, float32 or float64, finite."""
-    with _checked("X", X):
+    _check("X", X)
+    with _foreign("X"):
         if _stays_on_gpu(X):
             return _validate_on_gpu(estimator, X, reset)
         given = {"accept_sparse": ["csr", "csc"], "dtype": _floats(X), "reset": reset}
@@ -72,7 +72,9 @@ def validate_samples(
     estimator: Any, X: Any, y: Any, *, reset: bool, numeric: bool
 ) -> tuple[Any, Any]:
     """Samples and targets; a column of targets becomes a vector."""
-    with _checked("X", X), _checked("y", y, times=not numeric):
+    _check("X", X)
+    _check("y", y, times=not numeric)
+    with _foreign("X or y"):
         if _stays_on_gpu(X):
             y = y if backend_of(y) else np.asarray(y)
             return _validate_on_gpu(estimator, X, reset), _vector(y)
@@ -85,26 +87,30 @@ def validate_weights(weight: Any, X: Any) -> Any:
     """A weight for each sample, in the library of X; None if there are none."""
     if weight is None:
         return None
-    with _checked("sample_weight", weight):
+    _check("sample_weight", weight)
+    with _foreign("sample_weight"):
         if _stays_on_gpu(X):
             return moved(weight if backend_of(weight) else np.asarray(weight, dtype="float64"), X)
         given = moved(weight, X) if backend_of(weight) is not None else weight
         return moved(_check_sample_weight(given, X), X)
 
 
-@contextmanager
-def _checked(name: str, data: Any, *, times: bool = False) -> Iterator[None]:
-    """Refuse what is no array before it is read, and errors that are not scikit-learn's.
+def _check(name: str, data: Any, *, times: bool = False) -> None:
+    """Refuse what is no array before it is read.
 
     Without `times`, dates and durations are refused too: scikit-learn turns them into counts.
     """
-    with foreign_errors(name, "sklearn", "numpy", "scipy", "xpnet"):
+    with _foreign(name):
         check_given(name, data)
         if isinstance(data, np.ma.MaskedArray) and np.ma.getmaskarray(data).any():
             raise DataError(f"{name} is a masked array; fill it with {name}.filled(...) first.")
         if not times:
             check_times(name, data)
-        yield
+
+
+def _foreign(name: str) -> AbstractContextManager[None]:
+    """Replace the errors that are not scikit-learn's, as it reads these data."""
+    return foreign_errors(name, "sklearn", "numpy", "scipy", "xpnet")
 
 
 def _stays_on_gpu(X: Any) -> bool:
