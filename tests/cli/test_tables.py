@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import signal
+import subprocess
 import sys
 from warnings import catch_warnings, simplefilter
 
@@ -281,6 +282,20 @@ def test_ctrl_c_measures_and_saves_what_was_learned(capsys, monkeypatch, table, 
     assert "trained for 2 epochs" in out
     assert err == "xpnet: interrupted\n"
     assert len(xn.load(path).history) == 2
+
+
+def test_sigterm_ends_the_process_after_the_model_is_saved(tmp_path, table):
+    path = tmp_path / "m.safetensors"
+    command = [sys.executable, "-m", "xpnet", "train", table, "--epochs", 10**6, "--save", path]
+    with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, text=True) as run:
+        for line in run.stdout:
+            if line.split()[:1] == ["2"]:
+                run.terminate()
+                break
+        rest = run.stdout.read()
+    assert run.returncode == -signal.SIGTERM
+    assert f"model: {path}" in rest
+    assert len(xn.load(path).history) >= 2
 
 
 def test_json_has_each_class_name(run_json, table):

@@ -431,3 +431,19 @@ def test_iris_by_every_solver():
     for solver in ("adam", "sgd", "lbfgs"):
         model = classifier(solver=solver, max_iter=400, learning_rate_init=0.01).fit(data, names)
         assert model.score(data, names) > 0.95
+
+
+def test_an_output_that_is_nan_is_no_class():
+    """Numbers that are far too large overflow in the network: its output is inf - inf."""
+    made = xn.MLPClassifier((4,), activation="relu", max_iter=2, random_state=0)
+    X = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
+    made.fit(X, np.arange(40) % 3)
+    made.coefs_[1][...] = [[1, -1, 1], [-1, 1, -1], [1, 1, -1], [-1, -1, 1]]
+    made.coefs_[0][...] = 1e3
+    X[5] = 1e38
+    for method in (made.predict, lambda X: made.score(X, np.zeros(40, int))):
+        with pytest.raises(
+            ValueError, match=r"output for row 5 .* is NaN, so it predicts no class"
+        ):
+            method(X)
+    assert set(made.predict(X[:5])) <= {0, 1, 2}
