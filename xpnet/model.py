@@ -14,6 +14,7 @@ from xpnet.backends import Backend, BackendLike
 from xpnet.data.arrays import Data
 from xpnet.data.class_weight import with_class_weight
 from xpnet.engine.batch_graph import BatchSpec
+from xpnet.engine.batch_sizes import counted
 from xpnet.engine.config import ModelConfig, check_names, check_sample_shape
 from xpnet.engine.engine import Engine
 from xpnet.engine.entry import (
@@ -445,7 +446,7 @@ class Model:
         settings.callbacks.check(
             (*columns(network, validation is not None), *settings.columns(engine))
         )
-        loop = make_loop(self, engine, data, validation, self.chunk, settings)
+        loop = make_loop(self, engine, data, validation, self.chunk, settings, snapshot)
         resume = None if snapshot is None else resumed(engine, loop.context, snapshot)
         with passed_on(), self._fitting(engine, data):
             history = loop.run(snapshot, resume)
@@ -485,6 +486,8 @@ class Model:
         if self._adopt(engine) is not engine:
             step = SingleStep(self._config, self.engine, data, given)
         self.engine.initialize(data)
+        state = self.engine.state
+        state.sizes = counted(state.sizes, [data.rows])
         if step.quick:
             self.engine.programs.cached_step = step
         return step(*data.arrays)

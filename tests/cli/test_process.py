@@ -98,3 +98,41 @@ def test_output_to_a_full_disk():
     assert done.returncode == 2
     assert done.stderr.startswith("xpnet: error: reading or writing failed: ")
     assert done.stderr.count("\n") == 1
+
+
+def run(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, shell=""):
+    """A command in a process of its own, whose output is buffered, as outside of a terminal."""
+    environment = {n: v for n, v in os.environ.items() if n != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-m", "xpnet", *arguments]
+    if shell:  # closes a stream before the program starts
+        command = ["sh", "-c", f'exec "$@" {shell}', "sh", *command]
+    return subprocess.run(
+        command, stdout=stdout, stderr=stderr, text=True, check=False, env=environment
+    )
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "-h"]])
+def test_help_to_a_full_disk(arguments):
+    with open("/dev/full", "w") as full:
+        done = run(*arguments, stdout=full)
+    assert done.returncode == 2
+    assert done.stderr.startswith("xpnet: error: reading or writing failed: ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_an_error_that_cannot_be_told_is_told_by_the_status():
+    with open("/dev/full", "w") as full:
+        assert run("inspect", "not there", stderr=full).returncode == 2
+        assert run("info", stdout=full, stderr=full).returncode == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell of POSIX")
+@pytest.mark.parametrize("arguments", [["info"], ["--version"], ["inspect", "not there"]])
+def test_closed_streams(arguments):
+    done = run(*arguments, shell=">&-")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("xpnet: error: the standard output is closed")
+    done = run(*arguments, shell="2>&-")
+    assert (done.returncode, done.stdout) == (2, "")

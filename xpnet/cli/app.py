@@ -39,6 +39,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     SystemExit
         From argparse: 0 after ``--help`` and ``--version``, 2 for arguments that it cannot parse.
     """
+    if sys.stdout is None or sys.stderr is None:  # closed, as by >&- in a shell
+        return _without_streams()
+    try:
+        with _every_letter():
+            try:
+                return _run(argv)
+            finally:  # after --help, too: argparse ignores that a text cannot be written
+                sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("xpnet: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        _silence(sys.stdout, sys.stderr)
+        return _BROKEN_PIPE
+    except OSError as error:  # such as a full disk under the standard output
+        _silence(sys.stdout)
+        return _fail(f"reading or writing failed: {error}.")
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    """Run the command line; 2 after an error, or if it names no command."""
     arguments, unknown = parser().parse_known_args(argv)
     if unknown:
         # The command's own parser shows the usage of that command.
@@ -49,26 +70,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.parser.print_help(sys.stderr)
         return 2
     try:
-        with _plain_warnings(arguments.parser), _every_letter():
+        with _plain_warnings(arguments.parser):
             check_outputs(arguments)
             arguments.run(arguments)
-            sys.stdout.flush()
     except (XpnetError, MemoryError) as error:
         return _fail(in_options(str(error), arguments.parser) or "not enough memory")
-    except KeyboardInterrupt:
-        print("xpnet: interrupted", file=sys.stderr)
-        return _INTERRUPTED
-    except BrokenPipeError:
-        _silence(sys.stdout, sys.stderr)
-        return _BROKEN_PIPE
-    except OSError as error:  # such as a full disk under the standard output
-        _silence(sys.stdout)
-        return _fail(f"reading or writing failed: {error}.")
     return 0
 
 
+def _without_streams() -> int:
+    """Say, if it can be said, that there is nowhere to write to."""
+    if sys.stderr is not None:
+        return _fail("the standard output is closed: redirect it to a file, or to /dev/null.")
+    return 2
+
+
 def _fail(words: str) -> int:
-    print(f"xpnet: error: {words}", file=sys.stderr)
+    try:
+        print(f"xpnet: error: {words}", file=sys.stderr, flush=True)
+    except OSError:  # the disk under the standard error is full, too
+        _silence(sys.stderr)
     return 2
 
 

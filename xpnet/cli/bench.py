@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter, sleep
 from typing import Any
@@ -26,7 +25,7 @@ from xpnet.mlp import MLP
 from xpnet.model import Model
 from xpnet.nn import activation
 from xpnet.optim import get_optimizer
-from xpnet.saving.whole_file import check_place
+from xpnet.saving.whole_file import check_place, writing
 
 __all__ = ["bench", "check", "network", "products", "random_data"]
 
@@ -63,7 +62,8 @@ def bench(arguments: argparse.Namespace) -> None:
         print(f"{name} is left out: {' '.join(reason.split())}")
     if arguments.json:
         found = described(arguments, rows, _ROUNDS, reasons, advised)
-        Path(arguments.json).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        with writing(arguments.json) as temporary:
+            temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if arguments.plot:
         draw(arguments, rows)
 

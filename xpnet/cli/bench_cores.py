@@ -9,7 +9,6 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from xpnet.cli.timed_parts import ROUNDS, TimedStep, compiled_step, measure, mee
 from xpnet.engine.entry import accept
 from xpnet.errors import ArgumentError, MissingDependencyError
 from xpnet.lowering import MOST_THREADS
+from xpnet.saving.whole_file import writing
 
 __all__ = ["CoresRow", "bench_cores", "row_of"]
 
@@ -102,7 +102,8 @@ def bench_cores(arguments: argparse.Namespace) -> None:
     print(_table(arguments, rows, meeting))
     if arguments.json:
         found = _described(arguments, rows, meeting)
-        Path(arguments.json).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        with writing(arguments.json) as temporary:
+            temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def _check(arguments: argparse.Namespace) -> None:

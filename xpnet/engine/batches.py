@@ -4,7 +4,7 @@ Training, evaluation and prediction all take their batches from here. The data a
 network computes, or on the host; then one batch is copied while another is computed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 from xpnet.backends.streaming import Streaming
@@ -21,6 +21,8 @@ Found = TypeVar("Found")
 
 class Batches:
     """Data on the device where the network computes.
+
+    Batches whose sizes are in `rare` are interpreted; see `engine.batch_sizes`.
 
     Attributes
     ----------
@@ -43,12 +45,15 @@ class Batches:
         data: Data,
         batch_size: int,
         threads: int | None = None,
+        rare: Collection[int] = (),
     ) -> None:
         self.data, self._engine, self._lock = data, engine, engine.programs.lock
         self.parts = batch_slices(data.rows, batch_size)
         self.sizes = [part.stop - part.start for part in self.parts]
         made = {
-            size: engine.programs.get(engine.batch_spec(mode, size, data, threads))
+            size: engine.programs.get(
+                engine.batch_spec(mode, size, data, threads), compiled=size not in rare
+            )
             for size in sorted({*self.sizes}, reverse=True)
         }
         self.programs = [made[size] for size in self.sizes]
@@ -118,8 +123,9 @@ class StreamedBatches(Batches):
         data: Data,
         batch_size: int,
         threads: int | None = None,
+        rare: Collection[int] = (),
     ) -> None:
-        super().__init__(engine, mode, data, batch_size, threads)
+        super().__init__(engine, mode, data, batch_size, threads, rare)
         self._streaming = Streaming(engine.backend, data.arrays, max(self.sizes))
 
     def begin(self, order: Array = None, first: int = 0) -> None:
@@ -144,11 +150,17 @@ class StreamedBatches(Batches):
 
 
 def cut(
-    engine: Engine, mode: str, data: Data, batch_size: int, threads: int | None = None
+    engine: Engine,
+    mode: str,
+    data: Data,
+    batch_size: int,
+    threads: int | None = None,
+    rare: Collection[int] = (),
 ) -> Batches:
     """Data in batches of `batch_size` samples, for this kind of computation.
 
     At most `threads` threads share a batch; see `Model.fit`.
     """
     there = data.backend.name == engine.backend.name
-    return (Batches if there else StreamedBatches)(engine, mode, data, batch_size, threads)
+    kind = Batches if there else StreamedBatches
+    return kind(engine, mode, data, batch_size, threads, rare)

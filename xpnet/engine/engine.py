@@ -262,7 +262,7 @@ class Engine:
         """The same parameters in the retraced network; its optimizer starts again."""
         twin = type(self)(network, self.backend, self.optimizer, self.views(self.state.params))
         twin.state.epoch, twin.state.step = self.state.epoch, self.state.step
-        twin.state.awaiting = self.state.awaiting
+        twin.state.awaiting, twin.state.sizes = self.state.awaiting, self.state.sizes
         return twin
 
     def copy(self, optimizer: Optimizer) -> Self:

@@ -65,9 +65,14 @@ class Programs:
         backend: Any = self._backend
         return Arena(backend) if backend.planned else None
 
-    def get(self, spec: BatchSpec) -> Program:
-        """The program for this kind of batch, compiled on first use."""
+    def get(self, spec: BatchSpec, compiled: bool = True) -> Program:
+        """The program for this kind of batch, compiled on first use.
+
+        If not `compiled`, NumPy interprets it: that is ready sooner, and runs longer.
+        """
         with self.lock:  # programs share memory even while they are made
+            if not compiled and self._backend.name == "numpy":
+                return self._interpreted(self._traced(spec))
             program = self._made.pop(spec, None) or self._compile(spec)
             self._made[spec] = program  # the most recently used comes last
             if len(self._made) > _KEPT:
@@ -75,17 +80,24 @@ class Programs:
             return program
 
     def _compile(self, spec: BatchSpec) -> Program:
-        state, table = self._state, self._network.table
-        batch_graph = BatchGraph.of(self._network, spec, state.loss_scale is not None)
-        arena, inputs = self._arena, self.step_inputs
-        step = inputs.declare(batch_graph.graph.step_values)
+        state, table, arena = self._state, self._network.table, self._arena
+        batch_graph = self._traced(spec)
         if arena is None:
-            return InterpretedProgram(self._backend, table, state, batch_graph, inputs)
+            return self._interpreted(batch_graph)
+        step = self.step_inputs.declare(batch_graph.graph.step_values)
         memory = arena.memory
         program = PlannedProgram(self._backend, table, state, batch_graph, arena, step, spec)
         if arena.memory is not memory:
             self._drop()  # they would keep the smaller memory alive
         return program
+
+    def _traced(self, spec: BatchSpec) -> BatchGraph:
+        return BatchGraph.of(self._network, spec, self._state.loss_scale is not None)
+
+    def _interpreted(self, batch_graph: BatchGraph) -> Program:
+        inputs, table = self.step_inputs, self._network.table
+        inputs.declare(batch_graph.graph.step_values)
+        return InterpretedProgram(self._backend, table, self._state, batch_graph, inputs)
 
     def forget(self) -> None:
         """Drop the compiled programs and their memory; they are compiled again when needed."""

@@ -257,7 +257,9 @@ class InterpretedProgram:
         self._found, gradient = self._compute(*given)
         self.results = self._found.results
         if gradient is not None:
-            state.vectors["gradient"] = gradient
+            planned = self._backend.planned  # an update's plan is bound to the vector
+            own = self._backend.assign(state.gradient, gradient) if planned else gradient
+            state.vectors["gradient"] = own
 
     @cached_property
     def _compute(self) -> Callable[..., tuple[Found, Array | None]]:
@@ -278,6 +280,8 @@ class InterpretedProgram:
         assert self._found is not None
         if self._found.state:
             params = self._committed(self._state.params, self._found.state)
+            if self._backend.planned:
+                params = self._backend.assign(self._state.params, params)
             self._state.vectors["params"] = params
 
     @cached_property

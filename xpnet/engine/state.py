@@ -1,7 +1,7 @@
 """All that training changes, in one place."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from xpnet.backends import Backend, dtype_name
@@ -42,6 +42,8 @@ class TrainState:
         Restored when the training diverges.
     awaiting : tuple of str
         Parameters whose initial values depend on data that have not come yet.
+    sizes : mapping of int to int
+        Steps on each size of batches; see `engine.batch_sizes`.
     """
 
     vectors: dict[str, Array]
@@ -51,6 +53,7 @@ class TrainState:
     results: Array | None = None
     good: Good | None = None
     awaiting: tuple[str, ...] = ()
+    sizes: Mapping[int, int] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -140,6 +143,6 @@ class TrainState:
         for name, vector in other.vectors.items():
             self.vectors[name] = backend.assign(self.vectors[name], vector)
         self.epoch, self.step, self.updates = other.epoch, other.step, other.updates
-        self.awaiting = other.awaiting
+        self.awaiting, self.sizes = other.awaiting, other.sizes
         if other.good is not None:
             self.good = Good(other.good.when, backend.copy(other.good.params))

@@ -7,7 +7,7 @@ from xpnet.arguments import count
 from xpnet.errors import FormatError
 from xpnet.ops.loss_scale import LARGEST, SMALLEST
 
-__all__ = ["count_of", "four_numbers", "names_of"]
+__all__ = ["count_of", "four_numbers", "names_of", "sizes_of"]
 
 
 def count_of(name: str, data: dict[str, Any]) -> int:
@@ -34,3 +34,14 @@ def names_of(found: Any, known: tuple[str, ...]) -> tuple[str, ...]:
     if not good:
         raise FormatError(f"its 'awaiting' must be a list of some of {list(known)}; got {found!r}.")
     return tuple(found)
+
+
+def sizes_of(found: Any) -> dict[int, int]:
+    """The sizes of batches and the steps on each, checked."""
+    pairs = found if isinstance(found, list) else None
+    if pairs is None or not all(
+        isinstance(pair, list) and len(pair) == 2 and all(type(n) is int and n > 0 for n in pair)
+        for pair in pairs
+    ):
+        raise FormatError(f"its sizes must be pairs of whole numbers above 0, got {found!r:.80}.")
+    return dict(pairs)

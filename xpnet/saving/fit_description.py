@@ -90,7 +90,7 @@ def check_description(there: dict[str, Any], here: dict[str, Any]) -> None:
                 check_same(path, was, now)
             if name in _CODED:
                 there[_CODED[name]] = here[_CODED[name]]
-    added = _OPERATIONS, _SUMS, _HELD  # version 0.1 wrote none of them
+    added = _OPERATIONS, _SUMS, _HELD, "rare"  # version 0.1 wrote none of them
     new = [{name: decode(found.pop(name, None)) for name in added} for found in (there, here)]
     for name in {**there, **here}:
         one, other = decode(there.get(name)), decode(here.get(name))

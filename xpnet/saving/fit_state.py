@@ -9,6 +9,7 @@ from xpnet.engine.engine import Engine
 from xpnet.engine.state import TrainState
 from xpnet.errors import ArgumentError, XpnetError
 from xpnet.saving.codec import decode, encode
+from xpnet.saving.file_values import sizes_of
 from xpnet.saving.fit_description import check_description, check_same, describe
 from xpnet.saving.snapshots import Snapshot
 from xpnet.training.context import FitContext
@@ -28,6 +29,7 @@ def take(context: FitContext) -> Snapshot:
         "fit": describe(engine, context.steps),
         "parameters": {name: list(shape) for name, shape in engine.network.table.shapes.items()},
         "updates": own.updates,
+        "sizes": [[*pair] for pair in own.sizes.items()],
         "epoch": own.epoch,
         "step": own.step,
         "batch": context.batch,
@@ -113,6 +115,7 @@ def _put_back(context: FitContext, snapshot: Snapshot) -> None:
     if own.loss_scale is not None:
         own.set_loss_scale(backend, snapshot.arrays["loss_scale"])
     own.epoch, own.step, own.awaiting = state["epoch"], state["step"], ()
+    own.sizes = sizes_of(state.get("sizes", []))
     if state["schedule"] is not None:
         engine.optimizer.learning_rate = decode(state["schedule"])
     engine.keep("the checkpoint")

@@ -15,7 +15,7 @@ from xpnet.engine.network import Network
 from xpnet.errors import ArgumentError, DataError, FormatError
 from xpnet.graph import ParameterTable, trace
 from xpnet.saving.codec import decode, encode
-from xpnet.saving.file_values import count_of, four_numbers, names_of
+from xpnet.saving.file_values import count_of, four_numbers, names_of, sizes_of
 from xpnet.saving.tensor_file import read_file, write_file
 from xpnet.typing import Shape
 from xpnet.version import __version__
@@ -71,6 +71,8 @@ def save_model(
         "updates": state.updates if optimizer_state else None,
         "preprocessing": _preprocessing(preprocessing),
     }
+    if optimizer_state and state.sizes:
+        data["sizes"] = [[*pair] for pair in state.sizes.items()]
     if state.awaiting:
         data["awaiting"] = list(state.awaiting)
     if optimizer_state and state.loss_scale is not None:
@@ -274,6 +276,7 @@ def made(arrays: dict[str, Any], data: dict[str, Any], backend: Any) -> tuple[Mo
     if kept:
         vectors = {n: chosen.copy(chosen.asarray(a, config.dtype)) for n, a in slots.items()}
         state.set_slots(chosen, vectors, count_of("updates", data))
+        state.sizes = sizes_of(data.get("sizes", []))
         if data.get("loss_scale") is not None:
             state.set_loss_scale(chosen, four_numbers(data["loss_scale"]))
     state.epoch, state.step = count_of("epoch", data), count_of("step", data)

@@ -35,6 +35,7 @@ def _trained(engine: Engine) -> dict[str, Any]:
         "slots": host,
         "loss_scale": None if scale is None else backend.to_numpy(backend.copy(scale)),
         "updates": state.updates,
+        "sizes": dict(state.sizes),
         "epoch": state.epoch,
         "step": state.step,
         "awaiting": state.awaiting,
@@ -67,7 +68,7 @@ def _engine(config: ModelConfig, backend: Backend, trained: dict[str, Any]) -> E
     if trained.get("loss_scale") is not None:
         state.set_loss_scale(backend, trained["loss_scale"])
     state.epoch, state.step = trained["epoch"], trained["step"]
-    state.awaiting = trained.get("awaiting", ())
+    state.awaiting, state.sizes = trained.get("awaiting", ()), trained.get("sizes", {})
     engine.keep("the pickle")
     return engine
 

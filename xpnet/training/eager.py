@@ -8,9 +8,10 @@ from typing import Any
 
 from xpnet.data.arrays import Data
 from xpnet.engine.accumulation import Accumulation
+from xpnet.engine.batch_sizes import counted
 from xpnet.engine.batches import Batches
 from xpnet.engine.engine import Engine
-from xpnet.engine.programs import Program
+from xpnet.engine.programs import PlannedProgram, Program
 from xpnet.graph import in_words
 from xpnet.lowering import steady_threads
 from xpnet.training.callbacks.callback import Callbacks
@@ -73,8 +74,9 @@ class EagerSteps:
         return len(self.batches)
 
     def begin(self, context: FitContext) -> None:
-        """Do nothing: a step can always be tried."""
-        self._model = context.model
+        """Count the sizes of the batches; a step can always be tried."""
+        self._model, state = context.model, self.engine.state
+        state.sizes = counted(state.sizes, self.batches.sizes, len(context.epochs))
 
     def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
         """Make the remaining steps of the epoch."""
@@ -153,10 +155,18 @@ class EagerSteps:
             "shuffle": self.order.kind,
             "means of the data": data.means,
             "checksums": data.checksums,
+            "rare": self._interpreted(),
             "operations": in_words(self.batches.programs[0].batch_graph.graph),
             "validation": None if self._held is None else self._held.checksums,
         }
         return found if self.together == 1 else {**found, "batches of a step": self.together}
+
+    def _interpreted(self) -> list[int]:
+        """The sizes of batches that are interpreted though the backend has plans."""
+        if not self.engine.backend.planned:
+            return []
+        pairs = zip(self.batches.sizes, self.batches.programs, strict=True)
+        return sorted({size for size, p in pairs if not isinstance(p, PlannedProgram)})
 
 
 class AccumulatedSteps(EagerSteps):

@@ -1,11 +1,12 @@
 """The settings of a fit, and the loop and the strategy that follow from them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
 from xpnet.arguments import count
-from xpnet.data.arrays import Data
+from xpnet.data.arrays import Data, batch_slices
+from xpnet.engine.batch_sizes import rare
 from xpnet.engine.batches import cut
 from xpnet.engine.engine import Engine
 from xpnet.errors import ArgumentError
@@ -19,6 +20,7 @@ from xpnet.training.lbfgs import LbfgsSteps
 from xpnet.training.loop import FitLoop, Steps
 from xpnet.training.order import SampleOrder
 from xpnet.training.progress import Progress
+from xpnet.training.snapshot import Snapshot
 from xpnet.training.traced_steps import traced
 from xpnet.typing import ArrayLike
 
@@ -74,17 +76,24 @@ def make_loop(
     validation: Data | None,
     chunk: int,
     settings: FitSettings,
+    snapshot: Snapshot | None = None,
 ) -> FitLoop:
     """The loop of a fit on checked data; validation takes `chunk` samples at a time."""
     held, threads = None, settings.threads
     if validation is not None:
         held = cut(engine, "evaluate", validation, chunk, threads)
-    steps = _steps(engine, data, validation, settings)
+    steps = _steps(engine, data, validation, settings, snapshot)
     given = settings.callbacks, settings.progress
     return FitLoop(model, engine, steps, settings.epochs, held, *given)
 
 
-def _steps(engine: Engine, data: Data, validation: Data | None, settings: FitSettings) -> Steps:
+def _steps(
+    engine: Engine,
+    data: Data,
+    validation: Data | None,
+    settings: FitSettings,
+    snapshot: Snapshot | None,
+) -> Steps:
     """The strategy that makes the steps."""
     together, callbacks = settings.accumulate, settings.callbacks
     if engine.optimizer.whole_batch:
@@ -96,7 +105,8 @@ def _steps(engine: Engine, data: Data, validation: Data | None, settings: FitSet
         return LbfgsSteps(engine, data, settings.threads)
     order = SampleOrder(data, settings.shuffle, engine.network.seed)
     mode = "train" if together == 1 else "accumulate"
-    batches = cut(engine, mode, data, settings.batch_size, settings.threads)
+    few = _rare(engine, data, settings, snapshot)
+    batches = cut(engine, mode, data, settings.batch_size, settings.threads, few)
     engine.update.share(settings.threads)
     kind = EagerSteps if together == 1 else AccumulatedSteps
     eager = kind(engine, batches, order, callbacks, together, validation)
@@ -107,3 +117,16 @@ def _steps(engine: Engine, data: Data, validation: Data | None, settings: FitSet
         or captured(eager, callbacks, wanted)
     )
     return steps
+
+
+def _rare(
+    engine: Engine, data: Data, settings: FitSettings, snapshot: Snapshot | None
+) -> Collection[int]:
+    """The sizes of batches that are interpreted: those of the fit that is resumed, if one is."""
+    if settings.accumulate > 1:
+        return ()
+    if snapshot is not None:
+        found: list[int] = snapshot.state["fit"].get("rare", [])
+        return found
+    parts = batch_slices(data.rows, settings.batch_size)
+    return rare(engine.state.sizes, [p.stop - p.start for p in parts], settings.epochs)

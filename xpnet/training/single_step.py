@@ -5,6 +5,7 @@ from typing import Any
 
 from xpnet.backends import dtype_name
 from xpnet.data.arrays import Data
+from xpnet.engine.batch_sizes import rare
 from xpnet.engine.config import ModelConfig
 from xpnet.engine.engine import Engine
 from xpnet.engine.entry import target_check
@@ -43,14 +44,16 @@ class SingleStep:
         self, config: ModelConfig, engine: Engine, data: Data, given: tuple[Any, ...]
     ) -> None:
         self._engine, self._check = engine, target_check(config, engine, engine.backend)
-        self._program = engine.programs.get(engine.batch_spec("train", data.rows, data))
+        compiled = not rare(engine.state.sizes, [data.rows])
+        spec = engine.batch_spec("train", data.rows, data)
+        self._program = engine.programs.get(spec, compiled)
         self.threads = turn(engine.backend, self._program.flops) or engine.programs.lock
         self._arrays: list[Array] = []
         backend = engine.backend
         same = bool(given) and data.x is given[0] and data.y is given[1]
         direct = (backend.planned or backend.traced) and backend.synchronous
         alike = same and direct and all(map(backend.plain, given)) and not _looked_up(engine, data)
-        self._like = tuple((a.shape, a.dtype) for a in given) if alike else None
+        self._like = tuple((a.shape, a.dtype) for a in given) if alike and compiled else None
 
     @property
     def quick(self) -> bool:

@@ -3,12 +3,13 @@
 import csv
 import json
 import os
+from contextlib import suppress
 from io import StringIO
 from math import isfinite
 from pathlib import Path
 from typing import IO, Any
 
-from xpnet.errors import ArgumentError
+from xpnet.errors import ArgumentError, FormatError
 from xpnet.training.callbacks.callback import Callback
 from xpnet.training.context import FitContext, FittedModel
 from xpnet.training.snapshot import Snapshot
@@ -70,8 +71,16 @@ class _Log(Callback):
 
     def _write(self, text: str) -> None:
         assert self._file is not None
-        self._file.write(text)
-        self._file.flush()
+        try:
+            self._file.write(text)
+            self._file.flush()
+        except OSError as error:  # such as a full disk
+            with suppress(OSError):
+                self._file.close()
+            self._file = None
+            raise FormatError(
+                f"{self.path} cannot be written: {error}. The model keeps what it has learned."
+            ) from error
 
     def on_fit_end(self, model: FittedModel) -> None:
         if self._file is not None:
