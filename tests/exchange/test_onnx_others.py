@@ -334,3 +334,10 @@ def test_other_models_of_skl2onnx_are_refused_by_name(tmp_path: Path) -> None:
     path.write_bytes(skl2onnx.to_onnx(fitted, X[:1]).SerializeToString())
     with pytest.raises(ArgumentError, match=r"operator TreeEnsembleClassifier \(node "):
         xn.exchange.from_onnx(path)
+
+
+@pytest.mark.parametrize("given", [None, 1, "yes", X, [True]])
+def test_probabilities_are_asked_for_by_true_or_false(given: Any, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="probabilities must be True or False, got"):
+        xn.exchange.to_onnx(xn.MLP([4, 2]).build(), tmp_path / "m.onnx", probabilities=given)
+    assert not list(tmp_path.iterdir())

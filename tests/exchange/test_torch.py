@@ -430,3 +430,15 @@ def test_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     for call in (to_torch, to_torch_state_dict, from_torch):
         with pytest.raises(MissingDependencyError, match=r"Install it with: pip install torch$"):
             call(model)
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_complex_parameters_are_refused(dtype):
+    """Their real part would be another network."""
+    layer = torch.nn.Linear(4, 2, dtype=getattr(torch, dtype))
+    for given in (layer, torch.nn.Sequential(layer)):
+        with pytest.raises(xn.errors.ArgumentError, match="real numbers, got one of shape"):
+            xn.exchange.from_torch(given)
+    state = torch.nn.Sequential(layer).state_dict()
+    with pytest.raises(xn.errors.ArgumentError, match="real numbers"):
+        xn.exchange.from_torch(state, xn.Model(xn.Sequential(xn.Dense(2)), input_shape=4))

@@ -52,6 +52,8 @@ def test_a_given_encoding_is_not_second_guessed(tmp_path):
 
 FORMATS = {
     "workbook": ("a.csv", b"PK\x03\x04 [Content_Types].xml", "an Excel workbook; save its table"),
+    "JSON": ("a.csv", b'{"a": [1, 2]}\n', "is JSON; write its rows as CSV"),
+    "rows of JSON": ("a.csv", b'[{"a": 1}]\n', "is JSON; write its rows as CSV"),
     "web page": ("a.csv", b"<!DOCTYPE html><html>", "a web page, perhaps an error"),
     "pickle": ("a.pkl", b"\x80\x04\x95", "a pickle, which could run code"),
     "bzip2": ("a.csv.bz2", b"BZh91AY&SY", "compressed by bzip2; decompress it"),

@@ -183,6 +183,6 @@ def _complete(column: Column, values: NDArray[np.float64]) -> NDArray[np.float32
 def _refuse_missing(column: Column, missing: NDArray[np.bool_], expected: str) -> None:
     if missing.any():
         raise DataError(
-            f"{column.place(int(np.argmax(missing)))}: expected {expected}, found an empty cell. "
-            "Fill it in, or remove its row or its column."
+            f"{column.place(int(np.argmax(missing)))}: expected {expected}, found an empty cell "
+            "or NA. Fill it in, or remove its row or its column."
         )

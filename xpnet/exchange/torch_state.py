@@ -82,6 +82,11 @@ def on_host(value: Any) -> Any:
                 f"expected a dense tensor, got one of shape {tuple(value.shape)} "
                 f"{'that is quantized' if value.is_quantized else what}. Convert it first."
             )
+        if value.is_complex():
+            raise ArgumentError(
+                f"expected a tensor of real numbers, got one of shape {tuple(value.shape)} of type "
+                f"{value.dtype}. xpnet has no complex layers."
+            )
         value = value.detach().cpu()
         value = value if str(value.dtype) in ("torch.float32", "torch.float64") else value.float()
     return np.asarray(value)

@@ -87,6 +87,8 @@ def to_onnx(
     """
     onnx = require("onnx", "onnx", "xpnet.exchange.to_onnx")
     source = predictor(model, "to_onnx")
+    if not isinstance(probabilities, bool):
+        raise ArgumentError(f"probabilities must be True or False, got {kind_of(probabilities)}.")
     program = onnx_program(_ended(source) if probabilities else source)
     save_onnx(onnx, program, path, source.metadata)
 

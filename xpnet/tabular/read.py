@@ -31,6 +31,8 @@ _NOT_TEXT = {
     b"\x89PNG": "a picture",
     b"<!DOCTYPE": "a web page, perhaps an error page instead of a download",
     b"<html": "a web page, perhaps an error page instead of a download",
+    b"{": "JSON; write its rows as CSV",
+    b"[{": "JSON; write its rows as CSV",
     b"FEA1": "the old Feather format; write it with pyarrow.feather.write_feather",
 }
 _NAMED = {

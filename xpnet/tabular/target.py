@@ -71,8 +71,8 @@ class Target:
             raise DataError(f"{table.source}: the target {shown(column.name)} has no values.")
         if missing.any():
             raise DataError(
-                f"{column.place(int(np.argmax(missing)))}: expected a target, found an empty cell. "
-                f"Fill it in, or remove its row ({int(missing.sum()):,} such rows)."
+                f"{column.place(int(np.argmax(missing)))}: expected a target, found an empty cell "
+                f"or NA. Fill it in, or remove its row ({int(missing.sum()):,} such rows)."
             )
         labels = target_labels(column, task)
         if labels is None:
@@ -129,8 +129,8 @@ class Target:
         missing = column.missing()
         if missing.any():
             raise DataError(
-                f"{column.place(int(np.argmax(missing)))}: expected a target, found an empty cell. "
-                "Fill it in, or remove its row."
+                f"{column.place(int(np.argmax(missing)))}: expected a target, found an empty cell "
+                "or NA. Fill it in, or remove its row."
             )
         if self.classes is None:
             return numbers_of(column)
