@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from xpnet.exchange.onnx_content import array_of
+
 __all__ = ["attributes_of", "folded"]
 
 _NUMBERS = {"value_float": "float32", "value_floats": "float32", "value_int": "int64"}
@@ -34,7 +36,7 @@ def _computed(onnx: Any, node: Any, arrays: dict[str, Any]) -> Any:
     """The result of an operator; None if it is unknown here, or reads more than constants."""
     attributes = attributes_of(onnx, node)
     if node.op_type == "Constant":
-        return _constant(onnx, attributes)
+        return _constant(attributes)
     inputs = [arrays.get(name) for name in node.input]
     rule = _RULES.get(node.op_type)
     if rule is None or not inputs or any(array is None for array in inputs):
@@ -52,9 +54,9 @@ def _computed(onnx: Any, node: Any, arrays: dict[str, Any]) -> Any:
         return None
 
 
-def _constant(onnx: Any, attributes: dict[str, Any]) -> Any:
+def _constant(attributes: dict[str, Any]) -> Any:
     if "value" in attributes:
-        return onnx.numpy_helper.to_array(attributes["value"])
+        return array_of(attributes["value"])
     for name, dtype in _NUMBERS.items():
         if name in attributes:
             return np.asarray(attributes[name], dtype)

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.errors import ArgumentError, FormatError
+from xpnet.errors import ArgumentError, FormatError, XpnetError
 from xpnet.exchange.onnx_constants import attributes_of, folded
+from xpnet.exchange.onnx_content import arrays_named, loaded
 from xpnet.exchange.onnx_outputs import needed, pair_of, result_of
 from xpnet.exchange.onnx_patterns import PATTERNS
 from xpnet.exchange.onnx_rules import add_layer
 from xpnet.exchange.onnx_step import Found, Step
-from xpnet.optional import require
 from xpnet.typing import DTypeName, Shape
 
 __all__ = ["read"]
@@ -24,12 +24,26 @@ _DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
 
 def read(onnx: Any, path: Path) -> Found:
     """The MLP in a file; raises `FormatError` or `ArgumentError`."""
-    model = _loaded(onnx, path)
+    model = loaded(onnx, path)
+    try:
+        return _found(onnx, model)
+    except XpnetError:
+        raise
+    except Exception as error:  # attributes may have any type and any value
+        raise FormatError(
+            f"from_onnx: {path} has attributes or tensors of the wrong kind "
+            f"({type(error).__name__}: {error})."
+        ) from error
+
+
+def _found(onnx: Any, model: Any) -> Found:
     graph = model.graph
-    arrays = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer}
-    inputs = [value for value in graph.input if value.name not in arrays]
+    constants = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in constants]
     if len(inputs) != 1:
         raise ArgumentError(f"from_onnx: the graph has {len(inputs)} inputs; an MLP has one.")
+    used = {name for node in graph.node for name in node.input}
+    arrays = arrays_named(graph.initializer, used | {value.name for value in graph.output})
     nodes = folded(onnx, graph.node, arrays)
     result = result_of(onnx, graph, nodes)
     if result in arrays:
@@ -42,21 +56,6 @@ def read(onnx: Any, path: Path) -> Found:
             f"from_onnx: the chain of operators ends in {end!r}, which is not the graph's output."
         )
     return found
-
-
-def _loaded(onnx: Any, path: Path) -> Any:
-    """The contents of the file, checked by onnx."""
-    try:
-        model = onnx.load(path)
-        onnx.checker.check_model(model)
-        if model.functions:  # as PyTorch's newer exporter writes them
-            inliner = require("onnx.inliner", "onnx", "xpnet.exchange.from_onnx")
-            model = inliner.inline_local_functions(model)
-    except OSError as error:
-        raise FormatError(f"from_onnx: {path} cannot be read ({error}).") from error
-    except Exception as error:  # from protobuf or onnx, which share no base class
-        raise FormatError(f"from_onnx: {path} is not a valid ONNX file ({error}).") from error
-    return model
 
 
 def _declared(onnx: Any, value: Any) -> tuple[DTypeName, Shape]:

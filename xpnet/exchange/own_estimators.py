@@ -8,7 +8,7 @@ from xpnet.exchange.tree import host
 from xpnet.model import Model
 from xpnet.model_settings import ModelSettings
 
-__all__ = ["as_model", "built"]
+__all__ = ["as_model", "built", "unbuilt"]
 
 # Losses that only the estimators have, and those of xpnet.losses with the same minimum.
 _NAMED = {
@@ -49,7 +49,12 @@ def as_model(estimator: Any, settings: ModelSettings) -> Model:
 
 
 def built(caller: str, net: Any, settings: ModelSettings, features: Any) -> Model:
-    """A new model whose source fixes the shape of a sample.
+    """A new model with parameters; see `unbuilt`."""
+    return unbuilt(caller, net, settings, features).build()
+
+
+def unbuilt(caller: str, net: Any, settings: ModelSettings, features: Any) -> Model:
+    """A new model whose source fixes the shape of a sample, still without parameters.
 
     Raises
     ------
@@ -61,4 +66,4 @@ def built(caller: str, net: Any, settings: ModelSettings, features: Any) -> Mode
             f"{caller} reads the shape of a sample, {features}, from its source. Leave out "
             "input_shape."
         )
-    return Model(net, **settings, input_shape=features).build()
+    return Model(net, **settings, input_shape=features)

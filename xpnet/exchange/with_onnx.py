@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from xpnet import ops
-from xpnet.errors import ArgumentError
+from xpnet.engine.config import ModelConfig
+from xpnet.engine.network import Network
+from xpnet.errors import ArgumentError, FormatError, ShapeError
 from xpnet.exchange.onnx_file import save_onnx
 from xpnet.exchange.onnx_fuse import fused
 from xpnet.exchange.onnx_reader import read
-from xpnet.exchange.own_estimators import built
+from xpnet.exchange.onnx_step import Found
+from xpnet.exchange.own_estimators import unbuilt
 from xpnet.exchange.predictor import Predictor
 from xpnet.exchange.program import Program
 from xpnet.exchange.sources import kind_of, predictor
@@ -133,9 +136,19 @@ def from_onnx(path: str | PathLike[str], **settings: Unpack[ModelSettings]) -> M
         )
     found = read(onnx, Path(path))
     given: ModelSettings = {"dtype": found.dtype, **settings}
-    model = built("from_onnx", Sequential(*found.layers), given, found.features)
-    model.load_state_dict(found.state)
+    model = unbuilt("from_onnx", Sequential(*found.layers), given, found.features)
+    _check_shapes(model.config, found)  # the file may claim any shape, but its arrays are there
+    model.build().load_state_dict(found.state)
     return model
+
+
+def _check_shapes(config: ModelConfig, found: Found) -> None:
+    """Raise unless the arrays in the file have the shapes that its network needs."""
+    table = Network.of(config, found.features).table
+    try:
+        table.check(found.state, {name: array.shape for name, array in found.state.items()})
+    except ShapeError as error:
+        raise FormatError(f"from_onnx: the shapes in the file do not fit: {error}") from error
 
 
 def _ended(source: Predictor | TablePredictor) -> Predictor | TablePredictor:

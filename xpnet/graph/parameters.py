@@ -5,8 +5,9 @@ trained come last, so that gradients and the optimizer's vectors also cover one 
 parts, parameters with equal factors of the learning rate and of the decay are neighbors.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple
 
 from xpnet.backends import Backend
@@ -15,6 +16,8 @@ from xpnet.graph.graph import Graph, ParameterSpec
 from xpnet.typing import Namespace, Shape, size_of
 
 __all__ = ["Group", "ParameterTable"]
+
+_SHOWN = 40  # names in a message
 
 
 class Group(NamedTuple):
@@ -104,11 +107,18 @@ class ParameterTable:
         missing, extra = sorted(set(self.specs) - set(names)), sorted(set(names) - set(self.specs))
         if missing or extra:
             raise ShapeError(
-                f"the parameter names do not match this network: missing {missing}, unknown "
-                f"{extra}. Its parameters are {', '.join(self.specs)}."
+                f"the parameter names do not match this network: missing {_brief(missing)}, "
+                f"unknown {_brief(extra)}. Its parameters are {_brief(self.specs)}."
             )
         for name, spec in self.specs.items():
             if tuple(shapes[name]) != spec.shape:
                 raise ShapeError(
                     f"parameter {name!r} has shape {spec.shape}, got {tuple(shapes[name])}."
                 )
+
+
+def _brief(names: Collection[str]) -> str:
+    """Names for a message: all of them, or the first and their number; as Python writes them."""
+    shown = [repr(name[:200]) for name in islice(names, _SHOWN)]
+    more = [f"... ({len(names):,} names)"] if len(names) > _SHOWN else []
+    return f"[{', '.join(shown + more)}]"

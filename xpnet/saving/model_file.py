@@ -220,8 +220,8 @@ def _table(net: Any, features: Shape, settings: dict[str, Any]) -> ParameterTabl
     return ParameterTable.of(graph)
 
 
-def check_arrays(
-    config: ModelConfig, features: Shape, arrays: dict[str, Any]
+def _checked_arrays(
+    network: Network, arrays: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The checked parameters and optimizer vectors among the arrays.
 
@@ -232,13 +232,12 @@ def check_arrays(
     """
     params = {name: a for name, a in arrays.items() if not name.startswith(SLOTS)}
     slots = {n.removeprefix(SLOTS): a for n, a in arrays.items() if n.startswith(SLOTS)}
-    settings = {"dtype": config.dtype, "seed": config.seed, "frozen": config.frozen}
-    table = _table(config.net, features, settings)
+    table = network.table
     table.check(params, {name: array.shape for name, array in params.items()})
     for name, array in arrays.items():
-        if dtype_name(array.dtype) != config.dtype:
+        if dtype_name(array.dtype) != network.dtype:
             raise FormatError(
-                f"{name!r} has the type {array.dtype}, but the model has {config.dtype}."
+                f"{name!r} has the type {array.dtype}, but the model has {network.dtype}."
             )
         _check_finite(name, array)
     for name, array in slots.items():
@@ -263,10 +262,11 @@ def made(arrays: dict[str, Any], data: dict[str, Any], backend: Any) -> tuple[Mo
     config = ModelConfig.of(net, loss, optimizer, backend=backend, **settings)
     if config.input_shape is None:
         raise FormatError("it does not say which shape a sample has.")
-    params, slots = check_arrays(config, config.input_shape, arrays)
+    network = Network.of(config, config.input_shape)
+    params, slots = _checked_arrays(network, arrays)
     chosen = backend_for(config, None)
     start = {name: chosen.asarray(array, config.dtype) for name, array in params.items()}
-    engine = Engine(Network.of(config, config.input_shape), chosen, config.optimizer, start)
+    engine = Engine(network, chosen, config.optimizer, start)
     state, kept = engine.state, data["updates"] is not None
     if slots.keys() != (state.slots.keys() if kept else set()):
         raise FormatError(

@@ -1,18 +1,22 @@
 """Files of arrays and JSON in the safetensors format: written whole or not at all."""
 
 import json
+import os
 from mmap import ACCESS_COPY, mmap
 from pathlib import Path
 from typing import Any, BinaryIO
+from zlib import crc32
 
 import numpy as np
 
 from xpnet.errors import FormatError
-from xpnet.saving.whole_file import check_place, file_path, replacing
+from xpnet.saving.tensor_header import Header, Tensor, parsed_json, read_header
+from xpnet.saving.whole_file import check_place, file_path, open_file, replacing
 
 __all__ = ["read_file", "write_arrays", "write_file"]
 
 _KEY = "xpnet"  # the entry of the file's metadata that holds the JSON
+_SUM = "checksum"  # the entry of the JSON that holds the checksum of the tensors
 _TYPES = dict(
     pair.split(":")
     for pair in """BOOL:? U8:u1 I8:i1 U16:<u2 I16:<i2 U32:<u4 I32:<i4 U64:<u8 I64:<i8
@@ -44,7 +48,7 @@ def write_file(path: Any, arrays: dict[str, Any], data: dict[str, Any]) -> None:
     """
     path = check_place(path)
     try:
-        text = json.dumps(data, allow_nan=False)
+        text = json.dumps({**data, _SUM: checksum(arrays)}, allow_nan=False)
     except (ValueError, TypeError, RecursionError) as error:
         raise _unwritten(path, error) from error
     write_arrays(path, arrays, {_KEY: text})
@@ -82,48 +86,42 @@ def read_file(path: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """The arrays and the data of a file that `write_file` wrote.
 
     The arrays are the file's own bytes, mapped into memory; writing to them does not change the
-    file. Nothing in the file is executed, and no object is larger than the file.
+    file. Nothing in the file is executed. The file is opened once, so that one that replaces it
+    meanwhile is not mixed with it. See `read_header` for what is checked.
 
     Raises
     ------
     FormatError
         If it cannot be read, or is not such a file.
     """
-    from safetensors import SafetensorError, safe_open
-
     path = file_path(path)
     try:
-        _check_there(path)
-        with path.open("rb") as stream:
-            try:
-                with safe_open(path, framework="numpy") as file:  # checks names, types and offsets
-                    metadata = file.metadata() or {}
-            except SafetensorError:
-                _check_program(path, stream)
-                raise
-            if _KEY not in metadata:
-                raise FormatError(
-                    f"{path} is a safetensors file of another program: it does not describe the "
-                    "network. Make the model, and pass the file's arrays to load_state_dict."
-                )
-            return _mapped(stream), _parsed(path, metadata[_KEY])
-    except SafetensorError as error:
-        raise FormatError(
-            f"{path} is not a safetensors file, or is damaged or truncated ({error})."
-        ) from error
-    except (OSError, ValueError, OverflowError) as error:
-        if isinstance(error, FormatError):
-            raise
+        with open_file(path) as stream:
+            return _content(path, stream)
+    except OSError as error:
         raise FormatError(f"{path} cannot be read: {error}.") from error
 
 
-def _check_there(path: Path) -> None:
-    if path.is_dir():
-        raise FormatError(f"{path} is a folder: name the file in it.")
-    if not path.exists():
-        raise FormatError(f"there is no file {path}.")
-    if not path.is_file():
-        raise FormatError(f"{path} is not a regular file.")
+def _content(path: Path, stream: BinaryIO) -> tuple[dict[str, Any], dict[str, Any]]:
+    size = os.fstat(stream.fileno()).st_size
+    try:
+        header = read_header(stream, size)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error
+    except ValueError as error:
+        _check_program(path, stream)
+        raise FormatError(
+            f"{path} is not a safetensors file, or is damaged or truncated: {error}."
+        ) from error
+    if _KEY not in header.metadata:
+        raise FormatError(
+            f"{path} is a safetensors file of another program: it does not describe the "
+            "network. Make the model, and pass the file's arrays to load_state_dict."
+        )
+    data = _parsed(path, header.metadata[_KEY])
+    arrays = _mapped(stream, header, size)
+    _check_sum(path, arrays, data.pop(_SUM, None))
+    return arrays, data
 
 
 def _check_program(path: Path, stream: BinaryIO) -> None:
@@ -132,6 +130,7 @@ def _check_program(path: Path, stream: BinaryIO) -> None:
     Call this only if the file is not a safetensors file: such a file begins with a length, which
     may look like anything.
     """
+    stream.seek(0)
     start = stream.read(4)
     for known, what in _OTHERS.items():
         if start.startswith(known):
@@ -140,45 +139,51 @@ def _check_program(path: Path, stream: BinaryIO) -> None:
         raise FormatError(f"{path} is empty.")
 
 
-def _mapped(stream: BinaryIO) -> dict[str, Any]:
+def _mapped(stream: BinaryIO, header: Header, size: int) -> dict[str, Any]:
     """The arrays of a file whose header is valid."""
-    stream.seek(0)
-    length = int.from_bytes(stream.read(8), "little")
-    header = json.loads(stream.read(length))
-    header.pop("__metadata__", None)
-    if not header:
-        return {}
-    memory = mmap(stream.fileno(), 0, access=ACCESS_COPY)
-    return {name: _array(memory, 8 + length, name, entry) for name, entry in header.items()}
+    if size == header.base:  # a file that ends here cannot be mapped in all systems
+        memory: Any = bytes(size)
+    else:
+        memory = mmap(stream.fileno(), size, access=ACCESS_COPY)
+    return {name: _array(memory, header.base, tensor) for name, tensor in header.tensors.items()}
 
 
-def _array(memory: mmap, base: int, name: str, entry: dict[str, Any]) -> Any:
-    if entry["dtype"] not in _TYPES:
-        raise FormatError(f"its tensor {name!r} has the type {entry['dtype']}, which NumPy lacks.")
-    dtype = np.dtype(_TYPES[entry["dtype"]])
-    start, end = entry["data_offsets"]
-    count = (end - start) // dtype.itemsize
-    flat = np.frombuffer(memory, dtype, count, base + start) if count else np.empty(0, dtype)
-    array: Any = flat.reshape(entry["shape"])
-    return array
+def _array(memory: Any, base: int, tensor: Tensor) -> Any:
+    dtype = np.dtype(_TYPES[tensor.kind])
+    count = tensor.size // dtype.itemsize
+    flat = np.frombuffer(memory, dtype, count, base + tensor.start) if count else np.empty(0, dtype)
+    return flat.reshape(tensor.shape)
 
 
 def _parsed(path: Path, text: str) -> dict[str, Any]:
     try:
-        data = json.loads(text, object_pairs_hook=_once, parse_constant=_refused)
-    except (ValueError, RecursionError) as error:
+        data = parsed_json(text)
+    except ValueError as error:
         raise FormatError(f"{path}: its description is not valid JSON ({error}).") from error
     if not isinstance(data, dict):
         raise FormatError(f"{path}: its description is not a JSON object.")
     return data
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a name occurs twice")
-    return found
+def _check_sum(path: Path, arrays: dict[str, Any], expected: Any) -> None:
+    """Raise unless the arrays have the checksum that was written with them, if there is one."""
+    if expected is None or expected == checksum(arrays):
+        return
+    wrong = (n for n, a in arrays.items() if a.dtype.kind == "f" and not np.isfinite(a).all())
+    name = next(wrong, None)
+    hint = "" if name is None else f" Its tensor {name!r} holds NaN or infinite numbers."
+    raise FormatError(
+        f"{path} is damaged: its numbers were changed since it was written, since they do not have "
+        f"the checksum {expected!r:.40}.{hint} Use a copy."
+    )
 
 
-def _refused(constant: str) -> Any:
-    raise ValueError(f"{constant} is not a JSON number")
+def checksum(arrays: dict[str, Any]) -> str:
+    """The sum, modulo 2**32, of the CRC-32 of each array's bytes in the file."""
+    return f"crc32:{sum(map(_crc, arrays.values())) % 2**32:08x}"
+
+
+def _crc(array: Any) -> int:
+    flat = np.ascontiguousarray(array).reshape(-1)
+    little = flat.astype(flat.dtype.newbyteorder("<"), copy=False)
+    return crc32(little.view(np.uint8).data)

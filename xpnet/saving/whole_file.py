@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import Any, BinaryIO
 
 from xpnet.errors import ArgumentError, FormatError
 
-__all__ = ["check_place", "file_path", "replacing", "writing"]
+__all__ = ["check_place", "file_path", "open_file", "replacing", "writing"]
 
 
 def file_path(path: Any) -> Path:
@@ -46,6 +46,29 @@ def check_place(given: Any) -> Path:
     return path
 
 
+def open_file(path: Path) -> BinaryIO:
+    """Open a file to read it; a pipe is not waited for.
+
+    Raises
+    ------
+    FormatError
+        If it does not exist, or is not a regular file.
+    OSError
+        If it cannot be opened.
+    """
+    if path.is_dir():
+        raise FormatError(f"{path} is a folder: name the file in it.")
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        stream = open(os.open(path, flags), "rb")  # noqa: SIM115
+    except FileNotFoundError as error:
+        raise FormatError(f"there is no file {path}.") from error
+    if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        return stream
+    stream.close()
+    raise FormatError(f"{path} is not a regular file.")
+
+
 @contextmanager
 def writing(given: Any) -> Iterator[Path]:
     """Yield the path of a new file, which replaces the file named by a user; see `replacing`.
@@ -73,9 +96,11 @@ def replacing(path: Path) -> Iterator[Path]:
     old file or the new one. After an error the new file is deleted.
     """
     temporary = path.with_name(f".xpnet-{token_hex(8)}.tmp")
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    old = path.exists()  # what may be private stays so while it is written
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+    os.close(os.open(temporary, flags, 0o600 if old else 0o666))
     try:
-        mode = stat.S_IMODE((path if path.exists() else temporary).stat().st_mode)
+        mode = stat.S_IMODE((path if old else temporary).stat().st_mode)
         yield temporary
         os.chmod(temporary, mode)  # some libraries write files that only the owner may read
         _to_disk(temporary)

@@ -1,7 +1,7 @@
 """Read a NumPy archive that holds a table in the arrays ``X`` and ``y``."""
 
+import os
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.errors import DataError
+from xpnet.saving.whole_file import open_file
+from xpnet.tabular.npz_sizes import check_members
 
 __all__ = ["read_columns", "read_npz", "read_test_columns"]
 
@@ -85,14 +87,17 @@ def _load(
 ) -> dict[str, NDArray[Any]]:
     """Some arrays, and more if they are there."""
     try:
-        if path.is_file() and not zipfile.is_zipfile(path):
-            raise DataError(f"{path} is not a NumPy archive. Write it with numpy.savez.")
-        with np.load(path, allow_pickle=False) as archive:
-            return {
-                name: _member(path, archive, name)
-                for name in _names(path, archive.files, wanted, more)
-            }
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        with open_file(path) as stream:
+            if not zipfile.is_zipfile(stream):
+                raise DataError(f"{path} is not a NumPy archive. Write it with numpy.savez.")
+            stream.seek(0)
+            with np.load(stream, allow_pickle=False) as archive:
+                names = _names(path, archive.files, wanted, more)
+                check_members(archive.zip, names, os.fstat(stream.fileno()).st_size)
+                return {name: _member(path, archive, name) for name in names}
+    except (DataError, MemoryError):
+        raise
+    except Exception as error:  # of zipfile, of its four ways to compress, or of NumPy
         raise DataError(f"{path} cannot be read: {error}") from error
 
 
