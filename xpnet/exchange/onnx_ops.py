@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.exchange.onnx_writer import OnnxWriter, Tensor
+from xpnet.ops.gather import AS_INDEX
 from xpnet.ops.record import Op
 
 __all__ = ["apply"]
@@ -40,8 +41,16 @@ def _layer_norm(xp: OnnxWriter, x: Tensor, *, epsilon: float) -> Tensor:
     return xp.emit("LayerNormalization", [x, ones], x.shape, x.dtype, axis=-1, epsilon=epsilon)
 
 
+def _as_index(xp: OnnxWriter, x: Tensor, *, dtype: str, whole: bool) -> Tensor:
+    if not whole:
+        return AS_INDEX.fn(xp, x, dtype=dtype)  # type: ignore[no-any-return]
+    found = xp.astype(x, dtype)  # what is not a whole number of this type differs afterwards
+    return xp.where(xp.equal(xp.astype(found, x.dtype), x), found, -1)
+
+
 _BOTH: dict[str, Rule] = {
     "affine": _affine,
+    "as_index": _as_index,
     "hard_tanh": _clip,
     "identity": partial(_same, "Identity"),
     "log_softmax": partial(_same, "LogSoftmax", axis=-1),

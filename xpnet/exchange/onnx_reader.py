@@ -13,7 +13,7 @@ from xpnet.exchange.onnx_constants import attributes_of, folded
 from xpnet.exchange.onnx_content import arrays_named, loaded
 from xpnet.exchange.onnx_outputs import needed, pair_of, result_of
 from xpnet.exchange.onnx_patterns import PATTERNS
-from xpnet.exchange.onnx_rules import add_layer
+from xpnet.exchange.onnx_rules import add_layer, check_kind
 from xpnet.exchange.onnx_step import Found, Step
 from xpnet.typing import DTypeName, Shape
 
@@ -139,6 +139,7 @@ def _constants(
     if not others:
         raise step.refuse("reads only constants, and is not computed when a file is read")
     if others != [value] or uses[value] > 1:
+        check_kind(step)
         where = f" (node {node.name!r})" if node.name else ""
         raise ArgumentError(
             f"from_onnx: the graph branches at operator {node.op_type}{where} of "

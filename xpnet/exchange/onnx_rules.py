@@ -12,7 +12,7 @@ from xpnet.exchange.onnx_step import Found, Rule, Step
 from xpnet.ops.activations import SELU_ALPHA, SELU_SCALE
 from xpnet.typing import size_of
 
-__all__ = ["add_layer"]
+__all__ = ["add_layer", "check_kind"]
 
 # --- one rule per operator -----------------------------------------------------------------------
 
@@ -197,9 +197,13 @@ _RULES: dict[str, Rule] = {
 }
 
 
+def check_kind(step: Step) -> None:
+    """Raise `ArgumentError` if no operator of this kind has a layer."""
+    if step.kind not in _RULES:
+        raise step.refuse(f"has no layer in xpnet; supported are {', '.join(sorted(_RULES))}")
+
+
 def add_layer(step: Step, found: Found) -> None:
     """Append the layer of an operator; raise `ArgumentError` if there is none."""
-    rule = _RULES.get(step.kind)
-    if rule is None:
-        raise step.refuse(f"has no layer in xpnet; supported are {', '.join(sorted(_RULES))}")
-    rule(step, found)
+    check_kind(step)
+    _RULES[step.kind](step, found)
