@@ -261,5 +261,6 @@ def test_top_level_of_the_repository() -> None:
         pytest.skip("the tests are not in a git checkout of xpnet")
     top = {name.partition("/")[0] for name in listed.splitlines()}
     allowed = {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md"}
+    allowed |= {"SECURITY.md"}
     allowed |= {"xpnet", "tests", "benchmarks", "docs"}
     assert {name for name in top if not name.startswith(".")} <= allowed

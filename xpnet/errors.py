@@ -5,6 +5,7 @@ expect, so both ``except xpnet.errors.XpnetError`` and ``except ValueError`` wor
 """
 
 from collections.abc import Iterable
+from unicodedata import category
 
 __all__ = [
     "ArgumentError",
@@ -27,8 +28,26 @@ __all__ = [
 ]
 
 
+_SAFE = "\n\t\u200c\u200d"  # the last two stand between letters of some languages
+
+
+def printable(text: str) -> str:
+    r"""A text from a file with what could affect a terminal as escape sequences, ``\x1b``.
+
+    These are control characters, those that turn the direction of writing, and lone surrogates.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or c in _SAFE or category(c) == "Zs" else ascii(c)[1:-1] for c in text
+    )
+
+
 class XpnetError(Exception):
-    """Base class of xpnet's exceptions."""
+    """Base class of xpnet's exceptions. Its text can be shown in a terminal, whatever it quotes."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class ArgumentError(XpnetError, ValueError):

@@ -76,10 +76,18 @@ def read_checkpoint(path: Path) -> None:
         raise
 
 
+def read_csv(path: Path) -> None:
+    """The table as the estimators and the command line read it."""
+    table = xn.tabular.read(path)
+    schema = xn.tabular.Schema.infer(table, next(reversed(table.columns)))
+    schema.encode(table)
+    schema.target.encode(table[schema.target.name])
+
+
 KINDS = {
     "onnx": (onnx_file, lambda path: xn.exchange.from_onnx(path, loss="mse")),
     "npz": (npz_file, xn.datasets.read_table),
-    "csv": (csv_file, xn.datasets.read_table),
+    "csv": (csv_file, read_csv),
     "checkpoint": (checkpoint_file, read_checkpoint),
 }
 ENDINGS = {"onnx": ".onnx", "npz": ".npz", "csv": ".csv", "checkpoint": ".safetensors"}

@@ -5,14 +5,14 @@ import sys
 import warnings
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from io import TextIOWrapper
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from xpnet.cli.option_words import in_options
 from xpnet.cli.own_files import check_outputs
 from xpnet.cli.parser import parser
-from xpnet.errors import XpnetError, XpnetWarning
+from xpnet.errors import XpnetError, XpnetWarning, printable
 
 __all__ = ["main"]
 
@@ -70,7 +70,7 @@ def _run(argv: Sequence[str] | None) -> int:
         arguments.parser.print_help(sys.stderr)
         return 2
     try:
-        with _plain_warnings(arguments.parser):
+        with _plain_warnings(arguments.parser), redirect_stdout(cast(TextIO, _Printed())):
             check_outputs(arguments)
             arguments.run(arguments)
     except (XpnetError, MemoryError) as error:
@@ -123,6 +123,20 @@ def _every_letter() -> Iterator[None]:
         yield
     finally:
         out.reconfigure(errors=errors)
+
+
+class _Printed:
+    """The standard output, with control characters in the texts of files escaped."""
+
+    def __init__(self) -> None:
+        self._stream = sys.stdout
+
+    def write(self, text: str) -> int:
+        self._stream.write(printable(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _silence(*streams: TextIO) -> None:

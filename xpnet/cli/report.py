@@ -8,6 +8,7 @@ from typing import Any, TextIO
 from xpnet import __version__
 from xpnet.cli.score_text import class_text, each_class_text, value_text
 from xpnet.cli.source import Source
+from xpnet.errors import FormatError
 from xpnet.model import Model
 from xpnet.tabular.class_results import ClassResults
 from xpnet.tabular.table_model import TableModel
@@ -60,7 +61,10 @@ class Rows(Callback):
         return {"rows": list(self.history), **self._kept}
 
     def set_state(self, model: Model, state: dict[str, Any]) -> None:
-        for row in state["rows"]:
+        rows = state.get("rows")
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise FormatError("the checkpoint is damaged: it has no rows of the report.")
+        for row in rows:
             self.history.append(row)
 
     def _print(self, cells: list[str]) -> None:

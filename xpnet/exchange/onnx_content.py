@@ -1,5 +1,6 @@
 """The bytes of an ONNX file as a graph and its arrays, checked before memory is asked for."""
 
+import os
 from collections.abc import Iterable
 from math import prod
 from pathlib import Path
@@ -43,10 +44,11 @@ def loaded(onnx: Any, path: Path) -> Any:
     """
     try:
         with open_file(path) as stream:
-            content = stream.read(_LARGEST + 1)
+            size = os.fstat(stream.fileno()).st_size
+            content = stream.read(size if size <= _LARGEST else 0)
     except (OSError, FormatError) as error:
         raise FormatError(f"from_onnx: {path} cannot be read ({error}).") from error
-    if len(content) > _LARGEST:
+    if size > _LARGEST:
         raise FormatError(f"from_onnx: {path} has more than {_LARGEST:,} bytes.")
     try:
         check_wire(content, onnx.ModelProto.DESCRIPTOR)

@@ -29,28 +29,30 @@ def check_wire(content: bytes, kind: Any) -> None:
     FormatError
         If it is cut off, has too many fields or levels, or refers to another file.
     """
-    todo = [(0, len(content), kind, 0)]
-    fields = 0
-    while todo:
-        at, end, kind, depth = todo.pop()
-        known = kind.fields_by_number
-        while at < end:
-            fields += 1
-            if fields > _FIELDS:
-                raise FormatError(f"has more than {_FIELDS:,} fields.")
-            key, at = _varint(content, at, end)
-            start, at = _skipped(content, at, end, key & 7)
-            field = known.get(key >> 3)
-            if field is None or key & 7 != _BYTES:
-                continue
-            if field.full_name in _FORBIDDEN:
-                raise FormatError(
-                    "has tensors in other files, which are not read: save it as one file."
-                )
-            if field.message_type is not None:
-                if depth == _DEEPEST:
-                    raise FormatError(f"is nested more than {_DEEPEST} levels deep.")
-                todo.append((start, at, field.message_type, depth + 1))
+    _walk(content, 0, len(content), kind, 0, _FIELDS)
+
+
+def _walk(content: bytes, at: int, end: int, kind: Any, depth: int, left: int) -> int:
+    """Check the message between two places; how many fields may still come."""
+    if depth > _DEEPEST:
+        raise FormatError(f"is nested more than {_DEEPEST} levels deep.")
+    known = kind.fields_by_number
+    while at < end:
+        left -= 1
+        if left < 0:
+            raise FormatError(f"has more than {_FIELDS:,} fields.")
+        key, at = _varint(content, at, end)
+        start, at = _skipped(content, at, end, key & 7)
+        field = known.get(key >> 3) if key & 7 == _BYTES else None
+        if field is None:
+            continue
+        if field.full_name in _FORBIDDEN:
+            raise FormatError(
+                "has tensors in other files, which are not read: save it as one file."
+            )
+        if field.message_type is not None:
+            left = _walk(content, start, at, field.message_type, depth + 1, left)
+    return left
 
 
 def _skipped(content: bytes, at: int, end: int, kind: int) -> tuple[int, int]:

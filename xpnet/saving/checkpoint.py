@@ -1,6 +1,7 @@
 """Checkpoints: files from which an interrupted fit resumes as if it had never stopped."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from time import time
 from typing import Literal
@@ -112,8 +113,9 @@ class Checkpoint(Callback):
                 "the newest, or use a new folder for each fit."
             )
         for path in self.folder.glob(".xpnet-*.tmp"):
-            if time() - path.stat().st_mtime > _STALE:  # left by a killed process
-                path.unlink(missing_ok=True)
+            with suppress(OSError):  # another process may have deleted it
+                if time() - path.stat().st_mtime > _STALE:  # left by a killed process
+                    path.unlink()
 
     def stride(self) -> int:
         return self.every if self.unit == "step" else 0
@@ -123,7 +125,8 @@ class Checkpoint(Callback):
             path = self.folder / f"checkpoint-{context.state.step:012d}.safetensors"
             write_snapshot(path, take(context))
             for old in checkpoints(self.folder)[: -self.keep]:
-                old.unlink(missing_ok=True)
+                with suppress(OSError):  # it is deleted after the next one
+                    old.unlink()
 
     def _due(self, context: FitContext) -> bool:
         if self.unit == "epoch":

@@ -7,9 +7,9 @@ from typing import Any
 from xpnet.backends import Backend
 from xpnet.engine.engine import Engine
 from xpnet.engine.state import TrainState
-from xpnet.errors import ArgumentError, XpnetError
-from xpnet.saving.codec import decode, encode
-from xpnet.saving.file_values import sizes_of
+from xpnet.errors import ArgumentError, FormatError, XpnetError
+from xpnet.saving.checked_state import CheckedState, checked_state
+from xpnet.saving.codec import encode
 from xpnet.saving.fit_description import check_description, check_same, describe
 from xpnet.saving.snapshots import Snapshot
 from xpnet.training.context import FitContext
@@ -83,12 +83,23 @@ def resumed(
     """Check a snapshot, before anything changes; return the function that restores it."""
     if engine.optimizer.whole_batch:
         raise ArgumentError("a fit by L-BFGS cannot be resumed: SciPy keeps its state.")
-    _check(engine, context, snapshot)
-    return partial(_put_back, snapshot=snapshot)
+    try:
+        names = _check(engine, context, snapshot)
+    except XpnetError:
+        raise
+    except Exception as error:  # data from a file may be anything
+        raise FormatError(
+            f"the checkpoint is damaged ({type(error).__name__}: {error}). Resume from an older "
+            "one."
+        ) from error
+    return partial(_put_back, state=checked_state(engine, names, snapshot))
 
 
-def _check(engine: Engine, context: FitContext, snapshot: Snapshot) -> None:
-    """Raise unless the snapshot belongs to this model, these data and these callbacks."""
+def _check(engine: Engine, context: FitContext, snapshot: Snapshot) -> set[str]:
+    """Raise unless the snapshot belongs to this model, these data and these callbacks.
+
+    Returns the names of the arrays that are restored.
+    """
     state = snapshot.state
     found = {name: tuple(shape) for name, shape in state["parameters"].items()}
     check_same("parameters", found, engine.network.table.shapes)
@@ -96,35 +107,34 @@ def _check(engine: Engine, context: FitContext, snapshot: Snapshot) -> None:
     slots = {name.removeprefix("slots.") for name in snapshot.arrays if name.startswith("slots.")}
     check_same("optimizer's vectors", slots, set(engine.state.slots))
     shapes = {name: vector.shape for name, vector in _vectors(engine.state).items()}
-    if state["batch"]:
-        shapes["results"] = (state["batch"], *context.steps.recorded(0).shape[1:])
+    shapes["results"] = (state["batch"], *context.steps.recorded(0).shape[1:])
     given = {name: snapshot.arrays[name].shape for name in shapes if name in snapshot.arrays}
     check_same("shapes of the arrays", given, shapes)
     classes = [entry["class"] for entry in state["callbacks"]]
     own = [type(callback).__name__ for callback, _ in context.callbacks.states()]
     check_same("callbacks with a state", classes, own)
+    return {*shapes}
 
 
-def _put_back(context: FitContext, snapshot: Snapshot) -> None:
-    """Set a fit that is about to begin to the state of a checked snapshot."""
-    engine, own, state = context.engine, context.state, snapshot.state
+def _put_back(context: FitContext, state: CheckedState) -> None:
+    """Set a fit that is about to begin to a checked state; a callback may still refuse its own."""
+    context.callbacks.put_back(context.model, state.callbacks)
+    engine, own, arrays, counts = context.engine, context.state, state.arrays, state.counts
     backend, dtype = engine.backend, engine.network.dtype
-    own.set_params(backend, backend.asarray(snapshot.arrays["params"], dtype))
-    slots = {n: backend.asarray(snapshot.arrays[f"slots.{n}"], dtype) for n in own.slots}
-    own.set_slots(backend, slots, state["updates"])
+    own.set_params(backend, backend.asarray(arrays["params"], dtype))
+    slots = {n: backend.asarray(arrays[f"slots.{n}"], dtype) for n in own.slots}
+    own.set_slots(backend, slots, counts["updates"])
     if own.loss_scale is not None:
-        own.set_loss_scale(backend, snapshot.arrays["loss_scale"])
-    own.epoch, own.step, own.awaiting = state["epoch"], state["step"], ()
-    own.sizes = sizes_of(state.get("sizes", []))
-    if state["schedule"] is not None:
-        engine.optimizer.learning_rate = decode(state["schedule"])
+        own.set_loss_scale(backend, arrays["loss_scale"])
+    own.epoch, own.step, own.awaiting = counts["epoch"], counts["step"], ()
+    own.sizes = state.sizes
+    if state.schedule is not None:
+        engine.optimizer.learning_rate = state.schedule
     engine.keep("the checkpoint")
-    begin = state["begin"]
+    begin = counts["begin"]
     context.epochs = range(begin, begin + len(context.epochs))
-    context.batch, context.learning_rate = state["batch"], state["rate"]
-    context.clock.before, context.stopping = state["seconds"], state["stopping"]
-    for row in decode(state["history"]):
+    context.batch, context.learning_rate = counts["batch"], state.rate
+    context.clock.before, context.stopping = state.seconds, state.stopping
+    for row in state.history:
         context.history.append(row)
-    context.steps.restore(snapshot.arrays["results"])
-    states = [decode(entry["state"], snapshot.arrays) for entry in state["callbacks"]]
-    context.callbacks.put_back(context.model, states)
+    context.steps.restore(arrays["results"])

@@ -98,8 +98,8 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".xpnet-{token_hex(8)}.tmp")
     old = path.exists()  # what may be private stays so while it is written
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
-    os.close(os.open(temporary, flags, 0o600 if old else 0o666))
     try:
+        os.close(os.open(temporary, flags, 0o600 if old else 0o666))
         mode = stat.S_IMODE((path if old else temporary).stat().st_mode)
         yield temporary
         os.chmod(temporary, mode)  # some libraries write files that only the owner may read

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from math import prod
 from typing import IO, Any
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import numpy as np
 
@@ -40,6 +40,8 @@ def check_members(archive: ZipFile, names: Iterable[str], size: int) -> None:
     total = 0
     for name in names:
         info = archive.getinfo(f"{name}.npy" if f"{name}.npy" in known else name)
+        if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):  # they unpack without a limit
+            raise ValueError(f"its array {name!r} is compressed by a method that NumPy never uses.")
         with archive.open(info) as stream:
             total += _memory(name, stream, info.file_size)
     if total > _FREE + _RATIO * size:

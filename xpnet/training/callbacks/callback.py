@@ -198,9 +198,15 @@ class Callbacks:
         return [(callback, state) for callback, state in found if state is not None]
 
     def put_back(self, model: FittedModel, states: list[dict[str, Any]]) -> None:
-        """Restore the state of each callback that has one."""
-        for (callback, _), state in zip(self.states(), states, strict=True):
-            callback.set_state(model, state)
+        """Restore the state of each callback that has one, or of none if one refuses its state."""
+        before = self.states()
+        try:
+            for (callback, _), state in zip(before, states, strict=True):
+                callback.set_state(model, state)
+        except BaseException:
+            for callback, old in before:
+                callback.set_state(model, old)
+            raise
 
     def fit_end(self, model: FittedModel) -> None:
         """Call all callbacks, even if one fails; then raise the first error."""

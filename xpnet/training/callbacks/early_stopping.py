@@ -4,12 +4,20 @@ from typing import Any, Literal
 
 from xpnet.arguments import count
 from xpnet.training.callbacks.callback import Callback
+from xpnet.training.callbacks.restoring import restore
 from xpnet.training.callbacks.watched import Watched
 from xpnet.training.context import FittedModel
 
 __all__ = ["EarlyStopping"]
 
-_STATE = ("best", "best_epoch", "stopped_epoch", "_state", "_waited", "_at_best")
+_STATE = {
+    "best": float | None,
+    "best_epoch": int | None,
+    "stopped_epoch": int | None,
+    "_state": dict | None,
+    "_waited": int,
+    "_at_best": bool,
+}
 
 
 class EarlyStopping(Callback):
@@ -106,7 +114,7 @@ class EarlyStopping(Callback):
         return {name: getattr(self, name) for name in _STATE}
 
     def set_state(self, model: FittedModel, state: dict[str, Any]) -> None:
-        vars(self).update(state)
+        restore(self, model, state, _STATE, parameters="_state")
 
     def on_fit_end(self, model: FittedModel) -> None:
         state, self._state = self._state, None

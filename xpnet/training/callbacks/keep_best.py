@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from xpnet.errors import ArgumentError
 from xpnet.training.callbacks.callback import Callback
+from xpnet.training.callbacks.restoring import restore
 from xpnet.training.callbacks.watched import Watched
 from xpnet.training.context import FittedModel
 
@@ -78,7 +79,8 @@ class KeepBest(Callback):
         return {"state": self.state, "best": self.best, "best_epoch": self.best_epoch}
 
     def set_state(self, model: FittedModel, state: dict[str, Any]) -> None:
-        vars(self).update(state)
+        kinds = {"state": dict | None, "best": float | None, "best_epoch": int | None}
+        restore(self, model, state, kinds, parameters="state")
 
     def restore(self, model: FittedModel) -> None:
         """Load the best parameters into a model; its optimizer starts again.

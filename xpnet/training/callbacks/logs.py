@@ -4,10 +4,10 @@ import csv
 import json
 import os
 from contextlib import suppress
-from io import StringIO
+from io import FileIO, StringIO
 from math import isfinite
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from xpnet.errors import ArgumentError, FormatError
 from xpnet.training.callbacks.callback import Callback
@@ -28,7 +28,7 @@ class _Log(Callback):
             raise ArgumentError("append and overwrite exclude each other: give one of them.")
         self.path = Path(path)
         self._append, self._overwrite = bool(append), bool(overwrite)
-        self._file: IO[str] | None = None
+        self._file: FileIO | None = None
 
     def on_run_begin(self, context: FitContext, snapshot: Snapshot | None) -> None:
         if snapshot is not None:
@@ -39,8 +39,11 @@ class _Log(Callback):
 
     def set_state(self, model: FittedModel, state: dict[str, Any]) -> None:
         assert self._file is not None
-        if self._file.tell() > state["size"]:  # rows after the checkpoint are written again
-            self._file.truncate(state["size"])
+        size = state.get("size")
+        if state.keys() != {"size"} or not isinstance(size, int) or size < 0:
+            raise FormatError(f"the checkpoint is damaged: it has no size of {self.path}.")
+        if self._file.tell() > size:  # rows after the checkpoint are written again
+            self._file.truncate(size)
 
     def on_fit_begin(self, model: FittedModel) -> None:
         try:
@@ -62,7 +65,7 @@ class _Log(Callback):
         continued = bool(old) and self._append
         if continued:
             self._check(old.decode("utf-8"))
-        self._file = self.path.open("a" if self._append else "w", encoding="utf-8", newline="")
+        self._file = self.path.open("ab" if self._append else "wb", buffering=0)
         if continued and not old.endswith(b"\n"):
             self._write("\n")  # its last line was cut off: begin a new one
 
@@ -71,15 +74,15 @@ class _Log(Callback):
 
     def _write(self, text: str) -> None:
         assert self._file is not None
+        rest, end = text.encode(), self._file.tell()
         try:
-            self._file.write(text)
-            self._file.flush()
-        except OSError as error:  # such as a full disk
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
             with suppress(OSError):
-                self._file.close()
-            self._file = None
+                self._file.truncate(end)  # no half of a line stays
             raise FormatError(
-                f"{self.path} cannot be written: {error}. The model keeps what it has learned."
+                f"{self.path} cannot be written: {error}. The rows of earlier epochs are in it."
             ) from error
 
     def on_fit_end(self, model: FittedModel) -> None:

@@ -8,6 +8,7 @@ from xpnet.backends import Backend
 from xpnet.errors import ArgumentError
 from xpnet.training.callbacks.callback import Callback
 from xpnet.training.callbacks.diagnosis import diagnose
+from xpnet.training.callbacks.restoring import restore
 from xpnet.training.context import FittedModel
 
 __all__ = ["GradientMonitor"]
@@ -91,7 +92,7 @@ class GradientMonitor(Callback):
         return {"_rows": self._rows}
 
     def set_state(self, model: FittedModel, state: dict[str, Any]) -> None:
-        vars(self).update(state)
+        restore(self, model, state, {"_rows": list})
 
     def __getitem__(self, name: str) -> dict[str, list[Any]]:
         rows = [row for row in self._rows if row["name"] == name]

@@ -6,10 +6,13 @@ from xpnet.arguments import count, number, positive
 from xpnet.errors import ArgumentError
 from xpnet.optim.schedules import Constant, Scaled
 from xpnet.training.callbacks.callback import Callback
+from xpnet.training.callbacks.restoring import restore
 from xpnet.training.callbacks.watched import Watched
 from xpnet.training.context import FittedModel
 
 __all__ = ["ReduceOnPlateau"]
+
+_STATE = {"reductions": list, "_best": float, "_waited": int, "_cooling": int}
 
 
 class ReduceOnPlateau(Callback):
@@ -105,11 +108,10 @@ class ReduceOnPlateau(Callback):
             self._reduce(model, epoch)
 
     def get_state(self) -> dict[str, Any]:
-        names = ("reductions", "_best", "_waited", "_cooling")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in _STATE}
 
     def set_state(self, model: FittedModel, state: dict[str, Any]) -> None:
-        vars(self).update(state)
+        restore(self, model, state, _STATE)
 
     def _reduce(self, model: FittedModel, epoch: int) -> None:
         """Lower the learning rate of later epochs, unless it is at its minimum."""
