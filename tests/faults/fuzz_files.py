@@ -15,6 +15,7 @@ import time
 import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def csv_file(path: Path, rng: random.Random) -> None:
     path.write_bytes(rng.choice(["\n", "\r\n"]).join(rows).encode(rng.choice(["utf-8", "utf-16"])))
 
 
-def _fit(model: xn.Model, **more: object) -> None:
+def _fit(model: xn.Model, **more: Any) -> None:
     X = np.arange(24.0, dtype="f").reshape(6, 4) / 24
     callbacks = [xn.EarlyStopping("loss"), xn.KeepBest("loss"), *more.pop("callbacks", [])]
     model.fit(X, [0, 1, 0, 1, 1, 0], epochs=3, verbose=False, callbacks=callbacks, **more)
@@ -79,12 +80,13 @@ def read_checkpoint(path: Path) -> None:
 def read_csv(path: Path) -> None:
     """The table as the estimators and the command line read it."""
     table = xn.tabular.read(path)
-    schema = xn.tabular.Schema.infer(table, next(reversed(table.columns)))
+    schema = xn.tabular.Schema.infer(table, [*table.columns][-1])
     schema.encode(table)
-    schema.target.encode(table[schema.target.name])
+    target: Any = schema.target
+    target.encode(table[target.name])
 
 
-KINDS = {
+KINDS: dict[str, Any] = {
     "onnx": (onnx_file, lambda path: xn.exchange.from_onnx(path, loss="mse")),
     "npz": (npz_file, xn.datasets.read_table),
     "csv": (csv_file, read_csv),
@@ -112,7 +114,21 @@ def changed_values(raw: bytes, rng: random.Random) -> bytes:
     for _ in range(rng.randint(1, 4)):
         slots = [*_slots(described["state"])]
         (place, key), (other, other_key) = rng.choice(slots), rng.choice(slots)
-        odd = [None, True, -1, 0, 1.5, 2**63, 10**400, 1e308, "", "x", [], {}, {"map": {}}]
+        odd: list[Any] = [
+            None,
+            True,
+            -1,
+            0,
+            1.5,
+            2**63,
+            10**400,
+            1e308,
+            "",
+            "x",
+            [],
+            {},
+            {"map": {}},
+        ]
         odd += [{"array": "params"}, {"float": "nan"}, [1] * 50]
         place[key] = json.loads(json.dumps(rng.choice([other[other_key], rng.choice(odd)])))
         if isinstance(place, dict) and rng.random() < 0.2:

@@ -384,3 +384,14 @@ def test_repr_shows_the_settings():
     assert "clip_value=2.0" in text
     assert "clip_norm" not in text
     assert "_products" not in repr(Nadam())
+
+
+@pytest.mark.parametrize(("beta1", "decay"), [(0.99999, 1.0), (1 - 1e-9, 50.0), (1 - 1e-16, 1e3)])
+def test_late_steps_of_nadam_need_no_product(beta1, decay):
+    """The closed form equals the product, and a count from a file may be anything."""
+    nadam = Nadam(beta1=beta1, momentum_decay=decay)
+    for step in (50_000, 100_000):
+        assert nadam._late_product(step) == pytest.approx(nadam._product(step), rel=1e-9)
+    for step in (100_001, 2**40, 2**60, 2**62):
+        assert all(np.isfinite([*nadam.coefficients(0.1, step).values()]))
+    assert len(nadam._products) <= 100_001
