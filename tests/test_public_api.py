@@ -143,6 +143,7 @@ SUBMODULES = {
         "ShapeError",
         "TrainingWarning",
         "UnknownNameError",
+        "WriteError",
         "XpnetError",
         "XpnetWarning",
     ],

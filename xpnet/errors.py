@@ -23,6 +23,7 @@ __all__ = [
     "ShapeError",
     "TrainingWarning",
     "UnknownNameError",
+    "WriteError",
     "XpnetError",
     "XpnetWarning",
 ]
@@ -128,6 +129,10 @@ class DatasetError(XpnetError, OSError):
 
 class FormatError(XpnetError, ValueError):
     """A file cannot be written or read, or has the wrong format."""
+
+
+class WriteError(FormatError, OSError):
+    """A file cannot be written: the disk is full, or its folder is missing or read-only."""
 
 
 class DivergedError(XpnetError, ArithmeticError):

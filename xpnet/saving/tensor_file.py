@@ -9,7 +9,7 @@ from zlib import crc32
 
 import numpy as np
 
-from xpnet.errors import FormatError
+from xpnet.errors import FormatError, WriteError
 from xpnet.saving.tensor_header import Header, Tensor, parsed_json, read_header
 from xpnet.saving.whole_file import check_place, file_path, open_file, replacing
 
@@ -75,8 +75,8 @@ def write_arrays(path: Any, arrays: dict[str, Any], metadata: dict[str, str] | N
         raise _unwritten(path, error) from error
 
 
-def _unwritten(path: Path, error: Exception) -> FormatError:
-    return FormatError(f"{path} cannot be written: {error}. An existing file is unchanged.")
+def _unwritten(path: Path, error: Exception) -> WriteError:
+    return WriteError(f"{path} cannot be written: {error}. An existing file is unchanged.")
 
 
 # --- reading ----------------------------------------------------------------------------------

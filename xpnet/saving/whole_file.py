@@ -8,7 +8,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, BinaryIO
 
-from xpnet.errors import ArgumentError, FormatError
+from xpnet.errors import ArgumentError, FormatError, WriteError, XpnetError
 
 __all__ = ["check_place", "file_path", "open_file", "replacing", "writing"]
 
@@ -35,14 +35,14 @@ def check_place(given: Any) -> Path:
     try:
         there = path.exists()
     except OSError as error:
-        raise FormatError(f"{path} cannot be written: {error}.") from error
+        raise WriteError(f"{path} cannot be written: {error}.") from error
     if there and not path.is_file():
         what = "a folder" if path.is_dir() else "not a regular file"
         raise FormatError(f"{path} is {what}: name a file.")
     if not path.parent.is_dir():
-        raise FormatError(f"{path} cannot be written: there is no folder {path.parent}. Create it.")
+        raise WriteError(f"{path} cannot be written: there is no folder {path.parent}. Create it.")
     if not os.access(path.parent, os.W_OK):
-        raise FormatError(f"{path} cannot be written: the folder {path.parent} is read-only.")
+        raise WriteError(f"{path} cannot be written: the folder {path.parent} is read-only.")
     return path
 
 
@@ -82,8 +82,10 @@ def writing(given: Any) -> Iterator[Path]:
     try:
         with replacing(path) as temporary:
             yield temporary
+    except XpnetError:
+        raise
     except OSError as error:
-        raise FormatError(
+        raise WriteError(
             f"{path} cannot be written: {error}. An existing file is unchanged."
         ) from error
 

@@ -9,7 +9,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from xpnet.errors import ArgumentError, FormatError
+from xpnet.errors import ArgumentError, FormatError, WriteError
 from xpnet.training.callbacks.callback import Callback
 from xpnet.training.context import FitContext, FittedModel
 from xpnet.training.snapshot import Snapshot
@@ -81,7 +81,7 @@ class _Log(Callback):
         except OSError as error:
             with suppress(OSError):
                 self._file.truncate(end)  # no half of a line stays
-            raise FormatError(
+            raise WriteError(
                 f"{self.path} cannot be written: {error}. The rows of earlier epochs are in it."
             ) from error
 
