@@ -91,6 +91,7 @@ log = getattr(xn, sys.argv[1])(sys.argv[2])
 try:
     xn.MLP([2, 2]).fit([[0.0, 1], [1, 0]], [0, 1], epochs=9, verbose=False, callbacks=[log])
 except xn.errors.FormatError as error:
+    assert isinstance(error, OSError)
     print(error)
 """
     path = tmp_path / "log"

@@ -5,24 +5,29 @@ from typing import Any
 
 import numpy as np
 
+from xpnet.errors import FormatError
 from xpnet.exchange.onnx_content import array_of
 
 __all__ = ["attributes_of", "folded"]
 
 _NUMBERS = {"value_float": "float32", "value_floats": "float32", "value_int": "int64"}
 _NUMBERS |= {"value_ints": "int64"}
+_FREE = 32 * 2**20  # bytes that all results may take, besides 4 times those of the file
 _LENGTHS = 64  # numbers of a shape that is put together
 
 
 def folded(onnx: Any, nodes: Iterable[Any], arrays: dict[str, Any]) -> list[Any]:
     """The operators that remain; the results of the others are added to `arrays`."""
-    left = []
+    left, room = [], _FREE + 4 * sum(array.nbytes for array in arrays.values())
     for node in nodes:
         found = _computed(onnx, node, arrays) if node.domain in ("", "ai.onnx") else None
         if found is None:
             left.append(node)
         else:
             arrays[node.output[0]] = found
+            room -= found.nbytes if found.base is None else 0
+            if room < 0:
+                raise FormatError("from_onnx: computing its constants would take too much memory.")
     return left
 
 

@@ -83,6 +83,9 @@ def _read(path: Path) -> Snapshot:
     state = data.get("state")
     if not isinstance(state, dict) or not state.keys() >= KEYS or "params" not in arrays:
         raise FormatError(f"{path} is not a complete checkpoint: parts of its state are missing.")
+    rare = state["fit"].get("rare", []) if isinstance(state["fit"], dict) else None
+    if not isinstance(rare, list) or not all(type(size) is int for size in rare):
+        raise FormatError(f"{path} is damaged: it does not describe its fit.")
     return Snapshot(arrays, _upgraded(state) if data["version"] == 1 else state)
 
 
