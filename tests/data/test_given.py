@@ -175,7 +175,7 @@ def test_torch_tensors_without_numbers_on_the_host(each):
         [UserList(row) for row in X.tolist()],
         [array("d", row) for row in X.tolist()],
         [range(3)] * ROWS,
-        memoryview(X),
+        memoryview(X),  # type: ignore[arg-type]
         np.asfortranarray(X),
         kind(__array__=lambda self, *_, **__: X),
         kind(to_numpy=lambda self: X),

@@ -139,7 +139,8 @@ class Stopped(Exception):
 
 class StopAt(xn.Callback):
     def __init__(self, count: int) -> None:
-        self.left, self.snapshot = count, None
+        self.left = count
+        self.snapshot: Any = None
 
     def on_safe_point(self, model: Any, context: Any) -> None:
         self.left -= 1

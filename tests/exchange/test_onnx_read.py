@@ -46,7 +46,7 @@ def test_round_trip_of_random_networks(drawn: Any, tmp_path: Path, equal: Any) -
     path = tmp_path / "m.onnx"
     xn.exchange.to_onnx(drawn.model, path)
     if xn.Embedding in map(type, drawn.model.network.net.layers):
-        with pytest.raises(ArgumentError, match=r"operator Cast.*makes int64"):
+        with pytest.raises(ArgumentError, match="branches at operator Cast"):
             xn.exchange.from_onnx(path)
         return
     again = xn.exchange.from_onnx(path, seed=9)
@@ -134,7 +134,7 @@ REFUSED = {
 @pytest.mark.parametrize("message", REFUSED)
 def test_refused(message: str, tmp_path: Path) -> None:
     arrays = {
-        "w": W, "b": B, "q": np.ones((5, 3), "float32"), "z": B * np.float32([1, 0, 1]),
+        "w": W, "b": B, "q": np.ones((5, 3), "float32"), "z": B * np.array([1, 0, 1], "float32"),
         "six": np.array([-1, 6]), "one": W[:, :1], "flat": np.array([-1]), "deep": B[None, None],
     }  # fmt: skip
     path = write(tmp_path, REFUSED[message], **arrays)
