@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from xpnet.data.refusals import dates
 from xpnet.errors import DataError, DTypeError, XpnetError
 
 __all__ = ["check_given", "check_times", "foreign_errors"]
@@ -66,8 +67,9 @@ def check_given(name: str, data: Any) -> None:
         return
     if isinstance(data, Mapping):
         raise DataError(
-            f"{called}, which has no order of columns: stack its values, or use a TableModel or an "
-            "estimator for tables."
+            f"{called}, which has no order of columns: put its values side by side, with "
+            f"numpy.column_stack([*{name}.values()]), or use a TableModel or an estimator for "
+            "tables."
         )
     if hasattr(kind, "collect") and hasattr(kind, "collect_schema"):
         raise DataError(f"{called}, whose cells are not in memory: call its collect() first.")
@@ -107,12 +109,8 @@ def check_times(name: str, data: Any) -> None:
         temporal = getattr(kind, "is_temporal", None)
         text = str(kind).lower()
         if (callable(temporal) and temporal()) or text.startswith(_TIMES):
-            where = "" if column is None else f"column {column!r} of "
-            raise DTypeError(
-                f"{name} must hold real numbers, but {where}{name} has the type {kind}: convert "
-                "dates and times to numbers whose unit you choose, such as days since a date, or "
-                "use a TableModel or an estimator for tables, which read dates."
-            )
+            where = "" if column is None else f"column {column!r}, "
+            raise DTypeError(dates(name, f"{where}dtype {kind}"))
 
 
 _TIMES = ("datetime", "timedelta", "timestamp", "duration", "date32", "date64", "time32", "time64")

@@ -1,6 +1,5 @@
 """Why data are not numbers, and what to do about it."""
 
-from collections.abc import Iterator, Mapping
 from datetime import date, time, timedelta
 from itertools import islice
 from numbers import Number
@@ -8,7 +7,7 @@ from typing import Any
 
 from xpnet.backends import dtype_name
 
-__all__ = ["encoding", "one_column", "text_in", "why_not_numbers"]
+__all__ = ["dates", "encoding", "one_column", "text_in", "why_not_numbers"]
 
 _LOOKED_AT = 100_000  # elements of an array of objects
 
@@ -19,7 +18,7 @@ def why_not_numbers(name: str, data: Any, array: Any) -> str:
     if kind == "object":
         return _objects(name, data, array)
     if kind.startswith(("datetime", "timedelta")):
-        return _dates(name, f"dtype {array.dtype}")
+        return dates(name, f"dtype {array.dtype}")
     if kind.startswith("complex"):
         return (
             f"{name} must hold real numbers, got dtype {array.dtype}: give the real and the "
@@ -59,31 +58,20 @@ def text_in(array: Any) -> str | None:
     return next((v for v in islice(array.flat, _LOOKED_AT) if isinstance(v, str)), None)
 
 
-def _dates(name: str, found: str) -> str:
+def dates(name: str, found: str) -> str:
+    """The sentence on dates, times and durations."""
     return (
         f"{name} must hold real numbers, got dates or times ({found}): convert them, for instance "
-        f"to days with ({name} - {name}.min()) / numpy.timedelta64(1, 'D')."
+        f"to days with ({name} - {name}.min()) / numpy.timedelta64(1, 'D'), or use a TableModel or "
+        "an estimator for tables, which read dates."
     )
 
 
 def _objects(name: str, data: Any, array: Any) -> str:
     """The sentence on an array of objects."""
-    kind = type(data).__name__
-    if isinstance(data, Mapping):
-        return (
-            f"{name} must be an array, got a {kind}: put its values side by side, with "
-            f"numpy.column_stack([*{name}.values()])."
-        )
-    if isinstance(data, Iterator):
-        return (
-            f"{name} must be an array, got a {kind}, which can be read only once: make an array "
-            f"of its rows, with numpy.stack([*{name}])."
-        )
     if array.ndim == 0:
-        return (
-            f"{name} must be an array with a row for each sample, got a {kind}. A loader of "
-            "batches is not one: take the arrays from which it reads."
-        )
+        kind = type(data).__name__
+        return f"{name} must be an array with a row for each sample, got a {kind}."
     return _elements(name, array)
 
 
@@ -93,7 +81,7 @@ def _elements(name: str, array: Any) -> str:
     if isinstance(odd, str | bytes):
         return f"{name} must hold real numbers, got text, such as {odd!r:.40}: {encoding(name)}."
     if isinstance(odd, date | time | timedelta):
-        return _dates(name, f"such as {odd}")
+        return dates(name, f"such as {odd}")
     if odd is None or type(odd).__name__ in ("NAType", "NaTType"):
         return (
             f"{name} has missing values (such as {odd}): fill them in, or remove these rows from X "

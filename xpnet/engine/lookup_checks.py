@@ -4,6 +4,7 @@ Numbers that a network computes from its inputs are computed here too, before an
 Those that depend on parameters are not known then: a look-up gives NaN for what names no row.
 """
 
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -12,13 +13,13 @@ from xpnet.backends import Backend, dtype_name
 from xpnet.data.arrays import batch_slices
 from xpnet.engine.batch_graph import BatchGraph, BatchSpec
 from xpnet.engine.network import Network
+from xpnet.errors import ShapeError
 from xpnet.graph import Graph, Lookup, Value, check_numbers, lookups, numbers_of
 from xpnet.typing import Array, Shape
 
 __all__ = ["LookupChecks"]
 
 _ROWS = 4096  # at a time, where numbers are computed
-_FEW = 7  # in the trace that finds what is looked up; any number would do
 
 Cuts = list[dict[str, Any]]
 
@@ -45,10 +46,10 @@ class LookupChecks:
         """Whether inputs are checked."""
         return any(self._of_inputs)
 
-    def of_targets(self, shape: Shape, dtype: str) -> bool:
-        """Whether targets of this shape for each sample, and this type, are checked."""
+    def of_targets(self, rows: int, shape: Shape, dtype: str) -> bool:
+        """Whether so many targets, of this shape for each sample, and this type, are checked."""
         measures = self._network.measures.values()
-        return any(m.own for m in measures) and bool(self._target_lookups(_FEW, shape, dtype))
+        return any(m.own for m in measures) and bool(self._target_lookups(rows, shape, dtype))
 
     def check_inputs(self, name: str, x: Array, place: Backend) -> None:
         """Raise `DataError` for inputs of this name that lead to no row of their table."""
@@ -67,12 +68,14 @@ class LookupChecks:
 
     def check_targets(self, name: str, x: Array, y: Array, place: Backend) -> None:
         """Raise `DataError` for targets that a function of the user looks up in vain."""
-        shape, dtype = tuple(y.shape[1:]), dtype_name(y.dtype)
-        if not self.of_targets(shape, dtype):
+        count, shape, dtype = int(y.shape[0]), tuple(y.shape[1:]), dtype_name(y.dtype)
+        if not self.of_targets(min(count, _ROWS), shape, dtype):
             return
-        for part in batch_slices(int(y.shape[0]), _ROWS):
+        for part in batch_slices(count, _ROWS):
             rows = part.stop - part.start
             graph = self._with_loss(rows, shape, dtype)
+            if graph is None:
+                return
             feeds = dict(zip(graph.inputs, (x[part, ...], y[part, ...]), strict=True))
             for lookup in self._target_lookups(rows, shape, dtype):
                 numbers = numbers_of(graph, lookup, feeds, place)
@@ -81,10 +84,15 @@ class LookupChecks:
 
     def _target_lookups(self, rows: int, shape: Shape, dtype: str) -> list[Lookup]:
         graph = self._with_loss(rows, shape, dtype)
+        if graph is None:
+            return []
         return [lookup for lookup in lookups(graph) if graph.inputs[1] in lookup.inputs]
 
-    def _trace_with_loss(self, rows: int, shape: Shape, dtype: str) -> Graph:
-        return BatchGraph.of(self._network, BatchSpec("evaluate", rows, shape, dtype)).graph
+    def _trace_with_loss(self, rows: int, shape: Shape, dtype: str) -> Graph | None:
+        """The graph of an evaluation; None if the loss does not take so many rows."""
+        with suppress(ShapeError):
+            return BatchGraph.of(self._network, BatchSpec("evaluate", rows, shape, dtype)).graph
+        return None  # a step has other rows, or will say what is wrong
 
 
 def _split(graph: Graph, found: list[Lookup]) -> tuple[list[tuple[Cuts, Lookup]], list[Lookup]]:

@@ -68,10 +68,12 @@ class Programs:
     def get(self, spec: BatchSpec, compiled: bool = True) -> Program:
         """The program for this kind of batch, compiled on first use.
 
-        If not `compiled`, NumPy interprets it: that is ready sooner, and runs longer.
+        If not `compiled`, NumPy interprets it: that is ready sooner, and runs longer. Steps with a
+        scaled loss are always compiled.
         """
         with self.lock:  # programs share memory even while they are made
-            if not compiled and self._backend.name == "numpy":
+            plain = self._backend.name == "numpy" and self._state.loss_scale is None
+            if not compiled and plain:
                 return self._interpreted(self._traced(spec))
             program = self._made.pop(spec, None) or self._compile(spec)
             self._made[spec] = program  # the most recently used comes last

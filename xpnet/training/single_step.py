@@ -119,4 +119,4 @@ class SingleStep:
 def _looked_up(engine: Engine, data: Data) -> bool:
     """Whether more about the batch has to be checked than `TargetCheck.allows` does."""
     shape, dtype = tuple(data.y.shape[1:]), dtype_name(data.y.dtype)
-    return engine.checks.of_inputs or engine.checks.of_targets(shape, dtype)
+    return engine.checks.of_inputs or engine.checks.of_targets(data.rows, shape, dtype)
