@@ -22,8 +22,7 @@ from anatomy.calls import STEPS, calls_a_step, classifier_frames, fit_frames
 from anatomy.imports import cycle, edges, inside, rooms
 from anatomy.sizes import LONGEST_FILE, LONGEST_FUNCTION, classes, files, functions
 
-# Two of the calls of a step look labels up, in Python: `_take` of backends/cpu.py.
-FIT_FRAMES, CLASSIFIER_FRAMES, CALLS = 6, 9, 14
+FIT_FRAMES, CLASSIFIER_FRAMES, CALLS = 6, 9, 12
 OPTIMIZERS = ("sgd", "adam")
 
 
