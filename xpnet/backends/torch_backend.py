@@ -195,7 +195,9 @@ class TorchBackend(PlannedBackend):
     def number(self, value: float, dtype: Any) -> Any:
         return self._torch.tensor(value, dtype=dtype, device=self.device)
 
-    def bound(self, function: Any, args: Any, settings: Any) -> Callable[[], Any]:
+    def bound(
+        self, function: Callable[..., Any], args: tuple[Any, ...], settings: dict[str, Any]
+    ) -> Callable[[], Any]:
         if isinstance(function, Chosen):
             return function.choose(*args, **settings)
         return partial(function, *args, **settings)
