@@ -22,7 +22,7 @@ from anatomy.calls import STEPS, calls_a_step, classifier_frames, fit_frames
 from anatomy.imports import cycle, edges, inside, rooms
 from anatomy.sizes import LONGEST_FILE, LONGEST_FUNCTION, classes, files, functions
 
-FIT_FRAMES, CLASSIFIER_FRAMES, CALLS = 6, 9, 12
+FIT_FRAMES, CLASSIFIER_FRAMES, CALLS = 7, 9, 12
 OPTIMIZERS = ("sgd", "adam")
 
 

@@ -26,7 +26,7 @@ from anatomy.imports import (
 # and the files beside it are the public face, "" is the package itself, which shows what the rooms
 # offer, and `train` keeps names that moved.
 ORDER = [
-    "typing errors warn arguments optional philox random version",
+    "typing errors warn arguments optional locks philox random version",
     "backends",
     "ops",
     "kernels",

@@ -140,6 +140,7 @@ SUBMODULES = {
         "FormatError",
         "GraphError",
         "MissingDependencyError",
+        "ResumeWarning",
         "ShapeError",
         "TrainingWarning",
         "UnknownNameError",

@@ -20,6 +20,7 @@ __all__ = [
     "FormatError",
     "GraphError",
     "MissingDependencyError",
+    "ResumeWarning",
     "ShapeError",
     "TrainingWarning",
     "UnknownNameError",
@@ -156,6 +157,10 @@ class XpnetWarning(UserWarning):
 
 class BackendFallbackWarning(XpnetWarning):
     """The requested backend cannot run, and ``XPNET_FALLBACK`` chose another."""
+
+
+class ResumeWarning(XpnetWarning):
+    """A fit is resumed under other conditions, so its bits may differ from an unbroken fit's."""
 
 
 class DataWarning(XpnetWarning):

@@ -1,10 +1,8 @@
 """`Model`: a network with a loss and an optimizer, ready for training and use."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy, deepcopy
 from dataclasses import replace
-from threading import RLock
 from types import MappingProxyType
 from typing import Any, Literal, Self
 from warnings import warn
@@ -32,6 +30,7 @@ from xpnet.engine.programs import PlannedProgram
 from xpnet.engine.summary import summary
 from xpnet.errors import ArgumentError, GraphError
 from xpnet.graph import Plan
+from xpnet.locks import OUTER, reentrant
 from xpnet.nn import LayerLike, LossLike, MetricLike
 from xpnet.optim import Optimizer, OptimizerLike, get_optimizer
 from xpnet.saving.fit_state import resumed
@@ -40,10 +39,11 @@ from xpnet.saving.pickling import get_state, restored
 from xpnet.saving.snapshots import Snapshot, read_snapshot
 from xpnet.training.advice import advise
 from xpnet.training.callbacks.callback import CallbackLike
-from xpnet.training.evaluation import columns, evaluate
+from xpnet.training.evaluation import evaluate
 from xpnet.training.fit import FitSettings, make_loop
 from xpnet.training.history import History
 from xpnet.training.interrupts import passed_on
+from xpnet.training.loop import FitLoop
 from xpnet.training.single_step import SingleStep
 from xpnet.typing import (
     Array,
@@ -59,7 +59,7 @@ from xpnet.typing import (
 
 __all__ = ["Model"]
 
-_ADOPTING = RLock()  # for all models, so that copies and pickles hold none
+_ADOPTING = reentrant(OUTER)  # for all models, so that copies and pickles hold none
 _OWN = ("_config", "_engine", "_in_fit")  # made again from what a pickle holds
 
 
@@ -151,7 +151,7 @@ class Model:
             precision=precision,
         )
         self._engine: Engine | None = None
-        self._in_fit = False
+        self._in_fit: FitLoop | None = None
         self.preprocessing: dict[str, Any] | None = None
 
     @classmethod
@@ -160,7 +160,7 @@ class Model:
     ) -> Self:
         """A model from its parts."""
         model = object.__new__(cls)
-        model._config, model._engine, model._in_fit = config, engine, False
+        model._config, model._engine, model._in_fit = config, engine, None
         model.preprocessing = preprocessing
         return model
 
@@ -303,22 +303,17 @@ class Model:
             raise ArgumentError("another thread built or changed this model meanwhile: call again.")
         return own
 
-    @contextmanager
-    def _fitting(self, engine: Engine, data: Data) -> Iterator[None]:
-        """Adopt the engine for a fit to these data, and refuse what would replace it."""
+    def _begin(self, loop: FitLoop, data: Data) -> None:
+        """Adopt the engine of a fit to these data; refuse what would replace it until the end."""
         with _ADOPTING:
             self._refuse_while_fitting("a second fit cannot begin")
-            if self._adopt(engine) is not engine:
+            if self._adopt(loop.engine) is not loop.engine:
                 raise ArgumentError("another thread built this model meanwhile: call fit again.")
-            self._in_fit = True
-        try:
-            engine.initialize(data)
-            yield
-        finally:
-            self._in_fit = False
+            self._in_fit = loop
+        loop.engine.initialize(data)
 
     def _refuse_while_fitting(self, what: str) -> None:
-        if self._in_fit:
+        if self._in_fit is not None and self._in_fit.alive:
             raise ArgumentError(
                 f"{what} while a fit of this model runs: return True from the callback to end the "
                 "fit, and do it afterwards."
@@ -438,18 +433,18 @@ class Model:
             callbacks=callbacks,
             verbose=verbose,
         )
-        engine, data = accept(self._config, self._engine, X, y, sample_weight)
-        network = engine.network
-        data = with_class_weight(network.loss, network.output_shape, data, class_weight)
+        engine, data = _accepted(self._config, self._engine, X, y, sample_weight, class_weight)
         validation = accept_validation(self._config, engine, validation_data)
         snapshot = None if resume_from is None else read_snapshot(resume_from)
-        settings.callbacks.check(
-            (*columns(network, validation is not None), *settings.columns(engine))
-        )
         loop = make_loop(self, engine, data, validation, self.chunk, settings, snapshot)
         resume = None if snapshot is None else resumed(engine, loop.context, snapshot)
-        with passed_on(), self._fitting(engine, data):
-            history = loop.run(snapshot, resume)
+        with passed_on():
+            try:
+                self._begin(loop, data)
+                history = loop.run(snapshot, resume)
+            finally:  # no function is called, so no signal comes in between
+                if self._in_fit is loop:
+                    self._in_fit = None
         advise(loop.context, data)
         return history
 
@@ -588,7 +583,8 @@ class Model:
 
         On NumPy, CuPy and PyTorch these are live views: ``model.parameters[name][...] = array``
         changes the model. In other libraries they are the current values. To set all, use
-        `load_state_dict`.
+        `load_state_dict`. While another thread trains the model, a view changes as you read it:
+        use `state_dict`, which copies between two steps.
         """
         return MappingProxyType(self.engine.parameters())
 
@@ -615,8 +611,9 @@ class Model:
     @on_device
     def state_dict(self) -> dict[str, Array]:
         """Copies of the parameters by name, in the model's library."""
-        backend = self.engine.backend
-        return {name: backend.copy(view) for name, view in self.parameters.items()}
+        engine = self.engine
+        with engine.programs.lock:  # between two steps
+            return {n: engine.backend.copy(view) for n, view in engine.parameters().items()}
 
     @on_device
     def load_state_dict(
@@ -747,7 +744,8 @@ class Model:
         ArgumentError
             If the optimizer keeps no average.
         """
-        average, twin = self.engine.update.average(), deepcopy(self)
+        with self.engine.programs.lock:
+            average, twin = self.engine.update.average(), deepcopy(self)
         engine = twin.engine
         rest = engine.state.params[engine.network.table.trainable :]
         engine.state.set_params(engine.backend, engine.backend.xp.concat([average, rest]))
@@ -759,7 +757,7 @@ class Model:
         twin = object.__new__(type(self))
         vars(twin).update(vars(self))
         optimizer = copy(self.optimizer)
-        twin._config, twin._in_fit = replace(self._config, optimizer=optimizer), False
+        twin._config, twin._in_fit = replace(self._config, optimizer=optimizer), None
         if self._engine is not None:
             twin._engine = self._engine.copy(optimizer)
         return twin
@@ -773,7 +771,7 @@ class Model:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state["others"])
         self._config, self._engine = restored(state)
-        self._in_fit = False
+        self._in_fit = None
 
     def __repr__(self) -> str:
         config = self._config
@@ -803,6 +801,20 @@ class _Updater:
     def __init__(self, engine: Engine) -> None:
         self.slots, self.step = engine.state.slots, engine.state.updates
         self.average = engine.update.average
+
+
+def _accepted(
+    config: ModelConfig,
+    engine: Engine | None,
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    class_weight: ClassWeight | None,
+) -> tuple[Engine, Data]:
+    """The data of a fit, weighted, and the engine that takes them."""
+    own, data = accept(config, engine, X, y, sample_weight)
+    network = own.network
+    return own, with_class_weight(network.loss, network.output_shape, data, class_weight)
 
 
 def _renamed(steps_per_graph: int) -> int:

@@ -319,6 +319,6 @@ def test_an_overflow_of_a_step_that_was_broken_off_leaves_no_step_out(scaled, ac
     with pytest.raises(KeyError):
         scaled.fit(X, Y, epochs=1, callbacks=[Break()], accumulate=accumulate, batch_size=16)
     before = scaled.state_dict()
-    scaled.train_on_batch(X, Y)
+    scaled.train_on_batch(X[:16], Y[:16])
     assert scaled.engine.state.loss_scale[3] == 0
     assert not np.array_equal(scaled.state_dict()["layers.0.weight"], before["layers.0.weight"])

@@ -94,16 +94,13 @@ def _compiled() -> str:
 def _products() -> str:
     """The library that multiplies matrices; in compiled steps ``XPNET_BLAS`` chooses it."""
     try:
-        from xpnet.lowering.cpu import best_blas, blas, mkl
-        from xpnet.lowering.cpu.pool import numpys
+        from xpnet.lowering.cpu import best_blas, blas
 
         own, found = blas.entry("float32"), best_blas.best("float32", *_PRODUCT)
         if not _compiled().startswith("yes"):
             found = own
-        elif own and numpys().count == 1 and os.environ.get("XPNET_BLAS", "") in ("", "auto"):
-            other = mkl.entry("float32")
-            if other:
-                return f"{_tidy(own.library)} or {_tidy(other.library)}, the faster at each"
+        elif own and found and best_blas.said() == "auto" and found is not own:
+            return f"{_tidy(own.library)}, wide ones on one thread by {_tidy(found.library)}"
     except XpnetError as error:
         return str(error).rstrip(".")
     except Exception as error:  # a broken BLAS must not hide the rest either

@@ -106,7 +106,10 @@ class Accumulation:
         added.numbers.array = self._numbers(added.numbers.array, weight)
         self.vectors["gradient"] = self._engine.state.gradient
         added.run()
+        state = self._engine.state
+        state.begun += 1
         program.commit()
+        state.done = state.begun
 
     def _numbers(self, numbers: Array, weight: Array | int) -> Array:
         """The factor of the gradient, and the number to add to the total weight."""

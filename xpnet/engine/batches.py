@@ -90,17 +90,18 @@ class Batches:
 
     def each(self, read: Callable[[Program], Found]) -> list[Found]:
         """Run every batch's program; what `read` returns of each, before the next overwrites it."""
-        found, quiet = [], self._engine.backend.quiet
         self.begin()
         try:
-            for i in range(len(self)):
-                with self._lock, quiet(), self.threads:
-                    program = self.load(i)
-                    program.run()
-                    found.append(read(program))
+            with self._lock:  # all batches see the same parameters
+                return [self._one(i, read) for i in range(len(self))]
         finally:
             self.end()
-        return found
+
+    def _one(self, i: int, read: Callable[[Program], Found]) -> Found:
+        with self._engine.backend.quiet(), self.threads:
+            program = self.load(i)
+            program.run()
+            return read(program)
 
     def end(self) -> None:
         """Leave no copy in flight, and no program that reads the data."""

@@ -24,7 +24,7 @@ from xpnet.engine.state import TrainState
 from xpnet.engine.update import UpdateProgram
 from xpnet.engine.update_graph import slot_names
 from xpnet.graph import initialize, under_any
-from xpnet.lowering import one_thread, shares
+from xpnet.lowering import blas_threads, one_thread, shares
 from xpnet.ops.loss_scale import FIRST
 from xpnet.optim import Optimizer
 from xpnet.typing import Array
@@ -58,6 +58,8 @@ class Engine:
     programs : Programs
     checks : LookupChecks
     update : UpdateProgram
+    threads : Pool or None
+        The BLAS's threads; see `blas_threads`.
     """
 
     def __init__(
@@ -67,7 +69,7 @@ class Engine:
         optimizer: Optimizer,
         start: Mapping[str, Array] | None = None,
     ) -> None:
-        self.network, self.backend = network, backend
+        self.network, self.backend, self.threads = network, backend, blas_threads(backend)
         table, dtype = network.table, network.dtype
         awaiting = network.data_driven if start is None else ()
         if start is None:
@@ -84,8 +86,9 @@ class Engine:
         """Continue with an optimizer whose vectors are empty."""
         network, backend = self.network, self.backend
         update = UpdateProgram(optimizer, network.table, backend, self.state, network.dtype)
-        self.state.new_slots(backend, slot_names(optimizer))  # no rule was refused
-        self.programs.cached_step, self.update = None, update
+        with self.programs.lock:  # between two steps
+            self.state.new_slots(backend, slot_names(optimizer))  # no rule was refused
+            self.programs.cached_step, self.update = None, update
 
     @property
     def optimizer(self) -> Optimizer:
@@ -155,6 +158,7 @@ class Engine:
         """Update the parameters with the gradient that this program computed."""
         state = self.state
         before = state.updates
+        state.begun += 1
         try:
             self.update.run(learning_rate, share)
             if program.batch_graph.state:
@@ -164,6 +168,7 @@ class Engine:
                 state.restore(self.backend)
             raise
         state.step += 1
+        state.done = state.begun
 
     def batch_spec(self, mode: str, rows: int, data: Data, threads: int | None = None) -> BatchSpec:
         """The computation for batches of these data, shared by at most `threads`."""
@@ -206,11 +211,13 @@ class Engine:
 
     def keep(self, when: str) -> None:
         """Remember the current parameters as good."""
-        self.state.keep(self.backend, when)
+        with self.programs.lock:
+            self.state.keep(self.backend, when)
 
     def restore(self) -> str:
         """Restore the parameters kept last and reset the optimizer; return when they were kept."""
-        return self.state.restore(self.backend)
+        with self.programs.lock:
+            return self.state.restore(self.backend)
 
     def recover(self, params: Array) -> None:
         """Restore the parameters kept last, or these, after a failure that took the memory."""
@@ -243,32 +250,45 @@ class Engine:
 
         With `only`, set just those under these dotted names. Everything is checked beforehand.
         """
+        with self.programs.lock:  # no step may come in between
+            waiting: tuple[str, ...] = ()
+            if only is not None:
+                arrays = self.network.selected(arrays, only, self.views(self.state.params))
+                waiting = tuple(n for n in self.state.awaiting if not under_any(only, n))
+            self._put(self._checked(arrays), waiting)
+
+    def _checked(self, arrays: Mapping[str, Any]) -> dict[str, Array]:
+        """The arrays on the backend, in the model's type, if they fit and are finite."""
         backend, table = self.backend, self.network.table
-        if only is not None:
-            arrays = self.network.selected(arrays, only, self.views(self.state.params))
         names = {name: f"parameter {name!r}" for name in arrays}
         found = {name: to_backend(names[name], a, backend) for name, a in arrays.items()}
         table.check(found, {name: a.shape for name, a in found.items()})
         typed = {name: cast(a, backend, self.network.dtype) for name, a in found.items()}
         for name, array in typed.items():
             check_finite(names[name], array, backend)
-        self.state.set_params(backend, table.flatten(backend, typed))
-        self.state.reset_slots(backend)
-        waiting = self.state.awaiting if only is not None else ()
-        self.state.awaiting = tuple(n for n in waiting if not under_any(only or (), n))
+        return typed
+
+    def _put(self, arrays: Mapping[str, Array], awaiting: tuple[str, ...]) -> None:
+        """Set all parameters; the optimizer starts again."""
+        backend, state = self.backend, self.state
+        state.set_params(backend, self.network.table.flatten(backend, arrays))
+        state.reset_slots(backend)
+        state.awaiting = awaiting
         self.keep("the state that was loaded")
 
     def retraced(self, network: Network) -> Self:
         """The same parameters in the retraced network; its optimizer starts again."""
-        twin = type(self)(network, self.backend, self.optimizer, self.views(self.state.params))
-        twin.state.epoch, twin.state.step = self.state.epoch, self.state.step
-        twin.state.awaiting, twin.state.sizes = self.state.awaiting, self.state.sizes
+        with self.programs.lock:
+            twin = type(self)(network, self.backend, self.optimizer, self.views(self.state.params))
+            twin.state.epoch, twin.state.step = self.state.epoch, self.state.step
+            twin.state.awaiting, twin.state.sizes = self.state.awaiting, self.state.sizes
         return twin
 
     def copy(self, optimizer: Optimizer) -> Self:
         """An independent engine with the same state, and a copy of the optimizer."""
-        twin = type(self)(self.network, self.backend, optimizer, self.views(self.state.params))
-        twin.state.put(self.backend, self.state)
+        with self.programs.lock:  # between two steps
+            twin = type(self)(self.network, self.backend, optimizer, self.views(self.state.params))
+            twin.state.put(self.backend, self.state)
         return twin
 
 

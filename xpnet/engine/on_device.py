@@ -36,16 +36,15 @@ def on_device(
 
     @wraps(method)
     def placed(self: _Self, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        engine = self._engine
+        if engine is not None and engine.threads is not None:
+            return engine.threads.run(method, self, args, kwargs)
         backend = self.backend
         if backend is None:
             backend = resolve(None, args[0] if args else kwargs.get("X"))
         threads = blas_threads(backend)
         if threads is not None:
-            held = threads.held() if threads.limits else ()
-            try:
-                return method(self, *args, **kwargs)
-            finally:
-                threads.settle(held)
+            return threads.run(method, self, args, kwargs)
         try:
             with backend.work():
                 return method(self, *args, **kwargs)

@@ -1,6 +1,8 @@
 """Predictions: in batches, with a shortcut for one that is like the last."""
 
-from typing import Any
+from contextlib import AbstractContextManager
+from threading import RLock
+from typing import Any, TypeAlias
 
 from xpnet.backends import Backend
 from xpnet.data.arrays import Data
@@ -16,25 +18,32 @@ __all__ = ["CachedPrediction", "predict"]
 
 _ALL = slice(None)
 _FLOPS = int(2.5e8)  # per call of compiled code: about 5 ms
+_INPUT, _WORKSPACE = 1 << 16, 1 << 20  # bytes of a small prediction; its input is copied
+
+_Own: TypeAlias = tuple[Program, AbstractContextManager[Any]]
 
 
 def predict(engine: Engine, data: Data, batch_size: int, X: Any, check: bool) -> Array:
     """The network's output for each sample, in the library of `X`, from which `data` were made."""
-    backend, where = engine.backend, data.backend
+    where, batches = data.backend, cut(engine, "predict", data, batch_size)
+    with engine.programs.lock:  # all batches see the same parameters
+        found = _output(engine, batches, where)
+        if len(batches) == 1:
+            engine.programs.cached_prediction = _cached(engine, batches, where, X, check)
+    return result_like(found, where, X)
+
+
+def _output(engine: Engine, batches: Batches, where: Backend) -> Array:
+    """The outputs of all batches."""
+    backend = engine.backend
     keep = backend.copy if where.name == backend.name else backend.to_numpy
-    batches = cut(engine, "predict", data, batch_size)
     swept = _swept(engine, batches)
     if swept is None and len(batches) > 1:
         swept = traced_sweep(engine, batches)
     if swept is not None:
-        return result_like(swept, where, X)
+        return swept
     found = batches.each(lambda program: keep(program.output()))
-    if len(found) > 1:
-        return result_like(where.xp.concat(found), where, X)
-    engine.programs.cached_prediction = _cached(
-        engine, batches.programs[0], where, X, data.x, check
-    )
-    return result_like(found[0], where, X)
+    return found[0] if len(found) == 1 else where.xp.concat(found)
 
 
 def _swept(engine: Engine, batches: Batches) -> Array | None:
@@ -49,8 +58,8 @@ def _swept(engine: Engine, batches: Batches) -> Array | None:
     flops = 2 * size * engine.network.table.size
     together, done = max(1, _FLOPS // flops), 0
     out: Array = None
-    while done < whole:  # in between, signals are handled and other threads predict
-        with engine.programs.lock, backend.quiet(), batches.threads:
+    while done < whole:  # in between, signals are handled
+        with backend.quiet(), batches.threads:
             first.release()
             if first.sweep is None:
                 return None
@@ -71,7 +80,7 @@ def _type(program: PlannedProgram) -> str:
 
 def _rest(engine: Engine, batches: Batches, out: Array) -> None:
     """Write the output of the last, smaller batch."""
-    with engine.programs.lock, engine.backend.quiet(), batches.threads:
+    with engine.backend.quiet(), batches.threads:
         program = batches.load(len(batches) - 1)
         try:
             program.run()
@@ -85,13 +94,18 @@ class CachedPrediction:
 
     It makes predicting single samples fast: finding the backend, the type, the shape and the
     program takes longer than a small network's products.
+
+    A small one is computed in memory of its own, without the engine's lock, so that threads do not
+    wait for one another. If the parameters change meanwhile, it is computed again, with the lock.
     """
 
-    def __init__(self, engine: Engine, program: Program, X: Array, check: bool) -> None:
-        self._backend, self._lock = engine.backend, engine.programs.lock
-        self._program, self._check = program, check
+    def __init__(self, engine: Engine, batches: Batches, X: Array, check: bool) -> None:
+        self._engine, self._backend, self._state = engine, engine.backend, engine.state
+        self._program, self._check = batches.programs[0], check
+        self._spec = engine.batch_spec("predict", len(X), batches.data)
         self._like = X.shape, X.dtype
-        self._threads = turn(engine.backend, program.flops) or self._lock
+        self._threads = turn(engine.backend, self._program.flops) or engine.programs.lock
+        self._free: list[_Own] | None = [] if _small(engine.backend, self._program, X) else None
 
     def takes(self, X: Any) -> bool:
         """Whether these inputs are like the earlier ones; NaN and infinity are left to others."""
@@ -102,12 +116,32 @@ class CachedPrediction:
 
     def __call__(self, X: Array) -> Array:
         """The network's output."""
-        program, backend = self._program, self._backend
-        with self._lock, backend.quiet(), self._threads:
+        free, state = self._free, self._state
+        begun = state.begun
+        if free is None or begun != state.done:
+            return self._locked(X)
+        try:
+            own = free.pop()
+        except IndexError:  # other threads use all
+            own = self._more()
+        program, threads = own
+        with self._backend.quiet(), threads:
             program.load([X], _ALL)
-            if not program.borrowed:
-                program.run()
-                return backend.copy(program.output())
+            program.run()
+            found = self._backend.copy(program.output())
+        free.append(own)  # after an exception of a signal's handler, it is gone
+        return found if state.begun == begun else self._locked(X)
+
+    def _more(self) -> "_Own":
+        """A program with memory of its own, and what limits the BLAS's threads."""
+        engine, program = self._engine, self._engine.programs.own(self._spec)
+        return program, turn(engine.backend, program.flops) or RLock()
+
+    def _locked(self, X: Array) -> Array:
+        """The network's output, computed in the memory that all programs share."""
+        program, backend = self._program, self._backend
+        with self._engine.programs.lock, backend.quiet(), self._threads:
+            program.load([X], _ALL)
             try:
                 program.run()
                 return backend.copy(program.output())
@@ -115,14 +149,21 @@ class CachedPrediction:
                 program.release()
 
 
+def _small(backend: Backend, program: Program, X: Array) -> bool:
+    """Whether to predict in memory of its own."""
+    if backend.name != "numpy" or not isinstance(program, PlannedProgram):
+        return False
+    return bool(X.nbytes <= _INPUT and program.plan.nbytes <= _WORKSPACE)
+
+
 def _cached(
-    engine: Engine, program: Program, where: Backend, X: Any, x: Array, check: bool
+    engine: Engine, batches: Batches, where: Backend, X: Any, check: bool
 ) -> CachedPrediction | None:
     """A shortcut for predictions like this one; None if more than the values must be checked.
 
-    `X` is the user's input, `x` the same on the backend `where`.
+    `X` is the user's input.
     """
     direct = (where.planned or where.traced) and where.synchronous and where.plain(X)
-    if x is not X or not direct or engine.checks.of_inputs:
+    if batches.data.x is not X or not direct or engine.checks.of_inputs:
         return None
-    return CachedPrediction(engine, program, X, check)
+    return CachedPrediction(engine, batches, X, check)

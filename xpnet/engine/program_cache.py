@@ -1,6 +1,5 @@
 """The compiled programs of a network, kept for the next batch of their kind."""
 
-from threading import RLock
 from typing import Any, Protocol
 
 from xpnet.backends import Backend
@@ -10,6 +9,7 @@ from xpnet.engine.programs import InterpretedProgram, PlannedProgram, Program
 from xpnet.engine.state import TrainState
 from xpnet.engine.step_inputs import StepInputs
 from xpnet.graph import Arena
+from xpnet.locks import MODEL, reentrant
 from xpnet.typing import Array
 
 __all__ = ["Programs"]
@@ -54,7 +54,7 @@ class Programs:
 
     def __init__(self, network: Network, backend: Backend, state: TrainState) -> None:
         self._network, self._backend, self._state = network, backend, state
-        self.lock = RLock()
+        self.lock = reentrant(MODEL)
         self.cached_prediction: PredictionShortcut | None = None
         self.cached_step: StepShortcut | None = None
         self.step_inputs = StepInputs(backend)
@@ -74,32 +74,37 @@ class Programs:
         with self.lock:  # programs share memory even while they are made
             plain = self._backend.name == "numpy" and self._state.loss_scale is None
             if not compiled and plain:
-                return self._interpreted(self._traced(spec))
+                return self._made_for(spec, None)
             program = self._made.pop(spec, None) or self._compile(spec)
             self._made[spec] = program  # the most recently used comes last
             if len(self._made) > _KEPT:
                 self._made.pop(next(iter(self._made)))
             return program
 
+    def own(self, spec: BatchSpec) -> Program:
+        """A new program with memory of its own, for a backend with plans."""
+        with self.lock:
+            return self._made_for(spec, self._new_arena())
+
     def _compile(self, spec: BatchSpec) -> Program:
-        state, table, arena = self._state, self._network.table, self._arena
-        batch_graph = self._traced(spec)
+        arena = self._arena
         if arena is None:
-            return self._interpreted(batch_graph)
-        step = self.step_inputs.declare(batch_graph.graph.step_values)
+            return self._made_for(spec, None)
         memory = arena.memory
-        program = PlannedProgram(self._backend, table, state, batch_graph, arena, step, spec)
+        program = self._made_for(spec, arena)
         if arena.memory is not memory:
             self._drop()  # they would keep the smaller memory alive
         return program
 
-    def _traced(self, spec: BatchSpec) -> BatchGraph:
-        return BatchGraph.of(self._network, spec, self._state.loss_scale is not None)
-
-    def _interpreted(self, batch_graph: BatchGraph) -> Program:
-        inputs, table = self.step_inputs, self._network.table
-        inputs.declare(batch_graph.graph.step_values)
-        return InterpretedProgram(self._backend, table, self._state, batch_graph, inputs)
+    def _made_for(self, spec: BatchSpec, arena: Arena | None) -> Program:
+        """A new program; without an arena, it is interpreted."""
+        state, table = self._state, self._network.table
+        batch_graph = BatchGraph.of(self._network, spec, state.loss_scale is not None)
+        inputs = self.step_inputs
+        step = inputs.declare(batch_graph.graph.step_values)
+        if arena is None:
+            return InterpretedProgram(self._backend, table, state, batch_graph, inputs)
+        return PlannedProgram(self._backend, table, state, batch_graph, arena, step, spec)
 
     def forget(self) -> None:
         """Drop the compiled programs and their memory; they are compiled again when needed."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from xpnet.backends import Backend, dtype_name
 from xpnet.engine.batch_graph import BatchGraph, BatchSpec
+from xpnet.engine.given_arrays import given_arrays
 from xpnet.engine.state import TrainState
 from xpnet.engine.step_inputs import StepInputs
 from xpnet.graph import Arena, ParameterTable, Plan, Value, interpret
@@ -34,11 +35,16 @@ class Program(Protocol):
         After a run: the numbers that the graph's `layout` names.
     flops : int
         Flops of the largest matrix product, where they are known.
+    threads : int
+        Threads that share it.
     """
 
     batch_graph: BatchGraph
     results: Array
     flops: int
+
+    @property
+    def threads(self) -> int: ...
 
     @property
     def borrowed(self) -> Sequence[Value]:
@@ -90,7 +96,7 @@ class PlannedProgram:
         self._backend, self.batch_graph, graph = backend, batch_graph, batch_graph.graph
         size = sum(size_of(value.shape) for value in batch_graph.results)
         self.results = backend.zeros((size,), dtype_name(state.params.dtype))
-        given = {**_given(backend, table, state, batch_graph, self.results), **step}
+        given = {**given_arrays(backend, table, state, batch_graph, self.results), **step}
         self.plan = Plan(graph, backend, given, batch_graph.predicted, arena, (), spec.threads)
         self.flops = 0 if spec.alone else self.plan.flops
         self.inputs = [self.plan.array(value) for value in graph.inputs]
@@ -125,6 +131,10 @@ class PlannedProgram:
     def gathers(self, arrays: Sequence[Array]) -> list[Callable[[Array], Any]]:
         return [self._backend.gather(*pair) for pair in zip(arrays, self.inputs, strict=True)]
 
+    @property
+    def threads(self) -> int:
+        return max((getattr(call, "parts", 1) for call in self.plan.calls), default=1)
+
     def commit(self) -> None:
         for own, staged in self.staged:
             self._backend.write(own, staged)
@@ -139,31 +149,6 @@ class PlannedProgram:
         Read it first while no data are borrowed and the engine's lock is held.
         """
         return sweep(self.plan.calls, [*self.inputs, self.output()])
-
-
-def _given(
-    backend: Backend,
-    table: ParameterTable,
-    state: TrainState,
-    batch_graph: BatchGraph,
-    results: Array,
-) -> dict[Value, Array]:
-    """The memory outside a plan: parts of the state's vectors and of the results."""
-    xp, graph = backend.xp, batch_graph.graph
-    given = {value: table.view(xp, state.params, n) for n, value in graph.parameters.items()}
-    given |= {value: state.vectors[name] for name, value in graph.vectors.items()}
-    if batch_graph.scale is not None and state.loss_scale is not None:
-        given[batch_graph.scale] = state.loss_scale[0, ...]
-    start = 0
-    for value in batch_graph.results:
-        stop = start + size_of(value.shape)
-        given[value] = xp.reshape(results[start:stop], value.shape)
-        start = stop
-    for name, value in batch_graph.gradients.items():
-        given[value] = table.view(xp, state.gradient, name)
-    for value in batch_graph.state.values():
-        given[value] = backend.zeros(value.shape, value.dtype)
-    return given
 
 
 class Found(NamedTuple):
@@ -220,7 +205,7 @@ class InterpretedProgram:
         A compiled loop over batches; see `engine.traced_sweep`.
     """
 
-    flops = 0
+    flops, threads = 0, 1
     borrowed: Sequence[Value] = ()
 
     def __init__(

@@ -44,6 +44,9 @@ class TrainState:
         Parameters whose initial values depend on data that have not come yet.
     sizes : mapping of int to int
         Steps on each size of batches; see `engine.batch_sizes`.
+    begun, done : int
+        Changes of the parameters that have begun, and the last that is done. They differ while the
+        parameters change, or after a change that an exception cut short.
     """
 
     vectors: dict[str, Array]
@@ -54,6 +57,8 @@ class TrainState:
     good: Good | None = None
     awaiting: tuple[str, ...] = ()
     sizes: Mapping[int, int] = field(default_factory=dict)
+    begun: int = 0
+    done: int = 0
 
     @classmethod
     def of(
@@ -104,7 +109,9 @@ class TrainState:
 
     def set_params(self, backend: Backend, params: Array) -> None:
         """Set all parameters."""
+        self.begun += 1
         self.vectors["params"] = backend.assign(self.params, params)
+        self.done = self.begun
 
     def new_slots(self, backend: Backend, names: Iterable[str]) -> None:
         """Replace the vectors of one optimizer by those of another, empty."""

@@ -169,6 +169,11 @@ class Plan:
         found = [n.record.name for n, k in self._kernels.items() if k.family == "definition"]
         return sorted(set(found))
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its workspace."""
+        return self._layout.size
+
     def array(self, value: Value) -> Any:
         """The array to write an input to, or to read an output from."""
         return self._arrays[value]

@@ -6,6 +6,7 @@ kernels, and cuBLASLt computes matrix products. A call that cannot be read runs 
 correctness never depends on reading.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
@@ -33,6 +34,7 @@ __all__ = [
     "Reader",
     "blas_threads",
     "compiled_words",
+    "conditions",
     "fuse",
     "largest_product",
     "lower",
@@ -84,10 +86,15 @@ def lower(
         return compile_for_gpu(gpu, calls, live)
     try:
         from xpnet.lowering.cpu.compile_tasks import compile_calls
+        from xpnet.lowering.cpu.room import NoRoomError
     except (ImportError, OSError) as error:  # LLVM's own library cannot be loaded
         _say_once(f"steps are not compiled because llvmlite cannot be imported: {error}")
         return [call.run for call in calls]
-    return compile_calls(reader, fuse(reader, calls, live), threads)
+    try:
+        return compile_calls(reader, fuse(reader, calls, live), threads)
+    except NoRoomError as error:
+        _say_once(f"from now on, new kinds of steps may not be compiled: {error}")
+        return [call.run for call in calls]
 
 
 def step_program(
@@ -104,9 +111,13 @@ def step_program(
     first, second, last = _whole(compute), _whole(change), _whole(flush[1])
     if first is None or second is None or (flush[1] and last is None):
         return None
+    from xpnet.lowering.cpu.room import NoRoomError
     from xpnet.lowering.cpu.step_program import StepProgram
 
-    return StepProgram(backend, first, second, (flush[0], last), **arrays)
+    try:
+        return StepProgram(backend, first, second, (flush[0], last), **arrays)
+    except NoRoomError:
+        return None
 
 
 def _whole(calls: Sequence[Callable[[], Any]]) -> Any:
@@ -122,9 +133,13 @@ def sweep(calls: Sequence[Callable[[], Any]], own: Sequence[Any]) -> "Sweep | No
     program = _whole(calls)
     if program is None:
         return None
+    from xpnet.lowering.cpu.room import NoRoomError
     from xpnet.lowering.cpu.sweep import Sweep
 
-    return Sweep(program, own)
+    try:
+        return Sweep(program, own)
+    except NoRoomError:
+        return None
 
 
 def compiled_words(backend: Backend, key: Key, count: int) -> Any:
@@ -135,7 +150,12 @@ def compiled_words(backend: Backend, key: Key, count: int) -> Any:
         from xpnet.lowering.cpu.philox_llvm import words
     except (ImportError, OSError):  # see `lower`
         return None
-    return words(key.seed, key.stream, key.step, count)
+    from xpnet.lowering.cpu.room import NoRoomError
+
+    try:
+        return words(key.seed, key.stream, key.step, count)
+    except NoRoomError:
+        return None
 
 
 @cache
@@ -208,6 +228,17 @@ def one_thread(backend: Backend, threads: int | None) -> bool:
     from xpnet.lowering.cpu import thread_count
 
     return thread_count.wanted(threads) == 1
+
+
+def conditions(backend: Backend) -> dict[str, str | int]:
+    """What the bits of a backend's results depend on, besides the program and its data."""
+    found: dict[str, str | int] = {"backend": backend.name}
+    if backend.name == "numpy":
+        from xpnet.lowering.cpu.conditions import conditions as of_this_cpu
+
+        return found | of_this_cpu(backend.lowering == "cpu")
+    library = sys.modules.get(backend.name.partition(":")[0])
+    return found | {"version": str(getattr(library, "__version__", "unknown"))}
 
 
 def turn(backend: Backend, flops: int) -> AbstractContextManager[None] | None:

@@ -7,12 +7,13 @@ from math import isclose, isnan
 from typing import Any
 
 from xpnet.engine.engine import Engine
-from xpnet.errors import ArgumentError, DataError, XpnetError
+from xpnet.errors import ArgumentError, DataError, ResumeWarning, XpnetError, printable
 from xpnet.optim import Optimizer
 from xpnet.saving.codec import decode, encode
 from xpnet.training.context import Recording
+from xpnet.warn import warn_user
 
-__all__ = ["check_description", "check_same", "describe"]
+__all__ = ["check_conditions", "check_description", "check_same", "describe"]
 
 _CODED = {"network": "layers", "loss": "loss", "optimizer": "optimizer"}
 _MEANS, _SUMS, _HELD = "means of the data", "checksums", "validation"
@@ -103,6 +104,26 @@ def check_description(there: dict[str, Any], here: dict[str, Any]) -> None:
     _check_operations(new[0][_OPERATIONS], new[1][_OPERATIONS])
     if new[0][_SUMS] is not None:
         _check_sums(*new)
+
+
+def check_conditions(there: Any, here: dict[str, str | int]) -> None:
+    """Warn if the bits may differ from those of the fit that wrote a checkpoint.
+
+    Checkpoints of earlier versions do not say under which conditions they were written.
+    """
+    if not isinstance(there, dict):
+        return
+    found = [
+        f"{name} there: {there.get(name)!s:.200}; here: {value}"
+        for name, value in here.items()
+        if there.get(name) != value
+    ]
+    if found:
+        warn_user(
+            "the fit resumes under other conditions, so it may end with other bits than one that "
+            f"was not broken off ({printable('. '.join(found))}).",
+            ResumeWarning,
+        )
 
 
 def _completed(data: Any, name: str) -> Any:

@@ -8,11 +8,17 @@ from xpnet.backends import Backend
 from xpnet.engine.engine import Engine
 from xpnet.engine.state import TrainState
 from xpnet.errors import ArgumentError, FormatError, XpnetError
+from xpnet.lowering import conditions
 from xpnet.saving.checked_state import CheckedState, checked_state
 from xpnet.saving.codec import encode
-from xpnet.saving.fit_description import check_description, check_same, describe
+from xpnet.saving.fit_description import (
+    check_conditions,
+    check_description,
+    check_same,
+    describe,
+)
 from xpnet.saving.snapshots import Snapshot
-from xpnet.training.context import FitContext
+from xpnet.training.context import FitContext, Recording
 from xpnet.typing import Array
 
 __all__ = ["resumed", "take"]
@@ -20,6 +26,11 @@ __all__ = ["resumed", "take"]
 
 def take(context: FitContext) -> Snapshot:
     """Copy the fit's current state to the host; this waits for a GPU."""
+    with context.engine.programs.lock:  # other threads may make steps, too
+        return _taken(context)
+
+
+def _taken(context: FitContext) -> Snapshot:
     engine, own = context.engine, context.state
     backend = engine.backend
     vectors = _vectors(own)
@@ -27,6 +38,7 @@ def take(context: FitContext) -> Snapshot:
     arrays["results"] = context.steps.recorded(context.batch)
     state = {
         "fit": describe(engine, context.steps),
+        "conditions": _conditions(engine, context.steps),
         "parameters": {name: list(shape) for name, shape in engine.network.table.shapes.items()},
         "updates": own.updates,
         "sizes": [[*pair] for pair in own.sizes.items()],
@@ -92,7 +104,14 @@ def resumed(
             f"the checkpoint is damaged ({type(error).__name__}: {error}). Resume from an older "
             "one."
         ) from error
-    return partial(_put_back, state=checked_state(engine, names, snapshot))
+    state = checked_state(engine, names, snapshot)
+    check_conditions(snapshot.state.get("conditions"), _conditions(engine, context.steps))
+    return partial(_put_back, state=state)
+
+
+def _conditions(engine: Engine, steps: Recording) -> dict[str, str | int]:
+    """What the bits of a fit depend on, besides what must be the same."""
+    return {**conditions(engine.backend), "threads of a step": steps.threads}
 
 
 def _check(engine: Engine, context: FitContext, snapshot: Snapshot) -> set[str]:
@@ -119,15 +138,9 @@ def _check(engine: Engine, context: FitContext, snapshot: Snapshot) -> set[str]:
 def _put_back(context: FitContext, state: CheckedState) -> None:
     """Set a fit that is about to begin to a checked state; a callback may still refuse its own."""
     context.callbacks.put_back(context.model, state.callbacks)
-    engine, own, arrays, counts = context.engine, context.state, state.arrays, state.counts
-    backend, dtype = engine.backend, engine.network.dtype
-    own.set_params(backend, backend.asarray(arrays["params"], dtype))
-    slots = {n: backend.asarray(arrays[f"slots.{n}"], dtype) for n in own.slots}
-    own.set_slots(backend, slots, counts["updates"])
-    if own.loss_scale is not None:
-        own.set_loss_scale(backend, arrays["loss_scale"])
-    own.epoch, own.step, own.awaiting = counts["epoch"], counts["step"], ()
-    own.sizes = state.sizes
+    engine, counts = context.engine, state.counts
+    with engine.programs.lock:
+        _put_state_back(engine, state)
     if state.schedule is not None:
         engine.optimizer.learning_rate = state.schedule
     engine.keep("the checkpoint")
@@ -137,4 +150,17 @@ def _put_back(context: FitContext, state: CheckedState) -> None:
     context.clock.before, context.stopping = state.seconds, state.stopping
     for row in state.history:
         context.history.append(row)
-    context.steps.restore(arrays["results"])
+    context.steps.restore(state.arrays["results"])
+
+
+def _put_state_back(engine: Engine, state: CheckedState) -> None:
+    """Set the model to a checked state."""
+    own, arrays, counts = engine.state, state.arrays, state.counts
+    backend, dtype = engine.backend, engine.network.dtype
+    own.set_params(backend, backend.asarray(arrays["params"], dtype))
+    slots = {n: backend.asarray(arrays[f"slots.{n}"], dtype) for n in own.slots}
+    own.set_slots(backend, slots, counts["updates"])
+    if own.loss_scale is not None:
+        own.set_loss_scale(backend, arrays["loss_scale"])
+    own.epoch, own.step, own.awaiting = counts["epoch"], counts["step"], ()
+    own.sizes = state.sizes

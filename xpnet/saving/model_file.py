@@ -57,26 +57,19 @@ def save_model(
     table: TablePart | None = None,
 ) -> None:
     """Write a built model, and how it reads tables; see `Model.save`."""
-    described, state = _described(config, engine.network), engine.state
+    described = _described(config, engine.network)
     _check_again(described, engine.network)
-    arrays = _arrays(engine, optimizer_state)
+    with engine.programs.lock:  # between two steps
+        arrays, counts = _read(engine, optimizer_state), _counts(engine, optimizer_state)
     for name, array in arrays.items():
         _check_finite(name, array)
     data = {
         **FORMAT,
         "xpnet": __version__,
         "model": described,
-        "epoch": state.epoch,
-        "step": state.step,
-        "updates": state.updates if optimizer_state else None,
+        **counts,
         "preprocessing": _preprocessing(preprocessing),
     }
-    if optimizer_state and state.sizes:
-        data["sizes"] = [[*pair] for pair in state.sizes.items()]
-    if state.awaiting:
-        data["awaiting"] = list(state.awaiting)
-    if optimizer_state and state.loss_scale is not None:
-        data["loss_scale"] = engine.backend.to_numpy(state.loss_scale).tolist()
     if table is not None:
         data |= {"version": _WITH_TABLE, "table": table.data}
         arrays |= {f"{PREPARE}{name}": array for name, array in table.arrays.items()}
@@ -102,15 +95,31 @@ def _described(config: ModelConfig, network: Network) -> dict[str, Any]:
     }
 
 
-def _arrays(engine: Engine, optimizer_state: bool) -> dict[str, Any]:
-    """Parameters by their dotted names, and the optimizer's vectors, on the host."""
-    with engine.programs.lock:  # a step may be re-using their memory
-        return _read(engine, optimizer_state)
+def _counts(engine: Engine, optimizer_state: bool) -> dict[str, Any]:
+    """The small parts of the state."""
+    state = engine.state
+    data: dict[str, Any] = {
+        "epoch": state.epoch,
+        "step": state.step,
+        "updates": state.updates if optimizer_state else None,
+    }
+    if optimizer_state and state.sizes:
+        data["sizes"] = [[*pair] for pair in state.sizes.items()]
+    if state.awaiting:
+        data["awaiting"] = list(state.awaiting)
+    if optimizer_state and state.loss_scale is not None:
+        data["loss_scale"] = engine.backend.to_numpy(state.loss_scale).tolist()
+    return data
 
 
 def _read(engine: Engine, optimizer_state: bool) -> dict[str, Any]:
-    backend, xp, state = engine.backend, get("numpy").xp, engine.state
-    arrays = engine.network.table.views(xp, backend.to_numpy(state.params))
+    """Copies of the parameters by their dotted names, and of the optimizer's vectors."""
+    host, state = get("numpy"), engine.state
+
+    def copied(vector: Any) -> Any:
+        return host.copy(engine.backend.to_numpy(vector))
+
+    arrays = engine.network.table.views(host.xp, copied(state.params))
     clash = [name for name in arrays if name.startswith((SLOTS, PREPARE))]
     if clash:
         raise ArgumentError(
@@ -119,7 +128,7 @@ def _read(engine: Engine, optimizer_state: bool) -> dict[str, Any]:
     slots = state.slots if optimizer_state else {}
     return {
         **arrays,
-        **{f"{SLOTS}{name}": backend.to_numpy(slot) for name, slot in slots.items()},
+        **{f"{SLOTS}{name}": copied(slot) for name, slot in slots.items()},
     }
 
 

@@ -26,6 +26,11 @@ def get_state(config: ModelConfig, engine: Engine | None, others: dict[str, Any]
 
 
 def _trained(engine: Engine) -> dict[str, Any]:
+    with engine.programs.lock:  # between two steps
+        return _copied(engine)
+
+
+def _copied(engine: Engine) -> dict[str, Any]:
     state, backend, scale = engine.state, engine.backend, engine.state.loss_scale
     host = {n: backend.to_numpy(backend.copy(v)) for n, v in state.slots.items()}
     return {

@@ -1,7 +1,7 @@
 """`Prepared` for small batches of the same sizes, as a server has them."""
 
 from dataclasses import dataclass, field
-from threading import Lock
+from functools import partial
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from xpnet.backends.cpu import NumpyBackend
 from xpnet.graph import Plan
+from xpnet.locks import MODEL, reentrant
 from xpnet.tabular.prepared import Prepared, traced
 
 __all__ = ["QuickPrepared"]
@@ -32,7 +33,8 @@ class QuickPrepared(Prepared):
     """
 
     _plans: dict[int, _Planned] = field(default_factory=dict)
-    _lock: Any = field(default_factory=Lock)  # plans share their memory with the next call
+    # Plans share their memory with the next call.
+    _lock: Any = field(default_factory=partial(reentrant, MODEL))
 
     @classmethod
     def from_prepared(cls, prepared: Prepared) -> Self:

@@ -170,6 +170,7 @@ class CompiledSteps(ManySteps):
         with engine.programs.lock, self.batches.threads:
             inputs.set_number(state.step)
             self._program.begin(i, state.updates)
+            state.begun += 1
             try:
                 self._program.run(steps)
             finally:  # a signal handler may raise after the steps have run
@@ -178,5 +179,6 @@ class CompiledSteps(ManySteps):
                 update.passed(made)
                 inputs.passed()
                 state.step += made
+                state.done = state.begun
         if made < steps:
             eager.record.look(i + made, float(program.results[0]))

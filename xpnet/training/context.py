@@ -43,7 +43,16 @@ class Clock:
 
 
 class Recording(Protocol):
-    """What a checkpoint needs from the strategy that makes the steps."""
+    """What a checkpoint needs from the strategy that makes the steps.
+
+    Attributes
+    ----------
+    threads : int
+        Threads that share a step.
+    """
+
+    @property
+    def threads(self) -> int: ...
 
     def recorded(self, count: int) -> Array:
         """The results of the first batches of this epoch, on the host."""

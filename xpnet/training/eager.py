@@ -64,6 +64,11 @@ class EagerSteps:
         return self.record.together
 
     @property
+    def threads(self) -> int:
+        """Threads that share a step."""
+        return self.batches.programs[0].threads
+
+    @property
     def rows(self) -> int:
         """Samples of an epoch."""
         return self.batches.data.rows

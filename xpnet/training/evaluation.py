@@ -56,8 +56,9 @@ def evaluate(engine: Engine, data: Data, batch_size: int) -> dict[str, float]:
 def evaluate_batches(engine: Engine, batches: Batches) -> dict[str, float]:
     """Loss and metrics of data that are already cut into batches."""
     backend = engine.backend
-    found = traced_sweep(engine, batches)
-    if found is None:
-        found = backend.xp.stack(batches.each(lambda program: backend.copy(program.results)))
+    with engine.programs.lock:  # all batches see the same parameters
+        found = traced_sweep(engine, batches)
+        if found is None:
+            found = backend.xp.stack(batches.each(lambda program: backend.copy(program.results)))
     log = backend.to_numpy(found).astype("float64")
     return combine(engine.network, batches.programs[0].batch_graph, log, batches.sizes)

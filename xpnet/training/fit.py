@@ -16,6 +16,7 @@ from xpnet.training.compiled_steps import compiled
 from xpnet.training.context import FittedModel
 from xpnet.training.cuda_graphs import captured
 from xpnet.training.eager import AccumulatedSteps, EagerSteps
+from xpnet.training.evaluation import columns
 from xpnet.training.lbfgs import LbfgsSteps
 from xpnet.training.loop import FitLoop, Steps
 from xpnet.training.order import SampleOrder
@@ -64,9 +65,10 @@ class FitSettings:
         given = steps_per_execution, threads, shuffle
         return cls(epochs, batch_size, together, *given, listeners, progress)
 
-    def columns(self, engine: Engine) -> tuple[str, ...]:
-        """The columns of the history besides loss, metrics and seconds."""
-        return (LbfgsSteps if engine.optimizer.whole_batch else EagerSteps).columns
+    def check(self, engine: Engine, validated: bool) -> None:
+        """Raise if a callback needs a column that the history will not have."""
+        own = (LbfgsSteps if engine.optimizer.whole_batch else EagerSteps).columns
+        self.callbacks.check((*columns(engine.network, validated), *own))
 
 
 def make_loop(
@@ -79,6 +81,7 @@ def make_loop(
     snapshot: Snapshot | None = None,
 ) -> FitLoop:
     """The loop of a fit on checked data; validation takes `chunk` samples at a time."""
+    settings.check(engine, validation is not None)
     held, threads = None, settings.threads
     if validation is not None:
         held = cut(engine, "evaluate", validation, chunk, threads)

@@ -45,10 +45,10 @@ class Objective:
         state, program = engine.state, self.program
         self._at = x.copy()
         trained = backend.asarray(x.astype(engine.network.dtype), engine.network.dtype)
-        rest = state.params[table.trainable :]
-        state.set_params(backend, backend.xp.concat([trained, rest]))
         # Other programs share this one's memory: earlier loaded data may be gone.
         with engine.programs.lock, backend.quiet(), self._threads:
+            rest = state.params[table.trainable :]
+            state.set_params(backend, backend.xp.concat([trained, rest]))
             program.load(self._data.arrays, slice(None))
             try:
                 program.run()
@@ -67,7 +67,10 @@ class Objective:
         if not np.array_equal(self._at, x):
             self(x)
         program, engine = self.program, self._engine
-        program.commit()
+        with engine.programs.lock:
+            engine.state.begun += 1
+            program.commit()
+            engine.state.done = engine.state.begun
         engine.state.results = engine.backend.copy(program.results)
         log = engine.backend.to_numpy(program.results).astype("float64")[None]
         return combine(engine.network, program.batch_graph, log, [self.rows])
@@ -80,7 +83,7 @@ class LbfgsSteps:
     """
 
     columns: tuple[str, ...] = ()
-    count = 1
+    count = threads = 1
 
     def __init__(self, engine: Engine, data: Data, threads: int | None = None) -> None:
         _check(engine)

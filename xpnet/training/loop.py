@@ -1,6 +1,8 @@
 """The loop of a fit: epochs, and the work between them."""
 
 from collections.abc import Callable
+from os import getpid
+from threading import get_ident
 from time import perf_counter
 from typing import Protocol
 
@@ -81,6 +83,7 @@ class FitLoop:
     ) -> None:
         first = engine.state.epoch
         self.context = FitContext(model, steps, callbacks, range(first, first + epochs))
+        self._where = getpid(), get_ident()
         self.engine, self._steps, self._validation = engine, steps, validation
         self._callbacks, self._progress, self._shown = callbacks, progress, progress.shown
         self._told_last, self._count = False, steps.count
@@ -110,6 +113,11 @@ class FitLoop:
         hint(engine, steps.rows // steps.count, perf_counter() - start)
         context.history.interrupted = context.interrupts.received
         return context.history
+
+    @property
+    def alive(self) -> bool:
+        """Whether the fit can go on: not in a process forked by another thread than the fit's."""
+        return getpid() == self._where[0] or get_ident() == self._where[1]
 
     @property
     def done(self) -> bool:

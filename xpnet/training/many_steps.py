@@ -72,6 +72,11 @@ class ManySteps:
         self.batches: Batches = eager.batches
 
     @property
+    def threads(self) -> int:
+        """Threads that share a step."""
+        return self._eager.threads
+
+    @property
     def rows(self) -> int:
         """Samples per epoch."""
         return self._eager.rows

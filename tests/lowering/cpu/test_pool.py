@@ -1,7 +1,9 @@
 """The threads of a BLAS, and temporary limits."""
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from operator import itemgetter
 from threading import Barrier
 from time import sleep
 
@@ -14,11 +16,11 @@ from xpnet.lowering.cpu import pool, threads
 
 
 class Recorded:
-    """A library that records its numbers of threads."""
+    """A library that records its numbers of threads. Like a real one, it lets no other thread in."""
 
     def __init__(self, count: int) -> None:
         self.given = [count]
-        self.pool = pool.Pool(lambda: self.given[-1], self.given.append)
+        self.pool = pool.Pool(partial(itemgetter(-1), self.given), self.given.append)
 
 
 @pytest.mark.smoke
@@ -110,16 +112,13 @@ def test_turns_with_other_numbers_wait_and_are_not_overtaken() -> None:
         with turns[count]:
             order.append((name, library.given[-1]))
 
-    def queued(count: int) -> None:
-        while library.pool._waiting < count:
-            sleep(0.001)
-
     with ThreadPoolExecutor(2) as workers:
         with turns[1]:
             done = [workers.submit(work, "all", None)]
-            queued(1)
+            while library.pool._gate is None:
+                sleep(0.001)
             done.append(workers.submit(work, "one", 1))  # though it could run now
-            queued(2)
+            sleep(0.05)
             assert not order
         for each in done:
             each.result(10)
@@ -148,9 +147,9 @@ def test_a_turn_that_is_broken_off_keeps_nobody_waiting(after: bool) -> None:
     library = Recorded(8)
 
     class Broken(type(library.pool)):  # type: ignore[misc]
-        def enter(self, count: int | None) -> None:
+        def enter(self, me: int, count: int | None) -> None:
             if after:
-                super().enter(count)
+                super().enter(me, count)
             raise KeyboardInterrupt
 
     broken = Broken(lambda: library.given[-1], library.given.append)
@@ -208,42 +207,77 @@ def test_a_blas_that_cannot_be_told_keeps_one_thread(monkeypatch: pytest.MonkeyP
 
 def test_a_turn_that_a_signal_kept_from_ending() -> None:
     library = Recorded(8)
-    library.pool.turn(1).__enter__()
-    library.pool.settle(())
+    turn = library.pool.turn(1)
+    library.pool.run(type(turn).__enter__, turn)
     assert library.given == [8, 1, 8]
-    library.pool.settle(())
-    assert library.given == [8, 1, 8]
+    assert not library.pool._running
 
 
 def test_a_limit_that_a_signal_kept_from_ending() -> None:
     library = Recorded(8)
-    with library.pool.limited(2):
-        held = library.pool.held()
+
+    def left(_: object) -> None:
         library.pool.limited(1).__enter__()
         library.pool.turn(None).__enter__()
         assert library.given[-1] == 8
-        library.pool.settle(held)
+
+    with library.pool.limited(2):
+        library.pool.run(left, None)
+        assert [*library.pool.limits.values()] == [2]
+        with library.pool.turn(2):
+            assert library.given[-1] == 2
         assert library.given[-1] == 2
     assert library.given[-1] == 8
     assert not library.pool.limits
 
 
 def test_a_change_that_a_signal_interrupted() -> None:
+    """The handler runs when the number is set; the same once more when it is restored."""
     given = [8]
 
     def give(count: int) -> None:
         given.append(count)
-        if len(given) == 3:
-            raise KeyboardInterrupt
+        raise KeyboardInterrupt
 
     broken = pool.Pool(lambda: given[-1], give)
-    with pytest.raises(KeyboardInterrupt), broken.turn(1):
-        pass
-    broken.settle(())
-    assert given[-1] == 8
-    with broken.turn(1):
-        assert given[-1] == 1
-    assert given[-1] == 8
+    with pytest.raises(KeyboardInterrupt):
+        broken.run(pool._Turn.__enter__, broken.turn(1))
+    assert given == [8, 1, 8]
+    assert not broken.limits
+    assert not broken._running
+
+
+def test_those_who_wait_go_on_though_a_signal_interrupted_the_turn() -> None:
+    library = Recorded(8)
+
+    def work() -> int:
+        with library.pool.turn(None):
+            return library.given[-1]
+
+    def interrupted(_: object) -> None:
+        library.pool.turn(1).__enter__()
+        waiting.append(other.submit(work))
+        while library.pool._gate is None:
+            sleep(0.001)
+        raise KeyboardInterrupt
+
+    waiting: list[Future[int]] = []
+    with ThreadPoolExecutor(1) as other:
+        with pytest.raises(KeyboardInterrupt):
+            library.pool.run(interrupted, None)
+        assert waiting[0].result(10) == 8
+
+
+def test_floating_point_errors_that_a_signal_left_ignored() -> None:
+    before = np.geterr()
+
+    def left(_: object) -> None:
+        np.errstate(all="ignore", divide="raise").__enter__()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Recorded(8).pool.run(left, None)
+    assert np.geterr() == before
 
 
 def test_limits_of_other_python_threads_stay() -> None:
@@ -254,8 +288,19 @@ def test_limits_of_other_python_threads_stay() -> None:
 
     with ThreadPoolExecutor(1) as other:
         other.submit(begin).result()
-        library.pool.settle(())
+        library.pool.run(lambda _: None, None)
         assert library.given[-1] == 2
+
+
+def test_a_forked_process_has_no_limits() -> None:
+    library = Recorded(8)
+    library.pool.limited(2).__enter__()
+    library.pool.turn(1).__enter__()
+    library.pool.reset()
+    assert library.given[-1] == library.pool.count == 8
+    with library.pool.turn(1):
+        assert library.given[-1] == 1
+    assert library.given[-1] == 8
 
 
 def test_a_model_restores_the_number_whatever_is_interrupted(

@@ -5,17 +5,18 @@ A *task* is the address of a function with one argument, and that argument: the 
 """
 
 import ctypes
-import os
 from collections.abc import Callable, Sequence
 from functools import cache as once
 from functools import partial
-from threading import RLock
 from typing import Any
 
 import numpy as np
 from llvmlite import binding, ir
+from llvmlite.binding import ffi
 
-from xpnet.lowering.cpu import cache, printer
+from xpnet.locks import COMPILING, reentrant
+from xpnet.lowering.cpu import cache, printer, room
+from xpnet.lowering.cpu.loop_numbers import any_width, bits, is_passed, numbers_of, passed
 from xpnet.lowering.cpu.tasks import Layout, Stage, Task
 from xpnet.lowering.ir import Argument, Loop, Statement
 
@@ -52,14 +53,8 @@ def _processor() -> str:
     return f"{binding.get_default_triple()} {binding.get_host_cpu_name()} {_features()}"
 
 
-_ENGINES: dict[str, Any] = {}  # their code is called by address, so they are never freed
-_LOCK = RLock()
-if hasattr(os, "register_at_fork"):
-    # llvmlite has a lock, too. If a process is forked while another thread compiles, nobody in the
-    # child releases it.
-    os.register_at_fork(
-        before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release
-    )
+_ENGINES: dict[str, Any] = {}  # of the few modules that all programs share; they are never freed
+_LOCK = reentrant(COMPILING)  # llvmlite has a lock, too, which a fork must not find held
 
 
 def compiled(code: str, name: str) -> int:
@@ -69,39 +64,71 @@ def compiled(code: str, name: str) -> int:
 
 
 def _compiled(code: str, name: str) -> int:
-    key = cache.key(code, ".".join(map(str, binding.llvm_version_info)), _processor())
+    key = _key(code)
     if key not in _ENGINES:
-        made = cache.load(key)
-        if made is None:
-            made = _machine_code(code)
-            cache.save(key, made)
-        engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _new_machine())
-        engine.add_object_file(binding.ObjectFileRef.from_data(made))
-        engine.finalize_object()
-        _ENGINES[key] = engine
+        _ENGINES[key] = _loaded(key, code)
     return int(_ENGINES[key].get_function_address(name))
+
+
+def _key(code: str) -> str:
+    return cache.key(code, ".".join(map(str, binding.llvm_version_info)), _processor())
+
+
+def _loaded(key: str, code: str) -> Any:
+    """The engine that holds the machine code, which is freed with it."""
+    room.check()
+    made = cache.load(key)
+    if made is None:
+        made = _machine_code(code)
+        cache.save(key, made)
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _new_machine())
+    engine.add_object_file(binding.ObjectFileRef.from_data(made))
+    engine.finalize_object()
+    return engine
 
 
 def _machine_code(code: str) -> bytes:
     """The machine code, with vectorized loops."""
     machine, module = _machine(), binding.parse_assembly(code)
     module.verify()
-    options = binding.create_pipeline_tuning_options(speed_level=3)
-    options.loop_vectorization = options.slp_vectorization = True
-    passes = binding.create_pass_builder(machine, options)
-    passes.getModulePassManager().run(module, passes)
+    passes = _passes()
+    manager = passes.getModulePassManager()
+    try:
+        manager.run(module, passes)
+    finally:
+        if type(manager)._dispose is ffi.ObjectRef._dispose:  # llvmlite forgets its 50 kB
+            ffi.lib.LLVMPY_DisposeNewModulePassManger(manager)
+            manager.detach()
     return bytes(machine.emit_object(module))
 
 
-_LOOPS: dict[tuple[Any, ...], int] = {}
+def _passes() -> Any:
+    """LLVM's optimizations, made anew: each use would add to the time of the next."""
+    options = binding.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = options.slp_vectorization = True
+    return binding.create_pass_builder(_machine(), options)
+
+
+class _Address(int):
+    """The address of a function, which keeps its engine: tasks have it as long as they live."""
+
+    engine: Any
+
+
+_KEPT = 128  # functions of loops that are kept though no task may call them any more
+_LOOPS: dict[tuple[Any, ...], _Address] = {}  # the most recently used last
 
 
 def _structure(loop: Loop) -> tuple[Any, ...]:
     """What a loop's code depends on. Comparing printed code would take ten times as long."""
     refs = {ref: i for i, ref in enumerate(loop.refs)}
     found: dict[Argument, int] = {}
+    numbers = {(type(n), n): i for i, n in enumerate(numbers_of(loop))}
 
-    def argument(v: Argument) -> Any:
+    def argument(s: Statement, v: Argument) -> Any:
+        if is_passed(v, s):
+            number = passed(v, s)
+            return "number", numbers[type(number), number]
         if isinstance(v, int | float):
             return type(v), repr(v)
         return found[v] if isinstance(v, Statement) else ("load", refs[v.ref])
@@ -109,20 +136,35 @@ def _structure(loop: Loop) -> tuple[Any, ...]:
     statements = []
     for s in loop.statements:
         what = s.name, s.dtype, s.level, s.phase, s.reduces, s.stored, s.ref.dtype
-        statements.append((*what, refs.get(s.ref), *map(argument, s.args)))
+        statements.append((*what, refs.get(s.ref), *(argument(s, v) for v in s.args)))
         found[s] = len(found)
-    layout = [(p.dtype, p.row, p.column, p in loop.buffers) for p in refs]
-    columns = loop.columns if loop.rows > 1 else None
+    columns = None if any_width(loop) else loop.columns
+    whole = loop.columns if columns is None else -1
+    rows: list[Any] = [None if p.row == whole else p.row for p in refs]
+    if loop.rows == 1:
+        rows = [bool(p.row) for p in refs]
+    layout = [(p.dtype, r, p.column, p in loop.buffers) for p, r in zip(refs, rows, strict=True)]
     return loop.rows > 1, columns, *layout, *statements
 
 
 def loop_task(loop: Loop) -> Task:
     """A loop as a task."""
     structure = _structure(loop)
-    address = _LOOPS.get(structure) or compiled(printer.printed(loop), printer.NAME)
-    _LOOPS[structure] = address
-    addresses = [ref.address for ref in loop.refs]
-    return Task.of(address, [loop.rows, loop.columns], addresses, loop.arrays)
+    with _LOCK:
+        address = _LOOPS.pop(structure, None) or _compiled_loop(loop)
+        _LOOPS[structure] = address
+        if len(_LOOPS) > _KEPT:
+            del _LOOPS[next(iter(_LOOPS))]
+    numbers = [loop.rows, loop.columns, *bits(numbers_of(loop))]
+    return Task.of(address, numbers, [ref.address for ref in loop.refs], loop.arrays)
+
+
+def _compiled_loop(loop: Loop) -> _Address:
+    code = printer.printed(loop)
+    engine = _loaded(_key(code), code)
+    address = _Address(engine.get_function_address(printer.NAME))
+    address.engine = engine
+    return address
 
 
 @once

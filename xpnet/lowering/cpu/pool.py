@@ -2,25 +2,34 @@
 
 A BLAS has one number of threads for the whole process, and rounding depends on it. So programs that
 need different numbers take turns; programs that need the same number run together.
+
+A signal's handler may raise an exception in the middle of this code. Python runs handlers, and
+other threads, only at the start of a Python function, after a call, and at the end of a loop's
+body. So lines without these are never cut in half, and a call of a C function is complete before a
+handler runs. `Pool.run` restores the number by such lines alone. `_give` keeps the interpreter's
+lock.
 """
 
+import ctypes
 import os
-from collections.abc import Callable, Collection
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from functools import cache
-from threading import Condition, Lock, get_ident
-from typing import NamedTuple
+from threading import Lock, get_ident
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from xpnet.lowering.cpu import blas
 
 __all__ = ["Pool", "numpys"]
 
-
-class _Controls(NamedTuple):
-    """Functions that ask a library for its number of threads, and set it."""
-
-    ask: Callable[[], int]
-    give: Callable[[int], object]
+_R = TypeVar("_R")
+_FLOATS: ContextVar[Any] = getattr(
+    sys.modules.get("numpy._core.umath"), "_extobj_contextvar", ContextVar("none", default=None)
+)
+"""What `numpy.errstate` sets."""
 
 
 class Pool:
@@ -32,34 +41,42 @@ class Pool:
         Returns the number of threads.
     give : callable
         Sets the number of threads.
+
+    Attributes
+    ----------
+    limits : dict of int to int
+        The limit of each Python thread that has one.
     """
 
     def __init__(self, ask: Callable[[], int], give: Callable[[int], object]) -> None:
-        self._blas = _Controls(ask, give)
-        self.reset()
+        self._ask, self._give = ask, give
+        self._before = self._now = 1  # the number without limits and turns, and now
+        self._start()
+
+    def _start(self) -> None:
+        self.limits: dict[int, int] = {}
+        self._running: dict[int, int] = {}  # the Python threads in a turn
+        self._gate: Any = None  # held while others wait for the turns to end
+        self._changes = 0  # of limits
 
     def reset(self) -> None:
-        """Return to the state of a new process: no limits, no turns."""
-        self._lock = Lock()
-        self._free = Condition(self._lock)
-        self.limits: dict[_Limit, int] = {}
-        self._running: set[int] = set()  # the Python threads in a turn
-        self._waiting = self._round = 0
-        # The number of threads without limits, between turns, and now.
-        self._before = self._between = 1
-        self._now: int | None = 1  # None while it changes
+        """Return to the state of a new process: no limits, no turns, all threads."""
+        limited = self.limits or self._running
+        self._start()
+        if limited and self._now != self._before:
+            self._now = self._before
+            self._give(self._before)
 
     @property
     def count(self) -> int:
         """The number of threads without limits."""
-        with self._lock:  # a changing limit also changes the library's answer
-            self._look()
-            return self._before
+        self._look()
+        return self._before
 
     def limited(self, count: int) -> AbstractContextManager[None]:
         """At most `count` threads between turns; the earlier number is restored afterwards.
 
-        Several Python threads may hold limits at once. The lowest applies, and the original
+        Several Python threads may have limits at once. The lowest applies, and the original
         number is restored after the last.
         """
         return _Limit(self, count)
@@ -71,104 +88,130 @@ class Pool:
         """
         return _Turn(self, count)
 
-    def add(self, limit: "_Limit", count: int) -> None:
-        """Add a limit of this Python thread."""
-        with self._lock:
-            self._look()
-            self.limits[limit] = count
-            self._follow()
+    def run(
+        self,
+        function: Callable[..., _R],
+        first: Any,
+        args: Iterable[Any] = (),
+        kwargs: Mapping[str, Any] = MappingProxyType({}),
+    ) -> _R:
+        """Call ``function(first, *args, **kwargs)``; limits and turns that it leaves end with it.
 
-    def remove(self, *limits: "_Limit") -> None:
-        """Remove limits."""
-        with self._lock:
-            self._look()
-            for limit in limits:
-                self.limits.pop(limit, None)
-            self._follow()
+        After an exception, NumPy's treatment of floating-point errors is restored, too.
+        """
+        me, limits, running, floats = get_ident(), self.limits, self._running, _FLOATS.get()
+        outer = limits.get(me) if limits else None
+        try:
+            return function(first, *args, **kwargs)
+        except BaseException:
+            _FLOATS.set(floats)
+            raise
+        finally:  # straight lines, see above
+            if outer is not None:
+                limits[me] = outer
+            elif me in limits:
+                del limits[me]
+            if me in running:
+                del running[me]
+            try:
+                if self._now != self._before and not (self._running or self.limits):
+                    self._now = self._before
+                    self._give(self._before)
+            finally:
+                if self._gate is not None and not self._running:
+                    gate, self._gate = self._gate, None
+                    gate.release()
+
+    # --- limits -----------------------------------------------------------------------------------
+
+    def limit(self, me: int, count: int | None) -> None:
+        """Set the limit of this Python thread; None for no limit."""
+        self._look()
+        self._changes += 1
+        if count is None:
+            self.limits.pop(me, None)
+        else:
+            self.limits[me] = count
+        self._follow()
 
     def _follow(self) -> None:
         """Set the number that the limits allow, unless a turn has another."""
-        self._between = min([*self.limits.values(), self._before])
-        if not self._running:
-            self._set(self._between)
-
-    def held(self) -> set["_Limit"]:
-        """The limits of this Python thread."""
-        me = get_ident()
-        return {limit for limit in [*self.limits] if limit.owner == me}
-
-    def settle(self, held: Collection["_Limit"]) -> None:
-        """Undo what this Python thread has left behind, except the limits that it held before.
-
-        A signal may raise an exception at the start of an ``__exit__`` or at the end of an
-        ``__enter__``. Then nothing else would undo it.
-        """
-        if self.limits and (left := self.held().difference(held)):
-            self.remove(*left)
-        running = self._running
-        if get_ident() in running if running else self._now != self._between:
-            self.leave()
-
-    def leave(self) -> None:
-        """End the turn of this Python thread."""
-        with self._lock:
-            self._running.discard(get_ident())
-            if not self._running:
-                self._round += 1
-                if self._now != self._between:
-                    self._set(self._between)
-                if self._waiting:
-                    self._free.notify_all()
-
-    def enter(self, count: int | None) -> None:
-        """Begin a turn of this Python thread."""
-        with self._lock:
-            self._wait_and_set(count)
-            self._running.add(get_ident())
-
-    def _wait_and_set(self, count: int | None) -> None:
-        """Wait until this number of threads is possible, and set it."""
-        self._running.discard(get_ident())  # left by a turn that Ctrl-C interrupted
-        self._look()
-        wanted = self._before if count is None else min(count, self._before)
-        if self._running and (self._waiting or self._now != wanted):
-            self._wait(wanted)
-        if not self._running:
-            self._set(wanted)
+        if self._running:
+            return
+        if not self.limits:
+            if self._now != self._before:
+                self._now = self._before
+                self._give(self._before)
+            return
+        changes = self._changes
+        wanted = min([*self.limits.values(), self._before])
+        if changes == self._changes and not self._running and self._now != wanted:
+            self._now = wanted
+            self._give(wanted)
 
     def _look(self) -> None:
         """Ask for the number of threads, which others may change while there are no limits here."""
-        if not self._running and not self.limits:
-            self._before = self._between = self._now = self._blas.ask()
+        if not (self._running or self.limits):
+            found = self._ask()
+            if not (self._running or self.limits):
+                self._before = self._now = found
 
-    def _wait(self, wanted: int) -> None:
-        """Wait until no turn with another number runs; first come, first served."""
-        came, self._waiting = self._round, self._waiting + 1
+    # --- turns ------------------------------------------------------------------------------------
+
+    def enter(self, me: int, count: int | None) -> None:
+        """Begin a turn of this Python thread."""
+        self._running.pop(me, None)  # left by a turn that a signal interrupted
+        waited = False
+        while True:
+            self._look()
+            most = self._before
+            wanted = most if count is None or count > most else count
+            alike = self._now == wanted and (waited or self._gate is None)
+            if alike or not self._running:
+                self._running[me] = wanted
+                if self._now != wanted:
+                    self._now = wanted
+                    self._give(wanted)
+                return
+            self._wait()
+            waited = True
+
+    def _wait(self) -> None:
+        """Wait until the turns have ended, or return at once if they just did."""
+        gate = self._gate
+        if gate is None:
+            gate = Lock()
+            gate.acquire()
+            if self._gate is not None or not self._running:
+                return
+            self._gate = gate
+        with gate:  # each thread that waits opens it for the next
+            pass
+
+    def leave(self, me: int) -> None:
+        """End the turn of this Python thread."""
+        self._running.pop(me, None)
         try:
-            self._free.wait_for(
-                lambda: not self._running or (self._round != came and self._now == wanted)
-            )
+            self._follow()
         finally:
-            self._waiting -= 1
-
-    def _set(self, count: int) -> None:
-        if count != self._now:
-            self._now = None  # a signal may come in between
-            self._blas.give(count)
-            self._now = count
+            if self._gate is not None and not self._running:
+                gate, self._gate = self._gate, None
+                gate.release()
 
 
 class _Limit(AbstractContextManager[None]):
     """A limit. A class, because a generator would take three times as long."""
 
     def __init__(self, pool: Pool, count: int) -> None:
-        self._pool, self._count, self.owner = pool, count, get_ident()
+        self._pool, self._count = pool, count
 
     def __enter__(self) -> None:
-        self._pool.add(self, self._count)
+        me = get_ident()
+        self._outer = outer = self._pool.limits.get(me)
+        self._pool.limit(me, self._count if outer is None else min(outer, self._count))
 
     def __exit__(self, *_: object) -> None:
-        self._pool.remove(self)
+        self._pool.limit(get_ident(), self._outer)
 
 
 class _Turn(AbstractContextManager[None]):
@@ -178,19 +221,19 @@ class _Turn(AbstractContextManager[None]):
         self._pool, self._count = pool, count
 
     def __enter__(self) -> None:
-        pool = self._pool
-        with pool._lock:  # every step of a fit comes here; the fit's limit has set the number
-            if pool._now == self._count and pool.limits and not pool._waiting:
-                pool._running.add(get_ident())
-                return
+        pool, count, me = self._pool, self._count, get_ident()
+        # Every step of a fit comes here; the fit's limit has set the number.
+        if count is not None and pool._now == count and pool.limits and pool._gate is None:
+            pool._running[me] = count
+            return
         try:
-            pool.enter(self._count)
+            pool.enter(me, count)
         except BaseException:  # Ctrl-C
-            pool.leave()
+            pool.leave(me)
             raise
 
     def __exit__(self, *_: object) -> None:
-        self._pool.leave()
+        self._pool.leave(get_ident())
 
 
 @cache
@@ -202,12 +245,20 @@ def numpys() -> Pool:
     return pool
 
 
-def _numpys_controls() -> _Controls:
-    """The controls of NumPy's BLAS."""
+def _numpys_controls() -> tuple[Callable[[], int], Callable[[int], object]]:
+    """The functions that ask NumPy's BLAS for its number of threads, and set it."""
     for library in blas.libraries():
         ask, give = (blas.openblas(library, f"{do}_num_threads") for do in ("get", "set"))
         if ask and give:
-            return _Controls(ask, give)
+            return _locked(ask), _locked(give, ctypes.c_int)
         if getattr(library, "MKL_Set_Num_Threads", None):
-            return _Controls(library.MKL_Get_Max_Threads, library.MKL_Set_Num_Threads)
-    return _Controls(lambda: 1, lambda count: None)
+            give = _locked(library.MKL_Set_Num_Threads, ctypes.c_int)
+            return _locked(library.MKL_Get_Max_Threads), give
+    return (lambda: 1), (lambda count: None)
+
+
+def _locked(function: Any, *kinds: Any) -> Any:
+    """The function, called without releasing the interpreter's lock."""
+    address = ctypes.cast(function, ctypes.c_void_p).value
+    assert address is not None
+    return ctypes.PYFUNCTYPE(ctypes.c_int, *kinds)(address)

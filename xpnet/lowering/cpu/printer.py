@@ -1,9 +1,9 @@
 """A loop as LLVM's intermediate code.
 
 The code is a function of one argument, the address of a row of 64-bit numbers: the number of rows,
-the number of columns, then the address of each memory reference in `Loop.refs`. Columns and strides
-are part of the code, so that LLVM can unroll it. The number of rows is not, so that batches of any
-size share the code.
+the number of columns, the numbers of `loop_numbers`, then the address of each memory reference in
+`Loop.refs`. The number of rows is not part of the code, so that batches of any size share it. Few
+columns and other strides are part of it, so that LLVM can unroll it; see `any_width`.
 """
 
 from collections.abc import Iterator
@@ -20,6 +20,7 @@ from xpnet.lowering.cpu.llvm_functions import (
     is_real,
     number_type,
 )
+from xpnet.lowering.cpu.loop_numbers import any_width, is_passed, numbers_of, passed
 from xpnet.lowering.ir import Argument, Load, Loop, MemoryRef, Statement
 
 __all__ = ["NAME", "printed"]
@@ -48,26 +49,31 @@ class _Printer:
     def _entry(self) -> None:
         """The entry function, and the inner one, whose arrays do not overlap."""
         pointers = [TYPES[p.dtype].as_pointer() for p in self._refs]
-        kind = ir.FunctionType(ir.VoidType(), [_I64, _I64, *pointers])
+        given = numbers_of(self._loop)
+        kinds = [_I64, _I64, *(_I64 if isinstance(n, int) else ir.DoubleType() for n in given)]
+        kind = ir.FunctionType(ir.VoidType(), [*kinds, *pointers])
         work = ir.Function(self.module, kind, "work")
         work.linkage = "internal"
         work.attributes.add("noinline")
-        for argument in work.args[2:]:
+        for argument in work.args[len(kinds) :]:
             argument.add_attribute("noalias")
         outer = ir.FunctionType(ir.VoidType(), [_I64.as_pointer()])
         entry = ir.Function(self.module, outer, NAME)
         b = ir.IRBuilder(entry.append_basic_block())
-        numbers = [b.load(b.gep(entry.args[0], [_I64(i)])) for i in range(2 + len(pointers))]
-        addresses = [b.inttoptr(n, t) for n, t in zip(numbers[2:], pointers, strict=True)]
-        b.call(work, [*numbers[:2], *addresses])
+        words = [b.load(b.gep(entry.args[0], [_I64(i)])) for i in range(len(kinds + pointers))]
+        numbers = [b.bitcast(w, t) for w, t in zip(words, kinds, strict=False)]
+        places = zip(words[len(kinds) :], pointers, strict=True)
+        b.call(work, [*numbers, *(b.inttoptr(w, t) for w, t in places)])
         b.ret_void()
-        self._pointers = dict(zip(self._refs, work.args[2:], strict=True))
+        self._pointers = dict(zip(self._refs, work.args[len(kinds) :], strict=True))
+        keys = [(type(n), n) for n in given]
+        self._values.update(zip(keys, work.args[2:], strict=False))
         self._body(work)
 
     def _body(self, work: ir.Function) -> None:
         self._b = ir.IRBuilder(work.append_basic_block())
         loop, rows, columns = self._loop, work.args[0], work.args[1]
-        self._columns = columns if loop.rows == 1 else _I64(loop.columns)
+        self._columns = columns if any_width(loop) else _I64(loop.columns)
         self._row: Any = _I64(0)
         for ref in self._refs:
             if ref.level == "pre":
@@ -151,7 +157,7 @@ class _Printer:
 
     def _execute(self, s: Statement, column: Any) -> None:
         b = self._b
-        args = [self._number(v, self._wanted(s, i), column) for i, v in enumerate(s.args)]
+        args = [self._argument(s, i, column) for i in range(len(s.args))]
         if not s.reduces:
             made = FUNCTIONS[s.name](b, s.dtype, *args)
             self._set(s, converted(b, made, self._made(s), s.ref.dtype), column)
@@ -188,6 +194,15 @@ class _Printer:
         """The type that a function returns."""
         return "bool" if s.name in TESTS else s.dtype
 
+    def _argument(self, s: Statement, i: int, column: Any) -> Any:
+        """An argument of a statement, in the type that it wants."""
+        v, wanted = s.args[i], self._wanted(s, i)
+        if is_passed(v, s):
+            number = passed(v, s)
+            kind = "float64" if isinstance(number, float) else "int64"
+            return converted(self._b, self._values[type(number), number], kind, wanted)
+        return self._number(v, wanted, column)
+
     def _number(self, v: Argument, wanted: str, column: Any) -> Any:
         """An argument, converted to the type wanted."""
         if isinstance(v, int | float):
@@ -204,7 +219,8 @@ class _Printer:
     def _address(self, ref: MemoryRef, column: Any) -> Any:
         b, index = self._b, _I64(0)
         if ref.row and self._loop.rows > 1 and ref not in self._loop.buffers:
-            index = b.mul(self._row, _I64(ref.row))
+            whole = ref.row == self._loop.columns
+            index = b.mul(self._row, self._columns if whole else _I64(ref.row))
         if ref.column and column is not None:
             step = column if ref.column == 1 else b.mul(column, _I64(ref.column))
             index = b.add(index, step)

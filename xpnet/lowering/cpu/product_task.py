@@ -10,7 +10,7 @@ from llvmlite import ir
 
 from xpnet.kernels import Call
 from xpnet.lowering.cpu.best_blas import best
-from xpnet.lowering.cpu.blas import AS_IT_LIES, ROWS, TRANSPOSED, Gemm, lies
+from xpnet.lowering.cpu.blas import AS_IT_LIES, ROWS, Gemm, lies
 from xpnet.lowering.cpu.jit import compiled
 from xpnet.lowering.cpu.sharing import Access, Item, bounds
 from xpnet.lowering.cpu.tasks import Task
@@ -44,7 +44,7 @@ def task_of(reader: Reader, a: Any, b: Any, out: Any, threads: int | None = None
     except ValueError:  # gaps in both directions
         return None
     (m, n), k, dtype = out.shape, a.shape[1], str(out.dtype)
-    gemm = best(dtype, m, n, k, (ta == TRANSPOSED, tb == TRANSPOSED), threads)
+    gemm = best(dtype, m, n, k, threads)
     if gemm is None or (gemm.bits == 32 and max(m, n, k, lda, ldb) >= 2**31):
         return None
     if 1 in (m, n):

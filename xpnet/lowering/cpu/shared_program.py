@@ -8,7 +8,7 @@ import numpy as np
 from xpnet.lowering.cpu.jit import Program, table
 from xpnet.lowering.cpu.tasks import Layout, Task
 from xpnet.lowering.cpu.worker_code import MOST_PARTS
-from xpnet.lowering.cpu.workers import workers
+from xpnet.lowering.cpu.workers import prepare, workers
 
 __all__ = ["SharedProgram"]
 
@@ -25,6 +25,7 @@ class SharedProgram(Program):
 
     def __init__(self, layout: Layout, stopped: Any = None) -> None:
         assert layout.parts <= MOST_PARTS
+        prepare()
         self._layout, self.parts = layout, layout.parts
         self._stopped = np.zeros(1, dtype=np.int64) if stopped is None else stopped
         self.tasks = layout.tasks

@@ -32,11 +32,12 @@ class Task:
 
     def copy(self) -> "Task":
         """The same task with its own copy of the numbers."""
-        return self.moved(self.numbers[: len(self.numbers) - len(self.pointers)], 0)
+        return self.moved(self.numbers[:0], 0)
 
     def moved(self, numbers: Any, by: Any) -> "Task":
-        """The same function with other numbers, and addresses moved by some bytes."""
-        row = np.concatenate([numbers, self.pointers + by], dtype=np.int64)
+        """The same function with other first numbers, and addresses moved by some bytes."""
+        kept = self.numbers[len(numbers) : len(self.numbers) - len(self.pointers)]
+        row = np.concatenate([numbers, kept, self.pointers + by], dtype=np.int64)
         return Task(self.address, row, row[len(numbers) :], self.arrays)
 
 

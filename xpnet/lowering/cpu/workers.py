@@ -19,9 +19,10 @@ from xpnet.lowering.cpu.jit import compiled
 from xpnet.lowering.cpu.thread_count import available
 from xpnet.lowering.cpu.worker_code import LINE, WORDS, Word, code
 
-__all__ = ["Workers", "workers"]
+__all__ = ["Workers", "prepare", "workers"]
 
 _POINTER, _I64 = ctypes.c_void_p, ctypes.c_int64
+_START, _SERVE = (_POINTER, _POINTER, _I64, _I64, _I64), (_POINTER, _I64)
 _PATIENCE = 1.0  # seconds
 
 
@@ -37,6 +38,12 @@ def _function(name: str, *kinds: Any) -> Callable[..., None]:
     """One of the compiled functions of `worker_code`; Python runs other threads during a call."""
     made: Callable[..., None] = ctypes.CFUNCTYPE(None, *kinds)(compiled(code(), name))
     return made
+
+
+def prepare() -> None:
+    """Compile what runs programs, before there are any."""
+    for name, kinds in (("start", _START), ("serve", _SERVE)):
+        _function(name, *kinds)
 
 
 class _Words:
@@ -98,23 +105,32 @@ class Workers:
         width : int
             The most threads that take part.
         """
-        start = _function("start", _POINTER, _POINTER, _I64, _I64, _I64)
-        busy = self._busy
-        if width > 1 and busy.acquire(blocking=False):
-            try:
-                if len(self._threads) < width - 1:
-                    self._more(width - 1)
-                start(self._words.address, program, parts, width, steps)
-            finally:
-                busy.release()
+        start = _function("start", *_START)
+        if width > 1 and self._shared(start, program, parts, width, steps):
             return
         words = self._alone.pop() if self._alone else _Words()
         start(words.address, program, parts, 1, steps)
         self._alone.append(words)
 
+    def _shared(self, start: Callable[..., None], *numbers: int) -> bool:
+        """Run a program with the threads; False while another Python thread uses them."""
+        busy, (_, _, width, _) = self._busy, numbers
+        try:  # a signal may come between `acquire` and the next line
+            if not busy.acquire(blocking=False):
+                return False
+            if len(self._threads) < width - 1:
+                self._more(width - 1)
+            start(self._words.address, *numbers)
+            return True
+        finally:
+            try:  # noqa: SIM105 -- `suppress` is a Python function, where a signal may come
+                busy.release()
+            except RuntimeError:  # another thread's
+                pass
+
     def _more(self, count: int) -> None:
         """Start threads until there are `count`, or the system refuses; fewer also work."""
-        serve = _function("serve", _POINTER, _I64)
+        serve = _function("serve", *_SERVE)
         while len(self._threads) < count:
             index = len(self._threads) + 1
             thread = _Thread(serve, self._words, index)
