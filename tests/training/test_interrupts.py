@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import xpnet as xn
+from xpnet.training import interrupts
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(60, 4)), RNG.integers(0, 3, 60)
@@ -227,3 +228,82 @@ def test_nothing_is_left_for_the_next_fit():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert len(xn.MLP([4, 3]).fit(X, Y, epochs=3)) == 3
+
+
+# --- at any moment of the beginning and the end -------------------------------------------------
+
+
+OTHER = getattr(signal, "SIGUSR1", None)
+
+
+class Cut(Exception):
+    """What the handler of another signal raises."""
+
+
+def cut(*_):
+    raise Cut
+
+
+def fit_with_signal(model, number, at, first):
+    """Fit; the signal comes at this instruction of the code of signals. Whether it came."""
+    seen = [0]
+
+    def trace(frame, event, argument):
+        if frame.f_code.co_filename != interrupts.__file__:
+            return None
+        frame.f_trace_opcodes = True
+        seen[0] += 1
+        if seen[0] == at:
+            signal.raise_signal(number)
+        return trace
+
+    callbacks = [Send(signal.SIGINT, model.engine.state.step + 1)] if first else []
+    sys.settrace(trace)
+    try:
+        model.fit(X, Y, epochs=1, verbose=False, callbacks=callbacks)
+    except (Cut, KeyboardInterrupt):
+        pass
+    finally:
+        sys.settrace(None)
+    return seen[0] >= at
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("number", [signal.SIGINT, OTHER])
+def test_handlers_are_put_back_whenever_a_signal_comes(number, first, request):
+    if number is None:
+        pytest.skip("there is no such signal here")
+    if number == OTHER:
+        before = signal.signal(number, cut)
+        request.addfinalizer(lambda: signal.signal(number, before))
+    model, at = xn.MLP([4, 3], backend="numpy").build(4), 1
+    while fit_with_signal(model, number, at, first):
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, at
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, at
+        assert not interrupts._shared.fits, at
+        assert not interrupts._shared.late, at
+        at += 1
+    assert at > 100
+    assert model.fit(X, Y, epochs=1, verbose=False).interrupted is None
+
+
+def test_a_signal_at_the_end_of_a_fit_is_not_lost(monkeypatch):
+    put_back = interrupts._put_back
+
+    def late():
+        if interrupts._shared.fits and interrupts._shared.fits[-1].ending:
+            os.kill(os.getpid(), signal.SIGINT)
+        put_back()
+
+    monkeypatch.setattr(interrupts, "_put_back", late)
+    ended = []
+
+    class End(xn.Callback):
+        def on_fit_end(self, model):
+            ended.append(signal.getsignal(signal.SIGINT))
+
+    model = xn.MLP([4, 3])
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, epochs=2, verbose=False, callbacks=[End()])
+    assert ended == [signal.default_int_handler]
+    assert model.epoch == 2

@@ -91,6 +91,7 @@ class FitLoop:
     def run(self, snapshot: Snapshot | None = None, resume: Resume | None = None) -> History:
         """Train until the end, starting from a snapshot if given; return the history."""
         context, engine, steps, start = self.context, self.engine, self._steps, perf_counter()
+        interrupts = context.interrupts
         steps.begin(context)
         self._callbacks.run_begin(context, snapshot)
         if engine.finite():  # manual steps on a GPU are not checked
@@ -100,18 +101,25 @@ class FitLoop:
             if resume is not None:
                 resume(context)
             self._progress.begin(context.epochs.stop - engine.state.epoch, steps.rows)
-            with context.interrupts:
+            try:
+                interrupts.begin()
                 while not self.done:
                     found = steps.epoch(self, self.begin_epoch())
                     if found:
                         self.end_epoch(found)
                 if context.over and not self._told_last:
                     self._safe_point()  # the signal came after the last one
+            finally:
+                interrupts.ending = True  # no function is called, so no signal comes before it
+                try:
+                    interrupts.end()
+                finally:
+                    interrupts.end()  # in case an exception of a signal's handler cut it short
         finally:
             self._progress.close()
             self._callbacks.fit_end(context.model)
         hint(engine, steps.rows // steps.count, perf_counter() - start)
-        context.history.interrupted = context.interrupts.received
+        context.history.interrupted = interrupts.received
         return context.history
 
     @property
