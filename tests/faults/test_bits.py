@@ -122,9 +122,7 @@ def test_other_conditions_are_named(
     assert said.count(" there: ") == 1
 
 
-def test_what_a_checkpoint_says_is_escaped(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_what_a_checkpoint_says_is_escaped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with monkeypatch.context() as there:
         there.setattr(conditions, "_blas", lambda: "\x1b[2Ja BLAS")
         assert resumed(tmp_path, 1) == []

@@ -16,7 +16,7 @@ from xpnet.lowering.cpu import pool, threads
 
 
 class Recorded:
-    """A library that records its numbers of threads. Like a real one, it lets no other thread in."""
+    """A library that records its numbers of threads; its calls let no other thread in."""
 
     def __init__(self, count: int) -> None:
         self.given = [count]
@@ -172,6 +172,22 @@ def test_the_count_is_that_without_limits_at_any_moment() -> None:
     finally:
         sys.setswitchinterval(before)
     assert found == {8}
+
+
+def test_the_count_is_that_without_limits_while_the_last_one_ends() -> None:
+    library, found = Recorded(8), []
+
+    class Slow(type(library.pool)):  # type: ignore[misc]
+        def _follow(self) -> None:
+            found.append(self.count)  # as another thread may, before the number is restored
+            super()._follow()
+
+    slow = Slow(lambda: library.given[-1], library.given.append)
+    for limit in (slow.limited(1), slow.turn(1)):
+        with limit:
+            assert library.given[-1] == 1
+        assert library.given[-1] == 8
+    assert set(found) == {8}
 
 
 def _limit_once(library: Recorded) -> None:

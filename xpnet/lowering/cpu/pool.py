@@ -150,10 +150,13 @@ class Pool:
             self._give(wanted)
 
     def _look(self) -> None:
-        """Ask for the number of threads, which others may change while there are no limits here."""
-        if not (self._running or self.limits):
+        """Ask for the number of threads, which others may change while there are no limits here.
+
+        Behind the last limit or turn, the number is that without limits only when it is restored.
+        """
+        if not (self._running or self.limits) and self._now == self._before:
             found = self._ask()
-            if not (self._running or self.limits):
+            if not (self._running or self.limits) and self._now == self._before:
                 self._before = self._now = found
 
     # --- turns ------------------------------------------------------------------------------------
