@@ -1,4 +1,4 @@
-"""Read files that were changed at random: ``fuzz_files.py KIND MINUTES [SEED]``.
+"""Read files that were changed at random: ``fuzz_files.py KIND MINUTES [SEED [FILES]]``.
 
 KIND is onnx, npz, csv or checkpoint; ``fuzz_load.py`` does the same with models. Each file must be
 read or raise an error of xpnet's, within 5 seconds and 10 times its size plus 50 MB of memory.
@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import warnings
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -164,7 +165,7 @@ class Memory(threading.Thread):
             time.sleep(0.01)
 
 
-def main(kind: str, minutes: float, seed: int) -> int:
+def main(kind: str, minutes: float, seed: int = 0, files: float = inf) -> int:
     """Run; returns how many files were tried."""
     warnings.simplefilter("ignore")
     make, read = KINDS[kind]
@@ -172,7 +173,7 @@ def main(kind: str, minutes: float, seed: int) -> int:
     end, memory = time.monotonic() + 60 * minutes, Memory()
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"changed{ENDINGS[kind]}"
-        while time.monotonic() < end:
+        while time.monotonic() < end and tried < files:
             if tried % 100 == 0:
                 make(path, rng)
                 raw = path.read_bytes()
@@ -201,4 +202,4 @@ def main(kind: str, minutes: float, seed: int) -> int:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 0)
+    main(sys.argv[1], float(sys.argv[2]), *map(int, sys.argv[3:]))

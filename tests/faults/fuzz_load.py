@@ -1,4 +1,4 @@
-"""Load files that were changed at random, as long as one likes: ``fuzz_load.py MINUTES [SEED]``.
+"""Load files that were changed at random: ``fuzz_load.py MINUTES [SEED [FILES]]``.
 
 Each must load or raise an error of xpnet's, within a second and little memory. What does not is
 kept as ``fuzz_load_failed.bin`` in the present folder.
@@ -10,6 +10,7 @@ import resource
 import struct
 import sys
 import time
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -92,7 +93,7 @@ def _slots(value):
             yield from _slots(item)
 
 
-def main(minutes: float, seed: int) -> int:
+def main(minutes: float, seed: int = 0, files: float = inf) -> int:
     """Run; returns how many files were tried."""
     rng, tried, loaded, slowest = random.Random(seed), 0, 0, 0.0
     xn.MLP([2, 2]).build()
@@ -101,7 +102,7 @@ def main(minutes: float, seed: int) -> int:
     end = time.monotonic() + 60 * minutes
     with TemporaryDirectory() as folder:
         path = Path(folder) / "changed"
-        while time.monotonic() < end:
+        while time.monotonic() < end and tried < files:
             if tried % 200 == 0:
                 raw = original(Path(folder), rng)
             content = rng.choice([changed_bytes, changed_parts])(raw, rng)
@@ -124,4 +125,4 @@ def main(minutes: float, seed: int) -> int:
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    main(float(sys.argv[1]), *map(int, sys.argv[2:]))
