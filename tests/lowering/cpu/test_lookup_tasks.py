@@ -77,9 +77,8 @@ def test_what_stays_the_librarys() -> None:
 
 
 def test_a_step_with_embeddings_is_one_program() -> None:
-    model = xn.Model(
-        xn.Sequential(xn.EmbedColumns([4, 3], 2), xn.Dense(1)), "mse", "sgd", metrics=()
-    ).build(3)
+    net = xn.Sequential(xn.EmbedColumns([4, 3], 2), xn.Dense(1))
+    model = xn.Model(net, "mse", "sgd", metrics=(), backend=_BACKEND).build(3)
     x = np.array([[0.5, 1, 2], [0.1, 3, 0]], np.float32)
     calls = model.plan(x, x[:, :1]).calls
     assert [type(call).__name__ for call in calls] == ["Program"]

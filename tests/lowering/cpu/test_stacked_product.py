@@ -81,6 +81,6 @@ def test_a_step_of_stacked_networks_is_one_program(each: Each) -> None:
         return xn.Dense(1)(xn.ops.transpose(joined))
 
     x = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
-    model = xn.Model(net, "mse", "sgd", metrics=()).build(3)
+    model = xn.Model(net, "mse", "sgd", metrics=(), backend=_BACKEND).build(3)
     calls = model.plan(x, x[:, :1]).calls
     assert [type(call).__name__ for call in calls] == ["Program"]
