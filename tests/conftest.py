@@ -12,8 +12,10 @@ fails and goes on.
 
 import gc
 import os
+import re
 import signal
 from contextlib import ExitStack
+from pathlib import Path
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has one core; NumPy reads it when imported
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -67,6 +69,16 @@ def pytest_collection_finish():
     """Let the collector of garbage pass over the tests themselves, half a million objects."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Write the names of skipped tests and modules to a file, for a run with what they need."""
+    path = os.environ.get("XPNET_TESTS_SKIPPED")
+    if path:
+        reports = terminalreporter.stats.get("skipped", [])
+        # Parameters and groups are left out: other libraries may give others.
+        names = {re.split(r"[\[@]", report.nodeid)[0] for report in reports}
+        Path(path).write_text("".join(f"{name}\n" for name in sorted(names)))
 
 
 def pytest_generate_tests(metafunc):

@@ -18,11 +18,12 @@ Y = RNG.integers(0, 3, 60)
 # Memory that programs compute in: its content is that of the last step, and it is made again
 # when a model is copied, pickled or loaded.
 WORKSPACE = {"PlannedProgram", "InterpretedProgram", "VectorProgram", "CachedPrediction", "Arena"}
+PROCESS = {"Pool"}  # the threads of the BLAS, which all models share
 
 
 def attributes(thing: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
-    """Every attribute below `thing`, by a dotted path, but those of arrays and of workspace."""
-    if id(thing) in seen or type(thing).__name__ in WORKSPACE:
+    """Every attribute below `thing`, by a dotted path, but not of arrays and workspace."""
+    if id(thing) in seen or type(thing).__name__ in WORKSPACE | PROCESS:
         return
     seen.add(id(thing))
     module = type(thing).__module__
