@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import xpnet as xn
-from xpnet.data.given import check_given
+from xpnet.backends.readable import check_given
 from xpnet.errors import DataError, DTypeError, XpnetError
 
 ROWS = 30
@@ -77,6 +77,14 @@ ESTIMATORS = {
     "y": lambda data: xn.MLPRegressor(max_iter=1).fit(X, data),
     "sample_weight": lambda data: xn.MLPRegressor(max_iter=1).fit(X, Y, sample_weight=data),
     "table": lambda data: xn.TabularClassifier(max_epochs=1).fit(data, Y),
+    "labels of a table": lambda data: xn.TabularClassifier(max_epochs=1).fit(X, data),
+    "values of a table": lambda data: xn.TabularRegressor(max_epochs=1).fit(X, data),
+}
+ELSEWHERE = {
+    "Standardize": xn.Standardize.of,
+    "value_and_grad": lambda data: xn.value_and_grad(lambda x: xn.ops.sum(x * x))(data),
+    "init": lambda data: xn.value_and_grad(lambda x: xn.ops.sum(x * x)).init(data),
+    "state": lambda data: model().load_state_dict(dict.fromkeys(model().state_dict(), data)),
 }
 
 
@@ -102,6 +110,18 @@ def test_what_numpy_would_iterate_over(name, each):
     for way, fit in ESTIMATORS.items():
         with each("estimator", way), pytest.raises(DataError):
             fit(ENDLESS[name])
+    for way, take in ELSEWHERE.items():
+        with each("elsewhere", way), pytest.raises(DataError):
+            take(ENDLESS[name])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("kind", [xn.MLPClassifier, xn.MLPRegressor])
+def test_scores_of_what_numpy_would_iterate_over(kind, each):
+    fitted = kind(hidden_layer_sizes=(4,), max_iter=1).fit(X, Y)
+    for name, data in ENDLESS.items():
+        with each(name), pytest.raises(DataError):
+            fitted.score(X, data)
 
 
 @pytest.mark.parametrize("name", HALFWAY)

@@ -106,6 +106,17 @@ def test_scaled_targets(columns):
     np.testing.assert_allclose(scaled.predict(X_REG), by_hand.predict(X_REG) * deviation + mean)
 
 
+@pytest.mark.parametrize(("mean", "deviation"), [(1.7e9, 20), (1e15, 1e3), (1e6, 1e-3), (0, 1e-32)])
+def test_scaled_targets_that_the_type_of_X_merges(mean, deviation):
+    y = mean + deviation * (Y_REG - Y_REG.mean()) / Y_REG.std()
+    for data in (X_REG, X_REG.astype("float32")):
+        model = regressor(scale_target=True, learning_rate_init=0.01).fit(data, y)
+        assert model.predict(data).dtype == "float64"
+        residual = (model.predict(data) - y) / deviation
+        assert 1 - np.mean(residual**2) == pytest.approx(model.score(data, y), abs=1e-3)
+        assert model.score(data, y) > 0.3
+
+
 # --- networks -------------------------------------------------------------------------------------
 
 

@@ -103,7 +103,8 @@ def test_a_regressor_in_onnx(name: str, run: Any) -> None:
     samples = X.astype(estimator.model_.dtype)
     found = run(estimator, samples)
     assert [*found] == ["prediction"]
-    close(found["prediction"], estimator.predict(samples))
+    # Predictions of scaled targets are float64; a graph computes in the type of its input.
+    close(found["prediction"], estimator.predict(samples).astype(samples.dtype))
 
 
 def test_a_classifier_without_probabilities_has_scores(run: Any) -> None:
@@ -158,7 +159,7 @@ def test_an_estimator_of_scikit_learn(name: str) -> None:
     twin = xn.exchange.to_sklearn(estimator)
     assert type(twin).__module__.startswith("sklearn.neural_network")
     if name in REGRESSORS:
-        close(twin.predict(samples), estimator.predict(samples))
+        close(twin.predict(samples), estimator.predict(samples).astype(samples.dtype))
         return
     assert (twin.predict(samples) == estimator.predict(samples)).all()
     close(twin.predict_proba(samples), estimator.predict_proba(samples))
@@ -184,12 +185,24 @@ def test_scikit_learn_gets_the_names_of_columns() -> None:
         (lambda: classifier(TWO, loss="mse"), "not have the loss 'mean_squared_error'"),
         (lambda: regressor(X[:, 0], loss="huber"), "do not have the loss 'huber'"),
         (REGRESSORS["mean and variance"], "scale_target cannot be undone"),
+        (lambda: regressor(X[:, 0] * 20 + 1.7e9, "float32", scale_target=True), "too few digits"),
         (lambda: classifier(NAMES, activation="gelu"), "one of identity, logistic, tanh, relu"),
     ],
 )
 def test_estimators_that_scikit_learn_has_not(make: Callable[[], Any], message: str) -> None:
     with pytest.raises((ArgumentError, GraphError), match=message):
         xn.exchange.to_sklearn(make())
+
+
+@pytest.mark.parametrize("convert", ["to_torch", "to_torch_state_dict", "to_sklearn", "to_onnx"])
+def test_targets_that_float32_cannot_hold(convert: str, tmp_path: Path) -> None:
+    coarse = regressor(X[:, 0] * 20 + 1.7e9, "float32", scale_target=True)
+    pytest.importorskip("onnx" if convert == "to_onnx" else "torch")
+    path = [tmp_path / "model.onnx"] if convert == "to_onnx" else []
+    with pytest.raises(ArgumentError, match="too few digits"):
+        getattr(xn.exchange, convert)(coarse, *path)
+    assert not list(tmp_path.iterdir())
+    getattr(xn.exchange, convert)(regressor(X[:, 0] * 20 + 1.7e9, scale_target=True), *path)
 
 
 def test_classes_of_an_estimator() -> None:
@@ -255,6 +268,6 @@ def test_an_estimator_in_torch(name: str) -> None:
     with torch.no_grad():
         found = module(torch.from_numpy(samples)).numpy()
     expected = getattr(estimator, "predict_proba", estimator.predict)(samples)
-    close(found, expected)
+    close(found, expected.astype(samples.dtype))
     module.load_state_dict(xn.exchange.to_torch_state_dict(estimator), strict=False)
     assert {*xn.exchange.to_torch_state_dict(estimator)} <= {*module.state_dict()}

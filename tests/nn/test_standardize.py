@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import xpnet as xn
+from xpnet.errors import ArgumentError
 
 RNG = np.random.default_rng(0)
 X = RNG.normal([5.0, -2000.0, 0.01], [2.0, 300.0, 0.001], size=(80, 3))
@@ -44,6 +45,22 @@ def test_numbers_whose_squares_float32_cannot_hold(each):
             model = xn.Model(xn.Sequential(layer, xn.Dense(1, kernel_init="ones")), "mse")
             found = model.build(1).predict((X[:, :1] * size).astype("float32"))
             np.testing.assert_allclose(found.std(), 1, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("mean", "std"), [(1.7e9, 10.0), (-52.5, 1e-6), (1e-30, 1e-37)])
+def test_differences_that_float32_cannot_hold(mean, std):
+    Z = mean + std * RNG.normal(size=(50, 1))
+    model = xn.Model(xn.Sequential(xn.Standardize.of(Z), xn.Dense(1)), "mse")
+    with pytest.raises(ArgumentError, match=r"feature 0 .* too few digits"):
+        model.fit(Z, Z, epochs=1)
+    net = xn.Sequential(xn.Standardize.of(Z), xn.Dense(1, kernel_init="ones"))
+    exact = xn.Model(net, "mse", dtype="float64").build(1)
+    np.testing.assert_allclose(exact.predict(Z), (Z - Z.mean()) / Z.std(), rtol=1e-6)
+
+
+def test_constants_and_years_are_told_apart_well_enough():
+    Z = np.stack([np.full(50, 1.7e9), RNG.integers(1990, 2025, 50)], axis=1)
+    xn.Model(xn.Sequential(xn.Standardize.of(Z), xn.Dense(1)), "mse").build(2)
 
 
 def test_a_file_holds_them(tmp_path):

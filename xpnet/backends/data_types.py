@@ -6,9 +6,11 @@ from typing import get_args
 from xpnet.errors import DTypeError
 from xpnet.typing import DType, DTypeName
 
-__all__ = ["FLOATS", "check_float", "dtype_name", "is_float", "kind_of"]
+__all__ = ["FLOATS", "check_float", "dtype_name", "is_float", "kind_of", "tells_apart"]
 
 FLOATS: tuple[DTypeName, ...] = get_args(DTypeName)
+_EPSILON = {"float32": 2.0**-23, "float64": 2.0**-52}  # from 1 to the next number
+_STEPS = 8  # between two numbers of a type, at least, in a standard deviation
 
 
 def dtype_name(dtype: DType | type | str) -> str:
@@ -43,3 +45,11 @@ def check_float(name: object) -> DTypeName:
             "gradients need a floating type."
         )
     return "float32" if text == "float32" else "float64"
+
+
+def tells_apart(dtype: str, mean: float, deviation: float) -> bool:
+    """Whether a floating type has the digits for numbers with this mean and standard deviation.
+
+    float32 has about 7: seconds since 1970 are 128 apart in it, and degrees near 50 are 4e-6.
+    """
+    return bool(abs(deviation) >= _STEPS * _EPSILON[dtype] * abs(mean))

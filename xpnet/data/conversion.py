@@ -3,7 +3,8 @@
 from typing import Any
 
 from xpnet.backends import Backend, backend_of, dtype_name, get
-from xpnet.data.given import check_given, check_times, foreign_errors
+from xpnet.backends.readable import check_given
+from xpnet.data.given import check_times, foreign_errors
 from xpnet.data.refusals import text_in, why_not_numbers
 from xpnet.errors import DataError, DTypeError, ShapeError
 from xpnet.typing import Shape, size_of

@@ -11,6 +11,7 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.metrics import check_scoring
 from sklearn.utils.validation import check_is_fitted
 
+from xpnet.backends.readable import check_given
 from xpnet.errors import ArgumentError
 from xpnet.estimators.architecture import dense_names
 from xpnet.estimators.array_library import check_library, library, on_host
@@ -218,6 +219,7 @@ class FittedMLP(
         -------
         float
         """
+        check_given("y", y)
         predicted = self.predict(X)
         if library(X).name == "numpy" and library(y).name == "numpy":
             return float(self._metric(y, predicted, sample_weight=sample_weight))

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from xpnet.backends.data_types import dtype_name, tells_apart
 from xpnet.errors import ArgumentError
 from xpnet.estimators.array_library import library, moved, on_host
 from xpnet.estimators.heads import Head
@@ -33,6 +34,28 @@ class Scale:
             found.xp.astype(found.asarray(a), x.dtype) for a in (self.mean, self.deviation)
         )
         return mean, deviation
+
+    def applied(self, y: Any) -> Any:
+        """Targets as columns of mean 0 and deviation 1, in float64 on the host."""
+        columns = on_host(y).reshape(y.shape[0], -1).astype("float64")
+        return (columns - self.mean) / self.deviation
+
+    def check(self, dtype: str) -> None:
+        """Raise unless numbers of this type can hold the targets.
+
+        Raises
+        ------
+        ArgumentError
+            If the type merges them.
+        """
+        for mean, deviation in zip(self.mean, self.deviation, strict=True):
+            if deviation != 1 and not tells_apart(dtype, mean, deviation):
+                raise ArgumentError(
+                    f"the targets have a mean of {mean:.3g} and a standard deviation of "
+                    f"{deviation:.3g}, and {dtype} has too few digits for their differences. Fit "
+                    "with dtype='float64', or convert estimator.model_, whose outputs are "
+                    "standardized."
+                )
 
 
 @dataclass(frozen=True)
@@ -68,14 +91,18 @@ class Values:
     def encode(self, y: Any, head: Head, X: Any) -> Any:
         """The values as columns, with the library and dtype of X."""
         like = library(X)
-        target = like.xp.astype(like.xp.reshape(moved(y, X), (y.shape[0], -1)), X.dtype)
-        if self.scale is None:
-            return target
-        mean, deviation = self.scale.like(X)
-        return (target - mean) / deviation
+        if self.scale is not None:  # first: the type of X may merge values that differ
+            return like.asarray(self.scale.applied(y), dtype_name(X.dtype))
+        return like.xp.astype(like.xp.reshape(moved(y, X), (y.shape[0], -1)), X.dtype)
 
     def decode(self, output: Any, head: Head) -> Any:
-        """Values in the user's units; a vector if there is one per sample."""
+        """Values in the user's units; a vector if there is one per sample.
+
+        Values of scaled targets have the library's most precise type, whatever the output's.
+        """
+        found = library(output)
+        if self.scale is not None:
+            output = found.xp.astype(output, found.dtype(found.widest))
         values = self.values(output, head)
         return values[:, 0] if values.shape[1] == 1 else values
 

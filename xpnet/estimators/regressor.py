@@ -39,7 +39,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     quantiles : float or sequence of float, optional
         Predict these quantiles, each in (0, 1), instead of the mean: one column for each.
     scale_target : bool, default False
-        Train on targets of mean 0 and standard deviation 1; predictions are scaled back.
+        Train on targets of mean 0 and standard deviation 1; predictions are scaled back, and are
+        float64 where the library of X has it.
         Losses are then in units of the standard deviation.
 
     Attributes

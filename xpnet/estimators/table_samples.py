@@ -12,7 +12,8 @@ from sklearn.utils.validation import (
     _check_sample_weight,
 )
 
-from xpnet.data.given import check_given, foreign_errors
+from xpnet.backends.readable import check_given
+from xpnet.data.given import foreign_errors
 from xpnet.errors import DataError
 from xpnet.tabular import Table, as_table
 

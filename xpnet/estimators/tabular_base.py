@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from xpnet.backends.readable import check_given
 from xpnet.errors import ArgumentError
 from xpnet.estimators.guards import undone_by_errors
 from xpnet.estimators.table_samples import read_table, rows_for_validation, weights_of
@@ -108,6 +109,7 @@ class BaseTabular(BaseEstimator):  # type: ignore[misc]
     def _samples(self, X: Any, y: Any, weight: Any, *, reset: bool) -> Samples:
         """Checked samples, without those of weight 0."""
         table = read_table(self, X, reset=reset)
+        check_given("y", y)
         y = self._checked_target(y, table)
         weight = weights_of(weight, table.rows)
         if weight is not None and not weight.all():

@@ -37,6 +37,7 @@ def as_model(estimator: Any, settings: ModelSettings) -> Model:
                 f"scale_target cannot be undone in a network for {loss.name}. Fit without it, or "
                 "use estimator.model_, whose outputs are standardized."
             )
+        scale.check(model.dtype)
         last = f"layers.{len(net.layers) - 1}"
         mean, deviation = (a.astype(model.dtype) for a in (scale.mean, scale.deviation))
         state[f"{last}.weight"] = state[f"{last}.weight"] * deviation

@@ -45,6 +45,8 @@ def _of_perceptron(estimator: Any) -> Predictor:
     columns = tuple(getattr(estimator, "feature_names_in_", ()))
     model, head, targets = estimator.model_, estimator._head, estimator._targets
     if not hasattr(targets, "classes"):
+        if targets.scale is not None:
+            targets.scale.check(model.dtype)
         return Predictor(
             model, "prediction", lambda output: _column(targets.values(output, head)), None, columns
         )

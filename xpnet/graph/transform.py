@@ -5,6 +5,7 @@ from typing import Any, Literal, TypeAlias
 
 from xpnet import random
 from xpnet.backends import Backend, BackendLike, dtype_name, get, is_float, resolve
+from xpnet.backends.readable import check_given
 from xpnet.errors import ArgumentError, DTypeError, GraphError
 from xpnet.graph.autodiff import gradients
 from xpnet.graph.graph import Graph
@@ -62,6 +63,8 @@ class ValueAndGrad:
         self._backend, self._training, self._seed = backend, training, seed
 
     def _trace(self, backend: Backend, args: Sequence[ArrayLike]) -> tuple[Graph, list[Any], Value]:
+        for i, given in enumerate(args):
+            check_given(f"argument {i}", given)
         arrays = [backend.asarray(a) for a in args]
         for i, array in enumerate(arrays):
             if not dtype_name(array.dtype).startswith(("float", "int", "uint", "bool", "bfloat")):

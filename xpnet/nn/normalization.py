@@ -7,6 +7,8 @@ from typing import Any, Self
 from xpnet import ops
 from xpnet.arguments import finite, number, positive
 from xpnet.backends import backend_of, get
+from xpnet.backends.data_types import tells_apart
+from xpnet.backends.readable import check_given
 from xpnet.errors import ArgumentError, DataError, DTypeError, ShapeError
 from xpnet.graph import Value
 from xpnet.nn.layer import Layer, batch_shape
@@ -141,6 +143,12 @@ class Standardize(Layer):
     ShapeError
         If the two have different lengths, or samples have another number of features.
 
+    Notes
+    -----
+    Data are converted to the model's type before they come here. In a float32 model, a feature
+    whose differences need more than 7 digits, such as times in seconds, is refused with an
+    `ArgumentError` when the model is built.
+
     Examples
     --------
     >>> import numpy as np, xpnet as xn
@@ -187,9 +195,20 @@ class Standardize(Layer):
                 f"this Standardize layer is for {len(self.mean)} features, got samples of shape "
                 f"{x.shape[1:]}."
             )
+        self._check_digits(x.dtype)
         mean = self.state(x, "mean", x.shape[-1:], self._means)
         std = self.state(x, "std", x.shape[-1:], self._stds)
         return (x - mean) / std
+
+    def _check_digits(self, dtype: str) -> None:
+        """Raise if numbers of this type are too coarse for a feature's differences."""
+        for i, (mean, std) in enumerate(zip(self.mean, self.std, strict=True)):
+            if std != 1 and not tells_apart(dtype, mean, std):  # 1: the feature may be constant
+                raise ArgumentError(
+                    f"Standardize: feature {i} has the mean {mean:.3g} and the standard deviation "
+                    f"{std:.3g}, and {dtype} has too few digits for its differences. Make the "
+                    "model with dtype='float64', or subtract the mean from your data before."
+                )
 
     def _means(self, xp: Namespace, key: Key, shape: Shape) -> Any:
         return xp.asarray(self.mean, dtype=xp.float64)
@@ -203,6 +222,7 @@ class Standardize(Layer):
 
 def _moments(X: ArrayLike) -> tuple[list[float], list[float]]:
     """The mean and the standard deviation of each feature."""
+    check_given("X", X)
     library, host = backend_of(X), get("numpy")
     values: Any = host.asarray(X) if library is None else library.to_numpy(X)
     if values.dtype.kind not in "fiub":

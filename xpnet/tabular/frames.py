@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from xpnet.data.given import check_given, foreign_errors
+from xpnet.backends.readable import check_given
+from xpnet.data.given import foreign_errors
 from xpnet.errors import DataError
 from xpnet.optional import require
 from xpnet.tabular.arrow_column import ArrowColumn

@@ -1,0 +1,70 @@
+"""Objects that cannot be read as arrays are refused before a library reads them.
+
+NumPy iterates over any object that has ``__getitem__``, until the memory is gone if its indices
+never end.
+"""
+
+from array import array
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from xpnet.errors import DataError
+
+__all__ = ["check_given"]
+
+_PLAIN = (list, tuple, range, str, bytes, bytearray, memoryview, array, deque)
+_PROTOCOLS = ("__array__", "__array_interface__", "__array_struct__", "__array_namespace__")
+_OTHERS = ("__dlpack__", "__buffer__", "__arrow_c_stream__", "__dataframe__", "to_numpy", "toarray")
+
+
+def check_given(name: str, data: Any) -> None:
+    """Raise `DataError` unless the data can be an array, a table, a number or nested lists.
+
+    Elements are read in lists alone.
+    """
+    kind, called = type(data), f"{name} is {_a(type(data))}"
+    if isinstance(data, _PLAIN):
+        if isinstance(data, list | tuple | deque):
+            _check_elements(name, data)
+        return
+    if any(hasattr(kind, protocol) for protocol in (*_PROTOCOLS, *_OTHERS)):
+        return
+    if isinstance(data, Mapping):
+        raise DataError(
+            f"{called}, which has no order of columns: put its values side by side, with "
+            f"numpy.column_stack([*{name}.values()]), or use a TableModel or an estimator for "
+            "tables."
+        )
+    if hasattr(kind, "collect") and hasattr(kind, "collect_schema"):
+        raise DataError(f"{called}, whose cells are not in memory: call its collect() first.")
+    if isinstance(data, Sequence) and hasattr(data, "data"):
+        check_given(name, data.data)  # such as UserList
+    elif hasattr(kind, "__getitem__") and hasattr(kind, "__len__"):
+        raise DataError(
+            f"{called}, which has __len__ and __getitem__ but is no array. Collect its samples, "
+            f"such as with numpy.stack([{name}[i] for i in range(len({name}))]), or call "
+            "train_on_batch for each batch of them."
+        )
+    elif hasattr(kind, "__iter__"):
+        raise DataError(
+            f"{called}, which is no array. Collect its samples, such as with "
+            f"numpy.stack(list({name})), or call train_on_batch for each batch of them."
+        )
+
+
+def _check_elements(name: str, data: Any, depth: int = 8) -> None:
+    """Check nested lists, and one of the other elements of each type."""
+    inner = f"{name}'s element"
+    for kind, element in {type(element): element for element in data}.items():
+        if issubclass(kind, list | tuple | deque):
+            for part in (e for e in data if type(e) is kind) if depth else ():
+                _check_elements(inner, part, depth - 1)
+        elif hasattr(kind, "__getitem__") or hasattr(kind, "__iter__"):
+            check_given(inner, element)
+
+
+def _a(kind: type) -> str:
+    """A type with its article: "a list"."""
+    name = kind.__qualname__
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
