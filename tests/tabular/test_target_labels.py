@@ -28,6 +28,11 @@ CLASSES = {
     "a hundred": (2 * list(map(str, range(100))), tuple(range(100)), 2 * list(range(100))),
     "ten": (list(map(str, range(10))), tuple(range(10)), list(range(10))),
     "beyond float64": ([2**53 + 1, 2**53], (2**53, 2**53 + 1), [1, 0]),
+    "numbered": (
+        5 * [f"No. {i}" for i in range(30, 55)],
+        tuple(f"No. {i}" for i in range(30, 55)),
+        5 * [*range(25)],
+    ),
     "few with a unit": (["36 months", "60 months"], ("36 months", "60 months"), [0, 1]),
 }
 
@@ -81,6 +86,10 @@ MISTAKES = {
     "mixed": (["1", "2", "x"], "row 2, column 'y': the target mixes numbers and text, here 'x'"),
     "decimal commas": (["1,234", "2,345"], "row 0, .* may group thousands"),
     "units": ([f"{n} kg" for n in MANY], "row 0, .* Remove 'kg'"),
+    "a unit, few values": (["1.5 kg", "2.5 kg", "1.5 kg"], "row 0, .* Remove 'kg'"),
+    "a currency before": ([f"USD {n}" for n in MANY], "row 0, .* Remove 'USD'"),
+    "degrees": ([f"{n} °C" for n in MANY], "row 0, .* Remove '°C'"),
+    "signs": ([f"\u2212{n}" for n in MANY], "row 0, .* Write '-' for the sign"),
     "names": ([f"name {n}" for n in MANY], "text with 50 different values in 50 rows, such as"),
     "infinite": (["1", "inf"], "row 1, .* expected a finite number, found 'inf'"),
 }

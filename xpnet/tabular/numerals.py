@@ -14,6 +14,7 @@ from xpnet.tabular.cells import shown
 __all__ = [
     "Numerals",
     "explain",
+    "have_fractions",
     "is_number",
     "looks_decorated",
     "parse_numbers",
@@ -26,9 +27,13 @@ _NUMBER = re.compile(
 )
 _ONE_GROUP = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
 _UNIT = re.compile(
-    r"(?P<before>[$€£¥₹])?\s*(?P<number>[+-]?[0-9].*?)\s*"
-    r"(?P<after>[%‰$€£¥₹]|[^\W\d_]{1,6}(?:/[^\W\d_]{1,6})?[²³]?)?"
+    r"(?P<before>[^\W\d_]{0,3}[$€£¥₹]|[^\W\d_]{1,3}\.?(?=\s)|[#~≈<>≤≥±\u2212])?\s*"
+    r"(?P<number>[+-]?[0-9].*?)\s*"
+    r"(?P<after>[%‰$€£¥₹]|°?[^\W\d_]{1,6}(?:/[^\W\d_]{1,6})?[²³]?\.?|°|[/±]\s*[0-9]+)?"
 )
+_MINUS = "\u2212"
+_WORD = re.compile(r"[^\W\d_]+\.?|#")
+_FRACTION = re.compile(r"[0-9][.,][0-9]")
 
 
 @dataclass(frozen=True)
@@ -112,10 +117,21 @@ def _only_mark(cell: str) -> str | None:
 
 
 def looks_decorated(values: Sequence[str]) -> bool:
-    """Whether all texts are numbers that no float reads: one unit for all, or commas."""
+    """Whether all texts are numbers that no float reads: one unit for all, or commas.
+
+    Whole numbers behind a word, such as ``No. 12``, may be names.
+    """
     unit = _unit(values[0]) if values else None
-    same = unit is not None and all(_unit(value) == unit for value in values)
-    return same and not all(map(is_number, values))
+    if unit is None or any(_unit(value) != unit for value in values):
+        return False
+    if _WORD.fullmatch(unit) and values[0].startswith(unit):
+        return have_fractions(values)
+    return not all(map(is_number, values))
+
+
+def have_fractions(values: Sequence[str]) -> bool:
+    """Whether one of the texts has a decimal point or comma between digits."""
+    return any(_FRACTION.search(value) for value in values)
 
 
 def share_of_numbers(values: Sequence[str]) -> float:
@@ -134,6 +150,8 @@ def _unit(value: str) -> str | None:
 def explain(value: str, numerals: Numerals) -> str:
     """Why a text is no finite number, and what to do: the end of an error message."""
     cell, unit = shown(value), _unit(value)
+    if unit == _MINUS:
+        return f"expected a number, found {cell}. Write '-' for the sign {unit!r}."
     if unit:
         return f"expected a number, found {cell}. Remove {unit!r} from the column's cells."
     if is_number(value) and numerals.decimal == ",":

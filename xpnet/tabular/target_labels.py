@@ -10,7 +10,12 @@ from xpnet.errors import DataError
 from xpnet.tabular.cells import shown
 from xpnet.tabular.column import Column
 from xpnet.tabular.guess import FEW_CATEGORIES, Task
-from xpnet.tabular.numerals import is_number, looks_decorated, share_of_numbers
+from xpnet.tabular.numerals import (
+    have_fractions,
+    is_number,
+    looks_decorated,
+    share_of_numbers,
+)
 
 __all__ = ["Label", "Labels", "target_labels"]
 
@@ -110,7 +115,8 @@ def _refuse_mistakes(column: Column) -> None:
     """Raise an error for texts that are hardly names of classes."""
     codes, values = column.texts()
     numeric = share_of_numbers(values)
-    if numeric == 1 or (len(values) > FEW_CATEGORIES and looks_decorated(values)):
+    many = len(values) > FEW_CATEGORIES or have_fractions(values)
+    if numeric == 1 or (many and looks_decorated(values)):
         column.numbers()
     if 0 < numeric < 1:
         odd = np.array([share_of_numbers([value]) == 0 for value in values])
