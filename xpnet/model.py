@@ -520,7 +520,10 @@ class Model:
         sample_weight: ArrayLike | None = None,
         batch_size: int | None = None,
     ) -> dict[str, float]:
-        """Loss and metrics of the data, each averaged over the samples."""
+        """Loss and metrics of the data, each averaged over the samples.
+
+        A `TrainingWarning` says how many outputs are not finite, if they make the loss NaN.
+        """
         size = self.chunk if batch_size is None else count("batch_size", batch_size)
         engine, data = accept(self._config, self._engine, X, y, sample_weight)
         return evaluate(self._adopt(engine), data, size)

@@ -9,6 +9,7 @@ import pytest
 import xpnet as xn
 from xpnet import ops
 from xpnet.backends.cpu import NumpyBackend
+from xpnet.errors import TrainingWarning
 from xpnet.graph import Graph
 from xpnet.nn import Metric, get_loss, get_metrics, loss_metric
 
@@ -277,12 +278,23 @@ def test_outputs_that_are_nan_count_as_wrong(kind, backend):
     whole = model.evaluate(x, y)
     assert all(whole[name] >= 0 for name in metrics)
     x[::4] = np.nan
-    part = model.evaluate(x, y, batch_size=16)
+    with pytest.warns(TrainingWarning, match="10 of 40 rows have outputs that are NaN"):
+        part = model.evaluate(x, y, batch_size=16)
     assert np.isnan(part["loss"])
     for name in metrics:
         assert part[name] == pytest.approx(0.75 * whole[name], rel=1e-6)
     x[:] = np.nan
-    assert [model.evaluate(x, y)[name] for name in metrics] == [0] * len(metrics)
+    with pytest.warns(TrainingWarning, match="40 of 40 rows"):
+        found = model.evaluate(x, y)
+    assert [found[name] for name in metrics] == [0] * len(metrics)
+
+
+def test_finite_outputs_are_no_cause_of_a_loss_that_is_nan():
+    """The error is told where it is: here a target's."""
+    model = xn.Model(xn.Dense(1), "mse", check_finite=False, input_shape=2).build()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(model.evaluate(np.ones((4, 2)), np.full((4, 1), np.nan))["loss"])
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])

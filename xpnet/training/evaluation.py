@@ -1,6 +1,7 @@
 """Loss and metrics of data, and of an epoch's batches combined."""
 
 from collections.abc import Sequence
+from math import isnan
 
 import numpy as np
 
@@ -9,8 +10,11 @@ from xpnet.engine.batch_graph import PENALTY, SHARED, WEIGHT, BatchGraph
 from xpnet.engine.batches import Batches, cut
 from xpnet.engine.engine import Engine
 from xpnet.engine.network import Network
+from xpnet.engine.programs import Program
 from xpnet.engine.traced_sweep import traced_sweep
+from xpnet.errors import TrainingWarning
 from xpnet.typing import Array
+from xpnet.warn import warn_user
 
 __all__ = ["columns", "combine", "evaluate", "evaluate_batches"]
 
@@ -49,8 +53,33 @@ def columns(network: Network, validated: bool) -> tuple[str, ...]:
 
 
 def evaluate(engine: Engine, data: Data, batch_size: int) -> dict[str, float]:
-    """Loss and metrics of these data with the current parameters."""
-    return evaluate_batches(engine, cut(engine, "evaluate", data, batch_size))
+    """Loss and metrics of these data with the current parameters.
+
+    Warns if the loss is NaN because outputs are not finite.
+    """
+    found = evaluate_batches(engine, cut(engine, "evaluate", data, batch_size))
+    if isnan(found["loss"]):
+        count = _without_output(engine, data, batch_size)
+        if count:
+            warn_user(
+                f"{count:,} of {data.rows:,} rows have outputs that are NaN or infinite. They make "
+                "the loss NaN, and NaN counts as wrong. Look for inputs that are far from the "
+                "training data; if there are none, train again with a lower learning rate.",
+                TrainingWarning,
+            )
+    return found
+
+
+def _without_output(engine: Engine, data: Data, batch_size: int) -> int:
+    """How many rows have an output that is not finite."""
+
+    def count(program: Program) -> int:
+        outputs = engine.backend.to_numpy(program.output())
+        finite = np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
+        return int((~finite).sum())
+
+    inputs = Data(data.backend, data.x)
+    return sum(cut(engine, "predict", inputs, batch_size).each(count))
 
 
 def evaluate_batches(engine: Engine, batches: Batches) -> dict[str, float]:
