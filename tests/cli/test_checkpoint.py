@@ -39,3 +39,19 @@ def test_checkpoints_of_before_are_not_passed_over(capsys, tmp_path):
     status, _, error = run(capsys, *TRAIN, "--resume")
     assert status == 2
     assert "--resume needs --checkpoint" in error
+
+
+@pytest.mark.parametrize(
+    "option", [["--learning-rate", "0.5"], ["--batch-size", "7"], ["--optimizer", "sgd"]]
+)
+def test_settings_are_printed_only_if_they_are_those_of_the_checkpoint(capsys, tmp_path, option):
+    train = [part for part in TRAIN if part != "--json"]
+    train += ["--epochs", "1", "--checkpoint", str(tmp_path)]
+    status, out, _ = run(capsys, *train)
+    assert status == 0
+    assert out.count("learning rate 0.001, batch size") == 1
+    status, out, error = run(capsys, *train, "--resume", *option)
+    assert status == 2
+    assert "the checkpoint is from another fit" in error
+    assert "learning rate" not in out
+    assert "batch size" not in out

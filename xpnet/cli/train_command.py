@@ -39,7 +39,8 @@ def train(arguments: argparse.Namespace) -> None:
     way.check(arguments)
     source = load(arguments)
     training = way(arguments, source, out)
-    _introduce(source, training, out)
+    name = "standard input" if source.name == "-" else Path(source.name).name
+    print(f"{name}: {source.total:,} rows", *two_columns(source.notes), sep="\n", file=out)
     with passed_on():
         _trained(arguments, source, training, out)
     if training.rows.interrupted:
@@ -93,10 +94,3 @@ def _way(arguments: argparse.Namespace) -> type[Training]:
     from xpnet.cli.preset_training import PresetTraining
 
     return PresetTraining
-
-
-def _introduce(source: Source, training: Training, out: TextIO) -> None:
-    """Print the data, the network and the settings before training."""
-    name = "standard input" if source.name == "-" else Path(source.name).name
-    print(f"{name}: {source.total:,} rows", *two_columns(source.notes), sep="\n", file=out)
-    print(f"\n{training.summary()}\n", file=out)

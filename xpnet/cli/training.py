@@ -61,9 +61,20 @@ class Training(ABC):
         """Train; return the model, and words that say which epoch it is of, if not of the last."""
 
     def shown(self, at_most: bool = False) -> list[Callback]:
-        """The history, printed epoch by epoch, or as one line where there is a terminal."""
+        """The settings, then the history: epoch by epoch, or as one line if there is a terminal."""
+        opening = _Opening(self.summary(), self.out)
         terminal = next((stream for stream in (sys.stderr, self.out) if stream.isatty()), None)
         if terminal is None:
-            return [self.rows]
+            return [opening, self.rows]
         steps = ceil(self.source.rows["train"] / self.arguments.batch_size)
-        return [self.rows, LiveLine(terminal, self.rows, steps, self.source.held, at_most)]
+        return [opening, self.rows, LiveLine(terminal, self.rows, steps, self.source.held, at_most)]
+
+
+class _Opening(Callback):
+    """Prints the network and the settings when a training begins: no checkpoint refuses them."""
+
+    def __init__(self, text: str, out: TextIO) -> None:
+        self._text, self._out = text, out
+
+    def on_fit_begin(self, model: Any) -> None:
+        print(f"\n{self._text}\n", file=self._out, flush=True)

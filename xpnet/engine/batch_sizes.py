@@ -4,6 +4,12 @@ To compile takes as long as many steps. The sizes that a model sees first are co
 so is every size of which a fit makes several steps. Any other is interpreted until it has come a
 few times, as in streams of data whose parts differ. A size is counted in the state, so copies of a
 model, and fits that resume, decide alike.
+
+Predictions and evaluations are always compiled, so that the same rows give the same bits, however
+often their number has come: interpreted, most outputs differ in the last digit (exponentials round
+otherwise), and so do a quarter of the losses (sums have another order). Sizes share their loops, so
+a new one takes about 3 ms to plan for a prediction and 8 ms for an evaluation; interpreted, both
+take about 1 ms.
 """
 
 from collections.abc import Mapping, Sequence
