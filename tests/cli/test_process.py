@@ -100,9 +100,10 @@ def test_output_to_a_full_disk():
     assert done.stderr.count("\n") == 1
 
 
-def run(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, shell=""):
+def run(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, shell="", buffered=True):
     """A command in a process of its own, whose output is buffered, as outside of a terminal."""
     environment = {n: v for n, v in os.environ.items() if n != "PYTHONUNBUFFERED"}
+    environment |= {} if buffered else {"PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "xpnet", *arguments]
     if shell:  # closes a stream before the program starts
         command = ["sh", "-c", f'exec "$@" {shell}', "sh", *command]
@@ -113,12 +114,13 @@ def run(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, shell=""):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "-h"]])
-def test_help_to_a_full_disk(arguments):
-    with open("/dev/full", "w") as full:
-        done = run(*arguments, stdout=full)
-    assert done.returncode == 2
-    assert done.stderr.startswith("xpnet: error: reading or writing failed: ")
-    assert done.stderr.count("\n") == 1
+def test_help_to_a_full_disk(arguments, each):
+    for buffered in (True, False):
+        with each(buffered), open("/dev/full", "w") as full:
+            done = run(*arguments, stdout=full, buffered=buffered)
+            assert done.returncode == 2
+            assert done.stderr.startswith("xpnet: error: reading or writing failed: ")
+            assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
@@ -136,3 +138,28 @@ def test_closed_streams(arguments):
     assert done.stderr.startswith("xpnet: error: the standard output is closed")
     done = run(*arguments, shell="2>&-")
     assert (done.returncode, done.stdout) == (2, "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names of files are Unicode there")
+def test_names_that_the_systems_encoding_lacks(tmp_path):
+    pytest.importorskip("pyarrow")
+    rows = "".join(f"{i % 7},{i % 5}.5,{'xyz'[i % 3]}\n" for i in range(60))
+    (tmp_path / "größe.csv").write_text(f"a,b,c\n{rows}", encoding="utf-8")
+    (tmp_path / "alt.csv").write_text(f"a,b,c\r{rows}", encoding="utf-8")
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    for command in (
+        "train größe.csv --epochs 1 --save mödel.safetensors",
+        "evaluate mödel.safetensors größe.csv",
+        "predict mödel.safetensors größe.csv --out vorhergesägt.parquet",
+        "predict mödel.safetensors größe.csv --out vorhergesägt.csv",
+        "evaluate mödel.safetensors alt.csv",
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "xpnet", *command.split()],
+            env={**os.environ, **ascii_only},
+            cwd=tmp_path,
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, b""), command
+    assert (tmp_path / "vorhergesägt.parquet").exists()

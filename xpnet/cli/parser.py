@@ -1,6 +1,8 @@
 """The arguments of the command line, and its help."""
 
 import argparse
+import sys
+from typing import Any
 
 from xpnet import __version__
 from xpnet.cli.parsers.bench_parser import add_bench
@@ -42,7 +44,7 @@ _COMMANDS = (
 
 def parser() -> argparse.ArgumentParser:
     """Build the parser; the parsed arguments hold the command's function as ``run``."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="xpnet",
         description="Multilayer perceptrons on NumPy and, with CuPy, on an NVIDIA GPU.",
         epilog=_EXAMPLES,
@@ -56,3 +58,11 @@ def parser() -> argparse.ArgumentParser:
     for add in _COMMANDS:
         add(commands)
     return top
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose help fails where it cannot be written; argparse's own says nothing."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if message:
+            (file or sys.stderr).write(message)

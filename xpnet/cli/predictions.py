@@ -68,7 +68,8 @@ def _npz(path: Path, columns: Columns) -> None:
 def _parquet(path: Path, columns: Columns) -> None:
     pyarrow = require("pyarrow", "tables", "--out FILE.parquet")
     parquet = require("pyarrow.parquet", "tables", "--out FILE.parquet")
-    parquet.write_table(pyarrow.table(dict(columns)), path)
+    with path.open("wb") as stream:  # pyarrow writes names as UTF-8, whatever the system's encoding
+        parquet.write_table(pyarrow.table(dict(columns)), stream)
 
 
 _WRITERS: dict[str, Callable[[Path, Columns], None]] = {

@@ -1,6 +1,7 @@
 """Read delimited text by pyarrow; what it refuses is read by Python, which names the line."""
 
 import csv
+import os
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
@@ -81,7 +82,7 @@ def _by_arrow(file: Path, delimiter: str, skipped: int, head: Header, longest: i
     pa = require("pyarrow", "tables", "reading a table")
     arrow = require("pyarrow.csv", "tables", "reading a table")
     numbered = [str(i) for i in range(len(head.names))]
-    with pa.OSFile(str(file)) as stream:
+    with pa.OSFile(os.fsencode(file)) as stream:
         return arrow.read_csv(
             stream,
             arrow.ReadOptions(

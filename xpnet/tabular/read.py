@@ -129,7 +129,7 @@ def _by_pyarrow(form: str, content: Content) -> Table:
     pa: Any = require("pyarrow", "tables", "reading a table")
     library: Any = require(f"pyarrow.{form}", "tables", "reading a table")
     try:
-        with content.on_disk() as file, pa.OSFile(str(file)) as stream:
+        with content.on_disk() as file, pa.OSFile(os.fsencode(file)) as stream:
             return as_table(library.read_table(stream), source=content.name)
     except pa.ArrowException as error:
         raise DataError(f"{content.name} cannot be read as {form}: {error}") from error
