@@ -182,7 +182,10 @@ def test_rows_without_a_target_are_left_out(run, run_json, tmp_path):
     lines = [f"{line.rpartition(',')[0]}," if i % 10 == 0 else line for i, line in
              enumerate(people())]  # fmt: skip
     path = write(tmp_path / "t.csv", lines)
-    assert "20 rows without a target are left out" in run("train", path, "--epochs", 1).out
+    assert (
+        "20 rows without a target are left out (empty, NA, ...)"
+        in run("train", path, "--epochs", 1).out
+    )
     assert run_json(path, "--epochs", 1)["train_rows"] == 144
 
 

@@ -186,3 +186,23 @@ def test_a_callback_continues_with_another_rate(data):
         model_of().fit(*data, callbacks=[stop], **SAME)
     again = {"callbacks": [Slower()], "resume_from": stop.snapshot, **SAME}
     assert model_of().fit(*data, **again)["learning_rate"][-1] == 0.01
+
+
+def test_a_rate_and_a_function_of_ones_own_are_different(data):
+    """What the function returns is not known; it is used as given."""
+
+    def fixed():
+        return model_of(optimizer=xn.SGD(0.01))
+
+    def own():
+        return model_of(optimizer=xn.SGD(lambda epoch: 0.01))
+
+    for one, other in ((fixed, own), (own, fixed)):
+        said = refusal(data, one(), other())
+        assert "learning_rate there: " in said
+        assert "your own function" in said
+    stop = StopAt(5)
+    with pytest.raises(Stopped):
+        own().fit(*data, callbacks=[stop], **SAME)
+    again = own().fit(*data, resume_from=stop.snapshot, **SAME)
+    assert again["loss"] == own().fit(*data, **SAME)["loss"]

@@ -80,7 +80,7 @@ def test_the_task_overrides():
 @pytest.mark.parametrize(
     ("values", "task", "words"),
     [
-        (["a"] * 4, "auto", "'a' in every row"),
+        (["a"] * 4, "auto", "'a' in every row .* NA, nan"),
         ([None] * 4, "auto", "no values"),
         (["yes", None, "no", "no"], "auto", "row 1, column 'y'.*empty cell"),
         (["1", "2", "many", "2"], "auto", "mixes numbers and text, here 'many'"),

@@ -219,6 +219,6 @@ def _doubts(table: Table, tables: Mapping[Part, Table], empty: int) -> Iterator[
     for note in table.notes:
         yield "note", note
     if empty:
-        yield "note", f"{empty:,} rows without a target are left out"
+        yield "note", f"{empty:,} rows without a target are left out (empty, NA, ...)"
     if tables["test"].rows < _FEW:
         yield "note", f"few test rows ({tables['test'].rows}): their scores mean little"

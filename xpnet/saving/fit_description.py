@@ -84,6 +84,8 @@ def check_description(there: dict[str, Any], here: dict[str, Any]) -> None:
     """
     there, here = dict(there), dict(here)
     coded = there.pop("settings", {}), here.pop("settings")  # version 1 has only the reprs
+    if _RATE in coded[0]:
+        check_same(_RATE, _own_or_given(coded[0][_RATE]), _own_or_given(coded[1][_RATE]))
     for name in (*_CODED, _RATE):
         one, other = (found.get(name) for found in coded)
         if one is not None and other is not None:
@@ -124,6 +126,11 @@ def check_conditions(there: Any, here: dict[str, str | int]) -> None:
             f"was not broken off ({printable('. '.join(found))}).",
             ResumeWarning,
         )
+
+
+def _own_or_given(rate: Any) -> str:
+    """What kind of learning rate the codec describes: a function of the user's own has no code."""
+    return "your own function" if rate is None else "a number or a schedule of xpnet's"
 
 
 def _completed(data: Any, name: str) -> Any:

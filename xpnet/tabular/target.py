@@ -94,7 +94,8 @@ class Target:
         if len(classes) < 2:
             raise DataError(
                 f"{table.source}: the target {shown(column.name)} is {shown(classes[0])} in every "
-                "row. Classification needs at least two classes."
+                "row that has one. Classification needs at least two classes. A cell that is "
+                "empty, NA, nan, None, null or ? counts as missing: rename a class of such a name."
             )
         alone = np.flatnonzero(np.bincount(codes) == 1)
         if len(alone):
