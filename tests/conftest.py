@@ -73,7 +73,7 @@ def pytest_collection_finish():
 
 def pytest_terminal_summary(terminalreporter):
     """Write the names of skipped tests and modules to a file, for a run with what they need."""
-    path = os.environ.get("XPNET_TESTS_SKIPPED")
+    path = os.environ.get("TESTS_SKIPPED")
     if path:
         reports = terminalreporter.stats.get("skipped", [])
         # Parameters and groups are left out: other libraries may give others.

@@ -5,7 +5,6 @@ from copy import copy, deepcopy
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Literal, Self
-from warnings import warn
 
 from xpnet.arguments import count
 from xpnet.backends import Backend, BackendLike
@@ -56,6 +55,7 @@ from xpnet.typing import (
     Shape,
     ValidationData,
 )
+from xpnet.warn import warn_user
 
 __all__ = ["Model"]
 
@@ -789,11 +789,10 @@ class Model:
     @property
     def updater(self) -> Any:
         """Deprecated: use ``engine.state``, which has ``slots`` and ``updates``."""
-        warn(
+        warn_user(
             "model.updater is now model.engine.state, which has the optimizer's vectors (slots) "
             "and its number of steps (updates); the next version removes the old name.",
             DeprecationWarning,
-            stacklevel=2,
         )
         return _Updater(self.engine)
 
@@ -821,9 +820,8 @@ def _accepted(
 
 
 def _renamed(steps_per_graph: int) -> int:
-    warn(
+    warn_user(
         "steps_per_graph is now steps_per_execution; the next version removes the old name.",
         DeprecationWarning,
-        stacklevel=4,
     )
     return count("steps_per_execution", steps_per_graph, 0)

@@ -1,7 +1,6 @@
 """How products' operands are rounded: a setting of a model, stored on its backend."""
 
 import os
-import warnings
 from functools import cache
 from typing import Any, get_args
 
@@ -9,6 +8,7 @@ from xpnet.backends.base import Backend
 from xpnet.backends.cuda import CupyBackend
 from xpnet.errors import ArgumentError, BackendFallbackWarning, UnknownNameError
 from xpnet.typing import Precision
+from xpnet.warn import warn_user
 
 __all__ = ["PRECISIONS", "check_precision", "in_precision", "kept_precision"]
 
@@ -77,9 +77,8 @@ def _rounded(backend: CupyBackend, precision: Precision) -> Backend:
 
 @cache
 def _warn(precision: str) -> None:
-    warnings.warn(
+    warn_user(
         f"precision={precision!r} needs a GPU; NumPy computes in float32 because "
         "XPNET_FALLBACK=numpy.",
         BackendFallbackWarning,
-        stacklevel=5,
     )

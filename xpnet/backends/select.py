@@ -9,8 +9,6 @@ a machine without a GPU.
 """
 
 import os
-import sys
-import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from copy import copy
@@ -31,6 +29,7 @@ from xpnet.errors import (
     XpnetError,
 )
 from xpnet.typing import Namespace
+from xpnet.warn import warn_user
 
 __all__ = ["Status", "backend_of", "get", "namespace_of", "resolve"]
 
@@ -104,19 +103,10 @@ def _no_such_device(devices: int) -> str:
 
 @cache
 def _warn_fallback(name: str, reason: str) -> None:
-    warnings.warn(
+    warn_user(
         f"backend {name!r} cannot run here ({reason}); using NumPy because XPNET_FALLBACK=numpy.",
         BackendFallbackWarning,
-        stacklevel=_outside(),
     )
-
-
-def _outside() -> int:
-    """How many calls up the first line outside xpnet is, for the location of a warning."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == "xpnet":
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 def _get_cupy(index: int = 0) -> Backend:

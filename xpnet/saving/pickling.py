@@ -1,6 +1,5 @@
 """Pickle models as settings and host arrays, so that one trained on a GPU loads without one."""
 
-import warnings
 from dataclasses import fields, replace
 from importlib import import_module
 from typing import Any
@@ -11,6 +10,7 @@ from xpnet.engine.config import ModelConfig
 from xpnet.engine.engine import Engine
 from xpnet.engine.network import Network
 from xpnet.errors import BackendFallbackWarning, BackendUnavailableError
+from xpnet.warn import warn_user
 
 __all__ = ["get_state", "restored"]
 
@@ -91,11 +91,10 @@ def _backend(name: str) -> Backend:
         return get(name if library in ("numpy", "cupy") else import_module(name))
     except (BackendUnavailableError, ImportError) as error:
         instead = _first_gpu() if device else get("numpy")
-        warnings.warn(
+        warn_user(
             f"the model was pickled with its parameters in {name}, which cannot run here "
             f"({error}); it is loaded into {_TITLES[instead.name]}.",
             BackendFallbackWarning,
-            stacklevel=4,
         )
         return instead
 

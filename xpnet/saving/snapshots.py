@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 from typing import Any
-from warnings import warn
 
 from xpnet.errors import ArgumentError, FormatError
 from xpnet.saving.tensor_file import read_file, write_file
 from xpnet.training.snapshot import Snapshot
 from xpnet.typing import FilePath
+from xpnet.warn import warn_user
 
 __all__ = ["Snapshot", "checkpoints", "read_snapshot", "step_of", "write_snapshot"]
 
@@ -67,7 +67,7 @@ def _newest(paths: list[Path]) -> Snapshot | None:
         except FormatError as error:
             if path == paths[0]:
                 raise
-            warn(f"{error} The previous checkpoint is used.", stacklevel=5)
+            warn_user(f"{error} The previous checkpoint is used.")
     return None
 
 
