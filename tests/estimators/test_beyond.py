@@ -1,5 +1,7 @@
 """What scikit-learn's estimators do not have, each by its own parameter."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -458,3 +460,12 @@ def test_an_output_that_is_nan_is_no_class():
         ):
             method(X)
     assert set(made.predict(X[:5])) <= {0, 1, 2}
+
+
+@pytest.mark.parametrize("value", [0.1, 1.1, 273.15])
+def test_a_constant_target_has_no_scale(value):
+    model = xn.MLPRegressor(hidden_layer_sizes=(4,), max_iter=2, scale_target=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X, np.full(len(X), value))
+    assert xn.exchange.to_sklearn(model) is not None

@@ -96,7 +96,7 @@ def _products() -> str:
     try:
         from xpnet.lowering.cpu import best_blas, blas
 
-        own, found = blas.entry("float32"), best_blas.best("float32", *_PRODUCT)
+        own, found = blas.entry("float32"), best_blas.best("float32", *_PRODUCT, threads=1)
         if not _compiled().startswith("yes"):
             found = own
         elif own and found and best_blas.said() == "auto" and found is not own:

@@ -64,5 +64,6 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose help fails where it cannot be written; argparse's own says nothing."""
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        if message:
-            (file or sys.stderr).write(message)
+        stream = file or sys.stderr
+        if message and stream is not None:
+            stream.write(message)

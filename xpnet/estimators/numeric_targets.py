@@ -25,7 +25,8 @@ class Scale:
         """The scale of these targets."""
         columns = on_host(y).reshape(y.shape[0], -1).astype("float64")
         deviation = columns.std(axis=0)
-        return cls(columns.mean(axis=0), np.where(deviation > 0, deviation, 1.0))
+        varies = (deviation > 0) & (columns.min(axis=0) < columns.max(axis=0))
+        return cls(columns.mean(axis=0), np.where(varies, deviation, 1.0))
 
     def like(self, x: Any) -> tuple[Any, Any]:
         """Mean and deviation with the library and dtype of x."""

@@ -9,11 +9,12 @@ from xpnet.arguments import finite, number, positive
 from xpnet.backends import backend_of, get
 from xpnet.backends.data_types import tells_apart
 from xpnet.backends.readable import check_given
-from xpnet.errors import ArgumentError, DataError, DTypeError, ShapeError
+from xpnet.errors import ArgumentError, DataError, DataWarning, DTypeError, ShapeError
 from xpnet.graph import Value
 from xpnet.nn.layer import Layer, batch_shape
 from xpnet.random import Key
 from xpnet.typing import ArrayLike, Namespace, Shape
+from xpnet.warn import warn_user
 
 __all__ = ["BatchNorm", "LayerNorm", "Standardize"]
 
@@ -146,8 +147,8 @@ class Standardize(Layer):
     Notes
     -----
     Data are converted to the model's type before they come here. In a float32 model, a feature
-    whose differences need more than 7 digits, such as times in seconds, is refused with an
-    `ArgumentError` when the model is built.
+    whose differences need more than 7 digits, such as times in seconds, gives a `DataWarning`
+    when the model is built.
 
     Examples
     --------
@@ -201,13 +202,14 @@ class Standardize(Layer):
         return (x - mean) / std
 
     def _check_digits(self, dtype: str) -> None:
-        """Raise if numbers of this type are too coarse for a feature's differences."""
+        """Warn if numbers of this type are too coarse for a feature's differences."""
         for i, (mean, std) in enumerate(zip(self.mean, self.std, strict=True)):
             if std != 1 and not tells_apart(dtype, mean, std):  # 1: the feature may be constant
-                raise ArgumentError(
+                warn_user(
                     f"Standardize: feature {i} has the mean {mean:.3g} and the standard deviation "
                     f"{std:.3g}, and {dtype} has too few digits for its differences. Make the "
-                    "model with dtype='float64', or subtract the mean from your data before."
+                    "model with dtype='float64', or subtract the mean from your data before.",
+                    DataWarning,
                 )
 
     def _means(self, xp: Namespace, key: Key, shape: Shape) -> Any:
@@ -236,4 +238,5 @@ def _moments(X: ArrayLike) -> tuple[list[float], list[float]]:
     axes = tuple(range(values.ndim - 1))
     with host.quiet():
         mean, std = (f(axis=axes, dtype="float64") for f in (values.mean, values.std))
-    return mean.tolist(), std.tolist()
+        same = values.min(axis=axes) == values.max(axis=axes)  # else rounding may give them a std
+    return mean.tolist(), host.xp.where(same, 0.0, std).tolist()

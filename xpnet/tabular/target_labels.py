@@ -111,13 +111,25 @@ def _is_whole(text: str) -> bool:
     return text.removeprefix("-").isdecimal() and str(int(text)) == text
 
 
+def _refuse_decorated(column: Column) -> None:
+    """Raise an error for numbers with units."""
+    try:
+        column.numbers()
+    except DataError as error:
+        raise DataError(
+            f"{error} Or use task='classification' if they are names of classes."
+        ) from None
+
+
 def _refuse_mistakes(column: Column) -> None:
     """Raise an error for texts that are hardly names of classes."""
     codes, values = column.texts()
     numeric = share_of_numbers(values)
     many = len(values) > FEW_CATEGORIES or have_fractions(values)
-    if numeric == 1 or (many and looks_decorated(values)):
+    if numeric == 1:
         column.numbers()
+    if many and looks_decorated(values):
+        _refuse_decorated(column)
     if 0 < numeric < 1:
         odd = np.array([share_of_numbers([value]) == 0 for value in values])
         row = int(np.argmax(np.append(odd, False)[codes]))

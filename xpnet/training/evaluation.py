@@ -63,7 +63,7 @@ def evaluate(engine: Engine, data: Data, batch_size: int) -> dict[str, float]:
         if count:
             warn_user(
                 f"{count:,} of {data.rows:,} rows have outputs that are NaN or infinite. They make "
-                "the loss NaN, and NaN counts as wrong. Look for inputs that are far from the "
+                "the loss NaN. Look for inputs that are far from the "
                 "training data; if there are none, train again with a lower learning rate.",
                 TrainingWarning,
             )

@@ -1,8 +1,8 @@
 """The numbers of a loop that are arguments of its code, so that loops with other numbers share it.
 
 A dropout rate, a weight decay or 1 / the number of rows would otherwise be compiled anew for every
-value. Numbers that save work stay in the code: exponents, small integers, and powers of two, by
-which a division is a multiplication.
+value. Numbers that save work stay in the code: exponents, limits, small integers, and powers of
+two, by which a division is a multiplication.
 """
 
 from math import frexp, isfinite
@@ -16,12 +16,13 @@ from xpnet.lowering.ir import Argument, Loop, Statement
 __all__ = ["any_width", "bits", "is_passed", "numbers_of", "passed"]
 
 _SMALL, _WIDE = 4096, 64  # integers, columns
+_WRITTEN = ("pow", "where", "maximum", "minimum")  # a known limit is compared without NaN's rules
 _LARGEST = 12  # exponent of the powers of two that stay in the code
 
 
 def is_passed(v: Argument, s: Statement) -> TypeGuard[int | float]:
     """Whether an argument of a statement is passed to the code."""
-    if isinstance(v, bool) or not isinstance(v, int | float) or s.name in ("pow", "where"):
+    if isinstance(v, bool) or not isinstance(v, int | float) or s.name in _WRITTEN:
         return False
     if not is_real(s.dtype):
         return s.dtype != "bool" and isinstance(v, int) and _SMALL < abs(v) < 1 << 63

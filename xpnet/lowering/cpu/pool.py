@@ -61,9 +61,8 @@ class Pool:
 
     def reset(self) -> None:
         """Return to the state of a new process: no limits, no turns, all threads."""
-        limited = self.limits or self._running
         self._start()
-        if limited and self._now != self._before:
+        if self._now != self._before:
             self._now = self._before
             self._give(self._before)
 
@@ -152,7 +151,7 @@ class Pool:
     def _look(self) -> None:
         """Ask for the number of threads, which others may change while there are no limits here.
 
-        Behind the last limit or turn, the number is that without limits only when it is restored.
+        After the last limit or turn, the number is that without limits only when it is restored.
         """
         if not (self._running or self.limits) and self._now == self._before:
             found = self._ask()
