@@ -11,7 +11,7 @@ import pytest
 
 import xpnet as xn
 from xpnet.backends import get
-from xpnet.errors import DivergedError
+from xpnet.errors import DivergedError, ResumeWarning
 from xpnet.saving.fit_state import take
 
 jax = pytest.importorskip("jax", reason="JAX is not installed")
@@ -199,7 +199,8 @@ def test_a_fit_that_resumes_ends_with_the_same_bits(step: int) -> None:
 def test_a_fit_resumes_on_another_library(pair: Any) -> None:
     if "torch" in pair:
         pytest.importorskip("torch")
-    (history, whole), (again, other) = resumed(*pair, step=7)
+    with pytest.warns(ResumeWarning, match=f"backend there: {pair[0]}; here: {pair[1]}"):
+        (history, whole), (again, other) = resumed(*pair, step=7)
     np.testing.assert_allclose(again["loss"], history["loss"], rtol=1e-5)
     for name, array in whole.state_dict().items():
         np.testing.assert_allclose(other.state_dict()[name], array, rtol=1e-4, atol=1e-5)
