@@ -17,6 +17,7 @@ import pytest
 import xpnet as xn
 from xpnet.lowering.cpu import best_blas, conditions, mkl
 from xpnet.lowering.cpu.pool import numpys
+from xpnet.saving import fit_state
 
 X = np.random.default_rng(1).normal(size=(400, 64)).astype("float32")
 Y = np.arange(400) % 10
@@ -120,6 +121,14 @@ def test_other_conditions_are_named(
     (said,) = resumed(tmp_path, 2)
     assert f"{what} there: " in said
     assert f"; here: {'1.99' if what == 'NumPy' else value})" in said
+    assert said.count(" there: ") == 1
+
+
+def test_another_version_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert resumed(tmp_path, 1) == []
+    monkeypatch.setattr(fit_state, "__version__", "99.0")
+    (said,) = resumed(tmp_path, 2)
+    assert "xpnet there: " in said
     assert said.count(" there: ") == 1
 
 

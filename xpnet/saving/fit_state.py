@@ -20,6 +20,7 @@ from xpnet.saving.fit_description import (
 from xpnet.saving.snapshots import Snapshot
 from xpnet.training.context import FitContext, Recording
 from xpnet.typing import Array
+from xpnet.version import __version__
 
 __all__ = ["resumed", "take"]
 
@@ -111,7 +112,8 @@ def resumed(
 
 def _conditions(engine: Engine, steps: Recording) -> dict[str, str | int]:
     """What the bits of a fit depend on, besides what must be the same."""
-    return {**conditions(engine.backend), "threads of a step": steps.threads}
+    found = conditions(engine.backend)
+    return {"xpnet": __version__, **found, "threads of a step": steps.threads}
 
 
 def _check(engine: Engine, context: FitContext, snapshot: Snapshot) -> set[str]:

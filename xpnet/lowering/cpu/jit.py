@@ -76,6 +76,7 @@ def _key(code: str) -> str:
 
 def _loaded(key: str, code: str) -> Any:
     """The engine that holds the machine code, which is freed with it."""
+    _UNUSED.clear()
     room.check()
     made = cache.load(key)
     if made is None:
@@ -103,16 +104,26 @@ def _machine_code(code: str) -> bytes:
 
 
 def _passes() -> Any:
-    """LLVM's optimizations, made anew: each use would add to the time of the next."""
+    """A new set of LLVM's optimizations: one that is used again takes longer each time."""
     options = binding.create_pipeline_tuning_options(speed_level=3)
     options.loop_vectorization = options.slp_vectorization = True
     return binding.create_pass_builder(_machine(), options)
 
 
-class _Address(int):
-    """The address of a function, which keeps its engine: tasks have it as long as they live."""
+_UNUSED: list[Any] = []  # engines whose code nothing calls; the next compilation frees them
 
-    engine: Any
+
+class _Address(int):
+    """The address of a function, which keeps its engine: tasks have it as long as they live.
+
+    The last task may end in any thread, and freeing takes llvmlite's lock. A fork in another thread
+    must not find that held, so it is left to `_loaded`, whose lock a fork waits for.
+    """
+
+    engine: Any = None
+
+    def __del__(self, unused: list[Any] = _UNUSED) -> None:
+        unused.append(self.engine)
 
 
 _KEPT = 128  # functions of loops that are kept though no task may call them any more
