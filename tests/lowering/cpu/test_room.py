@@ -76,7 +76,7 @@ def test_code_is_freed_after_the_last_task(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(jit, "_LOOPS", {})
     model = fitted()
     model.predict(X)
-    engines = [weakref.ref(address.engine) for address in jit._LOOPS.values()]
+    engines = [weakref.ref(jit._CODE[address]) for address in jit._LOOPS.values()]
     assert engines
     jit._LOOPS.clear()
     assert np.isfinite(model.predict(X)).all()  # its tasks keep the code that they call

@@ -76,7 +76,8 @@ def _key(code: str) -> str:
 
 def _loaded(key: str, code: str) -> Any:
     """The engine that holds the machine code, which is freed with it."""
-    _UNUSED.clear()
+    while _UNUSED:
+        _CODE.pop(_UNUSED.pop(), None)
     room.check()
     made = cache.load(key)
     if made is None:
@@ -110,20 +111,19 @@ def _passes() -> Any:
     return binding.create_pass_builder(_machine(), options)
 
 
-_UNUSED: list[Any] = []  # engines whose code nothing calls; the next compilation frees them
+_CODE: dict[int, Any] = {}  # engines, by the addresses of their functions
+_UNUSED: list[int] = []  # functions that nothing calls; the next compilation frees them
 
 
 class _Address(int):
-    """The address of a function, which keeps its engine: tasks have it as long as they live.
+    """The address of a function in `_CODE`, which tasks have as long as they live.
 
     The last task may end in any thread, and freeing takes llvmlite's lock. A fork in another thread
     must not find that held, so it is left to `_loaded`, whose lock a fork waits for.
     """
 
-    engine: Any = None
-
-    def __del__(self, unused: list[Any] = _UNUSED) -> None:
-        unused.append(self.engine)
+    def __del__(self, unused: list[int] = _UNUSED) -> None:
+        unused.append(int(self))
 
 
 _KEPT = 128  # functions of loops that are kept though no task may call them any more
@@ -174,7 +174,7 @@ def _compiled_loop(loop: Loop) -> _Address:
     code = printer.printed(loop)
     engine = _loaded(_key(code), code)
     address = _Address(engine.get_function_address(printer.NAME))
-    address.engine = engine
+    _CODE[int(address)] = engine
     return address
 
 
