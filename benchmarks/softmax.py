@@ -87,27 +87,28 @@ def gradient_alone(way: str, given: Problem) -> Run:
     if way == "jacobian":
         return lambda: by_matrices(given, p)
     if way == "joint":
-        return applied(given, [(ops.softmax_cross_entropy.vjp_of(0), (p, given.labels))])
-    steps = [(ops.cross_entropy.vjp_of(0), (p, given.t)), (ops.softmax.vjp_of(0), (p,))]
-    return applied(given, steps)
+        joint = ops.softmax_cross_entropy.vjp_of(0)
+        return applied(given, [(joint, (p, given.labels), {"smoothing": 0.0})])
+    first, second = ops.cross_entropy.vjp_of(0), ops.softmax.vjp_of(0)
+    return applied(given, [(first, (p, given.t), {}), (second, (p,), {})])
 
 
-def applied(given: Problem, steps: list[tuple[Any, tuple[Any, ...]]]) -> Run:
+def applied(given: Problem, steps: list[tuple[Any, tuple[Any, ...], dict[str, float]]]) -> Run:
     """Consecutive vector-Jacobian products, with kernels if the backend has them."""
     backend = given.backend
     if backend.raw is None:
 
         def run() -> Any:
             gradient = given.gy
-            for vjp, reads in steps:
-                gradient = vjp.fn(backend.xp, gradient, *reads)
+            for vjp, reads, settings in steps:
+                gradient = vjp.fn(backend.xp, gradient, *reads, **settings)
             return gradient
 
         return run
     recorder, gradient = Recorder(backend), given.gy
-    for vjp, reads in steps:
+    for vjp, reads, settings in steps:
         out = backend.raw.empty(given.z.shape, dtype="float32")
-        recorder.bind(find(vjp, backend.families).function, out, gradient, *reads)
+        recorder.bind(find(vjp, backend.families).function, out, gradient, *reads, **settings)
         gradient = out
 
     def walk() -> Any:
