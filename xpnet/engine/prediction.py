@@ -9,6 +9,7 @@ from xpnet.data.arrays import Data
 from xpnet.data.conversion import result_like
 from xpnet.engine.batches import Batches, cut
 from xpnet.engine.engine import Engine
+from xpnet.engine.fair_turns import FairTurns
 from xpnet.engine.programs import PlannedProgram, Program
 from xpnet.engine.traced_sweep import traced_sweep
 from xpnet.lowering import turn
@@ -19,6 +20,8 @@ __all__ = ["CachedPrediction", "predict"]
 _ALL = slice(None)
 _FLOPS = int(2.5e8)  # per call of compiled code: about 5 ms
 _INPUT, _WORKSPACE = 1 << 16, 1 << 20  # bytes of a small prediction; its input is copied
+_BRIEF = 200_000  # flops of one that takes less time than passing Python's lock on
+_TURNS = FairTurns()
 
 _Own: TypeAlias = tuple[Program, AbstractContextManager[Any]]
 
@@ -106,6 +109,7 @@ class CachedPrediction:
         self._like = X.shape, X.dtype
         self._threads = turn(engine.backend, self._program.flops) or engine.programs.lock
         self._free: list[_Own] | None = [] if _small(engine.backend, self._program, X) else None
+        self._brief = 2 * len(X) * engine.network.table.size < _BRIEF
 
     def takes(self, X: Any) -> bool:
         """Whether these inputs are like the earlier ones; NaN and infinity are left to others."""
@@ -116,10 +120,18 @@ class CachedPrediction:
 
     def __call__(self, X: Array) -> Array:
         """The network's output."""
-        free, state = self._free, self._state
-        begun = state.begun
-        if free is None or begun != state.done:
+        begun = self._state.begun
+        if self._free is None or begun != self._state.done:
             return self._locked(X)
+        if self._brief:
+            with _TURNS:
+                found = self._alone(X, self._free)
+        else:
+            found = self._alone(X, self._free)
+        return found if self._state.begun == begun else self._locked(X)
+
+    def _alone(self, X: Array, free: list[_Own]) -> Array:
+        """The network's output, computed in memory that no other thread uses."""
         try:
             own = free.pop()
         except IndexError:  # other threads use all
@@ -130,7 +142,7 @@ class CachedPrediction:
             program.run()
             found = self._backend.copy(program.output())
         free.append(own)  # after an exception of a signal's handler, it is gone
-        return found if state.begun == begun else self._locked(X)
+        return found
 
     def _more(self) -> "_Own":
         """A program with memory of its own, and what limits the BLAS's threads."""

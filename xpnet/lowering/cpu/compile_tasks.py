@@ -23,6 +23,8 @@ from xpnet.lowering.reading import Reader
 
 __all__ = ["compile_calls", "items_of"]
 
+_BRIEF = 200_000  # flops: less than 0.1 ms
+
 
 def compile_calls(
     reader: Reader, items: Sequence[Loop | Call], parts: int = 1
@@ -67,9 +69,18 @@ def _program(
         made = SharedProgram(schedule.layout)
     else:
         found = (item.alone() for item in items_of(reader, items, 1, threads))
-        made = Program([task for tasks in found for task in tasks])
+        brief = _flops(reader, items) < _BRIEF
+        made = Program([task for tasks in found for task in tasks], brief)
     made.items, made.blas_threads = items, threads
     return [made]
+
+
+def _flops(reader: Reader, items: Iterable[Loop | Call]) -> int:
+    """About how much one run computes; an elementary function counts as ten."""
+    return sum(
+        10 * i.rows * i.columns * len(i.statements) if isinstance(i, Loop) else reader.flops(i)
+        for i in items
+    )
 
 
 def items_of(

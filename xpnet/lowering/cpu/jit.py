@@ -180,7 +180,25 @@ def _compiled_loop(loop: Loop) -> _Address:
 
 @once
 def _runner() -> Callable[..., None]:
-    """``run(table, count)``: call the function in each row of a table of (address, argument)."""
+    """``run(table, count)``: call the function in each row of a table of (address, argument).
+
+    Other Python threads run meanwhile.
+    """
+    return ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(_run_table())
+
+
+@once
+def _brief_runner() -> Callable[..., None]:
+    """The same, while other Python threads wait.
+
+    For a few microseconds that is faster: who gives up Python's lock waits for it afterwards.
+    """
+    return ctypes.PYFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(_run_table())
+
+
+@once
+def _run_table() -> int:
+    """The address of the code of `_runner`."""
     module = ir.Module(name="xpnet")
     run = ir.Function(module, ir.FunctionType(ir.VoidType(), [_POINTER, _I64]), "run")
     table, count = run.args
@@ -200,8 +218,7 @@ def _runner() -> Callable[..., None]:
     b.cbranch(b.icmp_signed("<", following, count), body, after)
     b.position_at_end(after)
     b.ret_void()
-    kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
-    return kind(compiled(str(module), "run"))
+    return compiled(str(module), "run")
 
 
 class Program:
@@ -222,11 +239,11 @@ class Program:
     blas_threads: int | None = 1
     parts = 1
 
-    def __init__(self, tasks: Sequence[Task]) -> None:
+    def __init__(self, tasks: Sequence[Task], brief: bool = False) -> None:
         self.tasks = tasks
         self._table = table(tasks)
         pointer, count = ctypes.c_void_p(self._table.ctypes.data), ctypes.c_int64(len(tasks))
-        run = partial(_runner(), pointer, count)
+        run = partial(_brief_runner() if brief else _runner(), pointer, count)
         # Addresses keep nothing alive, so `run` must keep the memory alive.
         vars(run)["memory"] = self._table, tasks
         self.run: Callable[[], None] = run
