@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("pyarrow", reason="the extra 'tables' is not installed")
 
 from xpnet.errors import DataError
-from xpnet.tabular import read, survey
+from xpnet.tabular import content, read, survey
 
 
 def refused(path: Path, content: str | bytes, message: str, **options: Any) -> None:
@@ -73,9 +73,9 @@ FORMATS = {
 }
 
 
-@pytest.mark.parametrize(("name", "content", "message"), FORMATS.values(), ids=list(FORMATS))
-def test_other_formats(tmp_path, name, content, message):
-    refused(tmp_path / name, content, message)
+@pytest.mark.parametrize(("name", "data", "message"), FORMATS.values(), ids=list(FORMATS))
+def test_other_formats(tmp_path, name, data, message):
+    refused(tmp_path / name, data, message)
 
 
 def test_no_file_and_a_folder(tmp_path):
@@ -107,3 +107,12 @@ def test_long_cells(tmp_path):
         table = read(tmp_path / "a.csv")
         assert {*table["b"].texts().values} == {"b", long.strip(), "x"}
     refused(tmp_path / "a.csv", 'a,b\n1,"' + "line\n" * 500_000, "field larger than field limit")
+
+
+def test_gzip_that_has_no_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(content, "_UNPACKED", 1 << 16)
+    text = b"a,b\n" + b"1,2\n" * (1 << 20)
+    refused(tmp_path / "a.csv.gz", gzip.compress(text), "unpacks to more than 0 MiB and 100 times")
+    monkeypatch.setattr(content, "_UNPACKED", len(text))
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text))
+    assert read(tmp_path / "a.csv.gz").rows == 1 << 20

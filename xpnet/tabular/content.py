@@ -18,6 +18,7 @@ from xpnet.tabular.survey import CHUNK, NotUtf8Error, Survey
 __all__ = ["Content", "content_of"]
 
 _GZIP = b"\x1f\x8b"
+_UNPACKED, _RATIO = 64 << 20, 100  # bytes, and times the size, that a gzip file may unpack to
 _MARKS = {  # that of UTF-32 begins with that of UTF-16
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -156,16 +157,35 @@ class _Decoded(io.RawIOBase):
         super().close()
 
 
-class _Unpacked(gzip.GzipFile):
-    """The bytes in a gzip stream, which is closed with it."""
+class _Unpacked(io.RawIOBase):
+    """The bytes in a gzip stream, which is closed with it.
 
-    def __init__(self, stream: BinaryIO) -> None:
-        super().__init__(fileobj=stream)
-        self._stream = stream
+    Text shrinks to a fifth, as a rule. What grows without end would fill the disk and the memory.
+    """
+
+    def __init__(self, name: str, stream: BinaryIO) -> None:
+        self._name, self._packed, self._stream = name, stream, gzip.GzipFile(fileobj=stream)
+        self._left = _UNPACKED + _RATIO * stream.seek(0, io.SEEK_END)
+        stream.seek(0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        size = self._stream.readinto(buffer)
+        self._left -= size
+        if self._left < 0:
+            raise DataError(
+                f"{self._name} unpacks to more than {_UNPACKED >> 20} MiB and {_RATIO} times its "
+                "size, which is refused in case it has no end. If you trust it, unpack it first: "
+                "gunzip."
+            )
+        return size
 
     def close(self) -> None:
-        super().close()
         self._stream.close()
+        self._packed.close()
+        super().close()
 
 
 def content_of(path: Path) -> Content:
@@ -174,7 +194,8 @@ def content_of(path: Path) -> Content:
     Raises
     ------
     DataError
-        If the name says gzip and the file is something else.
+        If the name says gzip and the file is something else. Reading raises it if a gzip file
+        unpacks to far more than its size.
     OSError
         If it cannot be read.
     """
@@ -184,7 +205,12 @@ def content_of(path: Path) -> Content:
     else:
         content = Content(str(path), lambda: path.open("rb"), path)
     if content.head(len(_GZIP)) == _GZIP:
-        return replace(content, open=lambda: cast(BinaryIO, _Unpacked(content.open())), file=None)
+
+        def unpacked() -> BinaryIO:
+            raw = _Unpacked(content.name, content.open())
+            return cast(BinaryIO, io.BufferedReader(raw, CHUNK))
+
+        return replace(content, open=unpacked, file=None)
     if path.suffix.lower() == ".gz":
         raise DataError(f"{path} is not a gzip file, as its name says. Rename it.")
     return content
