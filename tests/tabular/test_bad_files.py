@@ -89,8 +89,8 @@ def test_no_file_and_a_folder(tmp_path):
 def test_a_line_that_is_too_long(tmp_path, monkeypatch, encoding):
     monkeypatch.setattr(survey, "_LONGEST_LINE", survey.CHUNK)
     long = "x" * (2 * survey.CHUNK)
-    for content, line in ((f"a,b\n1,{long}", 2), (long, 1), (f"{long}\na,b", 1)):
-        refused(tmp_path / "a.csv", content.encode(encoding), f"line {line}: expected lines of at")
+    for text, line in ((f"a,b\n1,{long}", 2), (long, 1), (f"{long}\na,b", 1)):
+        refused(tmp_path / "a.csv", text.encode(encoding), f"line {line}: expected lines of at")
 
 
 def test_a_file_of_one_gigabyte_without_lines(tmp_path):
