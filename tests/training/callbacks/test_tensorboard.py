@@ -1,5 +1,6 @@
 """TensorBoard: what is in the event files, read back."""
 
+import errno
 import struct
 import sys
 
@@ -113,3 +114,17 @@ def test_without_the_package_the_error_names_the_extra(monkeypatch):
 def test_settings_are_checked(settings):
     with pytest.raises(xn.errors.ArgumentError, match=list(settings)[-1]):
         xn.TensorBoard(**settings)
+
+
+@pytest.mark.parametrize("name", ["add_scalar", "flush", "close"])
+def test_a_full_disk(library, tmp_path, monkeypatch, name):
+    board = xn.TensorBoard(tmp_path)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(library.SummaryWriter, name, full)
+        with pytest.raises(xn.errors.WriteError, match=r"cannot be written: .*No space left"):
+            xn.MLP([3, 2]).fit(np.eye(3), [0, 1, 0], callbacks=[board], verbose=False)
+    xn.MLP([3, 2]).fit(np.eye(3), [0, 1, 0], callbacks=[board], verbose=False)

@@ -1,12 +1,14 @@
 """Write the history for TensorBoard."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import isnan
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from xpnet.errors import ArgumentError
+from xpnet.errors import ArgumentError, WriteError
 from xpnet.optional import require
 from xpnet.training.callbacks.callback import Callback
 from xpnet.training.callbacks.monitor import GradientMonitor
@@ -36,6 +38,8 @@ class TensorBoard(Callback):
     ArgumentError
         If `folder` or `monitor` has another type, or, at the beginning of a fit, if the folder
         cannot be written.
+    WriteError
+        If it cannot be written later, as on a full disk.
 
     Examples
     --------
@@ -71,13 +75,23 @@ class TensorBoard(Callback):
             raise ArgumentError(f"{self.folder} cannot be written: {error}.") from error
 
     def on_epoch_end(self, model: FittedModel, epoch: int, logs: dict[str, float]) -> None:
-        for name, value in logs.items():
-            run = "validation" if name.startswith("val_") else "train"
-            if name != "epoch":
-                self._writer(run).add_scalar(name.removeprefix("val_"), value, epoch)
-        self._write_norms()
-        for writer in self._writers.values():
-            writer.flush()
+        with self._writing():
+            for name, value in logs.items():
+                run = "validation" if name.startswith("val_") else "train"
+                if name != "epoch":
+                    self._writer(run).add_scalar(name.removeprefix("val_"), value, epoch)
+            self._write_norms()
+            for writer in self._writers.values():
+                writer.flush()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise WriteError(
+                f"{self.folder} cannot be written: {error}. Most of earlier epochs is in it."
+            ) from error
 
     def _write_norms(self) -> None:
         """Write the records that the monitor has added since the last call."""
@@ -90,8 +104,11 @@ class TensorBoard(Callback):
                     self._writer("train").add_scalar(tag, row[column], row["step"])
 
     def on_fit_end(self, model: FittedModel) -> None:
-        if self._writers:
-            self._write_norms()  # of an epoch that was not finished
-        for writer in self._writers.values():
-            writer.close()
-        self._writers = {}
+        try:
+            with self._writing():
+                if self._writers:
+                    self._write_norms()  # of an epoch that was not finished
+                for writer in self._writers.values():
+                    writer.close()
+        finally:
+            self._writers = {}
