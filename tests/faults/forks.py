@@ -9,6 +9,7 @@ at the number of BLAS threads. A child that does not end within a minute hangs.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import json
 import os
 import signal
@@ -51,6 +52,7 @@ def child(model: xn.Model, threads: int) -> None:
 def fork(model: xn.Model, threads: int) -> None:
     process = os.fork()
     if process == 0:
+        faulthandler.register(signal.SIGUSR1, all_threads=True)
         try:
             child(model, threads)
         except BaseException:
@@ -65,6 +67,8 @@ def fork(model: xn.Model, threads: int) -> None:
                 sys.exit("a child failed")
             return
         time.sleep(0.002)
+    os.kill(process, signal.SIGUSR1)  # it prints where it hangs
+    time.sleep(1)
     os.kill(process, signal.SIGKILL)
     os.waitpid(process, 0)
     sys.exit("a child hangs")
