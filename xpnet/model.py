@@ -25,7 +25,6 @@ from xpnet.engine.function import NetworkFunction
 from xpnet.engine.network import Network
 from xpnet.engine.on_device import on_device
 from xpnet.engine.prediction import predict
-from xpnet.engine.programs import PlannedProgram
 from xpnet.engine.summary import summary
 from xpnet.errors import ArgumentError, GraphError
 from xpnet.graph import Plan
@@ -539,14 +538,15 @@ class Model:
         """
         engine, data = accept(self._config, self._engine, X, y, sample_weight)
         program = engine.programs.get(BatchSpec.of("train", data.rows, data))
-        if not isinstance(program, PlannedProgram):
+        plan: Plan | None = getattr(program, "plan", None)
+        if plan is None:
             how = "compiled as one function" if engine.backend.traced else "interpreted"
             raise GraphError(
                 f"steps on {engine.backend.name} are {how}, so there is no plan; "
                 "NumPy and CuPy have plans."
             )
         self._adopt(engine)
-        return program.plan
+        return plan
 
     def function(self) -> NetworkFunction:
         """The network as a plain function ``f(parameters, x)`` for a library's own transformations.

@@ -252,11 +252,11 @@ def test_data_of_either_byte_order_are_taken(order):
     assert found["loss"] == expected
 
 
-def test_real_sparse_matrices_are_named():
+def test_real_sparse_targets_are_named():
     sparse = pytest.importorskip("scipy.sparse")
     for kind in (sparse.csr_matrix, sparse.csr_array, sparse.coo_array):
-        with pytest.raises(DataError, match=r"X is a sparse matrix.*toarray"):
-            trained().fit(kind(X), Y)
+        with pytest.raises(DataError, match=r"y is a sparse matrix.*toarray"):
+            trained().fit(X, kind(np.eye(3)[Y]))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 
 from xpnet import ops
 from xpnet.errors import ShapeError
+from xpnet.kernels.by_element import is_elementwise
 from xpnet.ops.op_registry import REGISTRY, UPDATES
 from xpnet.testing import finite_differences, sum_to_shape
 
@@ -127,6 +128,17 @@ def test_update_rules_keep_float32_with_python_settings(cases, rule):
     numbers = [np.asarray(c, "float32") for c in rule.coefficients]
     got = UPDATES[rule.name].fn(np, *arrays, *numbers, **rule.static)
     assert {a.dtype for a in got} == {np.dtype("float32")}
+
+
+def test_rules_that_skip_zeros_are_marked(cases, rule):
+    """They compute each element by itself, and change none whose gradient is 0."""
+    record = UPDATES[rule.name]
+    p, _, *slots = cases.vectors(rule, 7, "float64")
+    given = [p, np.zeros_like(p), *slots]
+    numbers = [np.asarray(c, "float64") for c in rule.coefficients]
+    found = record.fn(np, *given, *numbers, **rule.static)
+    kept = all(np.array_equal(new, old) for new, old in zip(found, given, strict=True))
+    assert record.skips_zeros == (kept and is_elementwise(record, rule.static))
 
 
 def test_internals_have_left_the_public_names(each):

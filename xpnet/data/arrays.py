@@ -6,6 +6,7 @@ from typing import Any
 from zlib import crc32
 
 from xpnet.backends import Backend, get
+from xpnet.data.sparse_rows import bytes_of_rows, is_sparse, mean_of
 from xpnet.typing import Array, size_of
 
 __all__ = ["Data", "batch_slices"]
@@ -17,7 +18,8 @@ _CHUNK = 1 << 20  # numbers that are copied at a time to be summed
 class Data:
     """Checked arrays: inputs, and optional targets and weights.
 
-    They are on one `backend`: the network's, or NumPy if they do not fit there.
+    They are on one `backend`: the network's, or NumPy if they do not fit there. The inputs may be
+    `sparse`: SciPy's matrix in CSR format.
     """
 
     backend: Backend
@@ -31,6 +33,11 @@ class Data:
         return int(self.x.shape[0])
 
     @property
+    def sparse(self) -> bool:
+        """Whether the inputs are sparse."""
+        return is_sparse(self.x)
+
+    @property
     def arrays(self) -> list[Any]:
         """The arrays that are present, in the order in which a program takes them."""
         return [a for a in (self.x, self.y, self.w) if a is not None]
@@ -38,8 +45,11 @@ class Data:
     @cached_property
     def means(self) -> list[float]:
         """The mean of each array in double precision; old checkpoints tell data apart by it."""
+        return [mean_of(a) if is_sparse(a) else self._mean(a) for a in self.arrays]
+
+    def _mean(self, array: Array) -> float:
         xp, double = self.backend.xp, self.backend.dtype("float64")
-        return [float(xp.mean(xp.astype(array, double))) for array in self.arrays]
+        return float(xp.mean(xp.astype(array, double)))
 
     @cached_property
     def checksums(self) -> list[int]:
@@ -47,10 +57,17 @@ class Data:
         return [self._checksum(array) for array in self.arrays]
 
     def _checksum(self, array: Array) -> int:
-        """CRC-32 of the shape and the numbers, read in chunks; the same on every backend."""
+        """CRC-32 of the shape and the numbers, read in chunks; the same on every backend.
+
+        That of sparse rows is of their non-zeros and the places of these.
+        """
         rows, *rest = (int(n) for n in array.shape)
         step = max(1, _CHUNK // max(1, size_of(rest)))
         found, host = crc32(str((rows, *rest)).encode()), get("numpy")
+        if is_sparse(array):
+            for numbers in bytes_of_rows(array):
+                found = crc32(numbers, found)
+            return found
         for part in batch_slices(rows, step):
             numbers = self.backend.to_numpy(self.backend.rows(array, part))
             kind = "<i8" if numbers.dtype.kind in "biu" else numbers.dtype.newbyteorder("<")

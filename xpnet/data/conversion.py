@@ -6,6 +6,7 @@ from xpnet.backends import Backend, backend_of, dtype_name, get
 from xpnet.backends.readable import check_given
 from xpnet.data.given import check_times, foreign_errors
 from xpnet.data.refusals import text_in, why_not_numbers
+from xpnet.data.sparse_rows import is_sparse, sparse_rows, with_numbers
 from xpnet.errors import DataError, DTypeError, ShapeError
 from xpnet.typing import Shape, size_of
 
@@ -117,7 +118,7 @@ def check_rows(name: str, x: Any) -> None:
 def check_features(
     name: str, X: Any, backend: Backend, dtype: str, features: Shape | None, finite: bool
 ) -> Any:
-    """The inputs as an array of the backend and the model's type.
+    """The inputs as an array of the backend and the model's type, or as sparse rows of the type.
 
     Raises
     ------
@@ -125,7 +126,8 @@ def check_features(
         If there are no samples or no features, the data are not numbers, there is NaN or infinity
         (with `finite`), or a sample's shape is not `features`.
     """
-    x = to_backend(name, X, backend)
+    sparse = is_sparse(X)
+    x = sparse_rows(name, X, backend) if sparse else to_backend(name, X, backend)
     check_rows(name, x)
     if 0 in x.shape:
         what = "sample" if x.shape[0] == 0 else "feature column"
@@ -135,10 +137,13 @@ def check_features(
             f"the model is for samples of shape {features}, but {name} has shape {tuple(x.shape)}, "
             f"so samples of shape {tuple(x.shape[1:])}{_way(name, tuple(x.shape), features)}."
         )
-    x = cast(x, backend, dtype)
+    numbers = x.data if sparse else x
+    if sparse:
+        _check_numbers(name, X, numbers)
+    numbers = cast(numbers, backend, dtype)
     if finite:
-        check_finite(name, x, backend)
-    return x
+        check_finite(name, numbers, backend)
+    return with_numbers(x, numbers) if sparse else numbers
 
 
 def _way(name: str, shape: Shape, features: Shape) -> str:

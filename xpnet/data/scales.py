@@ -4,6 +4,7 @@ from math import hypot, inf
 from typing import Any
 
 from xpnet.backends import Backend, get
+from xpnet.data.sparse_rows import column_sizes, is_sparse
 from xpnet.typing import Array, size_of
 
 __all__ = ["column_doubt", "target_doubt"]
@@ -46,9 +47,13 @@ def target_doubt(y: Array, backend: Backend) -> str | None:
 
 def _known_sizes(x: Array, backend: Backend) -> list[tuple[float, int]]:
     """The size of each column that has one, and the column's number."""
-    host, values = get("numpy"), _sample(x, backend)
+    host = get("numpy")
     with host.quiet():
-        sums, filled = abs(values).sum(axis=0), (values != 0).sum(axis=0)
+        if is_sparse(x):
+            sums, filled = column_sizes(x[:: -(-x.shape[0] // _ROWS)])
+        else:
+            values = _sample(x, backend)
+            sums, filled = abs(values).sum(axis=0), (values != 0).sum(axis=0)
         sizes = sums / host.xp.maximum(filled, 1)
     return [(float(size), i) for i, size in enumerate(sizes) if 0 < size < inf]
 

@@ -16,6 +16,7 @@ from xpnet.engine.batch_graph import WEIGHT, penalties_of
 from xpnet.engine.batches import Batches
 from xpnet.engine.engine import Engine
 from xpnet.engine.programs import Program
+from xpnet.engine.sparse_program import settle
 from xpnet.engine.vector_program import VectorProgram
 from xpnet.graph import Graph, Part, Value, gradients
 from xpnet.ops.vector_rules import (
@@ -100,6 +101,7 @@ class Accumulation:
 
     def add(self, program: Program) -> None:
         """Add the gradient of the batch that this program computed."""
+        settle(program)
         layout, rows = program.batch_graph.layout, program.batch_graph.graph.inputs[0].shape[0]
         weight = program.results[layout[WEIGHT]] if WEIGHT in layout else rows
         added = self._added

@@ -10,6 +10,7 @@ from xpnet import ops
 from xpnet.backends import dtype_name
 from xpnet.data.arrays import Data
 from xpnet.engine.network import Network
+from xpnet.engine.sparse_product import SparseProduct, split_product
 from xpnet.errors import ShapeError
 from xpnet.graph import Graph, Value, checked, distinct, gradients
 from xpnet.nn import Metric
@@ -32,7 +33,8 @@ class BatchSpec:
     ``mode`` is ``"predict"`` (the output), ``"evaluate"`` (loss and metrics), ``"train"`` (these,
     the gradient, and the state that changes) or ``"accumulate"`` (as ``"train"``, but the gradient
     is that of the loss without the penalties). ``target`` is the shape of one sample's target.
-    ``threads`` share the computation; if ``alone``, products use no other threads either.
+    ``sparse`` inputs are multiplied by the first weight beforehand. ``threads`` share the
+    computation; if ``alone``, products use no other threads either.
     """
 
     mode: str
@@ -42,14 +44,16 @@ class BatchSpec:
     weighted: bool = False
     threads: int = 1
     alone: bool = False
+    sparse: bool = False
 
     @classmethod
     def of(cls, mode: str, rows: int, data: Data, threads: int = 1, alone: bool = False) -> Self:
         """The specification for batches of these data."""
         if data.y is None:
-            return cls(mode, rows, threads=threads, alone=alone)
+            return cls(mode, rows, threads=threads, alone=alone, sparse=data.sparse)
         shape, dtype = tuple(data.y.shape[1:]), dtype_name(data.y.dtype)
-        return cls(mode, rows, shape, dtype, data.w is not None, threads, alone)
+        weighted = data.w is not None
+        return cls(mode, rows, shape, dtype, weighted, threads, alone, data.sparse)
 
 
 @dataclass
@@ -70,6 +74,9 @@ class BatchGraph:
         By parameter name.
     scale : Value or None
         An input number that multiplies the loss, and with it these gradients.
+    product : SparseProduct or None
+        The product of sparse inputs and a weight. Its part of that weight's gradient is not among
+        `gradients`.
     """
 
     graph: Graph
@@ -79,6 +86,7 @@ class BatchGraph:
     gradients: dict[str, Value] = field(default_factory=dict)
     state: dict[str, Value] = field(default_factory=dict)
     scale: Value | None = None
+    product: SparseProduct | None = None
 
     @classmethod
     def of(cls, network: Network, spec: BatchSpec, scaled: bool = False) -> Self:
@@ -89,9 +97,10 @@ class BatchGraph:
         ``"loss_scale"``, which records an overflow.
         """
         graph, output = network.trace(spec.rows, spec.mode in ("train", "accumulate"))
+        product = split_product(graph) if spec.sparse else None
         if spec.mode == "predict":
-            return cls(graph, [output])
-        made = cls(graph)
+            return cls(graph, [output], product=product)
+        made = cls(graph, product=product)
         loss, total = made._measure(network.measures, spec, output)
         if spec.mode != "evaluate":
             made._differentiate(network, total if spec.mode == "train" else loss, scaled)
@@ -104,6 +113,12 @@ class BatchGraph:
     def outputs(self) -> list[Value]:
         """All outputs, each once."""
         return [*self.predicted, *self.results, *self.gradients.values(), *self.state.values()]
+
+    @property
+    def kept(self) -> list[Value]:
+        """What is read after a run, besides results, gradients and state."""
+        slope = None if self.product is None else self.product.slope
+        return self.predicted if slope is None else [*self.predicted, slope]
 
     @property
     def size(self) -> int:
@@ -144,9 +159,15 @@ class BatchGraph:
         if scaled:
             self.scale = Value(self.graph, "scale", "loss scale", (), loss.dtype)
             loss = loss * self.scale
-        trained = network.table.trained
-        slopes = gradients(self.graph, loss, [self.graph.parameters[name] for name in trained])
-        self.gradients = dict(zip(trained, slopes, strict=True))
+        trained, product = network.table.trained, self.product
+        wrt = {name: self.graph.parameters[name] for name in trained}
+        if product is not None and product.weight in wrt:
+            if product.is_all_of(self.graph, loss):
+                del wrt[product.weight]
+            *slopes, product.slope = gradients(self.graph, loss, [*wrt.values(), product.value])
+        else:
+            slopes = gradients(self.graph, loss, [*wrt.values()])
+        self.gradients = dict(zip(wrt, slopes, strict=True))
         self.state = {n: v for n, v in self.graph.assignments.items() if n in network.table.specs}
 
     def _distinct(self) -> None:

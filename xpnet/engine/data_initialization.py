@@ -6,7 +6,9 @@ from typing import Any
 from xpnet import random
 from xpnet.backends import get
 from xpnet.data.arrays import Data
+from xpnet.data.sparse_rows import is_sparse
 from xpnet.engine.network import Network
+from xpnet.engine.sparse_product import SparseProduct, split_product
 from xpnet.errors import GraphError
 from xpnet.graph import Graph, Node, Value
 from xpnet.graph.interpret import constant, evaluate
@@ -22,9 +24,11 @@ def sample_of(data: Data, seed: int) -> Array:
     """Some random rows of the inputs, on the host: all of them if there are not many."""
     host, rows = get("numpy"), data.rows
     if rows <= _ROWS:
-        return data.backend.to_numpy(data.x)
+        return data.x if data.sparse else data.backend.to_numpy(data.x)
     drawn = random.words(host.xp, random.Key(seed, _STREAM), (_ROWS,))
     index = host.xp.astype(drawn, host.xp.int64) * rows >> 32
+    if data.sparse:
+        return data.x[index]
     return data.backend.to_numpy(data.backend.take(data.x, data.backend.asarray(index, "int64")))
 
 
@@ -45,7 +49,8 @@ def fitted_values(
     waiting: dict[Value, list[str]] = {}
     for name in names:
         waiting.setdefault(graph.scope.observed[name], []).append(name)
-    run = _Run(graph, start, x)
+    product = split_product(graph) if is_sparse(x) else None
+    run = _Run(graph, start, x, product)
     positions = {name: 1 + i for i, name in enumerate(graph.specs)}
     for node in graph.needed([*waiting]):
         run.compute(node)
@@ -76,11 +81,17 @@ class _Run:
     arrays : dict of Value to array
     """
 
-    def __init__(self, graph: Graph, start: Mapping[str, Array], x: Array) -> None:
+    def __init__(
+        self, graph: Graph, start: Mapping[str, Array], x: Array, product: SparseProduct | None
+    ) -> None:
         host = get("numpy")
         self.xp, self._done, double = host.xp, list[Node](), host.dtype("float64")
-        self.arrays: dict[Value, Any] = {graph.inputs[0]: x.astype(double)}
+        self._x, self._product, self._weight = x.astype(double), product, None
+        self.arrays: dict[Value, Any] = {graph.inputs[0]: self._x}
         self.arrays |= {v: start[name].astype(double) for name, v in graph.parameters.items()}
+        if product is not None:
+            self._weight = graph.parameters[product.weight]
+            self.arrays[product.value] = self._x @ self.arrays[self._weight]
         self.arrays |= {value: constant(self.xp, value) for value in graph.constants}
         values = graph.step_values
         scheduled = [number.at(0) for number in values.scheduled.values()]
@@ -94,6 +105,9 @@ class _Run:
     def replace(self, value: Value, array: Array) -> None:
         """Set a parameter, and compute again what depends on it."""
         self.arrays[value], changed = array, {value}
+        if self._product is not None and value is self._weight:
+            self.arrays[self._product.value] = self._x @ array
+            changed.add(self._product.value)
         for node in self._done:
             if not changed.isdisjoint(node.inputs):
                 evaluate(self.xp, node, self.arrays)

@@ -160,7 +160,7 @@ class Engine:
         before = state.updates
         state.begun += 1
         try:
-            self.update.run(learning_rate, share)
+            self.update.run(learning_rate, share, program)
             if program.batch_graph.state:
                 program.commit()
         except MemoryError:
@@ -173,7 +173,7 @@ class Engine:
     def batch_spec(self, mode: str, rows: int, data: Data, threads: int | None = None) -> BatchSpec:
         """The computation for batches of these data, shared by at most `threads`."""
         products = 6 if mode in ("train", "accumulate") else 2  # flops per weight and row
-        flops = products * self.network.table.size * rows
+        flops = products * self.network.multiplied(data.sparse) * rows
         found = shares(self.backend, threads, rows, flops)
         return BatchSpec.of(mode, rows, data, found, one_thread(self.backend, threads))
 

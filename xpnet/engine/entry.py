@@ -11,10 +11,12 @@ from xpnet.backends import Backend, resolve
 from xpnet.backends.precision import in_precision
 from xpnet.data.arrays import Data
 from xpnet.data.conversion import backend_for_data, check_features
+from xpnet.data.sparse_rows import is_sparse
 from xpnet.data.targets import TargetCheck
 from xpnet.engine.config import ModelConfig
 from xpnet.engine.engine import Engine
 from xpnet.engine.network import Network
+from xpnet.engine.sparse_product import check_begins_with_product
 from xpnet.errors import ArgumentError, DataError, ShapeError
 from xpnet.typing import Shape
 
@@ -79,8 +81,7 @@ def accept_inputs(
     features = config.input_shape if engine is None else engine.network.features
     x = check_features("X", X, where, config.dtype, features, config.check_finite and read)
     engine = engine_for(config, engine, backend, tuple(x.shape[1:]))
-    if read:
-        engine.checks.check_inputs("X", x, where)
+    _check_values(engine, "X", x, where, read)
     return engine, Data(where, x)
 
 
@@ -114,9 +115,17 @@ def accept_validation(config: ModelConfig, engine: Engine, given: Any) -> Data |
     where = backend_for_data(backend, config.dtype, X, y, w)
     name, finite = f"{prefix}X", config.check_finite
     x = check_features(name, X, where, config.dtype, network.features, finite)
-    engine.checks.check_inputs(name, x, where)
+    _check_values(engine, name, x, where, True)
     check = target_check(config, engine, where, prefix, True)
     return _with_targets(engine, check, Data(where, x), y, w)
+
+
+def _check_values(engine: Engine, name: str, x: Any, where: Backend, read: bool) -> None:
+    """Raise `DataError` for inputs that the network does not take."""
+    if is_sparse(x):
+        check_begins_with_product(name, engine.network.graph)
+    elif read:
+        engine.checks.check_inputs(name, x, where)
 
 
 def target_check(

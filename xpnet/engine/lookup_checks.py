@@ -11,6 +11,7 @@ from typing import Any
 from xpnet import ops
 from xpnet.backends import Backend, dtype_name
 from xpnet.data.arrays import batch_slices
+from xpnet.data.sparse_rows import is_sparse
 from xpnet.engine.batch_graph import BatchGraph, BatchSpec
 from xpnet.engine.network import Network
 from xpnet.errors import ShapeError
@@ -76,7 +77,9 @@ class LookupChecks:
             graph = self._with_loss(rows, shape, dtype)
             if graph is None:
                 return
-            feeds = dict(zip(graph.inputs, (x[part, ...], y[part, ...]), strict=True))
+            feeds = {graph.inputs[1]: y[part, ...]}
+            if not is_sparse(x):  # no look-up depends on sparse inputs: they meet parameters first
+                feeds[graph.inputs[0]] = x[part, ...]
             for lookup in self._target_lookups(rows, shape, dtype):
                 numbers = numbers_of(graph, lookup, feeds, place)
                 what = name if lookup.numbers is graph.inputs[1] else f"what is made of {name}"

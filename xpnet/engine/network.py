@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from xpnet.engine.config import ModelConfig
+from xpnet.engine.sparse_product import check_begins_with_product
 from xpnet.errors import ArgumentError, GraphError, ShapeError
 from xpnet.graph import Graph, ParameterTable, Value, above, trace, under_any
 from xpnet.nn import LayerLike, Loss, Metric, loss_metric
-from xpnet.typing import Shape
+from xpnet.typing import Shape, size_of
 
 __all__ = ["Network"]
 
@@ -81,6 +82,13 @@ class Network:
         network._check_trainable()
         network._check_observed()
         return network
+
+    def multiplied(self, sparse: bool) -> int:
+        """How many parameters compute with dense arrays, for inputs that may be sparse."""
+        size = self.table.size
+        if not sparse:
+            return size
+        return size - size_of(check_begins_with_product("X", self.graph).inputs[1].shape)
 
     @property
     def data_driven(self) -> tuple[str, ...]:

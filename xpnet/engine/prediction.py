@@ -55,6 +55,8 @@ def _swept(engine: Engine, batches: Batches) -> Array | None:
     source, size, backend = batches.data.x, batches.sizes[0], engine.backend
     if whole < 2 or not isinstance(first, PlannedProgram) or batches.data.backend.name != "numpy":
         return None
+    if batches.data.sparse:
+        return None
     flags = source.flags
     if not (flags.c_contiguous and flags.aligned) or backend.lowering != "cpu":
         return None

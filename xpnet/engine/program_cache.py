@@ -6,6 +6,7 @@ from xpnet.backends import Backend
 from xpnet.engine.batch_graph import BatchGraph, BatchSpec
 from xpnet.engine.network import Network
 from xpnet.engine.programs import InterpretedProgram, PlannedProgram, Program
+from xpnet.engine.sparse_program import SparseProgram
 from xpnet.engine.state import TrainState
 from xpnet.engine.step_inputs import StepInputs
 from xpnet.graph import Arena
@@ -69,11 +70,11 @@ class Programs:
         """The program for this kind of batch, compiled on first use.
 
         If not `compiled`, NumPy interprets it: that is ready sooner, and runs longer. Steps with a
-        scaled loss are always compiled.
+        scaled loss, or for sparse inputs, are always compiled.
         """
         with self.lock:  # programs share memory even while they are made
             plain = self._backend.name == "numpy" and self._state.loss_scale is None
-            if not compiled and plain:
+            if not compiled and plain and not spec.sparse:
                 return self._made_for(spec, None)
             program = self._made.pop(spec, None) or self._compile(spec)
             self._made[spec] = program  # the most recently used comes last
@@ -104,7 +105,10 @@ class Programs:
         step = inputs.declare(batch_graph.graph.step_values)
         if arena is None:
             return InterpretedProgram(self._backend, table, state, batch_graph, inputs)
-        return PlannedProgram(self._backend, table, state, batch_graph, arena, step, spec)
+        planned = PlannedProgram(self._backend, table, state, batch_graph, arena, step, spec)
+        if not spec.sparse:
+            return planned
+        return SparseProgram(planned, self._backend, table, state)
 
     def forget(self) -> None:
         """Drop the compiled programs and their memory; they are compiled again when needed."""

@@ -39,9 +39,14 @@ class Program(Protocol):
         Threads that share it.
     """
 
-    batch_graph: BatchGraph
-    results: Array
-    flops: int
+    @property
+    def batch_graph(self) -> BatchGraph: ...
+
+    @property
+    def results(self) -> Array: ...
+
+    @property
+    def flops(self) -> int: ...
 
     @property
     def threads(self) -> int: ...
@@ -97,7 +102,7 @@ class PlannedProgram:
         size = sum(size_of(value.shape) for value in batch_graph.results)
         self.results = backend.zeros((size,), dtype_name(state.params.dtype))
         given = {**given_arrays(backend, table, state, batch_graph, self.results), **step}
-        self.plan = Plan(graph, backend, given, batch_graph.predicted, arena, (), spec.threads)
+        self.plan = Plan(graph, backend, given, batch_graph.kept, arena, (), spec.threads)
         self.flops = 0 if spec.alone else self.plan.flops
         self.inputs = [self.plan.array(value) for value in graph.inputs]
         self.borrowed: list[Value] = []  # inputs that are read in place
@@ -114,6 +119,8 @@ class PlannedProgram:
         for value, array, own in zip(
             self.batch_graph.graph.inputs, arrays, self.inputs, strict=True
         ):
+            if array is None:
+                continue
             part = array[rows]
             if part.nbytes > _MOVED:
                 self.borrowed.append(value)  # first, so that `release` knows it after a signal

@@ -6,6 +6,9 @@ from itertools import repeat
 
 from xpnet.backends import Backend
 from xpnet.engine.coefficients import Coefficients
+from xpnet.engine.programs import Program
+from xpnet.engine.row_update import RowUpdate
+from xpnet.engine.sparse_program import RowGradient, rows_alone, settle
 from xpnet.engine.state import TrainState
 from xpnet.engine.update_graph import flush_graph, update_graph
 from xpnet.engine.vector_program import VectorProgram
@@ -50,6 +53,7 @@ class UpdateProgram:
         dtype: str,
     ) -> None:
         self.optimizer, self._backend, self._state, self._dtype = optimizer, backend, state, dtype
+        self._table, self._by_rows = table, dict[str, RowUpdate | None]()
         self.graph = update_graph(optimizer, table, dtype, state.loss_scale is not None)
         self._threads = self._shares(None)
         self.coefficients = Coefficients(optimizer, table)
@@ -66,21 +70,44 @@ class UpdateProgram:
             self._threads = found
             vars(self).pop("rules", None)
             vars(self).pop("flush", None)
+            self._by_rows.clear()
 
-    def run(self, learning_rate: float, share: float = 0.0) -> None:
+    def by_rows(self, weight: str) -> RowUpdate | None:
+        """The update by rows of a weight; None if it would not be the whole update."""
+        if weight not in self._by_rows:
+            given = self.optimizer, self._table, self._backend, self._state, self._dtype
+            self._by_rows[weight] = RowUpdate.of(weight, *given, self._threads)
+        return self._by_rows[weight]
+
+    def run(self, learning_rate: float, share: float = 0.0, program: Program | None = None) -> None:
         """Update the parameters with the gradient, whose vector may be overwritten.
 
-        `share` is the finished share of the current epoch.
+        `share` is the finished share of the current epoch. The gradient is that of `program`, which
+        may keep rows of it; by default, all of it is in the vector.
         """
-        state, rules, flush = self._state, self.rules, self.flush
+        product = None if program is None else program.batch_graph.product
+        rows = self._rows(program) if program is not None and product is not None else None
+        state, flush = self._state, self.flush
+        rules = self.rules if rows is None else rows[0].others
         step = state.updates + 1
         numbers = self.coefficients(learning_rate, step, state.epoch, share)
         state.updates = step
         if numbers != rules.numbers.written:
             rules.numbers.write(numbers)
         rules.run()
+        if rows is not None:
+            rows[0].change(rows[1], state.vectors, self._backend.xp)
         if flush is not None and state.updates % FLUSH_EVERY == 0:
             flush.run()
+
+    def _rows(self, program: Program) -> tuple[RowUpdate, RowGradient] | None:
+        """The rows that are all to be changed of a weight; None if the vector has them now."""
+        gradient = rows_alone(program)
+        found = None if gradient is None else self.by_rows(gradient.weight)
+        if gradient is None or found is None:
+            settle(program)
+            return None
+        return found, gradient
 
     # Bound on first use: a model that only predicts is ready sooner.
 

@@ -17,11 +17,16 @@ _TINY = {"float32": 1e-30, "float64": 1e-200}  # far above the denormals, far be
 
 
 def update_graph(
-    optimizer: Optimizer, table: ParameterTable, dtype: str, scaled: bool = False
+    optimizer: Optimizer,
+    table: ParameterTable,
+    dtype: str,
+    scaled: bool = False,
+    without: slice = slice(0, 0),
 ) -> Graph:
     """The rules in order of application: the chain, the constraints, the average.
 
-    If the loss was `scaled`, a step that overflowed changes only the loss scale.
+    If the loss was `scaled`, a step that overflowed changes only the loss scale. Rules of single
+    elements are not applied to the part `without`.
     """
     graph, slots = Graph(), slot_names(optimizer)
     chain, averaging = uses(optimizer.chain(), table), uses(optimizer.averaging(), table)
@@ -35,11 +40,11 @@ def update_graph(
         for read in dict.fromkeys(read for use in [*chain, *averaging] for read in use.reads)
     }
     for use in chain:
-        _append(graph, use, numbers)
+        _append(graph, use, numbers, without)
     for name in table.trained:
         _constrain(graph, table, name)
     for use in averaging:
-        _append(graph, use, numbers)
+        _append(graph, use, numbers, without)
     if scaled:
         _put_back(graph, ["params", *slots], Part(slice(0, table.trainable)))
     return graph
@@ -75,10 +80,15 @@ def _named(read: Coefficient) -> str:
     return name if factors == [1, 1] else f"{name} {' '.join(f'x{factor:g}' for factor in factors)}"
 
 
-def _append(graph: Graph, use: Use, numbers: dict[Coefficient, Value]) -> None:
-    """Apply a link to a part of the vectors."""
+def _append(graph: Graph, use: Use, numbers: dict[Coefficient, Value], without: slice) -> None:
+    """Apply a link to a part of the vectors, or to what is before and after `without` in it."""
     rule, given = use.link.update, [numbers[read] for read in use.reads]
-    graph.update(rule, rule.vectors, given, use.link.static, Part(use.part))
+    first, last = use.part.start, use.part.stop
+    low, high = (min(max(end, first), last) for end in (without.start, without.stop))
+    parts = [use.part] if low == high else [slice(first, low), slice(high, last)]
+    for part in parts:
+        if part.start < part.stop:
+            graph.update(rule, rule.vectors, given, use.link.static, Part(part))
 
 
 def _constrain(graph: Graph, table: ParameterTable, name: str) -> None:

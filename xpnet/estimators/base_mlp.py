@@ -55,7 +55,7 @@ class BaseMLP(FittedMLP):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Sparse matrices are made dense.
+            Sparse matrices need a model that computes with NumPy; they are converted to CSR.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Class labels, or a column of 0 and 1 for each label; for a regressor, values.
         sample_weight : array-like of shape (n_samples,), optional

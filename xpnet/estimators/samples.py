@@ -60,13 +60,13 @@ class Samples:
 
 
 def validate_inputs(estimator: Any, X: Any, *, reset: bool = False) -> Any:
-    """Samples without targets: two-dimensional, dense, float32 or float64, finite."""
+    """Samples without targets: two-dimensional, dense or in CSR format, float32 or 64, finite."""
     _check("X", X)
     with _foreign("X"):
         if _stays_on_gpu(X):
             return _validate_on_gpu(estimator, X, reset)
-        given = {"accept_sparse": ["csr", "csc"], "dtype": _floats(X), "reset": reset}
-        return _dense(validate_data(estimator, X, **given))
+        given = {"accept_sparse": "csr", "dtype": _floats(X), "reset": reset}
+        return validate_data(estimator, X, **given)
 
 
 def validate_samples(
@@ -79,9 +79,9 @@ def validate_samples(
         if _stays_on_gpu(X):
             y = y if backend_of(y) else np.asarray(y)
             return _validate_on_gpu(estimator, X, reset), _vector(y)
-        given = {"accept_sparse": ["csr", "csc"], "multi_output": True, "y_numeric": numeric}
+        given = {"accept_sparse": "csr", "multi_output": True, "y_numeric": numeric}
         X, y = validate_data(estimator, X, y, dtype=_floats(X), reset=reset, **given)
-        return _dense(X), _vector(_dense(y))
+        return X, _vector(_dense(y))
 
 
 def validate_weights(weight: Any, X: Any) -> Any:

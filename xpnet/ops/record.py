@@ -195,7 +195,8 @@ class Update:
     Coefficients are 0-d arrays, computed on the host for each step. Slots are vectors as long as
     the parameters; they start as zeros. A rule outside optimizers changes the vectors named in
     `changes`, not p and g. Nothing reads the gradient after a rule that is `last`, so its kernel
-    may overwrite the gradient.
+    may overwrite the gradient. A rule that `skips_zeros` computes each element by itself, and
+    changes nothing where the gradient is 0.
     """
 
     name: str
@@ -204,6 +205,7 @@ class Update:
     coefficients: tuple[str, ...] = ()
     changes: tuple[str, ...] = ("params", "gradient")
     last: bool = False
+    skips_zeros: bool = False
 
     @property
     def vectors(self) -> tuple[str, ...]:

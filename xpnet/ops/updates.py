@@ -203,15 +203,22 @@ def average(xp: Namespace, p: Any, g: Any, a: Any, *, decay: float) -> New:
     return p, g, decay * a + (1 - decay) * p
 
 
-CLIP_VALUE = Update("clip_value", clip_value)
+CLIP_VALUE = Update("clip_value", clip_value, skips_zeros=True)
 CLIP_NORM = Update("clip_norm", clip_norm)
 DECAY = Update("decay", decay, coefficients=("weight_decay",))
 RMS = Update("rms", rms, slots=("square_sum",))
 CENTERED_RMS = Update("centered_rms", centered_rms, slots=("gradient_sum", "square_sum"))
 DECOUPLED_DECAY = Update("decoupled_decay", decoupled_decay, coefficients=("decay",))
-SGD = Update("sgd", sgd, coefficients=("lr",), last=True)
+SGD = Update("sgd", sgd, coefficients=("lr",), last=True, skips_zeros=True)
 MOMENTUM = Update("momentum", momentum, slots=("velocity",), coefficients=("lr",), last=True)
-ADAGRAD = Update("adagrad", adagrad, slots=("square_sum",), coefficients=("lr",), last=True)
+ADAGRAD = Update(
+    "adagrad",
+    adagrad,
+    slots=("square_sum",),
+    coefficients=("lr",),
+    last=True,
+    skips_zeros=True,
+)
 ADADELTA = Update(
     "adadelta", adadelta, slots=("square_sum", "step_square_sum"), coefficients=("lr",), last=True
 )

@@ -12,6 +12,7 @@ from xpnet.engine.batch_sizes import counted
 from xpnet.engine.batches import Batches
 from xpnet.engine.engine import Engine
 from xpnet.engine.programs import PlannedProgram, Program
+from xpnet.engine.sparse_program import settle
 from xpnet.graph import in_words
 from xpnet.lowering import steady_threads
 from xpnet.training.callbacks.callback import Callbacks
@@ -114,6 +115,8 @@ class EagerSteps:
             if i == 0 or not isfinite(loss):
                 self.record.look(i, loss)
         self.record.put(i, results)
+        if self._callbacks.gradient:
+            settle(program)
         intervened = self._callbacks.may_intervene or self._varies
         return self._decide(i) if intervened else self._learning_rate
 
@@ -168,7 +171,7 @@ class EagerSteps:
 
     def _interpreted(self) -> list[int]:
         """The sizes of batches that are interpreted though the backend has plans."""
-        if not self.engine.backend.planned:
+        if not self.engine.backend.planned or self.batches.data.sparse:
             return []
         pairs = zip(self.batches.sizes, self.batches.programs, strict=True)
         return sorted({size for size, p in pairs if not isinstance(p, PlannedProgram)})

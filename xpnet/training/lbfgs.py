@@ -7,6 +7,7 @@ import numpy as np
 
 from xpnet.data.arrays import Data
 from xpnet.engine.engine import Engine
+from xpnet.engine.sparse_program import settle
 from xpnet.errors import ArgumentError, DivergedError
 from xpnet.lowering import turn
 from xpnet.optional import require
@@ -52,6 +53,7 @@ class Objective:
             program.load(self._data.arrays, slice(None))
             try:
                 program.run()
+                settle(program)
             finally:
                 program.release()
         value = float(program.results[0])

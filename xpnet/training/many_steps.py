@@ -20,6 +20,8 @@ def needs_python(eager: EagerSteps, callbacks: Callbacks) -> str | None:
     optimizer = eager.engine.optimizer
     if eager.together > 1:
         return f"a step adds up the gradients of {eager.together} batches"
+    if eager.batches.data.sparse:
+        return "X is sparse, and SciPy multiplies it in every step"
     if callbacks.every_step:
         return f"{callbacks.every_step} reads every step"
     schedule = optimizer.learning_rate
