@@ -102,6 +102,17 @@ def test_python_blocks_of_the_guide_run_in_order(
     assert names["iris"].evaluate(names["flowers"], names["kinds"])["accuracy"] > 0.9
 
 
+def test_python_blocks_on_large_data_run_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("scipy")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"__name__": "scaling"}
+    for block in blocks((ROOT / "docs" / "scaling.md").read_text("utf-8"), "python"):
+        exec(compile(block, "scaling.md", "exec"), names)
+    assert names["model"].epoch == 2
+
+
 @pytest.mark.filterwarnings("ignore::xpnet.errors.TrainingWarning")  # the census is tiny
 @pytest.mark.parametrize("command", [c for c in COMMANDS if _first(c) == "xpnet"])
 def test_xpnet_commands_run(

@@ -344,8 +344,9 @@ class Model:
 
         Parameters
         ----------
-        X : array of shape (n, ...)
-            Samples.
+        X : array of shape (n, ...), or sparse matrix of SciPy
+            Samples. Sparse ones stay sparse; the network must then begin with a `Dense` layer, and
+            compute with NumPy.
         y : array of shape (n,) or (n, k)
             Targets, as the loss takes them.
         epochs, batch_size : int, defaults 10 and 128
