@@ -10,7 +10,7 @@ import pytest
 import xpnet as xn
 from xpnet import ops
 from xpnet.backends.cpu import NumpyBackend
-from xpnet.errors import ArgumentError, DataError
+from xpnet.errors import ArgumentError, DataError, TrainingWarning
 
 sparse = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
 
@@ -351,6 +351,12 @@ def test_own_losses_that_look_targets_up(each):
         with pytest.raises(DataError, match="classes of one_hot"):
             own.fit(x, Y + 1, epochs=1)
     np.testing.assert_allclose(*found, **ALL)
+
+
+def test_columns_on_different_scales_are_named_with_a_remedy_for_sparse_data():
+    scales = np.where(np.arange(FEATURES) == 3, 1e5, 1.0)
+    with pytest.warns(TrainingWarning, match=r"very different scales: column 3 .*MaxAbsScaler"):
+        model().fit(sparse.csr_array(X * scales), Y, epochs=3)
 
 
 def test_plans_and_copies():

@@ -45,6 +45,7 @@ _OF_A_MODEL = Remedies(
     columns="begin the network with xpnet.Standardize.of(X)",
     target="train on (y - y.mean()) / y.std(), or use xpnet.TabularRegressor, which does",
 )
+_OF_SPARSE = "scale them without moving their zeros, such as with scikit-learn's MaxAbsScaler"
 _REMEDIES: ContextVar[Remedies] = ContextVar("remedies", default=_OF_A_MODEL)
 
 
@@ -70,7 +71,7 @@ def advise(context: FitContext, data: Data) -> None:
         falling = still_falling(context.history)
     doubts = (
         (falling, words.falling),
-        (_columns(context, data), words.columns),
+        (_columns(context, data), _OF_SPARSE if data.sparse else words.columns),
         (_target(context, data), words.target),
     )
     found = [f"{doubt}: {remedy}." for doubt, remedy in doubts if doubt and remedy]
