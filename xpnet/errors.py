@@ -5,6 +5,7 @@ expect, so both ``except xpnet.errors.XpnetError`` and ``except ValueError`` wor
 """
 
 from collections.abc import Iterable
+from reprlib import Repr
 from unicodedata import category
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 
+_LONGEST = 100  # letters of a name that are compared with others
 _SAFE = "\n\t\u200c\u200d"  # the last two stand between letters of some languages
 
 
@@ -43,6 +45,28 @@ def printable(text: str) -> str:
     return "".join(
         c if c.isprintable() or c in _SAFE or category(c) == "Zs" else ascii(c)[1:-1] for c in text
     )
+
+
+class _Shown(Repr):
+    """Longer than Python's own: whole settings, and the beginnings of large ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 4
+        self.maxlist = self.maxtuple = self.maxdict = self.maxset = self.maxfrozenset = 20
+        self.maxdeque = self.maxarray = 20
+        self.maxstring = self.maxlong = self.maxother = 400
+
+
+def in_brief(value: object) -> str:
+    """A value as a message quotes it: like `repr`, but short, and of objects that `repr` fails on.
+
+    Lists may contain themselves or be very deep, numbers may have too many digits for Python.
+    """
+    try:
+        return _Shown().repr(value)
+    except Exception:
+        return f"an object of the class {type(value).__qualname__}"
 
 
 class XpnetError(Exception):
@@ -60,7 +84,7 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     """The name that was probably meant: equal except for case, starting with it, or similar."""
     from difflib import get_close_matches
 
-    text, lower = name.lower(), {n.lower(): n for n in names}
+    text, lower = name[:_LONGEST].lower(), {n.lower(): n for n in names}
     longer = [n for n in lower if n.startswith(text) and len(text) > 1]
     within = [n for n in lower if (text in n or n in text) and min(len(text), len(n)) > 2]
     alike = get_close_matches(text, lower, n=1, cutoff=0.5)
@@ -73,9 +97,9 @@ class UnknownNameError(ArgumentError):
 
     def __init__(self, kind: str, name: object, valid: Iterable[str]) -> None:
         names = sorted(valid)
-        near = nearest(str(name), names)
+        near = nearest(name, names) if isinstance(name, str) else None
         hint = "" if near is None else f" Did you mean {near!r}?"
-        super().__init__(f"unknown {kind} {name!r}.{hint} Valid names: {', '.join(names)}.")
+        super().__init__(f"unknown {kind} {in_brief(name)}.{hint} Valid names: {', '.join(names)}.")
 
 
 class DTypeError(XpnetError, TypeError):

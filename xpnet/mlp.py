@@ -1,11 +1,11 @@
 """A multilayer perceptron in one line."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from inspect import signature
 from typing import Any, Unpack
 
-from xpnet.arguments import refuse_unknown
-from xpnet.errors import ArgumentError
+from xpnet.arguments import elements, is_function, number, refuse_unknown
+from xpnet.errors import ArgumentError, in_brief
 from xpnet.model import Model
 from xpnet.model_settings import ModelSettings
 from xpnet.nn import Dense, Dropout, InitLike, LayerLike, Sequential
@@ -48,11 +48,11 @@ def MLP(
     own = [name for name in signature(MLP).parameters if name != "settings"]
     known = ModelSettings.__annotations__
     refuse_unknown("MLP", settings, [*own, *known], _hint(settings))
-    sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
+    sizes = elements("sizes", sizes, "[784, 128, 10]")
     if len(sizes) < 2:
         raise ArgumentError(
             f"sizes must hold at least the features and the outputs, such as [784, 128, 10]; got "
-            f"{sizes!r}."
+            f"{in_brief(sizes)}."
         )
     net = dense_net(sizes[1:], activation, dropout, kernel_init, bias_init)
     return Model(net, input_shape=sizes[0], **settings)
@@ -67,15 +67,20 @@ def dense_net(
 ) -> Sequential:
     """The layers of an `MLP` for any number of features: dense ones with these units."""
     layers: list[Any] = []
+    noisy = is_function(dropout) or number("dropout", dropout, 0, 1) > 0
     for count in units:
         layers.append(Dense(count, kernel_init=kernel_init, bias_init=bias_init))
         layers.append(activation_layer(activation))
-        if dropout:
+        if noisy:
             layers.append(Dropout(dropout))
-    return Sequential(*layers[: -2 if dropout else -1])
+    return Sequential(*layers[: -2 if noisy else -1])
 
 
 def _hint(settings: Mapping[str, object]) -> str:
     """A hint that the learning rate belongs to the optimizer."""
     rate = settings.get("learning_rate", settings.get("lr"))
-    return "" if rate is None else f" Give it to the optimizer: optimizer=xpnet.Adam({rate!r})."
+    return (
+        ""
+        if rate is None
+        else f" Give it to the optimizer: optimizer=xpnet.Adam({in_brief(rate)})."
+    )

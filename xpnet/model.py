@@ -26,7 +26,7 @@ from xpnet.engine.network import Network
 from xpnet.engine.on_device import on_device
 from xpnet.engine.prediction import predict
 from xpnet.engine.summary import summary
-from xpnet.errors import ArgumentError, GraphError
+from xpnet.errors import ArgumentError, GraphError, in_brief
 from xpnet.graph import Plan
 from xpnet.locks import OUTER, reentrant
 from xpnet.nn import LayerLike, LossLike, MetricLike
@@ -722,7 +722,8 @@ class Model:
         for name in check_names(names):
             if name not in self.frozen:
                 raise ArgumentError(
-                    f"{name!r} is not frozen; frozen: {', '.join(self.frozen) or 'nothing'}."
+                    f"{in_brief(name)} is not frozen; frozen: "
+                    f"{', '.join(self.frozen) or 'nothing'}."
                 )
         self._set_frozen(tuple(n for n in self.frozen if names and n not in names))
 

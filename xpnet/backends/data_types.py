@@ -3,7 +3,7 @@
 from functools import cache
 from typing import get_args
 
-from xpnet.errors import DTypeError
+from xpnet.errors import DTypeError, in_brief
 from xpnet.typing import DType, DTypeName
 
 __all__ = ["FLOATS", "check_float", "dtype_name", "is_float", "kind_of", "tells_apart"]
@@ -15,7 +15,10 @@ _STEPS = 8  # between two numbers of a type, at least, in a standard deviation
 
 def dtype_name(dtype: DType | type | str) -> str:
     """Name of any library's data type: ``torch.float32`` and ``dtype('float32')`` alike."""
-    return _name(type(dtype).__module__, dtype)
+    try:
+        return _name(type(dtype).__module__, dtype)
+    except TypeError as error:
+        raise DTypeError(f"expected a data type, got {in_brief(dtype)}.") from error
 
 
 @cache
@@ -27,7 +30,7 @@ def _name(library: str, dtype: DType | type | str) -> str:
 
 def is_float(name: str) -> bool:
     """Whether a data type of this name is a floating type."""
-    return name.startswith(("float", "bfloat"))
+    return isinstance(name, str) and name.startswith(("float", "bfloat"))
 
 
 def kind_of(dtype: DType) -> str:
@@ -38,10 +41,12 @@ def kind_of(dtype: DType) -> str:
 
 def check_float(name: object) -> DTypeName:
     """The name of a floating type for training."""
-    text = str(getattr(name, "__name__", name)).rpartition(".")[2]  # `name` may be any object
+    plain = isinstance(name, list | tuple | dict | set)  # `name` may be any object
+    text = "" if plain else str(getattr(name, "__name__", name)).rpartition(".")[2]
     if text not in FLOATS:
         raise DTypeError(
-            f"dtype must be one of {', '.join(map(repr, FLOATS))}, got {name!r}: parameters and "
+            f"dtype must be one of {', '.join(map(repr, FLOATS))}, got {in_brief(name)}: "
+            "parameters and "
             "gradients need a floating type."
         )
     return "float32" if text == "float32" else "float64"

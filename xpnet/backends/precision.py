@@ -4,9 +4,10 @@ import os
 from functools import cache
 from typing import Any, get_args
 
+from xpnet.arguments import choice
 from xpnet.backends.base import Backend
 from xpnet.backends.cuda import CupyBackend
-from xpnet.errors import ArgumentError, BackendFallbackWarning, UnknownNameError
+from xpnet.errors import ArgumentError, BackendFallbackWarning, in_brief
 from xpnet.typing import Precision
 from xpnet.warn import warn_user
 
@@ -23,11 +24,11 @@ def check_precision(name: Any, dtype: str) -> Precision:
     UnknownNameError, ArgumentError
         If there is no such precision, or it does not apply to float64.
     """
-    if name not in PRECISIONS:
-        raise UnknownNameError("precision", name, PRECISIONS)
+    choice("precision", name, PRECISIONS)
     if dtype != "float32" and name != "float32":
         raise ArgumentError(
-            f"precision={name!r} rounds float32 numbers, but dtype is {dtype!r}: omit one of the "
+            f"precision={in_brief(name)} rounds float32 numbers, but dtype is {dtype!r}: omit one "
+            "of the "
             "two."
         )
     found: Precision = name
@@ -60,7 +61,7 @@ def in_precision(backend: Backend, precision: Precision, asked: Any = None) -> B
         _warn(precision)
         return backend
     raise ArgumentError(
-        f"precision={precision!r} is for products on an NVIDIA GPU, but the backend is "
+        f"precision={in_brief(precision)} is for products on an NVIDIA GPU, but the backend is "
         f"{backend.name!r}: use backend='cupy', or leave precision='float32'."
     )
 
@@ -78,7 +79,7 @@ def _rounded(backend: CupyBackend, precision: Precision) -> Backend:
 @cache
 def _warn(precision: str) -> None:
     warn_user(
-        f"precision={precision!r} needs a GPU; NumPy computes in float32 because "
+        f"precision={in_brief(precision)} needs a GPU; NumPy computes in float32 because "
         "XPNET_FALLBACK=numpy.",
         BackendFallbackWarning,
     )

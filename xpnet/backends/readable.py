@@ -6,12 +6,14 @@ never end.
 
 from array import array
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from xpnet.errors import DataError
+from xpnet.backends.select import backend_of, get
+from xpnet.errors import DataError, DTypeError, XpnetError
 
-__all__ = ["check_given"]
+__all__ = ["check_given", "foreign_errors", "host_array", "host_numbers"]
 
 _PLAIN = (list, tuple, range, str, bytes, bytearray, memoryview, array, deque)
 _PROTOCOLS = ("__array__", "__array_interface__", "__array_struct__", "__array_namespace__")
@@ -68,3 +70,63 @@ def _a(kind: type) -> str:
     """A type with its article: "a list"."""
     name = kind.__qualname__
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+@contextmanager
+def foreign_errors(name: str, *kept: str) -> Iterator[None]:
+    """Raise a `DataError` in place of errors that an object of another library raises.
+
+    Parameters
+    ----------
+    name : str
+        What is read, for the message.
+    *kept : str
+        Libraries whose own errors stay.
+    """
+    try:
+        yield
+    except (XpnetError, MemoryError, ImportError):
+        raise
+    except Exception as error:  # libraries raise errors of their own types
+        if _raised_in(error) in kept:
+            raise
+        raise DataError(
+            f"{name} cannot be turned into an array: {type(error).__name__}: {error}. Convert it "
+            "to an array of NumPy or another library first."
+        ) from error
+
+
+def _raised_in(error: Exception) -> str:
+    """The library whose Python code raised an error."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    name = "" if traceback is None else traceback.tb_frame.f_globals.get("__name__", "")
+    return str(name).partition(".")[0]
+
+
+def host_array(name: str, data: Any) -> Any:
+    """Data of any library as an array of NumPy.
+
+    Raises
+    ------
+    DataError
+        If the data cannot become one.
+    """
+    check_given(name, data)
+    with foreign_errors(name):
+        library = backend_of(data)
+        return get("numpy").asarray(data) if library is None else library.to_numpy(data)
+
+
+def host_numbers(name: str, data: Any) -> Any:
+    """The same, of real numbers.
+
+    Raises
+    ------
+    DataError, DTypeError
+    """
+    found = host_array(name, data)
+    if found.dtype.kind not in "fiub":
+        raise DTypeError(f"{name} must hold real numbers, got dtype {found.dtype}.")
+    return found

@@ -7,7 +7,7 @@ from xpnet.arguments import number
 from xpnet.backends import Backend, is_float
 from xpnet.backends.data_types import dtype_name
 from xpnet.data.arrays import Data
-from xpnet.errors import ArgumentError
+from xpnet.errors import ArgumentError, in_brief
 from xpnet.nn import Loss
 from xpnet.typing import Shape
 
@@ -57,7 +57,7 @@ def _numbers(given: Any, share: Any, backend: Backend) -> list[float]:
     if isinstance(given, str):
         if given != "balanced":
             raise ArgumentError(
-                f"class_weight must be 'balanced', a dict or a list, got {given!r}."
+                f"class_weight must be 'balanced', a dict or a list, got {in_brief(given)}."
             )
         totals = backend.to_numpy(backend.xp.sum(share, axis=0)).tolist()
         return [rows / (classes * t) if t else 0.0 for t in totals]
@@ -69,10 +69,10 @@ def _numbers(given: Any, share: Any, backend: Backend) -> list[float]:
                 f"whole numbers from 0 to {classes - 1}."
             )
         given = [given.get(j, 1.0) for j in range(classes)]
-    if not hasattr(given, "__len__") or len(given) != classes:
+    if getattr(given, "ndim", 1) != 1 or not hasattr(given, "__len__") or len(given) != classes:
         raise ArgumentError(
             f"class_weight must be 'balanced', a dict or a list of {classes} numbers, got "
-            f"{given!r}."
+            f"{in_brief(given)}."
         )
     if hasattr(given, "tolist"):
         given = given.tolist()

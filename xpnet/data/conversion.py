@@ -3,11 +3,11 @@
 from typing import Any
 
 from xpnet.backends import Backend, backend_of, dtype_name, get
-from xpnet.backends.readable import check_given
-from xpnet.data.given import check_times, foreign_errors
+from xpnet.backends.readable import check_given, foreign_errors
+from xpnet.data.given import check_times
 from xpnet.data.refusals import text_in, why_not_numbers
 from xpnet.data.sparse_rows import is_sparse, sparse_rows, with_numbers
-from xpnet.errors import DataError, DTypeError, ShapeError
+from xpnet.errors import DataError, DTypeError, ShapeError, XpnetError
 from xpnet.typing import Shape, size_of
 
 __all__ = [
@@ -93,10 +93,17 @@ def _move(given: Backend, data: Any, backend: Backend) -> Any:
 
 def cast(x: Any, backend: Backend, dtype: str) -> Any:
     """The backend's array in this type, in row-major order."""
-    if dtype_name(x.dtype) == dtype:
-        return backend.asarray(x, dtype)
-    with backend.quiet():  # numbers that are too large become infinite, and are then refused
-        return backend.asarray(x, dtype)
+    try:
+        if dtype_name(x.dtype) == dtype:
+            return backend.asarray(x, dtype)
+        with backend.quiet():  # numbers that are too large become infinite, and are then refused
+            return backend.asarray(x, dtype)
+    except MemoryError as error:
+        if isinstance(error, XpnetError):
+            raise
+        raise DataError(
+            f"data of shape {tuple(x.shape)} as {dtype} do not fit into memory: give them in parts."
+        ) from error
 
 
 def check_finite(name: str, x: Any, backend: Backend) -> None:

@@ -1,46 +1,12 @@
-"""What users give as data: errors of other libraries' objects, and dates among numbers."""
+"""What users give as data: dates among numbers."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from xpnet.data.refusals import dates
-from xpnet.errors import DataError, DTypeError, XpnetError
+from xpnet.errors import DTypeError
 
-__all__ = ["check_times", "foreign_errors"]
-
-
-@contextmanager
-def foreign_errors(name: str, *kept: str) -> Iterator[None]:
-    """Raise a `DataError` in place of errors that an object of another library raises.
-
-    Parameters
-    ----------
-    name : str
-        What is read, for the message.
-    *kept : str
-        Libraries whose own errors stay.
-    """
-    try:
-        yield
-    except (XpnetError, MemoryError, ImportError):
-        raise
-    except Exception as error:  # libraries raise errors of their own types
-        if _raised_in(error) in kept:
-            raise
-        raise DataError(
-            f"{name} cannot be turned into an array: {type(error).__name__}: {error}. Convert it "
-            "to an array of NumPy or another library first."
-        ) from error
-
-
-def _raised_in(error: Exception) -> str:
-    """The library whose Python code raised an error."""
-    traceback = error.__traceback__
-    while traceback is not None and traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    name = "" if traceback is None else traceback.tb_frame.f_globals.get("__name__", "")
-    return str(name).partition(".")[0]
+__all__ = ["check_times"]
 
 
 def check_times(name: str, data: Any) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xpnet.arguments import count, is_real
 from xpnet.datasets.dataset import Dataset
-from xpnet.errors import ArgumentError
+from xpnet.errors import ArgumentError, in_brief
 from xpnet.optional import require
 
 __all__ = ["digits", "iris"]
@@ -81,11 +82,12 @@ def _load(loader: str, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _split(X: NDArray[Any], y: NDArray[Any], test_size: float, seed: int) -> Dataset:
-    if not 0 < test_size < 1:
+    if not is_real(test_size) or not 0 < test_size < 1:
         raise ArgumentError(
             "test_size must be a fraction of the rows, greater than 0 and less than 1; "
-            f"got {test_size!r}."
+            f"got {in_brief(test_size)}."
         )
+    seed = count("seed", seed, 0, 2**32)
     selection = require("sklearn.model_selection", extra="sklearn", purpose="The split")
     try:
         X, X_test, y, y_test = selection.train_test_split(
@@ -97,6 +99,7 @@ def _split(X: NDArray[Any], y: NDArray[Any], test_size: float, seed: int) -> Dat
         )
     except ValueError as error:
         raise ArgumentError(
-            f"no stratified split exists for test_size={test_size!r} and seed={seed!r}: {error}"
+            f"no stratified split exists for test_size={in_brief(test_size)} and "
+            f"seed={in_brief(seed)}: {error}"
         ) from error
     return Dataset(X, y, X_test, y_test)

@@ -9,13 +9,13 @@ import math
 import os
 import struct
 import zlib
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xpnet.errors import DatasetError
+from xpnet.saving.whole_file import given_path
 
 __all__ = ["read_idx"]
 
@@ -54,7 +54,7 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits", section
     "File formats".
     """
-    path = Path(path)
+    path = given_path(path)
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
             return _decode(stream)

@@ -8,7 +8,9 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from xpnet.errors import ArgumentError, DataError, UnknownNameError
+from xpnet.arguments import choice, instance
+from xpnet.errors import ArgumentError, DataError, in_brief
+from xpnet.saving.whole_file import given_path
 from xpnet.tabular import Column, Task, read
 from xpnet.tabular.booleans import as_booleans
 from xpnet.tabular.column import Place
@@ -86,9 +88,10 @@ def read_table(
     ArgumentError
         If `task` is not one of the three, or `target` is given for a NumPy archive.
     """
-    if task not in get_args(Task):
-        raise UnknownNameError("task", task, get_args(Task))
-    path = Path(path)
+    choice("task", task, get_args(Task))
+    path = given_path(path)
+    if target is not None:
+        instance("target", target, str, "the name of a column")
     if path.suffix.lower() == ".npz":
         return _from_npz(path, target, task)
     return _from_table(read(path), target, task)
@@ -115,7 +118,8 @@ def _from_table(table: AnyTable, target: str | None, task: Task) -> Table:
 def _from_npz(path: Path, target: str | None, task: Task) -> Table:
     if target is not None:
         raise ArgumentError(
-            f"{path} is a NumPy archive; its target is the array 'y'; got target={target!r}. "
+            f"{path} is a NumPy archive; its target is the array 'y'; got "
+            f"target={in_brief(target)}. "
             "Leave it out."
         )
     arrays = read_npz(path)

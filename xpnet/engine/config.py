@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from xpnet.arguments import count
+from xpnet.arguments import count, elements, flag
 from xpnet.backends import Backend, BackendLike, resolve
 from xpnet.backends.data_types import check_float
 from xpnet.backends.precision import check_precision, in_precision
-from xpnet.errors import ArgumentError
+from xpnet.errors import ArgumentError, in_brief
 from xpnet.nn import LayerLike, Loss, LossLike, Metric, MetricLike, get_loss, get_metrics
 from xpnet.optim import Optimizer, OptimizerLike, get_optimizer
 from xpnet.typing import DTypeLike, DTypeName, Precision, Shape
@@ -74,22 +74,22 @@ class ModelConfig:
     ) -> Self:
         """Check the user's settings; see `xpnet.Model` for the errors."""
         if isinstance(net, type) or not callable(net):
-            raise ArgumentError(f"net must be a layer or a function, got {net!r}.")
+            raise ArgumentError(f"net must be a layer or a function, got {in_brief(net)}.")
         chosen, name = get_loss(loss), check_float(dtype)
         found, precision = _backend(backend, precision, name)
-        if isinstance(metrics, Iterable) and not isinstance(metrics, str):
-            metrics = tuple(metrics)  # a generator can be read once
+        if metrics is not None:  # a generator can be read once
+            metrics = elements("metrics", metrics, "['accuracy']")
         get_metrics(metrics, chosen)  # raises if they are wrong
         return cls(
             net,
             chosen,
             get_optimizer(optimizer),
-            None if metrics is None else tuple(metrics),
+            metrics,
             found,
             name,
             count("seed", seed, 0, 2**32),
             check_sample_shape(input_shape),
-            bool(check_finite),
+            flag("check_finite", check_finite),
             check_names(frozen),
             precision,
         )
@@ -122,9 +122,10 @@ def check_sample_shape(shape: int | Sequence[int] | None) -> Shape | None:
 
 def check_names(names: Iterable[str]) -> tuple[str, ...]:
     """Dotted names of layers and parameters."""
-    good = isinstance(names, Iterable) and not isinstance(names, str)
-    if not good or not all(isinstance(n, str) and n for n in names):
+    found = elements("names of layers and parameters", names, "['layers.0']")
+    if not all(isinstance(n, str) and n for n in found):
         raise ArgumentError(
-            f"expected a list of layer or parameter names, such as ['layers.0'], got {names!r}."
+            "expected a list of layer or parameter names, such as ['layers.0'], got "
+            f"{in_brief(names)}."
         )
-    return tuple(names)
+    return found

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from functools import lru_cache
 
+from xpnet.arguments import named_arrays
 from xpnet.backends import namespace_of
 from xpnet.engine.network import Network
-from xpnet.errors import ShapeError
+from xpnet.errors import DataError, ShapeError, in_brief
 from xpnet.graph import Graph, Value, interpret
 from xpnet.typing import Array
 
@@ -22,8 +23,11 @@ class NetworkFunction:
     def __call__(self, parameters: Mapping[str, Array], x: Array) -> Array:
         """The network's output for inputs `x`, one row per sample or one sample."""
         network = self._network
+        named_arrays("parameters", parameters)
         xp, device = namespace_of(x, *parameters.values())
         network.table.check(parameters, {n: a.shape for n, a in parameters.items()})
+        if not hasattr(x, "shape"):
+            raise DataError(f"the network takes arrays, got {in_brief(x)}.")
         shape = tuple(x.shape)
         alone = shape == network.features
         if not alone and shape[1:] != network.features:

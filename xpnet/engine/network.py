@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from xpnet.engine.config import ModelConfig
 from xpnet.engine.sparse_product import check_begins_with_product
-from xpnet.errors import ArgumentError, GraphError, ShapeError
+from xpnet.errors import ArgumentError, GraphError, ShapeError, in_brief
 from xpnet.graph import Graph, ParameterTable, Value, above, trace, under_any
 from xpnet.nn import LayerLike, Loss, Metric, loss_metric
 from xpnet.typing import Shape, size_of
@@ -102,7 +102,7 @@ class Network:
             if seen is None or seen.kind != "node":
                 raise ArgumentError(
                     f"the initializer {self.table.specs[name].init!r} depends on data, but the "
-                    f"layer does not show what it computes with {name!r}: call "
+                    f"layer does not show what it computes with {in_brief(name)}: call "
                     "self.observe(parameter, result) in its forward, or use another initializer."
                 )
 
@@ -119,7 +119,7 @@ class Network:
         for name in names:
             if name not in known:
                 raise ArgumentError(
-                    f"no layer or parameter is called {name!r}: the parameters are "
+                    f"no layer or parameter is called {in_brief(name)}: the parameters are "
                     f"{', '.join(self.table.specs)}."
                 )
 

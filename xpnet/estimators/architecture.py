@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.errors import ArgumentError
+from xpnet.arguments import elements
+from xpnet.errors import ArgumentError, in_brief
 from xpnet.estimators.heads import Head
 from xpnet.nn import L2, BatchNorm, Dense, Dropout, Layer, LayerNorm, Sequential, activation
 
@@ -25,9 +26,12 @@ def hidden_sizes(given: Any) -> list[int]:
     ArgumentError
         If a size is not a whole number greater than 0.
     """
-    sizes = list(given) if isinstance(given, Iterable) else [given]
+    alone = isinstance(given, Integral)
+    sizes = [given] if alone else elements("hidden_layer_sizes", given, "(100, 50)")
     if any(isinstance(n, bool) or not isinstance(n, Integral) or n <= 0 for n in sizes):
-        raise ArgumentError(f"hidden_layer_sizes must be > 0 and whole numbers, got {sizes}.")
+        raise ArgumentError(
+            f"hidden_layer_sizes must be > 0 and whole numbers, got {in_brief(given)}."
+        )
     return [int(size) for size in sizes]
 
 

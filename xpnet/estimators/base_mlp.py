@@ -8,6 +8,7 @@ from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
+from xpnet.arguments import number
 from xpnet.errors import ArgumentError
 from xpnet.estimators.architecture import hidden_sizes, make_network
 from xpnet.estimators.bridge import FitCallbacks
@@ -122,6 +123,7 @@ class BaseMLP(FittedMLP):
     def _prepare(self, given: Given, random: np.random.RandomState) -> Samples:
         """Return the validated samples, with the model ready to train on them."""
         hidden_sizes(self.hidden_layer_sizes)
+        number("tol", self.tol, 0)
         first = not hasattr(self, "coefs_") or not (self.warm_start or given.partial)
         X, y = validate_samples(self, given.X, given.y, reset=first, numeric=self._numeric)
         weight = validate_weights(given.weight, X)

@@ -8,12 +8,13 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from xpnet import ops
 from xpnet.backends import dtype_name, is_float
+from xpnet.backends.readable import host_array
 from xpnet.data.outputs import check_outputs
 from xpnet.errors import DataError
 from xpnet.estimators.array_library import library, moved, on_host
 from xpnet.estimators.heads import Head
 
-__all__ = ["Labels", "unique_labels"]
+__all__ = ["Labels", "check_classes", "unique_labels"]
 
 
 def unique_labels(y: Any) -> Any:
@@ -22,6 +23,13 @@ def unique_labels(y: Any) -> Any:
     if found.name == "numpy":
         return np.unique(y)
     return found.xp.sort(found.xp.unique_values(y))
+
+
+def check_classes(classes: Any) -> None:
+    """Raise `DataError` for classes that are NaN or infinite."""
+    found = host_array("classes", classes)
+    if found.dtype.kind == "f" and not np.isfinite(found).all():
+        raise DataError("classes must be names or numbers, but some are NaN or infinite.")
 
 
 def _check_kind(y: Any) -> None:

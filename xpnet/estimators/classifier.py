@@ -13,7 +13,7 @@ from xpnet import ops
 from xpnet.errors import ArgumentError
 from xpnet.estimators.array_library import on_host
 from xpnet.estimators.base_mlp import BaseMLP
-from xpnet.estimators.class_labels import Labels
+from xpnet.estimators.class_labels import Labels, check_classes
 from xpnet.estimators.documentation import documented
 from xpnet.estimators.heads import Head, classifier_head
 from xpnet.estimators.parameter_constraints import CONSTRAINTS, keep
@@ -152,6 +152,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
                 "class_weight='balanced' needs all samples: give partial_fit a dict, computed "
                 "for example with sklearn.utils.class_weight.compute_class_weight."
             )
+        if classes is not None:
+            check_classes(classes)
         validation = (X_val, y_val, sample_weight_val)
         return self._train(Given(X, y, sample_weight, *validation, classes, partial=True))
 

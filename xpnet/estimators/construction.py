@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends import check_float, dtype_name
+from xpnet.errors import ArgumentError, in_brief
 from xpnet.estimators.architecture import draw_weights, hidden_sizes
 from xpnet.estimators.array_library import backend_for
 from xpnet.estimators.heads import DataLoss
@@ -40,8 +41,13 @@ def starting_weights(
     if not first:  # the user set them before any fit
         return estimator.coefs_, estimator.intercepts_
     if estimator.initial_weights is not None:
-        weights, biases = estimator.initial_weights
-        return weights, biases
+        given = estimator.initial_weights
+        if len(given) != 2 or not all(isinstance(part, list | tuple) for part in given):
+            raise ArgumentError(
+                "initial_weights must be a list of weights and a list of biases, one of each per "
+                f"layer, got {in_brief(given)}."
+            )
+        return given[0], given[1]
     hidden = hidden_sizes(estimator.hidden_layer_sizes)
     sizes = [estimator.n_features_in_, *hidden, estimator._head.units]
     drawn = draw_weights(estimator, sizes, random)

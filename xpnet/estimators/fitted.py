@@ -12,7 +12,7 @@ from sklearn.metrics import check_scoring
 from sklearn.utils.validation import check_is_fitted
 
 from xpnet.backends.readable import check_given
-from xpnet.errors import ArgumentError
+from xpnet.errors import ArgumentError, in_brief
 from xpnet.estimators.architecture import dense_names
 from xpnet.estimators.array_library import check_library, library, on_host
 from xpnet.estimators.class_labels import Labels
@@ -164,7 +164,7 @@ class FittedMLP(
         dense = [int(name.partition(".")[2]) for name in dense_names(self._network)]
         hidden = len(dense) - 1
         if not isinstance(layer, Integral):
-            raise ArgumentError(f"layer must be a whole number, got {layer!r}.")
+            raise ArgumentError(f"layer must be a whole number, got {in_brief(layer)}.")
         if not hidden:
             raise ArgumentError("there is no hidden layer: hidden_layer_sizes is empty.")
         number = int(layer)

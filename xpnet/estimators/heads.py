@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xpnet import ops
-from xpnet.errors import ArgumentError, ShapeError
+from xpnet.errors import ArgumentError, ShapeError, in_brief
 from xpnet.graph import Value
 from xpnet.nn import Loss, losses
 
@@ -143,7 +143,7 @@ def regressor_head(spec: Any, outputs: int, quantiles: Any) -> Head:
     """
     if quantiles is not None:
         if not (isinstance(spec, str) and spec in ("squared_error", "quantile")):
-            raise ArgumentError(f"quantiles set their own loss: leave out loss={spec!r}.")
+            raise ArgumentError(f"quantiles set their own loss: leave out loss={in_brief(spec)}.")
         spec = losses.quantile(quantiles)
     if isinstance(spec, str) and spec == "squared_error":
         shown = losses.half_mean_squared_error()

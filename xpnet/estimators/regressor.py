@@ -8,6 +8,7 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils.metaestimators import available_if
 
+from xpnet.backends.readable import host_numbers
 from xpnet.errors import ArgumentError
 from xpnet.estimators.base_mlp import BaseMLP
 from xpnet.estimators.documentation import documented
@@ -146,7 +147,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         if known is not None and self._goes_on(given.partial):
             known.check(y, "y")
             return known
-        levels = None if self.quantiles is None else np.atleast_1d(self.quantiles)
+        levels = None if self.quantiles is None else _levels(self.quantiles)
         if known is not None and not first:
             scale = known.scale
         else:
@@ -185,3 +186,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         """
         output = self._output(X, "predict")
         return self._targets.decode(output, self._head)
+
+
+def _levels(quantiles: Any) -> Any:
+    """The quantiles as a vector."""
+    return np.atleast_1d(host_numbers("quantiles", quantiles))

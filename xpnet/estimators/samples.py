@@ -11,8 +11,8 @@ from sklearn.utils._array_api import get_namespace
 from sklearn.utils.validation import _check_n_features, _check_sample_weight, validate_data
 
 from xpnet.backends import backend_of, dtype_name
-from xpnet.backends.readable import check_given
-from xpnet.data.given import check_times, foreign_errors
+from xpnet.backends.readable import check_given, foreign_errors
+from xpnet.data.given import check_times
 from xpnet.errors import DataError
 from xpnet.estimators.array_library import library, moved, take_rows
 from xpnet.warn import warn_user

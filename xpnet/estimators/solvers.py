@@ -5,7 +5,7 @@ from inspect import signature
 from math import sqrt
 from typing import Any
 
-from xpnet.errors import ArgumentError
+from xpnet.errors import ArgumentError, in_brief
 from xpnet.estimators.model_access import rescale_velocity
 from xpnet.model import Model
 from xpnet.optim import LBFGS, SGD, Adam, Optimizer, get_optimizer
@@ -91,7 +91,8 @@ def _own_optimizer(estimator: Any) -> Optimizer:
         changed.remove("learning_rate_init")
     if changed:
         raise ArgumentError(
-            f"optimizer={own!r} does not read {', '.join(changed)}: leave them at their defaults, "
+            f"optimizer={in_brief(own)} does not read {', '.join(changed)}: leave them at their "
+            "defaults, "
             "and set them in an optimizer object, such as xpnet.AdamW(learning_rate=0.01)."
         )
     if rate_is_set:

@@ -12,9 +12,8 @@ from sklearn.utils.validation import (
     _check_sample_weight,
 )
 
-from xpnet.backends.readable import check_given
-from xpnet.data.given import foreign_errors
-from xpnet.errors import DataError
+from xpnet.backends.readable import check_given, foreign_errors, host_array
+from xpnet.errors import DataError, DTypeError
 from xpnet.tabular import Table, as_table
 
 __all__ = ["read_table", "rows_for_validation", "weights_of"]
@@ -70,7 +69,9 @@ def weights_of(weight: Any, rows: int) -> NDArray[np.float64] | None:
     """
     if weight is None:
         return None
-    check_given("sample_weight", weight)
+    weight = host_array("sample_weight", weight)
+    if weight.dtype.kind == "c":
+        raise DTypeError("sample_weight must hold real numbers, got complex ones.")
     found: NDArray[np.float64] = _check_sample_weight(
         weight, np.empty((rows, 1)), dtype=np.float64, ensure_non_negative=True
     )

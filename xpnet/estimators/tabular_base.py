@@ -10,7 +10,8 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from xpnet.backends.readable import check_given
+from xpnet.arguments import count
+from xpnet.backends.readable import check_given, host_numbers
 from xpnet.errors import ArgumentError
 from xpnet.estimators.guards import undone_by_errors
 from xpnet.estimators.table_samples import read_table, rows_for_validation, weights_of
@@ -138,7 +139,7 @@ class BaseTabular(BaseEstimator):  # type: ignore[misc]
     def _fit_of(self, prepared: Prepared, rows: int, seed: int) -> Fit:
         settings = {name: getattr(self, name) for name in _RECIPE}
         if self.hidden is not None:
-            settings["hidden"] = tuple(np.atleast_1d(self.hidden).tolist())
+            settings["hidden"] = tuple(np.atleast_1d(host_numbers("hidden", self.hidden)).tolist())
         smoothing = getattr(self, "label_smoothing", None)
         recipe = Recipe.of(
             self.preset,
@@ -152,7 +153,7 @@ class BaseTabular(BaseEstimator):  # type: ignore[misc]
             recipe,
             prepared.layer,
             self._classes,
-            members=self.n_ens,
+            members=count("n_ens", self.n_ens),
             seed=seed,
             backend=self.backend,
             threads=self.threads,

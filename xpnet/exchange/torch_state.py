@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from xpnet.errors import ArgumentError, GraphError, ShapeError
+from xpnet.errors import ArgumentError, GraphError, ShapeError, in_brief
 from xpnet.exchange.torch_modules import BY_LAYER, Pair
 from xpnet.exchange.tree import Branch, Piece, joined, tree
 from xpnet.model import Model
@@ -49,7 +49,9 @@ def fill(model: Model, given: Mapping[str, Any]) -> Model:
     """Load torch's arrays into a model, by name or in order."""
     for name in given:
         if not isinstance(name, str):
-            raise ArgumentError(f"the names in a state dict must be strings, got the key {name!r}.")
+            raise ArgumentError(
+                f"the names in a state dict must be strings, got the key {in_brief(name)}."
+            )
     arrays = {k: on_host(v) for k, v in given.items() if not k.endswith(COUNTER)}
     targets = _by_name(model, arrays) or _by_order(model, arrays)
     model.load_state_dict(

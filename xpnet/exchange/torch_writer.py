@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xpnet.arguments import flag
 from xpnet.errors import ArgumentError
 from xpnet.exchange.sources import predictor
 from xpnet.exchange.table_predictor import TablePredictor
@@ -64,7 +65,7 @@ def to_torch_state_dict(
         arrays[theirs] = np.array(pair.theirs(own, state[joined(path, own)]), order="C")
         if theirs.endswith(".running_var"):
             arrays[f"{theirs.rpartition('.')[0]}.{COUNTER}"] = np.zeros((), np.int64)
-    if not tensors:
+    if not flag("tensors", tensors):
         return arrays
     torch = require("torch", None, "xpnet.exchange.to_torch_state_dict with tensors")
     return {name: torch.from_numpy(array) for name, array in arrays.items()}

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from xpnet import nn
-from xpnet.errors import ArgumentError, GraphError
+from xpnet.backends.readable import host_array
+from xpnet.errors import ArgumentError, GraphError, in_brief
 from xpnet.exchange.own_estimators import as_model, built
 from xpnet.exchange.sources import fitted, kind_of, wrong_source
 from xpnet.exchange.tree import flat, host, joined, tree
@@ -230,10 +231,13 @@ def _set_labels(estimator: Any, classes: Sequence[Any] | None, out: str, columns
     preprocessing = require("sklearn.preprocessing", "sklearn", "xpnet.exchange.to_sklearn")
     several = out == "logistic" and columns > 1
     number = 2 if out == "logistic" and not several else columns
-    labels = np.arange(number) if classes is None else np.asarray(classes)
+    labels = np.arange(number) if classes is None else host_array("classes", classes)
+    if labels.dtype.kind == "O" and not all(isinstance(label, str) for label in labels.flat):
+        raise ArgumentError(f"classes must be texts or numbers, got {in_brief(classes)}.")
     if labels.shape != (number,) or list(np.unique(labels)) != list(labels):
         raise ArgumentError(
-            f"classes must be {number} different labels in ascending order, got {classes!r}."
+            f"classes must be {number} different labels in ascending order, got "
+            f"{in_brief(classes)}."
         )
     if several and classes is not None:
         raise ArgumentError(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Unpack
 
+from xpnet.arguments import instance
 from xpnet.errors import ArgumentError
 from xpnet.exchange.torch_checks import as_computed, check_computed, check_unchanged, class_of
 from xpnet.exchange.torch_modules import BY_MODULE
@@ -76,7 +77,7 @@ def from_torch(
                 "a state dict has arrays but no layers. Pass only the state dict and the model to "
                 "fill: from_torch(state_dict, model)."
             )
-        return fill(model, source)
+        return fill(instance("model", model, Model, "a Model"), source)
     if model is not None:
         raise ArgumentError("a module makes a new model. Leave out `model`.")
     layers = _Layers()

@@ -203,8 +203,9 @@ class Graph:
             )
         inputs = values_of(self.constant, self, op, args)
         shapes = [v.shape for v in inputs]
+        shape = op.output_shape(shapes, static)  # raises for settings that cannot be used
         dtype = op.output_dtype([v.dtype for v in inputs], static)
-        outputs: tuple[Value, ...] = (self._result(op.output_shape(shapes, static), dtype),)
+        outputs: tuple[Value, ...] = (self._result(shape, dtype),)
         if op.saves:
             saved = op.shapes.saved_shape(shapes)
             outputs += (self._result(saved, inputs[0].dtype, "r"),)

@@ -6,6 +6,7 @@ from typing import Any
 from xpnet.backends import dtype_name, is_float
 from xpnet.errors import DTypeError, GraphError
 from xpnet.graph.value import Value
+from xpnet.ops.op_settings import check_input
 from xpnet.ops.record import Op
 
 __all__ = ["values_of"]
@@ -37,15 +38,13 @@ def values_of(constant: Constant, graph: object, op: Op, args: Sequence[Any]) ->
 
 def _typed(constant: Constant, op: Op, name: str, data: Any, dtype: str) -> Value:
     """One argument as a value of the type that the op expects."""
+    if not isinstance(data, Value):
+        check_input(op.name, name, data)
     if isinstance(data, bool | int | float):
         if name not in (op.integers or ()):
             return constant(float(data), dtype)
         kind = "int64" if isinstance(data, int) else "float64"
         return constant(data, _kind(op, name, kind, dtype, symbolic=False))
-    if not hasattr(data, "dtype"):
-        raise GraphError(
-            f"{op.name} expects symbolic values, arrays or numbers, got {type(data).__name__}."
-        )
     kind = data.dtype if isinstance(data, Value) else dtype_name(data.dtype)
     if op.integers is not None:
         kind = _kind(op, name, kind, dtype, isinstance(data, Value))

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from xpnet.backends import Backend
-from xpnet.errors import ShapeError
+from xpnet.errors import ShapeError, in_brief
 from xpnet.graph.graph import Graph, ParameterSpec
 from xpnet.typing import Namespace, Shape, size_of
 
@@ -119,6 +119,6 @@ class ParameterTable:
 
 def _brief(names: Collection[str]) -> str:
     """Names for a message: all of them, or the first and their number; as Python writes them."""
-    shown = [repr(name[:200]) for name in islice(names, _SHOWN)]
+    shown = [in_brief(name) for name in islice(names, _SHOWN)]
     more = [f"... ({len(names):,} names)"] if len(names) > _SHOWN else []
     return f"[{', '.join(shown + more)}]"

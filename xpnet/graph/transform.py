@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from xpnet import random
+from xpnet.arguments import count, flag, is_whole, named_arrays
+from xpnet.arguments import function as check_function
 from xpnet.backends import Backend, BackendLike, dtype_name, get, is_float, resolve
-from xpnet.backends.readable import check_given
-from xpnet.errors import ArgumentError, DTypeError, GraphError
+from xpnet.backends.readable import check_given, foreign_errors
+from xpnet.errors import ArgumentError, DTypeError, GraphError, in_brief
 from xpnet.graph.autodiff import gradients
 from xpnet.graph.graph import Graph
 from xpnet.graph.interpret import interpret
@@ -50,22 +52,27 @@ class ValueAndGrad:
         training: bool,
         seed: int,
     ) -> None:
-        positions: Any = (wrt,) if isinstance(wrt, int) and not isinstance(wrt, bool) else wrt
-        if wrt != "parameters" and (
-            not isinstance(positions, Sequence)
-            or isinstance(positions, str)
-            or not all(isinstance(i, int) and i >= 0 for i in positions)
-        ):
+        named = isinstance(wrt, str) and wrt == "parameters"
+        positions: Any = (wrt,) if is_whole(wrt) else () if named else wrt
+        if not isinstance(positions, tuple | list) or not all(is_whole(i) for i in positions):
+            positions = (-1,)
+        if any(i < 0 for i in positions):
             raise ArgumentError(
-                f"wrt must be an argument's position, a tuple of them or 'parameters', got {wrt!r}."
+                "wrt must be an argument's position, a tuple of them or 'parameters', got "
+                f"{in_brief(wrt)}."
             )
+        function = check_function("the function", function)
+        training, seed = flag("training", training), count("seed", seed, 0, 2**32)
         self._function, self._wrt, self._positions = function, wrt, positions
         self._backend, self._training, self._seed = backend, training, seed
 
     def _trace(self, backend: Backend, args: Sequence[ArrayLike]) -> tuple[Graph, list[Any], Value]:
         for i, given in enumerate(args):
             check_given(f"argument {i}", given)
-        arrays = [backend.asarray(a) for a in args]
+        arrays = []
+        for i, given in enumerate(args):
+            with foreign_errors(f"argument {i}"):
+                arrays.append(backend.asarray(given))
         for i, array in enumerate(arrays):
             if not dtype_name(array.dtype).startswith(("float", "int", "uint", "bool", "bfloat")):
                 raise DTypeError(f"argument {i} must hold real numbers, got dtype {array.dtype}.")
@@ -89,7 +96,7 @@ class ValueAndGrad:
         seed : int, default 0
             The same seed gives the same parameters on every backend.
         """
-        backend = resolve(self._backend, *args)
+        backend, seed = resolve(self._backend, *args), count("seed", seed, 0, 2**32)
         with backend.work():
             graph, _, value = self._trace(backend, args)
             return initialize(graph, backend, value.dtype, seed)
@@ -120,7 +127,8 @@ class ValueAndGrad:
         gradient : array, tuple of arrays, or dict of arrays by name
             As `wrt` asks.
         """
-        parameters = parameters or {}
+        parameters = {} if parameters is None else named_arrays("parameters", parameters)
+        step, epoch = count("step", step, 0), count("epoch", epoch, 0)
         backend = resolve(self._backend, *args, *parameters.values())
         with backend.work():
             return self._compute(backend, args, parameters, (step, epoch))
@@ -151,17 +159,18 @@ class ValueAndGrad:
         wanted = [value, *gradients(graph, value, wrt)]
         found = interpret(graph, backend.xp, feeds, wanted, backend.device)
         result, *grads = map(backend.copy, found)  # some are views or the arguments themselves
-        if self._wrt == "parameters":
+        if isinstance(self._wrt, str):
             return result, {v.name: g for v, g in zip(wrt, grads, strict=True)}
         return result, grads[0] if isinstance(self._wrt, int) else tuple(grads)
 
     def _symbols(self, graph: Graph) -> list[Value]:
         """The values to differentiate by."""
-        if self._wrt == "parameters":
+        if isinstance(self._wrt, str):
             return [v for n, v in graph.parameters.items() if graph.specs[n].trainable]
         if any(i >= len(graph.inputs) for i in self._positions):
             raise ArgumentError(
-                f"wrt={self._wrt!r} names a missing argument: {len(graph.inputs)} were given."
+                f"wrt={in_brief(self._wrt)} names a missing argument: {len(graph.inputs)} were "
+                "given."
             )
         symbols = [graph.inputs[i] for i in self._positions]
         for symbol in symbols:

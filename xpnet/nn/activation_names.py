@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from xpnet.errors import ArgumentError, UnknownNameError
+from xpnet.errors import ArgumentError, UnknownNameError, in_brief
 from xpnet.nn.activation_layer import Identity, Linear, Step
 from xpnet.nn.layer import LayerLike
 from xpnet.nn.rectifiers import ELU, GELU, SELU, LeakyReLU, Mish, PReLU, ReLU, SiLU, Softplus
@@ -59,5 +59,10 @@ def activation(spec: str | LayerLike) -> LayerLike:
             raise UnknownNameError("activation", spec, _BY_NAME)
         return _BY_NAME[spec]()
     if not callable(spec):
-        raise ArgumentError(f"an activation is a name or a function, got {spec!r}.")
-    return spec() if isinstance(spec, type) else spec
+        raise ArgumentError(f"an activation is a name or a function, got {in_brief(spec)}.")
+    made = spec() if isinstance(spec, type) else spec
+    if not callable(made):
+        raise ArgumentError(
+            f"an activation is a name or a function, got the class {in_brief(spec)}."
+        )
+    return made

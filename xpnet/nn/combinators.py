@@ -3,7 +3,8 @@
 from typing import Any
 
 from xpnet import ops
-from xpnet.errors import ArgumentError, ShapeError
+from xpnet.arguments import flag
+from xpnet.errors import ArgumentError, ShapeError, in_brief
 from xpnet.graph import Value, checked
 from xpnet.nn.layer import Layer, LayerLike, call
 
@@ -15,7 +16,7 @@ def _callables(owner: str, layers: tuple[LayerLike, ...]) -> list[LayerLike]:
         raise ArgumentError(f"pass the layers one by one, not as a list: {owner}(a, b).")
     for position, layer in enumerate(layers):
         if isinstance(layer, type) or not callable(layer):
-            what = f"the class {layer.__name__}" if isinstance(layer, type) else repr(layer)
+            what = f"the class {layer.__name__}" if isinstance(layer, type) else in_brief(layer)
             raise ArgumentError(
                 f"{owner}: item {position} must be a layer or a function, got {what}."
             )
@@ -134,7 +135,7 @@ class Average(_Branches):
         super().__init__(*branches)
         if not branches:
             raise ArgumentError("Average needs at least one layer: Average(f, g).")
-        self.logits = bool(logits)
+        self.logits = flag("Average: logits", logits)
 
     def forward(self, *xs: Value) -> Any:
         """Add all, and divide."""

@@ -3,7 +3,7 @@
 from typing import Any, TypedDict, Unpack
 
 from xpnet import ops
-from xpnet.arguments import count, number, positive
+from xpnet.arguments import count, flag, number, positive
 from xpnet.errors import ArgumentError, ShapeError
 from xpnet.graph import Value
 from xpnet.nn import init
@@ -84,7 +84,7 @@ class Dense(Layer):
         bias_rate: float = 1.0,
         kernel_decay: float = 1.0,
     ) -> None:
-        self.units, self.bias = count("Dense: units", units), bool(bias)
+        self.units, self.bias = count("Dense: units", units), flag("Dense: bias", bias)
         if isinstance(activation, int):
             raise ArgumentError(
                 f"Dense takes only the number of outputs; it finds the number of inputs itself: "

@@ -3,7 +3,7 @@
 from typing import Any
 
 from xpnet import ops
-from xpnet.arguments import number
+from xpnet.arguments import is_function, number
 from xpnet.graph import Value
 from xpnet.nn.layer import Layer
 from xpnet.typing import Schedule
@@ -35,7 +35,7 @@ class Dropout(Layer):
     """
 
     def __init__(self, rate: float | Schedule = 0.5) -> None:
-        self.rate = rate if callable(rate) else number("Dropout: rate", rate, 0, 1)
+        self.rate = rate if is_function(rate) else number("Dropout: rate", rate, 0, 1)
 
     def forward(self, x: Value) -> Any:
         """Apply dropout in training."""
@@ -68,7 +68,7 @@ class GaussianNoise(Layer):
     """
 
     def __init__(self, std: float | Schedule = 0.1) -> None:
-        self.std = std if callable(std) else number("GaussianNoise: std", std, 0)
+        self.std = std if is_function(std) else number("GaussianNoise: std", std, 0)
 
     def forward(self, x: Value) -> Any:
         """Add noise in training."""

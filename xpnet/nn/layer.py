@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from xpnet.arguments import count, number, positive
-from xpnet.errors import ArgumentError, GraphError
+from xpnet.arguments import count, is_function, number, positive
+from xpnet.errors import ArgumentError, GraphError, in_brief
 from xpnet.graph import Graph, ParameterSpec, Value
 from xpnet.nn.init import get as get_init
 from xpnet.nn.init.initializer import InitLike
@@ -45,9 +45,10 @@ def call(layer: LayerLike, *xs: Any, name: str | None = None) -> Any:
 
 def check_penalty(what: str, penalty: Penalty | None) -> Penalty | None:
     """Return the penalty if it is a function of a parameter, or None."""
-    if penalty is not None and (isinstance(penalty, type) or not callable(penalty)):
+    if penalty is not None and not is_function(penalty):
         raise ArgumentError(
-            f"{what} must be a function of the parameter, such as xpnet.L2(1e-4), got {penalty!r}."
+            f"{what} must be a function of the parameter, such as xpnet.L2(1e-4), got "
+            f"{in_brief(penalty)}."
         )
     return penalty
 
@@ -56,7 +57,7 @@ def check_constraint(what: str, constraint: Constraint | None) -> Constraint | N
     """Return the constraint if it is a known one, or None."""
     if constraint is not None and not isinstance(constraint, Constraint):
         raise ArgumentError(
-            f"{what} must be xpnet.MaxNorm(...) or xpnet.UnitNorm(), got {constraint!r}."
+            f"{what} must be xpnet.MaxNorm(...) or xpnet.UnitNorm(), got {in_brief(constraint)}."
         )
     return constraint
 
@@ -124,16 +125,17 @@ class Layer:
         rate : float, default 1
             A factor of the learning rate, greater than 0.
         """
-        lengths = tuple(count(f"parameter {name!r}: a length", n, 0) for n in shape)
-        check_penalty(f"the penalty on {name!r}", penalty)
-        check_constraint(f"the constraint on {name!r}", constraint)
+        lengths = tuple(count(f"parameter {in_brief(name)}: a length", n, 0) for n in shape)
+        check_penalty(f"the penalty on {in_brief(name)}", penalty)
+        check_constraint(f"the constraint on {in_brief(name)}", constraint)
         if constraint is not None and not -len(lengths) <= constraint.axis < len(lengths):
             raise ArgumentError(
-                f"{constraint!r} needs axis {constraint.axis}, which {name!r} of shape {lengths} "
+                f"{in_brief(constraint)} needs axis {constraint.axis}, which {in_brief(name)} of "
+                f"shape {lengths} "
                 "does not have."
             )
         if not isinstance(decay, bool):
-            number(f"{name!r}: decay", decay, 0)
+            number(f"{in_brief(name)}: decay", decay, 0)
         spec = ParameterSpec(
             lengths,
             get_init(init),
@@ -141,7 +143,7 @@ class Layer:
             trainable,
             penalty,
             constraint,
-            positive(f"{name!r}: rate", rate),
+            positive(f"{in_brief(name)}: rate", rate),
         )
         value: Value = like.graph.parameter(name, spec, like.dtype)
         return value

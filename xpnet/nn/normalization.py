@@ -5,11 +5,11 @@ from math import isfinite
 from typing import Any, Self
 
 from xpnet import ops
-from xpnet.arguments import finite, number, positive
-from xpnet.backends import backend_of, get
+from xpnet.arguments import elements, finite, flag, number, positive
+from xpnet.backends import get
 from xpnet.backends.data_types import tells_apart
-from xpnet.backends.readable import check_given
-from xpnet.errors import ArgumentError, DataError, DataWarning, DTypeError, ShapeError
+from xpnet.backends.readable import host_numbers
+from xpnet.errors import ArgumentError, DataError, DataWarning, ShapeError, in_brief
 from xpnet.graph import Value
 from xpnet.nn.layer import Layer, batch_shape
 from xpnet.random import Key
@@ -25,7 +25,7 @@ class _Normalized(Layer):
     """Base class: a learned scale and shift for each feature."""
 
     def __init__(self, epsilon: float, affine: bool) -> None:
-        self.epsilon, self.affine = positive("epsilon", epsilon), bool(affine)
+        self.epsilon, self.affine = positive("epsilon", epsilon), flag("affine", affine)
 
     def scaled(self, x: Value, y: Value) -> Value:
         """y weight + bias, with parameters of the dtype of x."""
@@ -98,7 +98,7 @@ class BatchNorm(_Normalized):
         super().__init__(epsilon, affine)
         self.momentum = number("BatchNorm: momentum", momentum, 0)
         if not 0 < self.momentum <= 1:
-            raise ArgumentError(f"BatchNorm: momentum must be in (0, 1], got {momentum!r}.")
+            raise ArgumentError(f"BatchNorm: momentum must be in (0, 1], got {in_brief(momentum)}.")
 
     def forward(self, x: Value) -> Any:
         """Standardize each feature."""
@@ -160,8 +160,12 @@ class Standardize(Layer):
     """
 
     def __init__(self, mean: Iterable[float], std: Iterable[float]) -> None:
-        self.mean = tuple(finite("Standardize: mean", m) for m in mean)
-        self.std = tuple(positive("Standardize: std", s) for s in std)
+        self.mean = tuple(
+            finite("Standardize: mean", m) for m in elements("Standardize: mean", mean, "[0.5, 2]")
+        )
+        self.std = tuple(
+            positive("Standardize: std", s) for s in elements("Standardize: std", std, "[0.5, 2]")
+        )
         if not self.mean or len(self.mean) != len(self.std):
             raise ShapeError(
                 "Standardize expects one mean and one standard deviation for each feature, got "
@@ -224,11 +228,7 @@ class Standardize(Layer):
 
 def _moments(X: ArrayLike) -> tuple[list[float], list[float]]:
     """The mean and the standard deviation of each feature."""
-    check_given("X", X)
-    library, host = backend_of(X), get("numpy")
-    values: Any = host.asarray(X) if library is None else library.to_numpy(X)
-    if values.dtype.kind not in "fiub":
-        raise DTypeError(f"Standardize.of expects real numbers, got dtype {values.dtype}.")
+    host, values = get("numpy"), host_numbers("X", X)
     if values.ndim < 2:
         raise ShapeError(
             f"Standardize.of expects shape (samples, ..., features), got {values.shape}."

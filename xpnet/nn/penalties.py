@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xpnet import ops
-from xpnet.arguments import number
+from xpnet.arguments import flag, number
 from xpnet.graph import Value
 
 __all__ = ["L1", "L2"]
@@ -64,6 +64,7 @@ class L2:
 
     def __post_init__(self) -> None:
         number("L2: rate", self.rate, 0)
+        flag("L2: per_sample", self.per_sample)
 
     def __call__(self, w: Value) -> Any:
         return (self.rate / 2) * ops.sum_squares(w)

@@ -3,8 +3,8 @@
 from typing import Any
 
 from xpnet import ops
-from xpnet.arguments import finite
-from xpnet.errors import ArgumentError, ShapeError
+from xpnet.arguments import finite, flag
+from xpnet.errors import ArgumentError, ShapeError, in_brief
 from xpnet.graph import Value
 from xpnet.nn.activation_layer import Activation
 from xpnet.nn.init import constant
@@ -64,9 +64,7 @@ class PReLU(Layer):
     """
 
     def __init__(self, shared: bool = False, init: float = 0.25) -> None:
-        if not isinstance(shared, bool):
-            raise ArgumentError(f"PReLU: shared must be True or False, got {shared!r}.")
-        self.shared = shared
+        self.shared = flag("PReLU: shared", shared)
         self.init = finite("PReLU: init", init)
 
     def forward(self, x: Value) -> Any:
@@ -130,8 +128,10 @@ class GELU(Layer):
     """
 
     def __init__(self, approximate: str = "none") -> None:
-        if approximate not in ("none", "tanh"):
-            raise ArgumentError(f"GELU: approximate must be 'none' or 'tanh', got {approximate!r}.")
+        if not isinstance(approximate, str) or approximate not in ("none", "tanh"):
+            raise ArgumentError(
+                f"GELU: approximate must be 'none' or 'tanh', got {in_brief(approximate)}."
+            )
         self.approximate = approximate
 
     def forward(self, x: Value) -> Any:

@@ -5,8 +5,8 @@ from math import pi
 from typing import Any, Literal, get_args
 
 from xpnet import ops
-from xpnet.arguments import count
-from xpnet.errors import ArgumentError, UnknownNameError
+from xpnet.arguments import choice, count, elements, flag
+from xpnet.errors import ArgumentError
 from xpnet.graph import Value
 from xpnet.nn import init
 from xpnet.nn.calendar import day_parts, time_of_day
@@ -90,17 +90,29 @@ class PrepareColumns(Layer):
         self.numbers = count("PrepareColumns: numbers", numbers, 0)
         self.dates = count("PrepareColumns: dates", dates, 0)
         self.booleans = count("PrepareColumns: booleans", booleans, 0)
-        self.few = tuple(count("PrepareColumns: few", n, 2) for n in few)
-        self.many = tuple(count("PrepareColumns: many", n, 2) for n in many)
-        self.marked = tuple(
-            count("PrepareColumns: marked", i, 0, self.numbers + self.dates) for i in marked
+        self.few = tuple(
+            count("PrepareColumns: few", n, 2)
+            for n in elements("PrepareColumns: few", few, "[5, 3]")
         )
-        self.blanks = tuple(count("PrepareColumns: blanks", i, 0, len(self.few)) for i in blanks)
+        self.many = tuple(
+            count("PrepareColumns: many", n, 2)
+            for n in elements("PrepareColumns: many", many, "[5, 3]")
+        )
+        self.marked = tuple(
+            count("PrepareColumns: marked", i, 0, self.numbers + self.dates)
+            for i in elements("PrepareColumns: marked", marked, "[0, 1]")
+        )
+        self.blanks = tuple(
+            count("PrepareColumns: blanks", i, 0, len(self.few))
+            for i in elements("PrepareColumns: blanks", blanks, "[0, 1]")
+        )
         if any(n == FIRST_CODE and i not in self.blanks for i, n in enumerate(self.few)):
             raise ArgumentError("PrepareColumns: a category without known values needs blanks.")
-        self.clock, self.knots = bool(clock), count("PrepareColumns: knots", knots, 2)
-        if scaling not in get_args(Scaling):
-            raise UnknownNameError("scaling", scaling, get_args(Scaling))
+        self.clock, self.knots = (
+            flag("PrepareColumns: clock", clock),
+            count("PrepareColumns: knots", knots, 2),
+        )
+        choice("scaling", scaling, get_args(Scaling))
         self.scaling: Scaling = scaling
 
     @property
@@ -229,7 +241,10 @@ class EmbedColumns(Layer):
     def __init__(
         self, sizes: Sequence[int], units: int = 8, *, table_init: InitLike | None = None
     ) -> None:
-        self.sizes = tuple(count("EmbedColumns: sizes", n) for n in sizes)
+        self.sizes = tuple(
+            count("EmbedColumns: sizes", n)
+            for n in elements("EmbedColumns: sizes", sizes, "[5, 3]")
+        )
         self.units = count("EmbedColumns: units", units)
         self.table_init = init.normal(1.0) if table_init is None else init.get(table_init)
 

@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 from xpnet import ops
 from xpnet.arguments import positive
-from xpnet.errors import ArgumentError
+from xpnet.errors import ArgumentError, in_brief
 
 __all__ = ["Constraint", "MaxNorm", "UnitNorm"]
 
@@ -77,4 +77,6 @@ Constraint: TypeAlias = MaxNorm | UnitNorm
 def _check_axis(constraint: Constraint) -> None:
     axis = constraint.axis
     if not isinstance(axis, int) or isinstance(axis, bool):
-        raise ArgumentError(f"{type(constraint).__name__}: axis must be an integer, got {axis!r}.")
+        raise ArgumentError(
+            f"{type(constraint).__name__}: axis must be an integer, got {in_brief(axis)}."
+        )

@@ -7,8 +7,9 @@ Functions that multiply their input by a gate (silu, gelu, mish) are in the modu
 
 from typing import Any
 
+from xpnet.errors import ShapeError
 from xpnet.ops.record import Op
-from xpnet.typing import Namespace
+from xpnet.typing import Namespace, Shape
 
 __all__ = [
     "ELU",
@@ -194,6 +195,13 @@ def softsign_vjp(xp: Namespace, gy: Any, x: Any) -> Any:
     return gy * share * share
 
 
+def classes_shape(shapes: list[Shape]) -> Shape:
+    """The same shape, with at least one class along the last axis."""
+    if not shapes[0] or not shapes[0][-1]:
+        raise ShapeError(f"a softmax needs scores of shape (..., classes), got {shapes[0]}.")
+    return shapes[0]
+
+
 def softmax(xp: Namespace, x: Any) -> Any:
     """y_k = e**(x_k - max x) / sum_j e**(x_j - max x), over the last axis."""
     e = xp.exp(x - xp.max(x, axis=-1, keepdims=True))
@@ -231,5 +239,7 @@ TANH = Op("tanh", _UNARY, tanh, [tanh_vjp])
 HARD_TANH = Op("hard_tanh", _UNARY, hard_tanh, [hard_tanh_vjp])
 SOFTPLUS = Op("softplus", _UNARY, softplus, [softplus_vjp])
 SOFTSIGN = Op("softsign", _UNARY, softsign, [softsign_vjp])
-SOFTMAX = Op("softmax", "(...,k)->(...,k)", softmax, [softmax_vjp])
-LOG_SOFTMAX = Op("log_softmax", "(...,k)->(...,k)", log_softmax, [log_softmax_vjp])
+SOFTMAX = Op("softmax", "(...,k)->(...,k)", softmax, [softmax_vjp], infer=classes_shape)
+LOG_SOFTMAX = Op(
+    "log_softmax", "(...,k)->(...,k)", log_softmax, [log_softmax_vjp], infer=classes_shape
+)

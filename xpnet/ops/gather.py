@@ -3,7 +3,7 @@
 from typing import Any
 
 from xpnet.backends import check_float, dtype_name, is_float
-from xpnet.errors import DTypeError, ShapeError
+from xpnet.errors import DTypeError, ShapeError, in_brief
 from xpnet.ops.record import Op
 from xpnet.typing import Namespace, Shape, size_of
 
@@ -31,8 +31,8 @@ def one_hot(xp: Namespace, labels: Any, *, classes: int, dtype: str = "float32")
 
 def index_shape(shapes: list[Shape], *, dtype: str = "int64", whole: bool = False) -> Shape:
     """The same shape; the dtype must be an integer type."""
-    if dtype not in ("int32", "int64"):
-        raise DTypeError(f"as_index: dtype must be 'int32' or 'int64', got {dtype!r}.")
+    if not isinstance(dtype, str) or dtype not in ("int32", "int64"):
+        raise DTypeError(f"as_index: dtype must be 'int32' or 'int64', got {in_brief(dtype)}.")
     return shapes[0]
 
 

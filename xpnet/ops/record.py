@@ -20,7 +20,15 @@ from dataclasses import dataclass, field
 from typing import Any
 from warnings import warn
 
+from xpnet.backends import dtype_name, is_float
 from xpnet.errors import GraphError
+from xpnet.ops.op_settings import (
+    check_definition,
+    check_input,
+    check_settings,
+    check_vjps,
+    is_number,
+)
 from xpnet.ops.signature import Signature
 from xpnet.typing import Array, Namespace, Shape, TypedArray
 
@@ -108,9 +116,11 @@ class Op:
     shapes: Signature = field(init=False)
 
     def __post_init__(self) -> None:
+        check_definition(self)
         inputs, static = _parameters(self.fn)
         shapes = Signature(self.name, self.signature, self.broadcast)
         names = inputs or ["x"]
+        check_vjps(self.name, self.vjps, names)
         vjps = tuple(self._vjp(n, v) for n, v in zip(names, self.vjps, strict=True))
         for key, value in (
             ("inputs", tuple(inputs)),
@@ -168,12 +178,17 @@ class Op:
 
     def __call__(self, *args: TypedArray | float, **static: object) -> Array:
         """Apply the op to symbolic values (appends a node) or to arrays (computes)."""
+        if static:
+            static = check_settings(self.name, self.fn, static)
         for arg in args:
             graph = getattr(arg, "graph", None)
             if graph is not None:
                 return graph.append(self, args, static)
         from array_api_compat import array_namespace
 
+        names = self.inputs or ("inputs",) * len(args)
+        for name, arg in zip(names, args, strict=False):
+            check_input(self.name, name, arg, index=name in (self.integers or ()))
         try:
             xp = array_namespace(*args)
         except TypeError as error:
@@ -183,8 +198,20 @@ class Op:
                 "convert them first, such as with numpy.asarray(...)."
             ) from error
         self.output_shape([tuple(getattr(a, "shape", ())) for a in args], static)
+        args = _as_arrays(xp, self, args)
         result = self.fn(xp, *args, **static)
         return result[0] if self.saves else result
+
+
+def _as_arrays(xp: Namespace, op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments, with numbers as arrays: integers, or of the type of the first floats."""
+    kinds = [a.dtype for a in args if hasattr(a, "dtype")]
+    kind = next((k for k in kinds if is_float(dtype_name(k))), None)
+    names = op.inputs or ("inputs",) * len(args)
+    return tuple(
+        xp.asarray(a, dtype=None if name in (op.integers or ()) else kind) if is_number(a) else a
+        for name, a in zip(names, args, strict=True)
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ from operator import index
 from typing import Any
 
 from xpnet.errors import ShapeError
+from xpnet.ops.op_settings import Axis
 from xpnet.ops.record import Op
 from xpnet.typing import Namespace, Shape, size_of
 
@@ -17,8 +18,6 @@ __all__ = [
     "normal_axes",
     "sum_to_axes",
 ]
-
-Axis = int | tuple[int, ...] | None
 
 
 def normal_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
@@ -62,6 +61,14 @@ def mean_vjp(xp: Namespace, gy: Any, *, axis: Axis, keepdims: bool, x_shape: Sha
     """gx = gy / n for every element that was averaged."""
     n = size_of([x_shape[i] for i in normal_axes(axis, len(x_shape))])
     return sum_vjp(xp, gy / n, axis=axis, keepdims=keepdims, x_shape=x_shape)
+
+
+def largest_shape(shapes: list[Shape], **settings: Any) -> Shape:
+    """Shape of a reduction's result; there must be elements to choose from."""
+    result = reduced_shape(shapes, **settings)
+    if 0 in shapes[0] and 0 not in result:
+        raise ShapeError(f"an array of shape {shapes[0]} has no largest element.")
+    return result
 
 
 def sum_squares(xp: Namespace, x: Any) -> Any:
@@ -129,6 +136,6 @@ def weighted_mean_vjp_x(xp: Namespace, gy: Any, w: Any) -> Any:
 SUM = Op("sum", "(...)->(...)", sum_, [sum_vjp], infer=reduced_shape)
 MEAN = Op("mean", "(...)->(...)", mean, [mean_vjp], infer=reduced_shape)
 SUM_SQUARES = Op("sum_squares", "(...)->()", sum_squares, [sum_squares_vjp], infer=reduced_shape)
-MAX = Op("max", "(...)->(...)", max_, [max_vjp], infer=reduced_shape)
+MAX = Op("max", "(...)->(...)", max_, [max_vjp], infer=largest_shape)
 SUM_TO = Op("sum_to", "(...)->(...)", sum_to, [sum_to_vjp], infer=sum_to_shape)
 WEIGHTED_MEAN = Op("weighted_mean", "(n),(n)->()", weighted_mean, [weighted_mean_vjp_x, None])

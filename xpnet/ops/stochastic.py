@@ -4,6 +4,7 @@ from math import ceil
 from typing import Any
 
 from xpnet import random
+from xpnet.arguments import number
 from xpnet.ops.record import PASS, Op
 from xpnet.typing import Namespace
 
@@ -18,7 +19,7 @@ __all__ = [
 
 def least_kept(rate: float) -> int:
     """The smallest of the numbers 0 .. 2**32 - 1 that is kept; a share `rate` is below it."""
-    return min(ceil(rate * 2**32), 2**32 - 1)
+    return min(ceil(number("dropout: rate", rate, 0, 1) * 2**32), 2**32 - 1)
 
 
 def dropout(

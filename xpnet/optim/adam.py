@@ -3,7 +3,7 @@
 from math import exp, expm1, log, pow, sqrt
 from typing import Unpack
 
-from xpnet.arguments import number, positive
+from xpnet.arguments import flag, number, positive
 from xpnet.ops.op_registry import UPDATES
 from xpnet.optim.optimizer import DecoupledDecay, Link, Optimizer, Options
 from xpnet.optim.schedules import Schedule
@@ -80,7 +80,7 @@ class Adam(_Moments):
         **options: Unpack[Options],
     ) -> None:
         super().__init__(learning_rate, beta1, beta2, epsilon, **options)
-        self.amsgrad = bool(amsgrad)
+        self.amsgrad = flag("amsgrad", amsgrad)
 
     def rules(self) -> list[Link]:
         return [self.link("amsgrad" if self.amsgrad else "adam")]

@@ -3,7 +3,7 @@
 from math import sqrt
 from typing import Unpack
 
-from xpnet.arguments import number, positive
+from xpnet.arguments import flag, number, positive
 from xpnet.ops.op_registry import UPDATES
 from xpnet.optim.optimizer import Link, Optimizer, Options
 from xpnet.optim.schedules import Schedule
@@ -136,7 +136,7 @@ class RMSprop(Optimizer):
     ) -> None:
         super().__init__(learning_rate, **options)
         self.rho, self.momentum = number("rho", rho, 0, 1), number("momentum", momentum, 0, 1)
-        self.centered, self.epsilon = bool(centered), positive("epsilon", epsilon)
+        self.centered, self.epsilon = flag("centered", centered), positive("epsilon", epsilon)
 
     def rules(self) -> list[Link]:
         # The means are kept as sums, mean / (1 - rho). The missing factor goes into epsilon here,

@@ -5,7 +5,8 @@ from math import cos, log2, pi
 from typing import ClassVar
 
 from xpnet.arguments import count, number, positive
-from xpnet.errors import ArgumentError
+from xpnet.errors import ArgumentError, in_brief
+from xpnet.optim.schedules import time_of
 
 __all__ = ["CosLog", "CosineDecay", "CosineRestarts", "FlatCosine", "OneCycle"]
 
@@ -46,6 +47,7 @@ class CosineDecay:
         number("final", self.final, 0)
 
     def __call__(self, epoch: float) -> float:
+        epoch = time_of(epoch)
         return _between(self.rate, self.final, epoch / self.epochs)
 
 
@@ -84,6 +86,7 @@ class CosineRestarts:
         number("final", self.final, 0)
 
     def __call__(self, epoch: float) -> float:
+        epoch = time_of(epoch)
         time, length = epoch, self.epochs
         if self.factor == 1:
             time %= length
@@ -132,9 +135,10 @@ class OneCycle:
         positive("start_factor", self.start_factor)
         positive("final_factor", self.final_factor)
         if positive("warmup", self.warmup) >= 1:
-            raise ArgumentError(f"warmup must be between 0 and 1, got {self.warmup!r}.")
+            raise ArgumentError(f"warmup must be between 0 and 1, got {in_brief(self.warmup)}.")
 
     def __call__(self, epoch: float) -> float:
+        epoch = time_of(epoch)
         start, top = self.peak * self.start_factor, self.warmup * self.epochs
         if epoch < top:
             return _between(start, self.peak, epoch / top)
@@ -175,6 +179,7 @@ class CosLog:
         count("cycles", self.cycles, 1, 64)
 
     def __call__(self, epoch: float) -> float:
+        epoch = time_of(epoch)
         share = min(epoch / self.epochs, 1.0)
         cycle = log2(1 + (2**self.cycles - 1) * share)
         return self.rate * (1 - cos(2 * pi * cycle)) / 2
@@ -214,6 +219,7 @@ class FlatCosine:
         number("flat", self.flat, 0, 1)
 
     def __call__(self, epoch: float) -> float:
+        epoch = time_of(epoch)
         start = self.flat * self.epochs
         if epoch <= start:
             return self.rate

@@ -5,8 +5,8 @@ from inspect import signature
 from math import inf
 from typing import Any, ClassVar, TypedDict
 
-from xpnet.arguments import number, positive, refuse_unknown
-from xpnet.errors import ArgumentError
+from xpnet.arguments import is_function, number, positive, refuse_unknown
+from xpnet.errors import ArgumentError, in_brief
 from xpnet.graph import Scheduled
 from xpnet.ops.op_registry import UPDATES
 from xpnet.ops.record import Update
@@ -104,11 +104,11 @@ class Optimizer:
         if clip_norm is not None and clip_global_norm is not None:
             raise ArgumentError(
                 "give clip_norm (each parameter's gradient) or clip_global_norm (the whole "
-                f"gradient), not both; got {clip_norm!r} and {clip_global_norm!r}."
+                f"gradient), not both; got {in_brief(clip_norm)} and {in_brief(clip_global_norm)}."
             )
         self.learning_rate = learning_rate
         self._first = self._schedule
-        fixed = not callable(weight_decay)
+        fixed = not is_function(weight_decay)
         self.weight_decay = number("weight_decay", weight_decay, 0) if fixed else weight_decay
         self.clip_value = _limit("clip_value", clip_value)
         self.clip_norm = _limit("clip_norm", clip_norm)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
-from xpnet.errors import ArgumentError, UnknownNameError
+from xpnet.errors import ArgumentError, UnknownNameError, in_brief
 from xpnet.optim.adam import Adam, AdamW, Nadam, RAdam
 from xpnet.optim.adaptive import Adadelta, Adagrad, RMSprop
 from xpnet.optim.optimizer import Optimizer
@@ -29,7 +29,8 @@ def get_optimizer(
         return spec
     if not isinstance(spec, str):
         raise ArgumentError(
-            f"an optimizer must be a name or an object such as xpnet.SGD(0.1), got {spec!r}."
+            "an optimizer must be a name or an object such as xpnet.SGD(0.1), got "
+            f"{in_brief(spec)}."
         )
     if spec not in _BY_NAME:
         raise UnknownNameError("optimizer", spec, _BY_NAME)

@@ -4,11 +4,11 @@ The time is the number of finished epochs plus the finished share of the current
 """
 
 from dataclasses import dataclass
-from math import pow
-from typing import ClassVar
+from math import inf, pow
+from typing import Any, ClassVar
 
-from xpnet.arguments import count, number, positive
-from xpnet.errors import ArgumentError
+from xpnet.arguments import count, is_function, number, positive
+from xpnet.errors import ArgumentError, in_brief
 from xpnet.typing import Schedule
 
 __all__ = [
@@ -22,18 +22,28 @@ __all__ = [
     "StepDecay",
     "Warmup",
     "schedule",
+    "time_of",
 ]
 
 
 def schedule(spec: float | Schedule) -> Schedule:
     """A schedule from a number or from any function of the epoch."""
-    return spec if callable(spec) else Constant(spec)
+    given: Any = spec
+    found: Schedule = given if is_function(given) else Constant(given)
+    return found
+
+
+def time_of(epoch: float) -> float:
+    """The time at which a schedule is asked for its number: finite, at least 0."""
+    if type(epoch) is float and 0 <= epoch < inf:
+        return epoch  # `number` would take a microsecond in every step
+    return number("epoch", epoch, 0)
 
 
 def _check_decay(rate: float, factor: float) -> None:
     positive("learning_rate", rate)
     if positive("factor", factor) > 1:
-        raise ArgumentError(f"factor must be in (0, 1], got {factor!r}.")
+        raise ArgumentError(f"factor must be in (0, 1], got {in_brief(factor)}.")
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,7 @@ class StepDecay:
         count("every", self.every)
 
     def __call__(self, epoch: float) -> float:
+        epoch = time_of(epoch)
         return self.rate * pow(self.factor, epoch // self.every)
 
 
@@ -100,6 +111,7 @@ class ExponentialDecay:
         positive("every", self.every)
 
     def __call__(self, epoch: float) -> float:
+        epoch = time_of(epoch)
         return self.rate * pow(self.factor, epoch / self.every)
 
 
@@ -129,6 +141,7 @@ class InverseTimeDecay:
         positive("every", self.every)
 
     def __call__(self, epoch: float) -> float:
+        epoch = time_of(epoch)
         return self.rate / (1 + self.decay * epoch / self.every)
 
 
@@ -159,7 +172,8 @@ class InverseScaling:
         number("power", self.power, 0)
 
     def __call__(self, epoch: float) -> float:
-        return self.rate / pow(1 + epoch, self.power)
+        epoch = time_of(epoch)
+        return self.rate * pow(1 + epoch, -self.power)  # 0 rather than an overflow
 
 
 @dataclass(frozen=True)
@@ -192,6 +206,7 @@ class PolynomialDecay:
         positive("power", self.power)
 
     def __call__(self, epoch: float) -> float:
+        epoch = time_of(epoch)
         left = 1 - min(epoch / self.epochs, 1.0)
         return self.final + (self.rate - self.final) * pow(left, self.power)
 
@@ -229,6 +244,7 @@ class Warmup:
         number("start", self.start, 0, 1)
 
     def __call__(self, epoch: float) -> float:
+        epoch = time_of(epoch)
         then = schedule(self.then)
         if epoch >= self.epochs:
             return then(epoch - self.epochs)

@@ -2,7 +2,7 @@
 
 from typing import Unpack
 
-from xpnet.arguments import number
+from xpnet.arguments import flag, number
 from xpnet.errors import ArgumentError
 from xpnet.ops.op_registry import UPDATES
 from xpnet.optim.optimizer import DecoupledDecay, Link, Optimizer, Options
@@ -54,7 +54,7 @@ class SGD(Optimizer):
     ) -> None:
         super().__init__(learning_rate, **options)
         self.momentum = number("momentum", momentum, 0, 1)
-        self.nesterov = bool(nesterov)
+        self.nesterov = flag("nesterov", nesterov)
         if nesterov and not momentum:
             raise ArgumentError("nesterov=True needs a momentum greater than 0, such as 0.9.")
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
-from xpnet.arguments import count
+from xpnet.arguments import count, flag
 from xpnet.backends import resolve
+from xpnet.backends.readable import host_array
 from xpnet.errors import ArgumentError, DataError, ShapeError
 from xpnet.model import Model
 from xpnet.optional import require
-from xpnet.plot.canvas import axes, color, numbers, on_host
+from xpnet.plot.canvas import axes, color, numbers
 from xpnet.plot.labels import class_names, positions, vector
 from xpnet.typing import Array, ArrayLike
 
@@ -134,7 +135,7 @@ def _grid(low: Any, high: Any, side: int) -> Any:
 
 
 def _float_type(X: Any) -> str:
-    found = on_host(X).dtype
+    found = host_array("X", X).dtype
     return str(found.name) if found.kind == "f" else "float64"
 
 
@@ -152,11 +153,11 @@ def _takes_logits(model: Any, asked: bool | None) -> bool:
     if asked is None:
         loss = model.network.loss if isinstance(model, Model) else None
         return loss is not None and loss.target == "binary" and loss.threshold == 0
-    return asked
+    return flag("logits", asked)
 
 
 def _decide(output: Any, rows: int, logits: bool) -> _Decision:
-    found = on_host(output)
+    found = host_array("the model's output", output)
     if found.ndim not in (1, 2) or len(found) != rows:
         raise ShapeError(
             f"for {rows} samples the model must return {rows} labels, or a row of scores for each; "
@@ -173,12 +174,14 @@ def _decide(output: Any, rows: int, logits: bool) -> _Decision:
 def _classes(truth: Any, found: _Decision, labels: Sequence[Any] | None) -> tuple[Any, Any, Any]:
     """Names of all classes, and the positions of the samples' and the grid's classes in them."""
     if found.classes is None:
-        names = class_names(labels, truth) if labels or truth.dtype.kind in "US" else [0, 1]
+        names = (
+            class_names(labels, truth) if labels is not None or truth.dtype.kind in "US" else [0, 1]
+        )
         if len(names) != 2:
             raise DataError(
                 f"one number per sample separates two classes, got {len(names)} classes."
             )
-        return names, positions("y", truth, names, bool(labels)), None
+        return names, positions("y", truth, names, labels is not None), None
     same_kind = (truth.dtype.kind in "US") == (found.classes.dtype.kind in "US")
     names = class_names(labels, truth, *([found.classes] if same_kind else []))
     at = positions("y", truth, names, labels is not None)

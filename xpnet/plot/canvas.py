@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xpnet.backends import backend_of
-from xpnet.errors import DataError
+from xpnet.backends.readable import host_array
+from xpnet.errors import ArgumentError, DataError, in_brief
 from xpnet.optional import require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLORS", "axes", "color", "inches", "new_figure", "numbers", "on_host"]
+__all__ = ["COLORS", "axes", "canvas", "color", "inches", "new_figure", "numbers"]
 
 COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#555555")
 """Colors that color-blind people can tell apart: Okabe and Ito, "Color universal design" (2008),
@@ -38,7 +38,20 @@ def new_figure(width: float, height: float, layout: str = "constrained") -> Figu
 
 def axes(ax: Axes | None, width: float = 5.0, height: float = 4.0) -> Axes:
     """The Axes given, or those of a new figure of this size in inches."""
-    return new_figure(width, height).add_subplot() if ax is None else ax
+    if ax is None:
+        return new_figure(width, height).add_subplot()
+    if isinstance(ax, type) or not hasattr(ax, "get_window_extent"):
+        raise ArgumentError(f"ax must be Axes of matplotlib, got {in_brief(ax)}.")
+    return ax
+
+
+def canvas(given: Figure | None, width: float, height: float) -> Figure:
+    """The figure given, or a new one of this size in inches."""
+    if given is None:
+        return new_figure(width, height)
+    if isinstance(given, type) or not hasattr(given, "add_subplot"):
+        raise ArgumentError(f"figure must be a Figure of matplotlib, got {in_brief(given)}.")
+    return given
 
 
 def inches(ax: Axes) -> tuple[float, float]:
@@ -46,12 +59,6 @@ def inches(ax: Axes) -> tuple[float, float]:
     extent, figure = ax.get_window_extent(), ax.get_figure(root=True)
     assert figure is not None
     return extent.width / figure.dpi, extent.height / figure.dpi
-
-
-def on_host(x: Any) -> Any:
-    """An array of any library, or a list, as a NumPy array."""
-    backend = backend_of(x)
-    return np.asarray(x) if backend is None else np.asarray(backend.to_numpy(x))
 
 
 def numbers(name: str, x: Any) -> Any:
@@ -62,10 +69,13 @@ def numbers(name: str, x: Any) -> Any:
     DataError
         If `x` is empty, or holds anything but finite numbers.
     """
+    given = host_array(name, x)
     try:
-        found = on_host(x).astype(float)
-    except (TypeError, ValueError):
-        raise DataError(f"{name} must be an array of numbers, got {type(x).__name__}.") from None
+        found = given.astype(float) if given.dtype.kind in "fiubO" else None
+    except (TypeError, ValueError, OverflowError):
+        found = None
+    if found is None:
+        raise DataError(f"{name} must be an array of numbers, got {in_brief(x)}.")
     if not found.size:
         raise DataError(f"{name} is empty (shape {found.shape}); there is nothing to draw.")
     if not np.all(np.isfinite(found)):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xpnet.arguments import flag
 from xpnet.errors import DataError, ShapeError
 from xpnet.optional import require
 from xpnet.plot.canvas import COLORS, axes, inches, numbers
@@ -59,6 +60,7 @@ def confusion_matrix(
     DataError
         If there is nothing to draw, a count is negative, or a label has no name.
     """
+    normalize = flag("normalize", normalize)
     counts, names = _counts(y_true, y_pred, labels)
     rows = counts.sum(axis=1, keepdims=True)
     shares = counts / np.where(rows > 0, rows, 1)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import ceil
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from xpnet.errors import ArgumentError, DataError, UnknownNameError
+from xpnet.arguments import elements, instance, texts
+from xpnet.errors import ArgumentError, DataError, UnknownNameError, in_brief
 from xpnet.optional import require
-from xpnet.plot.canvas import COLORS, new_figure
+from xpnet.plot.canvas import COLORS, canvas
 from xpnet.training.history import History
 
 if TYPE_CHECKING:
@@ -63,17 +65,20 @@ def history(
     """
     table = _table(history)
     chosen = _columns(table, columns)
-    logarithmic = [log] if isinstance(log, str) else list(log)
+    logarithmic = [log] if isinstance(log, str) else texts("log", log, "['loss']")
+    names = texts("labels", labels, "['train', 'validation']")
+    if len(names) != 2:
+        raise ArgumentError(f"labels must be two names, got {in_brief(labels)}.")
     for name in logarithmic:
         if name not in chosen:
             raise UnknownNameError("column with a logarithmic axis", name, chosen)
         _check_positive(table, name)
     wide = min(len(chosen), _BESIDE)
     high = ceil(len(chosen) / _BESIDE)
-    made = new_figure(4.5 * wide, 3.6 * high) if figure is None else figure
+    made = canvas(figure, 4.5 * wide, 3.6 * high)
     for position, name in enumerate(chosen, start=1):
         ax = made.add_subplot(high, wide, position)
-        _panel(ax, table, name, labels)
+        _panel(ax, table, name, (names[0], names[1]))
         if name in logarithmic:
             ax.set_yscale("log")
     return made
@@ -86,7 +91,7 @@ def _table(history: Any) -> dict[str, list[float]]:
             f"history must be the result of fit, or a dict of lists; got {type(history).__name__}."
         )
     found = history.to_dict() if isinstance(history, History) else history
-    table = {name: list(column) for name, column in found.items()}
+    table = {name: _column(name, column) for name, column in found.items()}
     lengths = {name: len(column) for name, column in table.items()}
     if not any(lengths.values()):
         raise DataError("the history has no epochs yet. Train first.")
@@ -97,13 +102,22 @@ def _table(history: Any) -> dict[str, list[float]]:
     return table
 
 
+def _column(name: Any, column: Any) -> list[float]:
+    """One column of a history."""
+    instance("the name of a column", name, str, "a text")
+    numbers = elements(f"the column {name}", column, "[0.5, 0.4]")
+    if not all(isinstance(number, Real) for number in numbers):
+        raise DataError(f"the column {name} must hold numbers, got {in_brief(column)}.")
+    return list(numbers)
+
+
 def _columns(table: Mapping[str, Any], asked: str | Sequence[str] | None) -> list[str]:
     measures = [n for n in table if n not in _NO_MEASURE and not _validates(n, table)]
     if asked is None:
         if not measures:
             raise DataError(f"the history has no column to draw, only {', '.join(table)}.")
         return measures
-    chosen = [asked] if isinstance(asked, str) else list(asked)
+    chosen = [asked] if isinstance(asked, str) else list(texts("columns", asked, "['loss']"))
     for name in chosen:
         if name not in table:
             raise UnknownNameError("column", name, table)

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from xpnet.errors import ArgumentError, UnknownNameError
+from xpnet.arguments import choice, flag
+from xpnet.errors import ArgumentError
 from xpnet.graph import Graph
 from xpnet.model import Model
 from xpnet.optional import require
 from xpnet.plot.boxes import Box, boxes
-from xpnet.plot.canvas import inches, new_figure
+from xpnet.plot.canvas import axes, inches, new_figure
 from xpnet.plot.layout import Layout, Point, arrange
 
 if TYPE_CHECKING:
@@ -70,8 +71,8 @@ def graph(
         If `source` is neither, has nothing to draw or no backward part, or the model does not know
         the shape of a sample yet.
     """
-    if detail not in ("layers", "ops"):
-        raise UnknownNameError("detail", detail, ("layers", "ops"))
+    choice("detail", detail, ("layers", "ops"))
+    backward = flag("backward", backward)
     found, rows = _graph_of(source)
     made = boxes(found, ops=detail == "ops", backward=backward, rows=rows)
     if not made:
@@ -86,7 +87,7 @@ def graph(
     if ax is None:
         figure = new_figure(layout.width, layout.height, layout="none")
         ax = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-    _draw(ax, made, edges, layout)
+    _draw(axes(ax), made, edges, layout)
     return ax
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from xpnet.errors import DataError, ShapeError
-from xpnet.plot.canvas import on_host
+from xpnet.arguments import elements
+from xpnet.backends.readable import host_array
+from xpnet.errors import DataError, ShapeError, in_brief
 
 __all__ = ["class_names", "positions", "vector"]
 
@@ -23,7 +24,7 @@ def vector(name: str, y: Any) -> Any:
     DataError
         If it is empty.
     """
-    found = on_host(y)
+    found = host_array(name, y)
     if found.ndim == 2 and found.shape[1] == 1:
         found = found[:, 0]
     if found.ndim != 1:
@@ -33,7 +34,16 @@ def vector(name: str, y: Any) -> Any:
         )
     if not found.size:
         raise DataError(f"{name} is empty; there is nothing to draw.")
+    if found.dtype.kind == "V" or (found.dtype.kind == "O" and not _of_one_kind(found)):
+        raise DataError(
+            f"{name} must hold class labels, all texts or all numbers, got {in_brief(y)}."
+        )
     return found
+
+
+def _of_one_kind(y: Any) -> bool:
+    """Whether objects are all texts, or all numbers."""
+    return any(all(isinstance(v, kind) for v in y) for kind in (str, bool | int | float))
 
 
 def _numbered(y: Any) -> bool:
@@ -52,7 +62,10 @@ def class_names(labels: Sequence[Any] | None, *ys: Any, count: int = 0) -> list[
         If `labels` does not have `count` different names.
     """
     if labels is not None:
-        names = list(labels)
+        given = list(labels) if isinstance(labels, str) else labels  # a letter for each class
+        names = list(elements("labels", given, "['cat', 'dog']"))
+        if not all(isinstance(name, str | int | float) for name in names):
+            raise DataError(f"labels must be texts or numbers, got {in_brief(labels)}.")
         if len(set(names)) != len(names) or (count and len(names) != count) or not names:
             raise DataError(
                 f"labels must be {count or 'some'} different names, got {len(names)}: {names}."

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xpnet.arguments import count
-from xpnet.errors import ArgumentError, ShapeError, UnknownNameError
+from xpnet.arguments import choice, count, elements
+from xpnet.errors import ArgumentError, ShapeError, in_brief
 from xpnet.model import Model
-from xpnet.plot.canvas import axes, new_figure, numbers
+from xpnet.plot.canvas import axes, canvas, numbers
 from xpnet.typing import ArrayLike, Shape, size_of
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def weights(
 def _picture_shape(shape: Any) -> tuple[int, int]:
     lengths = tuple(shape) if isinstance(shape, Sequence) else ()
     if len(lengths) != 2:
-        raise ArgumentError(f"shape must be (height, width), got {shape!r}.")
+        raise ArgumentError(f"shape must be (height, width), got {in_brief(shape)}.")
     return count("height", lengths[0]), count("width", lengths[1])
 
 
@@ -91,7 +91,7 @@ def _weight(source: Any, name: str | None, shape: Shape) -> Any:
     if not isinstance(source, Model):
         if name is not None:
             raise ArgumentError(
-                f"name={name!r} works only with a model, not with an array. Leave it out."
+                f"name={in_brief(name)} works only with a model, not with an array. Leave it out."
             )
         return source
     parameters = source.parameters
@@ -104,9 +104,7 @@ def _weight(source: Any, name: str | None, shape: Shape) -> Any:
                 f"the model has {known}. Pass shape=(height, width), or a name."
             )
         return parameters[fitting[0]]
-    if name not in parameters:
-        raise UnknownNameError("parameter", name, parameters)
-    return parameters[name]
+    return parameters[choice("parameter", name, parameters)]
 
 
 def _mosaic(pictures: Any, wide: int) -> Any:
@@ -168,7 +166,8 @@ def images(
     """
     found = numbers("pictures", pictures)
     if shape is not None:
-        if size_of(shape) * len(found) != found.size:
+        shape = tuple(count("shape", n) for n in elements("shape", shape, "(28, 28)"))
+        if not found.ndim or size_of(shape) * len(found) != found.size:
             raise ShapeError(
                 f"pictures of shape {tuple(shape)} have {size_of(shape)} numbers each; got an "
                 f"array of shape {found.shape}."
@@ -181,12 +180,15 @@ def images(
         )
     if found.ndim == 4 and found.max() > 1:
         found = found / 255
-    names = None if titles is None else [str(title) for title in titles]
+    names = None
+    if titles is not None:
+        given = elements("titles", titles, "['7 for 2']")
+        names = [title if isinstance(title, str) else in_brief(title) for title in given]
     if names is not None and len(names) != len(found):
         raise ShapeError(f"there are {len(found)} pictures and {len(names)} titles.")
     wide = min(8 if columns is None else count("columns", columns), len(found))
     high = ceil(len(found) / wide)
-    made = _grid(wide, high, found.shape[1] / found.shape[2], names) if figure is None else figure
+    made = _canvas(figure, wide, high, found.shape[1] / found.shape[2], names)
     low, top = float(found.min()), float(found.max())
     for position, picture in enumerate(found):
         ax = made.add_subplot(high, wide, position + 1)
@@ -198,9 +200,11 @@ def images(
     return made
 
 
-def _grid(wide: int, high: int, ratio: float, titles: Sequence[str] | None) -> Figure:
+def _canvas(
+    given: Figure | None, wide: int, high: int, ratio: float, titles: Sequence[str] | None
+) -> Figure:
     """A figure for pictures of this height-to-width ratio, each as wide as the longest title."""
     lines = [title.splitlines() for title in titles or ()]
     cell = max(1.0, 0.085 * max((len(line) for title in lines for line in title), default=0))
     above = 0.2 * max(map(len, lines), default=0)
-    return new_figure(cell * wide + 0.2, (cell * ratio + above) * high + 0.2)
+    return canvas(given, cell * wide + 0.2, (cell * ratio + above) * high + 0.2)

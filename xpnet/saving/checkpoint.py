@@ -6,8 +6,8 @@ from pathlib import Path
 from time import time
 from typing import Literal
 
-from xpnet.arguments import count
-from xpnet.errors import ArgumentError, FormatError, UnknownNameError
+from xpnet.arguments import choice, count
+from xpnet.errors import ArgumentError, FormatError
 from xpnet.saving.fit_state import take
 from xpnet.saving.snapshots import (
     Snapshot,
@@ -16,6 +16,7 @@ from xpnet.saving.snapshots import (
     step_of,
     write_snapshot,
 )
+from xpnet.saving.whole_file import given_path
 from xpnet.training.callbacks.callback import Callback
 from xpnet.training.context import FitContext, FittedModel
 from xpnet.typing import FilePath
@@ -82,11 +83,12 @@ class Checkpoint(Callback):
         unit: Literal["epoch", "step"] = "epoch",
         keep: int = 3,
     ) -> None:
-        if not isinstance(folder, str | os.PathLike):
-            raise ArgumentError(f"folder must be the name of a folder, got {folder!r}.")
-        if unit not in ("epoch", "step"):
-            raise UnknownNameError("unit", unit, ("epoch", "step"))
-        self.folder, self.every, self.unit = Path(folder), count("every", every), unit
+        choice("unit", unit, ("epoch", "step"))
+        self.folder, self.every, self.unit = (
+            given_path(folder, "a folder"),
+            count("every", every),
+            unit,
+        )
         self.keep = count("keep", keep)
 
     def check(self, columns: tuple[str, ...]) -> None:

@@ -15,7 +15,7 @@ from math import isfinite
 from numbers import Integral, Real
 from typing import Any
 
-from xpnet.errors import ArgumentError, FormatError
+from xpnet.errors import ArgumentError, FormatError, in_brief
 from xpnet.nn import Loss, get_loss
 from xpnet.saving.registry import maker_named, maker_of, name_of, object_named
 from xpnet.saving.settings import make, settings_of
@@ -134,7 +134,7 @@ class _Encoder:
 def _key(key: Any, where: str) -> str:
     if not isinstance(key, str):
         raise ArgumentError(
-            f"{where} has the key {key!r}: a file holds only dicts whose keys are strings."
+            f"{where} has the key {in_brief(key)}: a file holds only dicts whose keys are strings."
         )
     return key
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from xpnet.arguments import flag
 from xpnet.backends import dtype_name, get, resolve
 from xpnet.backends.precision import kept_precision
 from xpnet.data.conversion import check_finite
@@ -12,7 +13,7 @@ from xpnet.engine.config import ModelConfig
 from xpnet.engine.engine import Engine
 from xpnet.engine.entry import backend_for
 from xpnet.engine.network import Network
-from xpnet.errors import ArgumentError, DataError, FormatError
+from xpnet.errors import ArgumentError, DataError, FormatError, in_brief
 from xpnet.graph import ParameterTable, trace
 from xpnet.saving.codec import decode, encode
 from xpnet.saving.file_values import count_of, four_numbers, names_of, sizes_of
@@ -125,7 +126,7 @@ def _read(engine: Engine, optimizer_state: bool) -> dict[str, Any]:
         raise ArgumentError(
             f"a parameter's name cannot begin with {SLOTS!r} or {PREPARE!r}: {clash[0]!r} does."
         )
-    slots = state.slots if optimizer_state else {}
+    slots = state.slots if flag("optimizer_state", optimizer_state) else {}
     return {
         **arrays,
         **{f"{SLOTS}{name}": copied(slot) for name, slot in slots.items()},
@@ -159,7 +160,7 @@ def _preprocessing(given: Any) -> Any:
     if given is None:
         return None
     if not isinstance(given, Mapping):
-        raise ArgumentError(f"preprocessing must be a dict, got {given!r}.")
+        raise ArgumentError(f"preprocessing must be a dict, got {in_brief(given)}.")
     try:
         return json.loads(json.dumps(dict(given), allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from xpnet import nn, optim
-from xpnet.errors import ArgumentError
+from xpnet.errors import ArgumentError, in_brief
 from xpnet.nn import Loss, Metric, init, losses
 from xpnet.nn.init import Initializer
 from xpnet.ops.op_registry import REGISTRY
@@ -87,14 +87,16 @@ def register(name: Any = None) -> Any:
 
 def _add(thing: Any, name: str | None) -> Any:
     if not callable(thing) and not isinstance(thing, Metric):
-        raise ArgumentError(f"only a class or a function can be registered, got {thing!r}.")
+        raise ArgumentError(f"only a class or a function can be registered, got {in_brief(thing)}.")
     name = getattr(thing, "__name__", None) if name is None else name
     if not name or name == "<lambda>" or len(name) > _LONGEST or not name.isprintable():
-        raise ArgumentError(f"{thing!r} needs a name: xpnet.register('name')(...), got {name!r}.")
+        raise ArgumentError(
+            f"{in_brief(thing)} needs a name: xpnet.register('name')(...), got {in_brief(name)}."
+        )
     taken = _MAKERS.get(name, _OBJECTS.get(name))
     if name in _OWN or (taken is not None and _place(taken) != _place(thing)):
         raise ArgumentError(
-            f"the name {name!r} is taken by {taken!r}: choose another, such as "
+            f"the name {in_brief(name)} is taken by {taken!r}: choose another, such as "
             f"xpnet.register('my.{name}')."
         )
     (_MAKERS if isinstance(thing, type) else _OBJECTS)[name] = thing

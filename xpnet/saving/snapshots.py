@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from xpnet.errors import ArgumentError, FormatError
+from xpnet.errors import ArgumentError, FormatError, in_brief
 from xpnet.saving.tensor_file import read_file, write_file
 from xpnet.training.snapshot import Snapshot
 from xpnet.typing import FilePath
@@ -49,7 +49,7 @@ def read_snapshot(source: FilePath | Snapshot) -> Snapshot | None:
     if isinstance(source, Snapshot):
         return source
     if not isinstance(source, str | os.PathLike):
-        raise ArgumentError(f"resume_from must be a file or a folder, got {source!r}.")
+        raise ArgumentError(f"resume_from must be a file or a folder, got {in_brief(source)}.")
     path = Path(source)
     if path.is_dir():
         return _newest(checkpoints(path))

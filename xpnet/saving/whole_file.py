@@ -8,19 +8,34 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, BinaryIO
 
-from xpnet.errors import ArgumentError, FormatError, WriteError, XpnetError
+from xpnet.errors import ArgumentError, FormatError, WriteError, XpnetError, in_brief
 
-__all__ = ["check_place", "file_path", "open_file", "replacing", "writing"]
+__all__ = ["check_place", "file_path", "given_path", "open_file", "replacing", "writing"]
+
+
+def given_path(path: Any, what: str = "a file") -> Path:
+    """The path that a user gave for a file or a folder.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no text or path, or a system call could not take it.
+    """
+    if not isinstance(path, str | os.PathLike) or not str(path):
+        raise ArgumentError(f"expected the name of {what}, got {in_brief(path)}.")
+    found = Path(path)
+    try:
+        bad = b"\0" in os.fsencode(found)
+    except UnicodeEncodeError:
+        bad = True
+    if bad:
+        raise ArgumentError(f"{in_brief(path)} cannot be the name of {what}: use other characters.")
+    return found
 
 
 def file_path(path: Any) -> Path:
     """The path of a file, with links followed."""
-    if not isinstance(path, str | os.PathLike) or not str(path):
-        raise ArgumentError(f"expected the name of a file, got {path!r}.")
-    try:
-        return Path(os.path.realpath(path))
-    except ValueError as error:
-        raise ArgumentError(f"{path!r} cannot be the name of a file: {error}.") from error
+    return Path(os.path.realpath(given_path(path)))
 
 
 def check_place(given: Any) -> Path:
@@ -63,6 +78,10 @@ def open_file(path: Path) -> BinaryIO:
         stream = open(os.open(path, flags), "rb")  # noqa: SIM115
     except FileNotFoundError as error:
         raise FormatError(f"there is no file {path}.") from error
+    except ValueError as error:
+        raise FormatError(
+            f"{in_brief(str(path))} cannot be the name of a file: {error}."
+        ) from error
     if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
         return stream
     stream.close()

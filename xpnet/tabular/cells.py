@@ -1,5 +1,7 @@
 """What a text cell means apart from numbers and dates: nothing, yes or no."""
 
+from xpnet.errors import in_brief
+
 __all__ = ["BOOLEANS", "BOOLEAN_PAIRS", "MISSING", "cell_of", "shown"]
 
 # Empty, what pandas takes as missing in any case of NaN, and the question mark of old files.
@@ -27,5 +29,5 @@ def shown(value: object) -> str:
         return repr(value if len(value) <= _LONGEST else f"{value[:_LONGEST]}...")
     if isinstance(value, int) and value.bit_length() > 4 * _LONGEST:
         return f"a whole number of more than {_LONGEST} digits"
-    text = repr(value)
+    text = in_brief(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -7,6 +7,8 @@ from typing import Any, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from xpnet.arguments import choice, instance, texts
+from xpnet.errors import ArgumentError, in_brief
 from xpnet.nn.table_inputs import FIRST_CODE, MISSING_CODE, UNKNOWN_CODE
 from xpnet.tabular.booleans import as_booleans
 from xpnet.tabular.calendar_texts import Leading, leading
@@ -50,6 +52,10 @@ class Feature:
     def of(cls, column: Column, part: Column, kind: Kind | None = None) -> Self:
         """A feature of this kind, by default guessed; `part` has the rows with its categories."""
         note = ""
+        for given in (column, part):
+            instance("a column", given, Column, "a column of a Table")
+        if kind is not None:
+            choice("kind of column", kind, get_args(Kind))
         if kind is None:
             kind, note = guess_kind(column)
         if kind == "date" and column.stored == "text":
@@ -71,14 +77,27 @@ class Feature:
 
         Raises
         ------
-        KeyError, TypeError, ValueError
+        ArgumentError
             If the data do not describe one.
         """
-        categories, rare = (tuple(map(str, data[name])) for name in ("categories", "rare"))
-        kind, leading = data["kind"], data["leading"]
-        if kind not in get_args(Kind) or leading not in (None, *get_args(Leading)):
-            raise ValueError(f"unknown kinds: {kind!r}, {leading!r}")
-        return cls(str(data["name"]), kind, categories, rare, str(data["note"]), leading)
+        instance("a feature", data, Mapping, "a dict, as dataclasses.asdict returns it")
+        missing = {"name", "kind", "categories", "rare", "note", "leading"} - set(data)
+        if missing:
+            raise ArgumentError(
+                f"this does not describe a schema's feature: it lacks {min(missing)}."
+            )
+        categories, rare = (texts(name, data[name], "['a']") for name in ("categories", "rare"))
+        kind: Kind = data["kind"]
+        if not isinstance(kind, str) or kind not in get_args(Kind):
+            raise ArgumentError(
+                f"this does not describe a schema's feature: its kind is {in_brief(kind)}."
+            )
+        leading = data["leading"]
+        if leading is not None:
+            choice("leading part of dates", leading, get_args(Leading))
+        for name in ("name", "note"):
+            instance(f"a feature's {name}", data[name], str, "a text")
+        return cls(data["name"], kind, categories, rare, data["note"], leading)
 
     @property
     def codes(self) -> int:
@@ -92,6 +111,7 @@ class Feature:
 
     def encode(self, column: Column) -> NDArray[Any]:
         """A column as numbers; see `Schema.encode`."""
+        instance("a column", column, Column, "a column of a Table")
         if self.kind == "number":
             return numbers_of(column)
         if self.kind == "boolean":

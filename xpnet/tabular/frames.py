@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from xpnet.backends.readable import check_given
-from xpnet.data.given import foreign_errors
+from xpnet.arguments import instance
+from xpnet.backends.readable import check_given, foreign_errors
 from xpnet.errors import DataError
 from xpnet.optional import require
 from xpnet.tabular.arrow_column import ArrowColumn
@@ -46,6 +46,8 @@ def as_table(data: TableData, *, source: str | None = None) -> Table:
     """
     if isinstance(data, Table):
         return data
+    if source is not None:
+        instance("source", source, str, "a text")
     origin = Place(source or "the table")
     if isinstance(data, Mapping):
         return table_of(origin, [(str(n), column_of(str(n), origin, v)) for n, v in data.items()])

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from xpnet.arguments import instance
 from xpnet.errors import DataError
 from xpnet.tabular.calendar_texts import AMBIGUOUS, parse_dates
 from xpnet.tabular.cells import BOOLEAN_PAIRS
@@ -46,6 +47,7 @@ def guess_kind(column: Column) -> tuple[Kind, str]:
         If most cells are numbers or dates and others cannot be read, or all have a unit; the
         message names the first.
     """
+    instance("a column", column, Column, "a column of a Table")
     missing = column.missing()
     if missing.all():
         return "ignored", "all cells are missing"

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xpnet.arguments import count
-from xpnet.errors import ArgumentError, nearest
+from xpnet.arguments import count, instance, texts
+from xpnet.errors import ArgumentError, in_brief, nearest
 from xpnet.nn.table_inputs import FIRST_CODE, MISSING_CODE, UNKNOWN_CODE
 from xpnet.tabular.feature import Feature
 from xpnet.tabular.guess import Kind
@@ -111,12 +111,14 @@ def dependence(
     (array([0. , 0.5, 1. ]), array([5. , 6.5, 8. ]))
     """
     points, seed = count("points", points, 2), count("seed", seed, 0)
+    instance("model", model, TableModel, "a TableModel")
     used = {feature.name: i for i, feature in enumerate(model.schema.used)}
+    columns = None if columns is None else texts("columns", columns, "['age']")
     for name in columns or ():
         if name not in used:
             near = nearest(name, used)
             hint = f" Did you mean {near!r}?" if near else ""
-            raise ArgumentError(f"the model does not read a column {name!r}.{hint}")
+            raise ArgumentError(f"the model does not read a column {in_brief(name)}.{hint}")
     encoded = model.schema.encode(some_rows(table, rows, seed))
     return [
         _one(model, encoded, used[name], points) for name in (used if columns is None else columns)

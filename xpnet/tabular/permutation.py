@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xpnet.arguments import count
-from xpnet.errors import UnknownNameError
+from xpnet.arguments import choice, count, instance
 from xpnet.optional import require
 from xpnet.tabular.sampled import some_rows
 from xpnet.tabular.scores import class_scores, value_scores
@@ -121,10 +120,10 @@ def importance(
     (('size', 'noise'), 'r2')
     """
     repeats, seed = count("repeats", repeats), count("seed", seed, 0, 2**32)
+    instance("model", model, TableModel, "a TableModel")
     known = _VALUES if model.classes is None else _CLASSES
     score = next(iter(known)) if score is None else score
-    if score not in known:
-        raise UnknownNameError("score", score, known)
+    choice("score", score, known)
     inspection = require("sklearn.inspection", "sklearn", "permutation importance")
     part = some_rows(table, rows, seed)
     measure = _measure(score, known[score])

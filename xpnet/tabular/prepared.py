@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from statistics import NormalDist
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xpnet.arguments import choice, instance
 from xpnet.backends import get
+from xpnet.backends.readable import host_numbers
 from xpnet.data.arrays import batch_slices
-from xpnet.errors import FormatError
+from xpnet.errors import DataError, FormatError
 from xpnet.graph import Graph, ParameterTable, Value, interpret, trace
 from xpnet.nn import PrepareColumns
 from xpnet.nn.table_inputs import Scaling
@@ -47,6 +49,9 @@ class Prepared:
 
         Missing numbers and dates are filled with the median.
         """
+        instance("schema", schema, Schema, "a Schema")
+        choice("scaling", scaling, get_args(Scaling))
+        encoded = checked_rows(encoded, len(schema.used))
         kinds = {kind: schema.of_kind(kind) for kind in ("number", "date", "boolean", "category")}
         few = [f for f in kinds["category"] if not f.wide]
         many = [f for f in kinds["category"] if f.wide]
@@ -121,6 +126,23 @@ class Prepared:
         feeds[graph.inputs[0]] = encoded
         found: NDArray[np.float64] = interpret(graph, get("numpy").xp, feeds, [output])[0]
         return found
+
+
+def checked_rows(encoded: Any, columns: int) -> NDArray[np.float64]:
+    """Rows as `Schema.encode` returns them.
+
+    Raises
+    ------
+    DataError, DTypeError
+        If they have another shape, hold infinity, or are not numbers.
+    """
+    found = encoded if type(encoded) is np.ndarray else host_numbers("encoded", encoded)
+    if found.dtype != np.float64 or found.ndim != 2 or found.shape[1] != columns or not len(found):
+        raise DataError(
+            f"encoded rows have shape (rows, {columns}) and dtype float64, as Schema.encode "
+            f"returns them; got shape {found.shape} and dtype {found.dtype}."
+        )
+    return found
 
 
 @lru_cache(maxsize=64)

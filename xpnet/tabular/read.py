@@ -5,8 +5,10 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from xpnet.errors import ArgumentError, DataError
+from xpnet.arguments import flag, instance
+from xpnet.errors import ArgumentError, DataError, in_brief
 from xpnet.optional import require
+from xpnet.saving.whole_file import given_path
 from xpnet.tabular.content import Content, content_of
 from xpnet.tabular.delimited import read_delimited
 from xpnet.tabular.dialect import dialect_of
@@ -83,7 +85,8 @@ def read(
         If pyarrow or narwhals is not installed.
     """
     _check_options(delimiter, decimal, encoding)
-    path = Path(path)
+    header = None if header is None else flag("header", header)
+    path = given_path(path)
     try:
         content = content_of(path)
         head = content.head()
@@ -102,15 +105,20 @@ def read(
 
 
 def _check_options(delimiter: str | None, decimal: str | None, encoding: str | None) -> None:
+    for name, text in (("delimiter", delimiter), ("decimal", decimal), ("encoding", encoding)):
+        instance(name, text, (str, type(None)), "a text or None")
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
-        raise ArgumentError(f"delimiter: expected one character, such as ';', got {delimiter!r}.")
+        raise ArgumentError(
+            f"delimiter: expected one character, such as ';', got {in_brief(delimiter)}."
+        )
     if decimal not in (None, ".", ","):
-        raise ArgumentError(f"decimal: expected '.' or ',', got {decimal!r}.")
+        raise ArgumentError(f"decimal: expected '.' or ',', got {in_brief(decimal)}.")
     try:
         "a".encode(encoding or "utf-8")
-    except LookupError as error:
+    except (LookupError, ValueError) as error:  # a text with a null
         raise ArgumentError(
-            f"encoding: expected one such as 'utf-8', 'latin-1' or 'utf-16', got {encoding!r}."
+            "encoding: expected one such as 'utf-8', 'latin-1' or 'utf-16', got "
+            f"{in_brief(encoding)}."
         ) from error
 
 

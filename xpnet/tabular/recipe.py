@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self, get_args
 
-from xpnet.errors import UnknownNameError
+from xpnet.arguments import choice
 from xpnet.nn import (
     Dense,
     Dropout,
@@ -68,8 +68,7 @@ class Recipe:
         UnknownNameError
             If there is no such preset.
         """
-        if preset not in get_args(Preset):
-            raise UnknownNameError("preset", preset, get_args(Preset))
+        choice("preset", preset, get_args(Preset))
         made = cls("selu", 0.04) if classes else cls("mish", 0.2)
         if preset == "fast":
             steps = -(-rows // made.batch_rows(rows))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xpnet.arguments import positive
 from xpnet.model import Model
 from xpnet.nn import Average, PrepareColumns
 from xpnet.tabular.recipe import Recipe
@@ -97,7 +98,8 @@ class Fit:
         list of dict
             The history of all epochs. With several members, each row says which ``member``.
         """
-        end = None if self.time_limit is None else perf_counter() + self.time_limit
+        limit = None if self.time_limit is None else positive("time_limit", self.time_limit)
+        end = None if limit is None else perf_counter() + limit
         models, history = [], []
         for member in range(self.members):
             left = None if end is None else (end - perf_counter()) / (self.members - member)

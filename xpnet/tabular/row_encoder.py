@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xpnet.errors import DataError
+from xpnet.errors import DataError, in_brief
 from xpnet.nn.table_inputs import FIRST_CODE, MISSING_CODE, UNKNOWN_CODE
 from xpnet.tabular.booleans import WORDS
 from xpnet.tabular.calendar_texts import Leading, parse_dates
@@ -48,7 +48,7 @@ class CellError(DataError):
         if feature.kind == "number" and isinstance(value, float | int) and abs(value) < inf:
             self.expected = f"a number of at most {LARGEST:g}"
         super().__init__(
-            f"row {row}, column {feature.name!r}: expected {self.expected}, got {value!r}."
+            f"row {row}, column {feature.name!r}: expected {self.expected}, got {in_brief(value)}."
         )
 
 

@@ -8,7 +8,8 @@ from warnings import warn
 import numpy as np
 from numpy.typing import NDArray
 
-from xpnet.errors import ArgumentError, DataError, DataWarning, UnknownNameError
+from xpnet.arguments import choice, count, elements, flag, instance, texts
+from xpnet.errors import ArgumentError, DataError, DataWarning
 from xpnet.tabular.cells import shown
 from xpnet.tabular.column import Column
 from xpnet.tabular.column_names import check_names, lacks, listed
@@ -92,13 +93,15 @@ class Schema:
         UnknownNameError
             If a kind is unknown.
         """
-        table, kinds = as_table(table), dict(kinds or {})
-        for name in drop:
+        table = as_table(table)
+        if kinds is not None:
+            instance("kinds", kinds, Mapping, "a dict of kinds by column")
+        kinds = dict(kinds or {})
+        for name in texts("drop", drop, "['id']"):
             kinds[name] = "ignored"
         check_names(table, [*kinds, *([] if target is None else [target])])
         for kind in kinds.values():
-            if kind not in get_args(Kind):
-                raise UnknownNameError("kind of column", kind, get_args(Kind))
+            choice("kind of column", kind, get_args(Kind))
         if not table.rows:
             raise DataError(f"{table.source} has no rows. At least two are needed.")
         part = table if rows is None else table.take(rows)
@@ -128,6 +131,7 @@ class Schema:
 
     def of_kind(self, kind: Kind) -> list[Feature]:
         """The features of a kind, in the order of the encoded columns."""
+        choice("kind of column", kind, get_args(Kind))
         return [f for f in (self.features if kind == "ignored" else self.used) if f.kind == kind]
 
     def encode(self, table: TableData) -> NDArray[np.float64]:
@@ -202,6 +206,7 @@ class Schema:
         DataError
             If there is none, or its name is not unique.
         """
+        instance("the table", table, Table, "what as_table returns")
         if self.target is None:
             raise ArgumentError("this schema has no target: Schema.infer(target=).")
         if self.target.name in table.repeated:
@@ -247,12 +252,20 @@ class Schema:
         ArgumentError
             If the data do not describe one.
         """
-        try:
-            features = tuple(map(Feature.from_dict, data["features"]))
-            target, named = data["target"], bool(data["named"])
-            position = int(data["target_position"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ArgumentError(f"this does not describe a schema: {error!r}.") from error
+        instance("a schema", data, Mapping, "a dict, as to_dict returns it")
+        missing = {"features", "target", "named", "target_position"} - set(data)
+        if missing:
+            raise ArgumentError(f"this does not describe a schema: it lacks {min(missing)}.")
+        features = tuple(
+            map(
+                Feature.from_dict,
+                elements(
+                    "this does not describe a schema: its features", data["features"], "[{...}]"
+                ),
+            )
+        )
+        target, named = data["target"], flag("the schema's named", data["named"])
+        position = count("the schema's target_position", data["target_position"], -1)
         if len({f.name for f in features}) != len(features):
             raise ArgumentError("the schema has two features of one name.")
         if not -1 <= position <= len(features):

@@ -6,7 +6,9 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xpnet.errors import ArgumentError
+from xpnet.arguments import instance
+from xpnet.backends.readable import host_numbers
+from xpnet.errors import ArgumentError, ShapeError
 from xpnet.model import Model
 from xpnet.nn import EmbedColumns, LayerLike, LossLike, Sequential
 from xpnet.nn.table_inputs import Scaling
@@ -14,7 +16,7 @@ from xpnet.saving.model_file import save_model
 from xpnet.tabular.far_values import finite_inputs
 from xpnet.tabular.finite_predictions import check_predictions
 from xpnet.tabular.frames import TableData, as_table
-from xpnet.tabular.prepared import Prepared
+from xpnet.tabular.prepared import Prepared, checked_rows
 from xpnet.tabular.probabilities import probabilities
 from xpnet.tabular.read import read
 from xpnet.tabular.schema import Schema
@@ -63,10 +65,11 @@ class TableModel:
     """
 
     def __init__(self, schema: Schema, prepared: Prepared, model: Model) -> None:
-        if schema.target is None:
-            raise ArgumentError("a TableModel needs a schema with a target: Schema.infer(target=).")
-        if schema.target.classes is not None:
-            probabilities(model, None, len(schema.target.classes))
+        target = _check_target(schema)
+        instance("prepared", prepared, Prepared, "what Prepared.of returns")
+        instance("model", model, Model, "a Model")
+        if target.classes is not None:
+            probabilities(model, None, len(target.classes))
         self.schema, self.prepared, self.model = schema, prepared, model
         self.history: list[dict[str, float]] = []
 
@@ -101,13 +104,12 @@ class TableModel:
         **settings
             Arguments of `Model`: ``optimizer``, ``seed``, ``backend``, ``dtype``, ...
         """
-        if schema.target is None:
-            raise ArgumentError("a TableModel needs a schema with a target: Schema.infer(target=).")
+        schema_target = _check_target(schema)
         prepared = Prepared.of(schema, schema.encode(table_of(table)), scaling)
         layer = prepared.layer
         if layer.many:
             net = Sequential(EmbedColumns(layer.many, units), net)
-        usual = "mean_squared_error" if schema.target.classes is None else "softmax_cross_entropy"
+        usual = "mean_squared_error" if schema_target.classes is None else "softmax_cross_entropy"
         width = layer.plain + len(layer.many)
         model = Model(net, usual if loss is None else loss, input_shape=width, **settings)
         return cls(schema, prepared, model.build())
@@ -161,7 +163,8 @@ class TableModel:
 
     def inputs_of(self, encoded: NDArray[np.float64]) -> NDArray[Any]:
         """The network's inputs for rows that `schema.encode` returned."""
-        return self.prepared.inputs(encoded, self.model.dtype)
+        rows = checked_rows(encoded, self.prepared.layer.width)
+        return self.prepared.inputs(rows, self.model.dtype)
 
     def true(self, table: TableLike) -> NDArray[Any]:
         """The targets of a table: class numbers, or values in the table's units."""
@@ -221,11 +224,23 @@ class TableModel:
 
     def probabilities_of(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
         """The probability of each class, from the network's outputs; NaN if not finite."""
-        return probabilities(self.model, outputs, self._check_classes())
+        classes = self._check_classes()
+        return probabilities(self.model, self._checked_outputs(outputs), classes)
 
     def values_of(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
         """Values in the target's units, from the network's outputs; NaN if not finite."""
-        return self.target.unscaled(outputs.reshape(len(outputs)))
+        found = self._checked_outputs(outputs)
+        return self.target.unscaled(found.reshape(len(found)))
+
+    def _checked_outputs(self, outputs: Any) -> NDArray[Any]:
+        """Rows of the network's outputs as an array."""
+        shape, found = self.model.network.output_shape, host_numbers("outputs", outputs)
+        if not found.ndim or found.shape[1:] != shape:
+            raise ShapeError(
+                f"the network's outputs have shape {('rows', *shape)}, got {found.shape}."
+            )
+        kept: NDArray[Any] = found
+        return kept
 
     def _check_classes(self) -> int:
         """The number of classes."""
@@ -260,6 +275,14 @@ class TableModel:
     def __repr__(self) -> str:
         columns = len(self.feature_names)
         return f"TableModel({self.target.name!r} from {columns} columns, {self.model!r})"
+
+
+def _check_target(schema: Schema) -> Target:
+    """The target of a schema that has one."""
+    instance("schema", schema, Schema, "a Schema")
+    if schema.target is None:
+        raise ArgumentError("a TableModel needs a schema with a target: Schema.infer(target=).")
+    return schema.target
 
 
 def table_of(given: TableLike) -> Table:

@@ -10,7 +10,9 @@ from typing import Any, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from xpnet.errors import ArgumentError, DataError, DataWarning, UnknownNameError
+from xpnet.arguments import choice, instance, is_real
+from xpnet.backends.readable import host_numbers
+from xpnet.errors import ArgumentError, DataError, DataWarning, in_brief
 from xpnet.tabular.cells import shown
 from xpnet.tabular.column import Column
 from xpnet.tabular.guess import Task
@@ -64,8 +66,9 @@ class Target:
         DataWarning
             If a class has a single row, or all values are the same.
         """
-        if task not in get_args(Task):
-            raise UnknownNameError("task", task, get_args(Task))
+        choice("task", task, get_args(Task))
+        instance("the table", table, Table, "what as_table returns")
+        instance("a column", column, Column, "a column of a Table")
         missing = column.missing()
         if missing.all():
             raise DataError(f"{table.source}: the target {shown(column.name)} has no values.")
@@ -84,6 +87,9 @@ class Target:
     @classmethod
     def of_values(cls, name: str, values: NDArray[Any]) -> Self:
         """The target of a regression, with the mean and the deviation of these values."""
+        values = host_numbers("values", values)
+        if not values.size or not np.isfinite(values).all():
+            raise DataError("a target needs at least one value, and only finite ones.")
         low, high = float(values.min()), float(values.max())
         scale = spread_or(values.std(), 1.0) if low < high else 1.0
         return cls(name, None, float(values.mean()), scale, low, high)
@@ -127,6 +133,7 @@ class Target:
             If a cell is missing, not a number, or not one of the classes. The classes 1 and 1.0
             are one, unless the training data had both as text.
         """
+        instance("a column", column, Column, "a column of a Table")
         missing = column.missing()
         if missing.any():
             raise DataError(
@@ -151,7 +158,7 @@ class Target:
 
     def scaled(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Values as the network predicts them."""
-        z: NDArray[np.float64] = (values - self.center) / self.scale
+        z: NDArray[np.float64] = (host_numbers("values", values) - self.center) / self.scale
         return z
 
     def unscaled(self, output: NDArray[Any]) -> NDArray[np.float64]:
@@ -159,12 +166,20 @@ class Target:
 
         An output that is not finite is NaN: infinity is no large value, but an overflow.
         """
+        output = host_numbers("output", output)
         values = np.clip(output.astype(np.float64) * self.scale + self.center, self.low, self.high)
         return np.where(np.isfinite(output), values, np.nan)
 
     def labels(self, numbers: NDArray[Any]) -> NDArray[Any]:
         """The classes with these numbers."""
-        assert self.classes is not None
+        if self.classes is None:
+            raise ArgumentError("this target is a number, which has no labels.")
+        numbers = host_numbers("numbers", numbers)
+        known = len(self.classes)
+        if numbers.dtype.kind not in "iu" or (
+            numbers.size and not (numbers.min() >= 0 and numbers.max() < known)
+        ):
+            raise DataError(f"numbers of classes must be whole, from 0 to {known - 1}.")
         same = len({type(label) for label in self.classes}) == 1
         labels: NDArray[Any] = np.array(self.classes, dtype=None if same else object)
         if labels.tolist() != list(self.classes):  # whole numbers beyond int64
@@ -192,15 +207,15 @@ class Target:
             If the data do not describe one.
         """
         try:
-            given = dict(data)
+            given = dict(instance("a target", data, Mapping, "a dict, as to_dict returns it"))
             classes = given.pop("classes", None)
             made = cls(**given, classes=None if classes is None else tuple(classes))
         except (TypeError, ValueError) as error:
             raise ArgumentError(f"this does not describe a target: {error}.") from error
         numbers = (made.center, made.scale, made.low, made.high)
-        right = isinstance(made.name, str) and all(isinstance(n, int | float) for n in numbers)
+        right = isinstance(made.name, str) and all(map(is_real, numbers))
         if not right or not made.scale > 0 or not _distinct(made.classes):
-            raise ArgumentError(f"this does not describe a target: {str(data)[:200]}.")
+            raise ArgumentError(f"this does not describe a target: {in_brief(data)}.")
         return made
 
 

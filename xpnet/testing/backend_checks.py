@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from xpnet.arguments import elements
 from xpnet.backends import Backend, check_float, get
 from xpnet.model import Model
 from xpnet.nn import BatchNorm, Dense, Dropout, Sequential
@@ -50,7 +51,8 @@ def check_backend(namespace: Namespace, *, dtypes: Iterable[str] = ("float32", "
     """
     backend = get(namespace)
     library, plain = Variant(backend.name, backend), Variant("numpy", get("numpy"))
-    for dtype in dtypes:
+    for dtype in elements("dtypes", dtypes, "['float32']"):
+        check_float(dtype)
         backend.check(dtype)
         _check_arrays(backend, dtype)
         for op, inputs, settings in op_examples():

@@ -5,6 +5,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from xpnet.arguments import count, elements, positive
+from xpnet.arguments import function as check_function
+from xpnet.backends.readable import host_numbers
+from xpnet.errors import ShapeError
+from xpnet.ops.reduce import sum_to_shape as sum_to_shape_of
 from xpnet.typing import ArrayLike, Shape
 
 __all__ = ["finite_differences", "sum_to_shape"]
@@ -44,13 +49,21 @@ def finite_differences(
     >>> finite_differences(np.square, [np.array([1.0, 3.0])], 0).round(6)
     array([2., 6.])
     """
+    check_function("function", function)
+    arrays = [
+        host_numbers(f"array {i}", a) for i, a in enumerate(elements("arrays", arrays, "[x]"))
+    ]
+    index, h = count("index", index, 0, len(arrays)), positive("h", h)
+    factor: Any = host_numbers("gy", gy)
+    if factor.ndim and factor.shape != np.shape(function(*arrays)):
+        raise ShapeError(f"gy must have the shape of the function's result, got {factor.shape}.")
     gradient = np.zeros_like(arrays[index])
     for at in np.ndindex(gradient.shape):
         ends = []
         for step in (h, -h):
             moved = [a.copy() for a in arrays]
             moved[index][at] += step
-            ends.append(np.sum(gy * function(*moved)))
+            ends.append(np.sum(factor * function(*moved)))
         gradient[at] = (ends[0] - ends[1]) / (2 * h)
     return gradient
 
@@ -64,6 +77,9 @@ def sum_to_shape(array: np.ndarray, shape: Shape) -> np.ndarray:
     >>> sum_to_shape(np.ones((5, 3)), (3,))
     array([5., 5., 5.])
     """
+    array = host_numbers("array", array)
+    shape = tuple(count("shape", n, 0) for n in elements("shape", shape, "(3,)"))
+    sum_to_shape_of([array.shape], shape=shape)
     array = array.sum(axis=tuple(range(array.ndim - len(shape))))
     ones = tuple(i for i, n in enumerate(shape) if n == 1)
     return np.asarray(array.sum(axis=ones, keepdims=True))

@@ -7,8 +7,12 @@ from typing import Any
 import numpy as np
 
 from xpnet import ops
+from xpnet.arguments import function, texts
 from xpnet.backends import dtype_name, get, is_float
 from xpnet.backends.generic import GenericBackend
+from xpnet.backends.readable import host_numbers
+from xpnet.engine.config import check_sample_shape
+from xpnet.errors import ArgumentError
 from xpnet.graph import Graph, TraceSettings, Value, checked, distinct, gradients, initialize
 from xpnet.model import Model
 from xpnet.nn import Layer
@@ -65,9 +69,14 @@ def check_layer(
     >>> check_layer(Scale(), 4)
     >>> check_layer(xn.Sequential(xn.Dense(3, "tanh"), xn.Dropout(0.5), Scale()), 4)
     """
-    shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
-    x = weights((5, *shape)) if inputs is None else np.asarray(inputs)
-    names = list(usable_variants() if variants is None else variants)
+    function("layer", layer)
+    shape = check_sample_shape(input_shape)
+    if shape is None:
+        raise ArgumentError("input_shape must be the shape of one sample, got None.")
+    x = weights((5, *shape)) if inputs is None else host_numbers("inputs", inputs)
+    names = usable_variants()
+    if variants is not None:
+        names = list(texts("variants", variants, "['numpy']"))
     for training in (True, False):
         traced = _Traced.of(layer, x, training)
         traced.check_gradients()

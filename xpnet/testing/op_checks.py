@@ -1,11 +1,14 @@
 """Check an op on every variant: its values, shapes, and gradients by finite differences."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from xpnet.backends import is_float
+from xpnet.arguments import count as count_of
+from xpnet.arguments import elements, function, instance, texts
+from xpnet.backends import check_float, is_float
+from xpnet.backends.readable import host_numbers
 from xpnet.graph import Graph, Node, Value
 from xpnet.ops.record import PASS, Op
 from xpnet.testing.differences import Setting, finite_differences, sum_to_shape
@@ -35,8 +38,13 @@ def trace_op(
         The op's settings by name.
     dtype : {"float64", "float32"}
     """
+    instance("op", op, Op, "an Op")
+    instance("settings", settings, Mapping, "a dict of settings by name")
+    texts("the names of settings", tuple(settings), "['axis']")
+    check_float(dtype)
     graph, feeds = Graph(), {}
-    for i, array in enumerate(map(np.asarray, inputs)):
+    given = elements("inputs", inputs, "[array]")
+    for i, array in enumerate(host_numbers(f"input {i}", x) for i, x in enumerate(given)):
         array = array.astype(dtype) if array.dtype.kind == "f" else array
         feeds[graph.input(f"x{i}", array.shape, str(array.dtype))] = array
     op(*graph.inputs, **settings)
@@ -71,7 +79,10 @@ def weights(shape: Sequence[int]) -> np.ndarray:
 
 def differentiable(op: Op, count: int) -> list[int]:
     """Positions among `count` inputs at which an op has a gradient."""
-    return [i for i in range(count) if op.vjp_of(i) is not None]
+    instance("op", op, Op, "an Op")
+    known = count_of("count", count, 0, 2**31)
+    last = len(op.vjps) if not op.variadic else known
+    return [i for i in range(min(known, last)) if op.vjp_of(i) is not None]
 
 
 def check_op(
@@ -127,7 +138,12 @@ def check_op(
     Traceback (most recent call last):
     AssertionError: cube: gradient of input 0 on numpy
     """
-    arrays = [np.asarray(x) for x in inputs]
+    instance("op", op, Op, "an Op")
+    arrays = [host_numbers(f"input {i}", x) for i, x in enumerate(inputs)]
+    if reference is not None:
+        function("reference", reference)
+    if variants is not None:
+        variants = elements("variants", variants, "['numpy']")
     wanted = _own(op) if reference is None else reference
     for given in usable_variants() if variants is None else variants:
         if isinstance(given, Variant):

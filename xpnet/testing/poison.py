@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from xpnet.backends.cpu import NumpyBackend
+from xpnet.backends.readable import host_numbers
 from xpnet.typing import Array
 
 __all__ = ["Guarded", "PoisonedBackend", "guarded"]
@@ -91,6 +92,7 @@ def guarded(like: Array) -> Guarded:
     Traceback (most recent call last):
     AssertionError: the kernel wrote before its output
     """
+    like = host_numbers("like", like)
     size = like.size * like.dtype.itemsize
     memory = np.full(2 * _WIDTH + size, _FENCE, "uint8")
     inside = memory[_WIDTH : _WIDTH + size]

@@ -19,9 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from xpnet.arguments import choice
 from xpnet.backends import Backend, dtype_name, get, jax_devices, status
 from xpnet.backends.generic import GenericBackend
-from xpnet.errors import BackendUnavailableError, MissingDependencyError, UnknownNameError
+from xpnet.errors import BackendUnavailableError, MissingDependencyError
 from xpnet.graph import Graph, Plan, Value, interpret
 from xpnet.graph.interpret import constant, evaluate
 from xpnet.optional import require
@@ -188,6 +189,7 @@ def variant(name: str) -> Iterator[Variant]:
     ...     library.asarray([1.0, 2.0]).flags.writeable
     False
     """
+    choice("variant", name, VARIANTS)
     if name == "array-api-strict":
         with _strict() as strict:
             yield Variant(name, get(strict))
@@ -195,10 +197,8 @@ def variant(name: str) -> Iterator[Variant]:
         backend = get("jax")
         with jax_devices.wide():
             yield Variant(name, backend)
-    elif name in _MAKE:
-        yield _MAKE[name](name)
     else:
-        raise UnknownNameError("variant", name, [*VARIANTS])
+        yield _MAKE[name](name)
 
 
 def _cupy(name: str) -> Variant:

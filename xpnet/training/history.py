@@ -1,7 +1,9 @@
 """The history of a fit: the loss and metrics of each epoch."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from xpnet.arguments import instance
 
 __all__ = ["History"]
 
@@ -29,7 +31,7 @@ class History:
 
     def append(self, row: dict[str, float]) -> None:
         """Add an epoch."""
-        self._rows.append(dict(row))
+        self._rows.append(dict(instance("a row", row, Mapping, "a dict of numbers by column")))
 
     def __len__(self) -> int:
         return len(self._rows)

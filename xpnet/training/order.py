@@ -5,9 +5,11 @@ from collections.abc import Callable
 import numpy as np
 
 from xpnet import random
+from xpnet.arguments import flag, is_function
 from xpnet.backends import get
+from xpnet.backends.readable import host_numbers
 from xpnet.data.arrays import Data
-from xpnet.errors import ArgumentError
+from xpnet.errors import ArgumentError, in_brief
 from xpnet.lowering import compiled_words
 from xpnet.typing import Array, ArrayLike
 
@@ -25,8 +27,9 @@ class SampleOrder:
     """
 
     def __init__(self, data: Data, shuffle: bool | Callable[[int], ArrayLike], seed: int) -> None:
-        self._data, self._shuffle, self._seed = data, shuffle, seed
-        self.kind = "function" if callable(shuffle) else "seed" if shuffle else "as they come"
+        drawn = shuffle if is_function(shuffle) else flag("shuffle", shuffle)
+        self._data, self._shuffle, self._seed = data, drawn, seed
+        self.kind = "function" if callable(drawn) else "seed" if drawn else "as they come"
 
     def of(self, epoch: int) -> Array:
         """The row numbers, on the data's backend; None for ``"as they come"``."""
@@ -44,10 +47,14 @@ class SampleOrder:
 
     def _checked(self, order: ArrayLike) -> Array:
         """The user's order on the host, checked to hold every row once."""
-        rows, found = self._data.rows, np.asarray(order)
-        if not np.array_equal(np.sort(found, axis=None), np.arange(rows)) or found.ndim != 1:
+        rows, found = self._data.rows, host_numbers("what shuffle returned", order)
+        if (
+            found.size != rows
+            or not np.array_equal(np.sort(found, axis=None), np.arange(rows))
+            or found.ndim != 1
+        ):
             raise ArgumentError(
                 f"shuffle must return an order of {rows} samples, an array of the numbers 0 to "
-                f"{rows - 1}; got {order!r}."
+                f"{rows - 1}; got {in_brief(order)}."
             )
         return found

@@ -3,7 +3,7 @@
 import sys
 from typing import Any, Literal
 
-from xpnet.errors import ArgumentError
+from xpnet.errors import ArgumentError, in_brief
 
 __all__ = ["Progress"]
 
@@ -24,7 +24,7 @@ class Progress:
 
     def __init__(self, verbose: bool | Literal["auto"]) -> None:
         if not isinstance(verbose, bool | int | str) or verbose not in (True, False, "auto"):
-            raise ArgumentError(f"verbose must be True, False or 'auto', got {verbose!r}.")
+            raise ArgumentError(f"verbose must be True, False or 'auto', got {in_brief(verbose)}.")
         self.shown = sys.stderr.isatty() if verbose == "auto" else bool(verbose)
         self._bar: Any = None
         self._epochs = self._epoch = 0

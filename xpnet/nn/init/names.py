@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from xpnet.errors import ArgumentError, UnknownNameError
+from xpnet.arguments import is_function
+from xpnet.errors import ArgumentError, UnknownNameError, in_brief
 from xpnet.nn.init.distributions import normal, ones, truncated_normal, uniform, zeros
 from xpnet.nn.init.from_data import through_data, unit_variance
 from xpnet.nn.init.initializer import Initializer, InitLike
@@ -47,9 +48,9 @@ def get(spec: InitLike) -> Callable[[Namespace, Key, Shape], Array]:
         if spec not in _BY_NAME:
             raise UnknownNameError("initializer", spec, _BY_NAME)
         return _BY_NAME[spec]()
-    if not callable(spec) or spec in _BY_NAME.values():
+    if not is_function(spec) or any(spec is make for make in _BY_NAME.values()):
         raise ArgumentError(
             f"an initializer must be a name or the result of a function of xpnet.init, such as "
-            f"xpnet.init.normal(0.01); got {spec!r}."
+            f"xpnet.init.normal(0.01); got {in_brief(spec)}."
         )
     return spec

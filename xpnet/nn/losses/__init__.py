@@ -9,7 +9,8 @@ mean_absolute_error, residual_sum_of_squares and binary_cross_entropy.
 from collections.abc import Callable
 from typing import TypeAlias
 
-from xpnet.errors import ArgumentError, UnknownNameError
+from xpnet.arguments import is_function
+from xpnet.errors import ArgumentError, UnknownNameError, in_brief
 from xpnet.nn.losses.classification import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -93,10 +94,10 @@ def names() -> list[str]:
 
 def check_function(kind: str, spec: object) -> None:
     """Raise `ArgumentError` unless `spec` is a function of output and target."""
-    if not callable(spec) or spec in _MAKERS:
+    if not is_function(spec) or any(spec is make for make in _MAKERS):
         raise ArgumentError(
             f"a {kind} is a name or a function of output and target, or the result of a function "
-            f"of xpnet.losses, such as xpnet.losses.huber(delta=2.0); got {spec!r}."
+            f"of xpnet.losses, such as xpnet.losses.huber(delta=2.0); got {in_brief(spec)}."
         )
 
 

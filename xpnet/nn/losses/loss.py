@@ -138,8 +138,9 @@ def maker(make: Callable[P, Loss]) -> Callable[P, Loss]:
     def made(*args: P.args, **kwargs: P.kwargs) -> Loss:
         given = signature(make).bind(*args, **kwargs)
         given.apply_defaults()
+        made_loss = again(**given.arguments)  # checks the settings
         settings = {name: _fixed(value) for name, value in given.arguments.items()}
-        return replace(again(**settings), made_by=made, settings=settings)
+        return replace(made_loss, made_by=made, settings=settings)
 
     return made
 

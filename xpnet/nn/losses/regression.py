@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from xpnet import ops
-from xpnet.arguments import number, positive
+from xpnet.arguments import elements, number, positive
 from xpnet.errors import ArgumentError, ShapeError
 from xpnet.graph import Value
 from xpnet.nn.losses.loss import Loss, maker
@@ -117,12 +117,12 @@ def quantile(q: float | Iterable[float] = 0.5) -> Loss:
     ----------
     Koenker and Bassett, "Regression quantiles", Econometrica 46 (1978).
     """
-    if not isinstance(q, Iterable):
+    if not isinstance(q, Iterable) or getattr(q, "ndim", 1) == 0:
         level = _level(q)
         return Loss(
             "quantile", lambda z, t: ops.mean(ops.pinball(t - z, quantile=level), axis=-1), "real"
         )
-    levels = tuple(map(_level, q))
+    levels = tuple(map(_level, elements("q", q, "[0.1, 0.5, 0.9]")))
     if not levels:
         raise ArgumentError("q is empty: give a number in (0, 1), or several.")
 

@@ -9,10 +9,11 @@
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from xpnet import ops
+from xpnet.arguments import elements, instance
 from xpnet.errors import ArgumentError, UnknownNameError
 from xpnet.graph import Value
 from xpnet.nn import losses
@@ -38,6 +39,7 @@ _COLUMNS = ("epoch", "loss", "learning_rate", "seconds")  # of a history
 
 def loss_metric(loss: Loss) -> Metric:
     """The loss as a metric. Its one part is the value that a training step differentiates."""
+    instance("loss", loss, Loss, "a loss such as xpnet.losses.huber()")
     return of_samples(loss.name, loss, loss.reduction, own=loss.target == "any")
 
 
@@ -49,12 +51,11 @@ def get_metrics(specs: Sequence[MetricLike] | None, loss: Loss) -> dict[str, Met
     ArgumentError, UnknownNameError
         If there is no such metric, it does not fit the loss, or two have the same name.
     """
+    instance("loss", loss, Loss, "a loss such as xpnet.losses.huber()")
     if specs is None:
         specs = loss.metrics
-    if isinstance(specs, str) or not isinstance(specs, Iterable):
-        raise ArgumentError(f"metrics must be a list, such as ['accuracy'], got {specs!r}.")
     metrics: dict[str, Metric] = {}
-    for spec in specs:
+    for spec in elements("metrics", specs, "['accuracy']"):
         metric = _get_metric(spec, loss)
         name = metric.name
         if name in metrics or name in _COLUMNS or name.startswith("val_"):
@@ -75,14 +76,12 @@ def _get_metric(spec: MetricLike, loss: Loss) -> Metric:
     if callable(spec):
         losses.check_function("metric", spec)
         return of_samples(getattr(spec, "__name__", type(spec).__name__), spec, own=True)
-    top = re.fullmatch(r"top_([1-9]\d*)_accuracy", str(spec))
-    if spec == "accuracy":
-        return _accuracy(loss)
+    top = re.fullmatch(r"top_([1-9]\d{0,18})_accuracy", spec) if isinstance(spec, str) else None
     if top:
-        return _top_accuracy(str(spec), int(top[1]), loss)
-    if spec == "r2":
-        return r2(loss)
+        return _top_accuracy(spec, int(top[1]), loss)
     errors = _errors(loss)
+    if isinstance(spec, str) and spec in ("accuracy", "r2"):
+        return _accuracy(loss) if spec == "accuracy" else r2(loss)
     if not isinstance(spec, str) or spec not in errors:
         more = {"classes": ["accuracy", "top_5_accuracy"], "binary": ["accuracy"]}
         raise UnknownNameError("metric", spec, [*errors, *more.get(loss.target, ["r2"])])

@@ -6,7 +6,7 @@ from inspect import signature
 from sys import maxsize
 from typing import Any, TypeAlias
 
-from xpnet.errors import ArgumentError
+from xpnet.errors import ArgumentError, in_brief
 from xpnet.training.context import FitContext, FittedModel
 from xpnet.training.snapshot import Snapshot
 
@@ -112,7 +112,8 @@ def _check_signature(function: Callable[..., Any]) -> None:
         bind(None, 1, {})
     except TypeError as error:
         raise ArgumentError(
-            f"a function given as a callback is called as f(model, epoch, logs), but {function!r} "
+            "a function given as a callback is called as f(model, epoch, logs), but "
+            f"{in_brief(function)} "
             f"cannot be: {error}."
         ) from error
 
@@ -127,7 +128,9 @@ class Callbacks:
 
     def __init__(self, callbacks: Sequence[CallbackLike] | None) -> None:
         if callbacks is not None and not isinstance(callbacks, list | tuple):
-            raise ArgumentError(f"callbacks must be a list, such as [callback]; got {callbacks!r}.")
+            raise ArgumentError(
+                f"callbacks must be a list, such as [callback]; got {in_brief(callbacks)}."
+            )
         self._all = [self._one(c) for c in callbacks or ()]
         # These run at every step, so list only the methods that a callback overrides.
         self.gradient = [c.on_gradient for c in self._all if _own(c, "on_gradient")]
@@ -144,7 +147,7 @@ class Callbacks:
         if isinstance(callback, type) or not callable(callback):
             raise ArgumentError(
                 "a callback is an object of a class derived from xpnet.Callback, or a function "
-                f"f(model, epoch, logs); got {callback!r}."
+                f"f(model, epoch, logs); got {in_brief(callback)}."
             )
         return _Function(callback)
 
@@ -187,7 +190,8 @@ class Callbacks:
         for callback, answer in answers:
             if answer is not None and type(answer).__name__ not in ("bool", "bool_"):
                 raise ArgumentError(
-                    f"{callback!r} returned {answer!r} from on_epoch_end: return True to stop the "
+                    f"{in_brief(callback)} returned {in_brief(answer)} from on_epoch_end: return "
+                    "True to stop the "
                     "training, False or None to continue."
                 )
         return any(answer for _, answer in answers)

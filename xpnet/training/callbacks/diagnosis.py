@@ -4,6 +4,8 @@ from bisect import insort
 from math import inf, isfinite, isnan
 from typing import Any
 
+from xpnet.arguments import number
+
 __all__ = ["diagnose"]
 
 _RECORDS = 3  # a rule must hold in this many of the last records, or come after this many
@@ -29,6 +31,15 @@ def diagnose(
         for name, history in histories.items()
         if not isnan(history["inactive"][-1]) and history["step"][-1] == last
     }
+    limits = {
+        "exploding": exploding,
+        "inactive": inactive,
+        "vanishing": vanishing,
+        "fast": fast,
+        "slow": slow,
+    }
+    for name, limit in limits.items():
+        number(name, limit, 0)
     found = [
         (_exploding(histories, exploding), _EXPLODING),
         (_inactive(weights, inactive), _INACTIVE),

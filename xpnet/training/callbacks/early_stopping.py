@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from xpnet.arguments import count
+from xpnet.arguments import count, flag
 from xpnet.training.callbacks.callback import Callback
 from xpnet.training.callbacks.restoring import restore
 from xpnet.training.callbacks.watched import Watched
@@ -78,7 +78,7 @@ class EarlyStopping(Callback):
     ) -> None:
         self._watched = Watched(monitor, mode, min_delta)
         self._patience = count("patience", patience)
-        self._restore = bool(restore_best)
+        self._restore = flag("restore_best", restore_best)
         self._begin()
 
     def _begin(self) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+from xpnet.arguments import flag
 from xpnet.errors import ArgumentError
 from xpnet.training.callbacks.callback import Callback
 from xpnet.training.callbacks.restoring import restore
@@ -61,7 +62,7 @@ class KeepBest(Callback):
         latest: bool = False,
     ) -> None:
         self._watched = Watched(monitor, mode)
-        self._latest = bool(latest)
+        self._latest = flag("latest", latest)
         self.state: dict[str, Any] | None = None
         self.best: float | None = None
         self.best_epoch: int | None = None

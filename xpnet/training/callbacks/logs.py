@@ -9,7 +9,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from xpnet.errors import ArgumentError, FormatError, WriteError
+from xpnet.arguments import flag
+from xpnet.errors import ArgumentError, FormatError, WriteError, in_brief
 from xpnet.training.callbacks.callback import Callback
 from xpnet.training.context import FitContext, FittedModel
 from xpnet.training.snapshot import Snapshot
@@ -23,11 +24,11 @@ class _Log(Callback):
 
     def __init__(self, path: FilePath, append: bool = False, overwrite: bool = False) -> None:
         if not isinstance(path, str | os.PathLike):
-            raise ArgumentError(f"path must be the name of a file, got {path!r}.")
-        if append and overwrite:
+            raise ArgumentError(f"path must be the name of a file, got {in_brief(path)}.")
+        self._append, self._overwrite = flag("append", append), flag("overwrite", overwrite)
+        if self._append and self._overwrite:
             raise ArgumentError("append and overwrite exclude each other: give one of them.")
         self.path = Path(path)
-        self._append, self._overwrite = bool(append), bool(overwrite)
         self._file: FileIO | None = None
 
     def on_run_begin(self, context: FitContext, snapshot: Snapshot | None) -> None:
@@ -48,7 +49,7 @@ class _Log(Callback):
     def on_fit_begin(self, model: FittedModel) -> None:
         try:
             self._open(self.path.read_bytes() if self.path.is_file() else b"")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:  # ValueError: no text, or no name of a file
             raise ArgumentError(
                 f"{self.path} cannot be used as a log: {error}. Give a text file in a folder that "
                 "exists."

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from xpnet.arguments import count, number, positive
-from xpnet.errors import ArgumentError
+from xpnet.errors import ArgumentError, in_brief
 from xpnet.optim.schedules import Constant, Scaled
 from xpnet.training.callbacks.callback import Callback
 from xpnet.training.callbacks.restoring import restore
@@ -77,7 +77,7 @@ class ReduceOnPlateau(Callback):
         self._watched = Watched(monitor, mode, min_delta)
         self._factor = positive("factor", factor)
         if self._factor >= 1:
-            raise ArgumentError(f"factor must be in (0, 1), got {factor!r}.")
+            raise ArgumentError(f"factor must be in (0, 1), got {in_brief(factor)}.")
         self._patience = count("patience", patience, 0)
         self._cooldown = count("cooldown", cooldown, 0)
         self._min_rate = number("min_rate", min_rate, 0)

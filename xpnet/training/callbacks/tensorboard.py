@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from xpnet.errors import ArgumentError, WriteError
+from xpnet.errors import ArgumentError, WriteError, in_brief
 from xpnet.optional import require
 from xpnet.training.callbacks.callback import Callback
 from xpnet.training.callbacks.monitor import GradientMonitor
@@ -52,9 +52,11 @@ class TensorBoard(Callback):
 
     def __init__(self, folder: FilePath, monitor: GradientMonitor | None = None) -> None:
         if not isinstance(folder, str | os.PathLike):
-            raise ArgumentError(f"folder must be the name of a folder, got {folder!r}.")
+            raise ArgumentError(f"folder must be the name of a folder, got {in_brief(folder)}.")
         if monitor is not None and not isinstance(monitor, GradientMonitor):
-            raise ArgumentError(f"monitor must be a GradientMonitor or None, got {monitor!r}.")
+            raise ArgumentError(
+                f"monitor must be a GradientMonitor or None, got {in_brief(monitor)}."
+            )
         self._library = require("tensorboardX", "tensorboard", "the TensorBoard callback")
         self.folder, self._monitor = Path(folder), monitor
         self._writers: dict[str, Any] = {}
@@ -71,7 +73,7 @@ class TensorBoard(Callback):
     def on_fit_begin(self, model: FittedModel) -> None:
         try:
             self._writer("train")
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: no name of a folder
             raise ArgumentError(f"{self.folder} cannot be written: {error}.") from error
 
     def on_epoch_end(self, model: FittedModel, epoch: int, logs: dict[str, float]) -> None:

@@ -3,8 +3,8 @@
 import re
 from math import inf
 
-from xpnet.arguments import number
-from xpnet.errors import ArgumentError, UnknownNameError
+from xpnet.arguments import choice, number
+from xpnet.errors import ArgumentError, in_brief
 from xpnet.nn import losses
 
 __all__ = ["Watched"]
@@ -30,15 +30,16 @@ class Watched:
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         if not isinstance(monitor, str):
             raise ArgumentError(
-                f"monitor must be a column of the history, such as 'val_loss'; got {monitor!r}."
+                "monitor must be a column of the history, such as 'val_loss'; got "
+                f"{in_brief(monitor)}."
             )
-        if mode not in ("auto", "min", "max"):
-            raise UnknownNameError("mode", mode, ("auto", "min", "max"))
+        choice("mode", mode, ("auto", "min", "max"))
         self.column = monitor
         grows = bool(_GROWS.search(monitor)) if mode == "auto" else mode == "max"
         if mode == "auto" and not grows and monitor.removeprefix("val_") not in _FALLS:
             raise ArgumentError(
-                f"it is not known whether {monitor!r} should grow or shrink: give mode='max' or "
+                f"it is not known whether {in_brief(monitor)} should grow or shrink: give "
+                "mode='max' or "
                 "mode='min'."
             )
         self._sign = 1 if grows else -1
