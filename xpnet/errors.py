@@ -31,6 +31,11 @@ __all__ = [
 ]
 
 
+_BRIEF = Repr()  # longer than Python's own: whole settings, and the beginnings of large ones
+_BRIEF.maxlevel = 4
+_BRIEF.maxlist = _BRIEF.maxtuple = _BRIEF.maxdict = _BRIEF.maxset = _BRIEF.maxfrozenset = 20
+_BRIEF.maxdeque = _BRIEF.maxarray = 20
+_BRIEF.maxstring = _BRIEF.maxlong = _BRIEF.maxother = 400
 _LONGEST = 100  # letters of a name that are compared with others
 _SAFE = "\n\t\u200c\u200d"  # the last two stand between letters of some languages
 
@@ -47,24 +52,13 @@ def printable(text: str) -> str:
     )
 
 
-class _Shown(Repr):
-    """Longer than Python's own: whole settings, and the beginnings of large ones."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxlevel = 4
-        self.maxlist = self.maxtuple = self.maxdict = self.maxset = self.maxfrozenset = 20
-        self.maxdeque = self.maxarray = 20
-        self.maxstring = self.maxlong = self.maxother = 400
-
-
 def in_brief(value: object) -> str:
     """A value as a message quotes it: like `repr`, but short, and of objects that `repr` fails on.
 
     Lists may contain themselves or be very deep, numbers may have too many digits for Python.
     """
     try:
-        return _Shown().repr(value)
+        return _BRIEF.repr(value)
     except Exception:
         return f"an object of the class {type(value).__qualname__}"
 

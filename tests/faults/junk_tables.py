@@ -197,7 +197,9 @@ def _fitted(kind: Any, y: Any, **settings: Any) -> list[Target]:
 
 def _learned(estimator: Any) -> object:
     found = estimator.__dict__
-    arrays = {n: np.array(a).tobytes() for n, a in enumerate(found.get("coefs_", ()))}
+    arrays: dict[int, object] = {
+        n: np.array(a).tobytes() for n, a in enumerate(found.get("coefs_", ()))
+    }
     if "table_model_" in found:
         arrays |= {-1: repr(_bits(found["table_model_"]))}
     return arrays, sorted(found), estimator.n_features_in_

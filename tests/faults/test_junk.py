@@ -14,7 +14,7 @@ import xpnet
 def test_junk_is_refused(tmp_path):
     package, script = Path(xpnet.__file__).parents[1], Path(__file__).with_name("junk.py")
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", str(script), "", "97"],
+        [sys.executable, "-W", "ignore", str(script), "", "197"],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(package), *sys.path])},
         cwd=tmp_path,
         capture_output=True,

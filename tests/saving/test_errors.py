@@ -142,7 +142,12 @@ def test_bad_json(taken_apart, text, words):
         (["model", "net"], {"same": 7}, "instead of an object or a setting"),
         (["model", "net"], {"float": "1"}, "instead of an object or a setting"),
         (["model", "net"], {"kind": "L2", "settings": {}}, "cannot be loaded"),
-        (["model", "net"], {"kind": "StepDecay", "settings": {"rate": 1}}, "cannot be built"),
+        (
+            ["model", "net"],
+            {"kind": "StepDecay", "settings": {"rate": 1}},
+            "epoch must be a number",
+        ),
+        (["model", "net"], {"kind": "init.zeros", "settings": {}}, "cannot be built"),
     ],
 )
 def test_bad_descriptions(taken_apart, place, value, words):

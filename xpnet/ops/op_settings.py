@@ -78,7 +78,7 @@ def check_input(op: str, name: str, x: Any, *, index: bool = False) -> None:
         kind = type(x).__name__
     elif not hasattr(x, "dtype") or not hasattr(x, "shape"):
         raise GraphError(
-            f"{op} expects symbolic values, arrays of one library or numbers, got "
+            f"{op} expects arrays of one library, or symbolic values, and numbers beside them, got "
             f"{type(x).__name__}: convert it first, such as with numpy.asarray(...)."
         )
     else:
