@@ -7,7 +7,7 @@ import sys
 from typing import Any, TypeGuard
 
 from xpnet.backends import Backend, get
-from xpnet.data.given import foreign_errors
+from xpnet.backends.readable import foreign_errors
 from xpnet.errors import DataError, ShapeError
 from xpnet.typing import Array
 
