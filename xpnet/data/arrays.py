@@ -45,34 +45,37 @@ class Data:
     @cached_property
     def means(self) -> list[float]:
         """The mean of each array in double precision; old checkpoints tell data apart by it."""
-        return [mean_of(a) if is_sparse(a) else self._mean(a) for a in self.arrays]
-
-    def _mean(self, array: Array) -> float:
-        xp, double = self.backend.xp, self.backend.dtype("float64")
-        return float(xp.mean(xp.astype(array, double)))
+        return [mean for mean, _ in self._digests]
 
     @cached_property
     def checksums(self) -> list[int]:
         """A checksum of each array, which depends on the order of its rows."""
-        return [self._checksum(array) for array in self.arrays]
+        return [checksum for _, checksum in self._digests]
 
-    def _checksum(self, array: Array) -> int:
-        """CRC-32 of the shape and the numbers, read in chunks; the same on every backend.
+    @cached_property
+    def _digests(self) -> list[tuple[float, int]]:
+        return [self._digest(array) for array in self.arrays]
 
-        That of sparse rows is of their non-zeros and the places of these.
+    def _digest(self, array: Array) -> tuple[float, int]:
+        """The mean, and the CRC-32 of the shape and the numbers; each number is read once.
+
+        The array is read in chunks. The checksum is the same on every backend. That of sparse rows
+        is of their non-zeros and the places of these.
         """
         rows, *rest = (int(n) for n in array.shape)
         step = max(1, _CHUNK // max(1, size_of(rest)))
-        found, host = crc32(str((rows, *rest)).encode()), get("numpy")
+        found, total, host = crc32(str((rows, *rest)).encode()), 0.0, get("numpy")
         if is_sparse(array):
-            for numbers in bytes_of_rows(array):
-                found = crc32(numbers, found)
-            return found
-        for part in batch_slices(rows, step):
-            numbers = self.backend.to_numpy(self.backend.rows(array, part))
-            kind = "<i8" if numbers.dtype.kind in "biu" else numbers.dtype.newbyteorder("<")
-            found = crc32(host.asarray(numbers, kind), found)
-        return found
+            for data in bytes_of_rows(array):
+                found = crc32(data, found)
+            return mean_of(array), found
+        with host.quiet():
+            for part in batch_slices(rows, step):
+                numbers = self.backend.to_numpy(self.backend.rows(array, part))
+                kind = "<i8" if numbers.dtype.kind in "biu" else numbers.dtype.newbyteorder("<")
+                found = crc32(host.asarray(numbers, kind), found)
+                total += float(numbers.sum(dtype="float64"))
+        return total / (rows * size_of(rest)), found
 
 
 def batch_slices(rows: int, batch_size: int) -> list[slice]:

@@ -4,7 +4,8 @@ Training, evaluation and prediction all take their batches from here. The data a
 network computes, or on the host; then one batch is copied while another is computed.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from xpnet.backends.streaming import Streaming
@@ -14,9 +15,27 @@ from xpnet.engine.programs import Program
 from xpnet.lowering import turn
 from xpnet.typing import Array
 
-__all__ = ["Batches", "cut"]
+__all__ = ["Batches", "Window", "cut"]
 
 Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Window:
+    """Rows in memory, and the batches that are taken from them.
+
+    Attributes
+    ----------
+    batches : range
+        Numbers of the batches. The first begins with the first row.
+    arrays : sequence of array
+    order : array or None
+        The row numbers, within these arrays, in the order of the epoch; None if they keep theirs.
+    """
+
+    batches: range
+    arrays: Sequence[Array]
+    order: Array = None
 
 
 class Batches:
@@ -72,10 +91,15 @@ class Batches:
     def begin(self, order: Array = None, first: int = 0) -> None:
         """Begin with batch `first` of the rows in this order."""
         self.order = order
+        self._whole = Window(range(len(self)), self.data.arrays, order)
         self.end()  # of an interrupted epoch
         if order is not None and not self._gathers:
             bound = {id(p): p.gathers(self.data.arrays) for p in self._each()}
             self._gathers = [bound[id(p)] for p in self.programs]
+
+    def window(self, i: int) -> Window:
+        """The rows in memory from which batch `i` is taken; in an epoch, `i` only grows."""
+        return self._whole
 
     def load(self, i: int) -> Program:
         """The program of batch `i`, loaded with it; the engine's lock is held."""

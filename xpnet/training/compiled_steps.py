@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from xpnet.engine.batches import Window
 from xpnet.engine.programs import PlannedProgram
 from xpnet.engine.update import FLUSH_EVERY, UpdateProgram
 from xpnet.lowering import step_program
@@ -58,18 +59,16 @@ class CompiledSteps(ManySteps):
         self._began = False
         self._program: StepProgram | None = None
         self._update: UpdateProgram | None = None
-        backend: Any = self._engine.backend
-        self._order = backend.raw.arange(eager.rows)
+        self._window: Window | None = None
+        self._order: Any = None
         self._tables: list[Any] = []
 
     def epoch(self, loop: FitLoop, learning_rate: float) -> dict[str, float]:
         """Run the remaining steps of the epoch."""
         eager, context = self._eager, loop.context
         with eager.begun(loop, learning_rate), self._lent():
-            if self.batches.order is not None:
-                self._order[:] = self.batches.order
             while (i := context.batch) < self.count:
-                steps = self._next(loop, i)
+                steps = self._next(loop, i, self.batches.window(i))
                 start = perf_counter()
                 if steps:
                     self._several(i, steps)
@@ -91,13 +90,13 @@ class CompiledSteps(ManySteps):
         finally:
             if self._program is not None:
                 self._program.release()
-            self._program = self._update = None
+            self._program = self._update = self._window = None
 
-    def _next(self, loop: FitLoop, i: int) -> int:
+    def _next(self, loop: FitLoop, i: int, window: Window) -> int:
         """How many steps to run next; 0 for one by itself: the epoch's first, or a smaller one."""
         sizes = self.batches.sizes
-        alike: int = len(sizes) - (sizes[-1] != sizes[0]) - i
-        if i == 0 or alike < 2 or not self._worth() or not self._bound():
+        alike: int = min(len(sizes) - (sizes[-1] != sizes[0]), window.batches.stop) - i
+        if i == 0 or alike < 2 or not self._worth() or not self._bound(window):
             return 0
         return max(1, min(alike, self._pace.steps, loop.until_safe_point()))
 
@@ -112,32 +111,42 @@ class CompiledSteps(ManySteps):
         program: Any = self.batches.programs[0]
         return program.steps is not None or self._spent >= _WORTH
 
-    def _bound(self) -> bool:
+    def _bound(self, window: Window) -> bool:
         """Whether there is a program for the current optimizer; compile it if needed."""
         engine: Any = self._engine
-        if self._update is not engine.update:
-            self._update, columns = engine.update, table_columns(engine)
+        if self._update is not engine.update or self._window is not window:
+            self._update, self._window, columns = engine.update, window, table_columns(engine)
             if [table.shape[1] for table in self._tables] != [n for n, _ in columns]:
                 zeros, rows = engine.backend.zeros, self.count
                 self._tables = [zeros((rows, n), dtype) for n, dtype in columns]
+            self._set_order(window)
             with engine.programs.lock:
-                self._program = self._compiled()
+                self._program = self._compiled(window)
         return self._program is not None
 
-    def _compiled(self) -> "StepProgram | None":
+    def _set_order(self, window: Window) -> None:
+        """Write down the order of a window's rows."""
+        backend: Any = self._engine.backend
+        rows = window.arrays[0].shape[0]
+        if self._order is None or len(self._order) < rows or window.order is None:
+            self._order = backend.raw.arange(rows)
+        if window.order is not None:
+            self._order[: len(window.order)] = window.order
+
+    def _compiled(self, window: Window) -> "StepProgram | None":
         """The program, new or from an earlier fit on batches of the same kind."""
         engine: Any = self._engine
         program, update = self.batches.programs[0], engine.update
         assert isinstance(program, PlannedProgram)
-        if not all(array.flags.c_contiguous for array in self.batches.data.arrays):
+        if not all(array.flags.c_contiguous for array in window.arrays):
             return None
         inputs = engine.programs.step_inputs
         numbers = update.rules.numbers.array, inputs.scheduled.array
-        tables = zip(self._tables, numbers, strict=True)
+        tables, first = zip(self._tables, numbers, strict=True), window.batches.start
         given = {
-            "moves": [*zip(self.batches.data.arrays, program.inputs, strict=True)],
-            "tables": [(table, own) for table, own in tables if len(own)],
-            "log": self._eager.record.table,
+            "moves": [*zip(window.arrays, program.inputs, strict=True)],
+            "tables": [(table[first:], own) for table, own in tables if len(own)],
+            "log": self._eager.record.table[first:],
             "order": self._order,
         }
         if program.steps is not None and program.steps[0] is update.rules:
@@ -166,15 +175,16 @@ class CompiledSteps(ManySteps):
         for table, rows in zip(self._tables, table_rows(eager, i, steps), strict=True):
             table[i : i + steps] = rows
         assert self._program is not None
-        inputs = engine.programs.step_inputs
+        assert self._window is not None
+        inputs, within = engine.programs.step_inputs, i - self._window.batches.start
         with engine.programs.lock, self.batches.threads:
             inputs.set_number(state.step)
-            self._program.begin(i, state.updates)
+            self._program.begin(within, state.updates)
             state.begun += 1
             try:
                 self._program.run(steps)
             finally:  # a signal handler may raise after the steps have run
-                made = self._program.batch - i
+                made = self._program.batch - within
                 state.results = program.results
                 update.passed(made)
                 inputs.passed()

@@ -12,6 +12,7 @@ import numpy as np
 
 from xpnet.backends import TracedBackend
 from xpnet.engine.batch_graph import BatchGraph
+from xpnet.engine.batches import Window
 from xpnet.engine.state import Good
 from xpnet.engine.whole_step import Pieces, WholeStep
 from xpnet.training.callbacks.callback import Callbacks
@@ -62,8 +63,9 @@ class TracedSteps(ManySteps):
         with eager.begun(loop, learning_rate):
             self._begin()
             while (i := context.batch) < self.count:
-                steps, start = self._next(loop, i), perf_counter()
-                self._several(i, steps)
+                window = self.batches.window(i)
+                steps, start = self._next(loop, i, window), perf_counter()
+                self._several(i, steps, window)
                 self._pace.learn(steps, perf_counter() - start)
                 if loop.stepped(sum(sizes[i : i + steps]), steps):
                     return {}
@@ -79,17 +81,17 @@ class TracedSteps(ManySteps):
             size = self.batches.programs[0].batch_graph.size
             self._log = backend.zeros((self.count, size), dtype)
 
-    def _next(self, loop: FitLoop, i: int) -> int:
+    def _next(self, loop: FitLoop, i: int, window: Window) -> int:
         """How many steps to run next, on batches of one size."""
         sizes = self.batches.sizes
-        alike: int = len(sizes) - (sizes[-1] != sizes[0]) - i
+        alike: int = min(len(sizes) - (sizes[-1] != sizes[0]), window.batches.stop) - i
         most = max(1, min(alike, loop.until_safe_point()))
         if self._backend.synchronous:
             return min(most, self._pace.steps)
         # The number is a part of the program: few numbers, so few programs.
         return int(2 ** int(log2(min(most, self._most or _ON_DEVICE))))
 
-    def _several(self, i: int, steps: int) -> None:
+    def _several(self, i: int, steps: int, window: Window) -> None:
         """Run steps from batch `i` on, and check their losses."""
         engine, backend = self._engine, self._backend
         if self._tables[0].shape[1] != len(engine.update.coefficients):
@@ -99,14 +101,14 @@ class TracedSteps(ManySteps):
         if i == 0 or self._start is None:
             self._start = backend.copy(engine.state.params)
         with engine.programs.lock:
-            rows = self._run(i, steps)
+            rows = self._run(i, steps, window)
         self._eager.record.put_all(i, rows)
 
-    def _run(self, i: int, steps: int) -> Array:
+    def _run(self, i: int, steps: int, window: Window) -> Array:
         """Replace the state by that after these steps; return their results, on the host."""
         engine, state, batches = self._engine, self._engine.state, self.batches
         run, number = self._compiled(batches.programs[i]), self._backend.counter(state.step)
-        fixed = batches.data.arrays, batches.order, self._tables, number
+        fixed = [*window.arrays], window.order, window.batches.start, self._tables, number
         found: tuple[dict[str, Array], Array, Array] | None = None
         log: Array = None
         try:
@@ -168,12 +170,13 @@ def _stepping(
         apart: Any,
         arrays: list[Array],
         order: Array,
+        start: Any,
         tables: Sequence[Array],
         number: Array,
     ) -> tuple[dict[str, Array], Array, Array]:
         def body(i: Any, carry: tuple[Pieces, Array, Array]) -> tuple[Pieces, Array, Array]:
             pieces, log, _ = carry
-            rows = batch(i * apart, arrays, order)
+            rows = batch((i - start) * apart, arrays, order)
             own = backend.later(number, i - first)
             pieces, results = step(pieces, rows, own, scheduled[i], coefficients[i])
             return pieces, backend.with_rows(log, i, results[None, :]), results
