@@ -113,7 +113,7 @@ def step(model: xn.Model, size: Size, batches: int = 32) -> Callable[[], None]:
 
 def step_on(model: xn.Model, X: Any, y: Any, batch: int) -> Callable[[], None]:
     """The same on given rows, whose number is a multiple of the batch size."""
-    from xpnet.engine.batches import cut
+    from xpnet.engine.cutting import cut
     from xpnet.engine.entry import accept
 
     engine, data = accept(model.config, model.build().engine, X, y)

@@ -57,6 +57,8 @@ OWNERS = {
         "xpnet.backends.status",  # its version
         "xpnet.backends.torch_backend",  # data from the host
         "xpnet.lowering.cpu",
+        "xpnet.data.raw_file",  # a file's bytes as arrays
+        "xpnet.data.parquet_source",  # columns as a matrix
         "xpnet.training.lbfgs",  # vectors as SciPy has them
         "xpnet.training.epoch_record",  # what an epoch reports
         "xpnet.training.order",  # a user's order of the samples
@@ -90,7 +92,9 @@ OWNERS = {
     "skl2onnx": ["xpnet.exchange"],
     "jax": ["xpnet.backends.jax_devices", "xpnet.testing.variants"],
     "pandas": [],
-    "pyarrow": ["xpnet.tabular", "xpnet.cli.predictions"],
+    "pyarrow": ["xpnet.tabular", "xpnet.data.parquet_source", "xpnet.cli.predictions"],
+    "h5py": ["xpnet.data.opening"],
+    "zarr": ["xpnet.data.opening"],
     "narwhals": ["xpnet.tabular"],
     "array_api_compat": ["xpnet.backends", "xpnet.ops.record"],
     "matplotlib": ["xpnet.plot", "xpnet.cli"],

@@ -94,6 +94,7 @@ PUBLIC = [
     "UnitNorm",
     "Warmup",
     "backends",
+    "data",
     "datasets",
     "errors",
     "exchange",

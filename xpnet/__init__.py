@@ -9,6 +9,7 @@ from xpnet.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from xpnet import backends as backends
+    from xpnet import data as data
     from xpnet import datasets as datasets
     from xpnet import errors as errors
     from xpnet import exchange as exchange
@@ -190,6 +191,7 @@ __all__ = [
     "UnitNorm",
     "Warmup",
     "backends",
+    "data",
     "datasets",
     "errors",
     "exchange",
@@ -236,7 +238,9 @@ _NAMES = {
     "xpnet.training.history": "History",
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
-_ROOMS = "backends datasets errors exchange graph nn ops optim plot tabular testing typing".split()
+_ROOMS = (
+    "backends data datasets errors exchange graph nn ops optim plot tabular testing typing".split()
+)
 
 if not TYPE_CHECKING:  # with __getattr__, a type checker would accept every name
 

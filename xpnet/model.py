@@ -9,6 +9,8 @@ from typing import Any, Literal, Self
 from xpnet.arguments import count
 from xpnet.backends import Backend, BackendLike
 from xpnet.data.arrays import Data
+from xpnet.data.batch_stream import BatchStream
+from xpnet.data.block_order import Blocks
 from xpnet.data.class_weight import with_class_weight
 from xpnet.engine.batch_graph import BatchSpec
 from xpnet.engine.batch_sizes import counted
@@ -25,6 +27,7 @@ from xpnet.engine.function import NetworkFunction
 from xpnet.engine.network import Network
 from xpnet.engine.on_device import on_device
 from xpnet.engine.prediction import predict
+from xpnet.engine.stream_batches import StreamData
 from xpnet.engine.summary import summary
 from xpnet.errors import ArgumentError, GraphError, in_brief
 from xpnet.graph import Plan
@@ -323,17 +326,17 @@ class Model:
     @on_device
     def fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: ArrayLike | BatchStream,
+        y: ArrayLike | None = None,
         *,
         epochs: int = 10,
         batch_size: int = 128,
         sample_weight: ArrayLike | None = None,
         class_weight: ClassWeight | None = None,
-        validation_data: ValidationData | None = None,
+        validation_data: ValidationData | BatchStream | None = None,
         callbacks: Sequence[CallbackLike] | None = None,
         verbose: bool | Literal["auto"] = "auto",
-        shuffle: bool | Callable[[int], ArrayLike] = True,
+        shuffle: bool | Blocks | Callable[[int], ArrayLike] = True,
         resume_from: FilePath | Snapshot | None = None,
         accumulate: int = 1,
         steps_per_execution: int | None = None,
@@ -344,10 +347,12 @@ class Model:
 
         Parameters
         ----------
-        X : array of shape (n, ...), or sparse matrix of SciPy
+        X : array of shape (n, ...), sparse matrix of SciPy, Source or BatchStream
             Samples. Sparse ones stay sparse; the network must then begin with a `Dense` layer, and
-            compute with NumPy.
-        y : array of shape (n,) or (n, k)
+            compute with NumPy. A source, which `xpnet.data.open` makes, is read a part at a time.
+            So are arrays of h5py, zarr and dask, and memory maps of another type than the model's,
+            from 32 MB on. What `xpnet.data.batches` returns takes the place of `X` and `y`.
+        y : array of shape (n,) or (n, k), or Source
             Targets, as the loss takes them.
         epochs, batch_size : int, defaults 10 and 128
             At least 1. The last batch may be smaller. A batch size larger than n takes all samples.
@@ -357,15 +362,17 @@ class Model:
             A factor for the weights of each class's samples. Classes that a dict omits have the
             factor 1; ``"balanced"`` is n / (classes * samples of the class). It does not affect
             validation.
-        validation_data : (X, y) or (X, y, sample_weight), optional
+        validation_data : (X, y), (X, y, sample_weight) or BatchStream, optional
             Loss and metrics are measured on these data after every epoch.
         callbacks : sequence of Callback or function, optional
         verbose : bool or "auto"
             A progress bar; ``"auto"`` shows it on a terminal.
-        shuffle : bool or callable, default True
-            Whether each epoch takes the samples in a new order. A function receives the number of
-            samples at the beginning of each epoch and returns their order, an array that contains
-            every row's number once.
+        shuffle : bool, Blocks or callable, default True
+            Whether each epoch takes the samples in a new order. `xpnet.data.Blocks` mixes rows
+            within parts of the data, which can be read at once. Data that are not in memory are
+            shuffled in blocks of a suitable size, which the logger ``xpnet`` names. A function
+            receives the number of samples at the beginning of each epoch and returns their order,
+            an array that contains every row's number once.
         resume_from : path, optional
             A file that `Checkpoint` wrote, or a folder of them, from which the newest is taken.
             The interrupted fit continues, up to `epochs` counted from its own beginning, with the
@@ -407,7 +414,9 @@ class Model:
         Raises
         ------
         DataError, ShapeError, DTypeError, ArgumentError
-            If data or settings cannot be used; raised before anything changes.
+            If data or settings cannot be used; raised before anything changes. Of data that are
+            not in memory, the first rows are checked before; bad rows that come later end the fit,
+            and the message names them.
         DivergedError
             If the loss becomes NaN or infinite; the last good parameters are restored.
         DeviceMemoryError
@@ -471,6 +480,7 @@ class Model:
         if known is not None and sample_weight is None and known.takes(X, y):
             return known(X, y)
         engine, data = accept(self._config, self._engine, X, y, sample_weight, wait=False)
+        _refuse_stored("train_on_batch", data)
         if self.optimizer.whole_batch:
             raise ArgumentError(
                 "L-BFGS needs all samples at once: use model.fit, or another optimizer for steps "
@@ -490,19 +500,20 @@ class Model:
     # --- using --------------------------------------------------------------------------------
 
     @on_device
-    def predict(self, X: ArrayLike, batch_size: int | None = None) -> Array:
+    def predict(self, X: ArrayLike | BatchStream, batch_size: int | None = None) -> Array:
         """The network's output for each sample.
 
         Parameters
         ----------
-        X : array of shape (n, ...)
+        X : array of shape (n, ...), Source or BatchStream
         batch_size : int, optional
             Samples at a time; by default at most 1024.
 
         Returns
         -------
         array of shape (n, ...)
-            In the library of `X`. For a classifier these are logits: the class is their argmax.
+            In the library of `X`, or NumPy's if that is not in memory. For a classifier these are
+            logits: the class is their argmax.
         """
         known = None if self._engine is None else self._engine.programs.cached_prediction
         if known is not None and batch_size is None and known.takes(X):
@@ -514,13 +525,13 @@ class Model:
     @on_device
     def evaluate(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: ArrayLike | BatchStream,
+        y: ArrayLike | None = None,
         *,
         sample_weight: ArrayLike | None = None,
         batch_size: int | None = None,
     ) -> dict[str, float]:
-        """Loss and metrics of the data, each averaged over the samples.
+        """Loss and metrics of the data, each averaged over the samples; `X` and `y` as in `fit`.
 
         A `TrainingWarning` says how many outputs are not finite, if they make the loss NaN.
         """
@@ -538,6 +549,7 @@ class Model:
             If the backend has no functions with ``out=``, so that its steps are interpreted.
         """
         engine, data = accept(self._config, self._engine, X, y, sample_weight)
+        _refuse_stored("plan", data)
         program = engine.programs.get(BatchSpec.of("train", data.rows, data))
         plan: Plan | None = getattr(program, "plan", None)
         if plan is None:
@@ -810,15 +822,25 @@ class _Updater:
 def _accepted(
     config: ModelConfig,
     engine: Engine | None,
-    X: ArrayLike,
-    y: ArrayLike,
+    X: ArrayLike | BatchStream,
+    y: ArrayLike | None,
     sample_weight: ArrayLike | None,
     class_weight: ClassWeight | None,
 ) -> tuple[Engine, Data]:
     """The data of a fit, weighted, and the engine that takes them."""
     own, data = accept(config, engine, X, y, sample_weight)
     network = own.network
+    if class_weight is not None and isinstance(X, BatchStream):
+        raise ArgumentError(
+            "class_weight needs all targets at once: return weights with the batches instead, "
+            "(X, y, weight)."
+        )
     return own, with_class_weight(network.loss, network.output_shape, data, class_weight)
+
+
+def _refuse_stored(what: str, data: Data) -> None:
+    if data.stored or isinstance(data, StreamData):
+        raise ArgumentError(f"{what} expects one batch in memory, such as source[0:128].")
 
 
 def _renamed(steps_per_graph: int) -> int:

@@ -153,7 +153,7 @@ def test_an_estimator_stays_as_it_was():
 def test_the_message_says_what_to_do():
     with pytest.raises(DataError, match=r"X is a Halfway, .* numpy\.stack\(\[X\[i\] for i"):
         model().fit(ENDLESS["samples"], Y)
-    with pytest.raises(DataError, match=r"sample_weight is a generator.*train_on_batch"):
+    with pytest.raises(DataError, match=r"sample_weight is a generator.*data\.batches"):
         model().fit(X, Y, sample_weight=(1.0 for _ in Y))
     with pytest.raises(DataError, match="X is a dict"):
         model().predict({"a": X[:, 0]})

@@ -15,7 +15,7 @@ import xpnet.model
 from xpnet.backends.generic import GenericBackend
 from xpnet.data.arrays import Data
 from xpnet.engine.batch_graph import BatchSpec
-from xpnet.engine.batches import cut
+from xpnet.engine.cutting import cut
 from xpnet.ops.record import Update
 from xpnet.optim import Link
 

@@ -44,14 +44,15 @@ def check_given(name: str, data: Any) -> None:
         check_given(name, data.data)  # such as UserList
     elif hasattr(kind, "__getitem__") and hasattr(kind, "__len__"):
         raise DataError(
-            f"{called}, which has __len__ and __getitem__ but is no array. Collect its samples, "
-            f"such as with numpy.stack([{name}[i] for i in range(len({name}))]), or call "
-            "train_on_batch for each batch of them."
+            f"{called}, which has __len__ and __getitem__ but is no array. If its elements are "
+            f"batches, fit takes xpnet.data.batches({name}). If they are samples, collect them, "
+            f"such as with numpy.stack([{name}[i] for i in range(len({name}))])."
         )
     elif hasattr(kind, "__iter__"):
         raise DataError(
-            f"{called}, which is no array. Collect its samples, such as with "
-            f"numpy.stack(list({name})), or call train_on_batch for each batch of them."
+            f"{called}, which is no array. If it yields batches, give fit a function that makes "
+            f"it: xpnet.data.batches(function). If it yields samples, collect them, such as with "
+            f"numpy.stack(list({name}))."
         )
 
 

@@ -7,6 +7,7 @@ from zlib import crc32
 
 from xpnet.backends import Backend, get
 from xpnet.data.sparse_rows import bytes_of_rows, is_sparse, mean_of
+from xpnet.data.stored_column import StoredColumn
 from xpnet.typing import Array, size_of
 
 __all__ = ["Data", "batch_slices"]
@@ -18,8 +19,9 @@ _CHUNK = 1 << 20  # numbers that are copied at a time to be summed
 class Data:
     """Checked arrays: inputs, and optional targets and weights.
 
-    They are on one `backend`: the network's, or NumPy if they do not fit there. The inputs may be
-    `sparse`: SciPy's matrix in CSR format.
+    They are on one `backend`: the network's, or NumPy if they do not fit there, or if some are
+    stored: a `StoredColumn` in place of an array. The inputs may be `sparse`: SciPy's matrix in CSR
+    format.
     """
 
     backend: Backend
@@ -36,6 +38,11 @@ class Data:
     def sparse(self) -> bool:
         """Whether the inputs are sparse."""
         return is_sparse(self.x)
+
+    @property
+    def stored(self) -> bool:
+        """Whether some of the arrays are not in memory."""
+        return any(isinstance(array, StoredColumn) for array in self.arrays)
 
     @property
     def arrays(self) -> list[Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from xpnet.backends import Backend, get
 from xpnet.data.sparse_rows import column_sizes, is_sparse
+from xpnet.data.stored_column import StoredColumn
 from xpnet.typing import Array, size_of
 
 __all__ = ["column_doubt", "target_doubt"]
@@ -62,5 +63,6 @@ def _sample(x: Array, backend: Backend) -> Any:
     """Some rows from the whole length of an array, flat, on the host, in float64."""
     most = max(min(_ROWS, _NUMBERS // size_of(tuple(x.shape[1:]))), 1)
     step = -(-int(x.shape[0]) // most)
-    rows = backend.to_numpy(x[::step, ...])
+    stored = isinstance(x, StoredColumn)
+    rows = x.sample(most) if stored else backend.to_numpy(x[::step, ...])
     return rows.reshape(rows.shape[0], -1).astype("float64")

@@ -15,7 +15,7 @@ from xpnet.engine.programs import Program
 from xpnet.lowering import turn
 from xpnet.typing import Array
 
-__all__ = ["Batches", "Window", "cut"]
+__all__ = ["Batches", "StreamedBatches", "Window"]
 
 Found = TypeVar("Found")
 
@@ -53,8 +53,6 @@ class Batches:
     threads : context manager
         Limits the BLAS to as many threads as a batch is worth; the engine's lock if there is
         nothing to limit.
-    order : array or None
-        The row numbers in this epoch's order; None if the rows keep their order.
     """
 
     def __init__(
@@ -66,7 +64,7 @@ class Batches:
         threads: int | None = None,
         rare: Collection[int] = (),
     ) -> None:
-        self.data, self._engine, self._lock = data, engine, engine.programs.lock
+        self.data, self._engine = data, engine
         self.parts = batch_slices(data.rows, batch_size)
         self.sizes = [part.stop - part.start for part in self.parts]
         made = {
@@ -76,12 +74,17 @@ class Batches:
             for size in sorted({*self.sizes}, reverse=True)
         }
         self.programs = [made[size] for size in self.sizes]
-        self.threads = turn(engine.backend, self.programs[0].flops) or self._lock
-        self.order: Array = None
+        self.threads = turn(engine.backend, self.programs[0].flops) or engine.programs.lock
+        self._window: Window | None = Window(range(len(self)), data.arrays)
         self._gathers: list[list[Callable[[Array], Any]]] = []
 
     def __len__(self) -> int:
         return len(self.sizes)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all batches are taken from the arrays in `data`."""
+        return True
 
     @property
     def flops(self) -> int:
@@ -90,33 +93,35 @@ class Batches:
 
     def begin(self, order: Array = None, first: int = 0) -> None:
         """Begin with batch `first` of the rows in this order."""
-        self.order = order
-        self._whole = Window(range(len(self)), self.data.arrays, order)
+        self._window = Window(range(len(self)), self.data.arrays, order)
         self.end()  # of an interrupted epoch
-        if order is not None and not self._gathers:
-            bound = {id(p): p.gathers(self.data.arrays) for p in self._each()}
-            self._gathers = [bound[id(p)] for p in self.programs]
 
     def window(self, i: int) -> Window:
         """The rows in memory from which batch `i` is taken; in an epoch, `i` only grows."""
-        return self._whole
+        assert self._window is not None
+        return self._window
 
     def load(self, i: int) -> Program:
         """The program of batch `i`, loaded with it; the engine's lock is held."""
-        program, part = self.programs[i], self.parts[i]
-        if self.order is None:
-            program.load(self.data.arrays, part)
-        else:
-            index = self.order[part]
-            for gather in self._gathers[i]:
-                gather(index)
+        program, window = self.programs[i], self.window(i)
+        start = (i - window.batches.start) * self.sizes[0]
+        part = slice(start, start + self.sizes[i])
+        if window.order is None:
+            program.load(window.arrays, part)
+            return program
+        if not self._gathers:
+            bound = {id(p): p.gathers(window.arrays) for p in self._each()}
+            self._gathers = [bound[id(p)] for p in self.programs]
+        index = window.order[part]
+        for gather in self._gathers[i]:
+            gather(index)
         return program
 
     def each(self, read: Callable[[Program], Found]) -> list[Found]:
         """Run every batch's program; what `read` returns of each, before the next overwrites it."""
         self.begin()
         try:
-            with self._lock:  # all batches see the same parameters
+            with self._engine.programs.lock:  # all batches see the same parameters
                 return [self._one(i, read) for i in range(len(self))]
         finally:
             self.end()
@@ -129,7 +134,7 @@ class Batches:
 
     def end(self) -> None:
         """Leave no copy in flight, and no program that reads the data."""
-        with self._lock:
+        with self._engine.programs.lock:
             for program in self._each():
                 program.release()
 
@@ -154,7 +159,7 @@ class StreamedBatches(Batches):
         self._streaming = Streaming(engine.backend, data.arrays, max(self.sizes))
 
     def begin(self, order: Array = None, first: int = 0) -> None:
-        self.order = order
+        self._window = Window(range(len(self)), self.data.arrays, order)
         self._streaming.clear()
         self._stage(first)
 
@@ -171,21 +176,5 @@ class StreamedBatches(Batches):
     def _stage(self, i: int) -> None:
         if i < len(self.parts):
             part = self.parts[i]
-            self._streaming.stage(part if self.order is None else self.order[part])
-
-
-def cut(
-    engine: Engine,
-    mode: str,
-    data: Data,
-    batch_size: int,
-    threads: int | None = None,
-    rare: Collection[int] = (),
-) -> Batches:
-    """Data in batches of `batch_size` samples, for this kind of computation.
-
-    At most `threads` threads share a batch; see `Model.fit`.
-    """
-    there = data.backend.name == engine.backend.name
-    kind = Batches if there else StreamedBatches
-    return kind(engine, mode, data, batch_size, threads, rare)
+            order = self.window(i).order
+            self._streaming.stage(part if order is None else order[part])

@@ -7,6 +7,7 @@ from xpnet import random
 from xpnet.backends import get
 from xpnet.data.arrays import Data
 from xpnet.data.sparse_rows import is_sparse
+from xpnet.data.stored_column import StoredColumn
 from xpnet.engine.network import Network
 from xpnet.engine.sparse_product import SparseProduct, split_product
 from xpnet.errors import GraphError
@@ -24,11 +25,13 @@ def sample_of(data: Data, seed: int) -> Array:
     """Some random rows of the inputs, on the host: all of them if there are not many."""
     host, rows = get("numpy"), data.rows
     if rows <= _ROWS:
-        return data.x if data.sparse else data.backend.to_numpy(data.x)
+        return data.x if data.sparse else data.backend.to_numpy(data.x[0:rows, ...])
     drawn = random.words(host.xp, random.Key(seed, _STREAM), (_ROWS,))
     index = host.xp.astype(drawn, host.xp.int64) * rows >> 32
     if data.sparse:
         return data.x[index]
+    if isinstance(data.x, StoredColumn):
+        return data.x.taken(index)
     return data.backend.to_numpy(data.backend.take(data.x, data.backend.asarray(index, "int64")))
 
 

@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 from xpnet.backends import Backend
 from xpnet.data.arrays import Data
 from xpnet.data.conversion import result_like
-from xpnet.engine.batches import Batches, cut
+from xpnet.engine.batches import Batches
+from xpnet.engine.cutting import cut
 from xpnet.engine.engine import Engine
 from xpnet.engine.fair_turns import FairTurns
 from xpnet.engine.programs import PlannedProgram, Program
@@ -53,7 +54,8 @@ def _swept(engine: Engine, batches: Batches) -> Array | None:
     """The outputs of many batches, with few calls from Python; None if that is not possible."""
     first, whole = batches.programs[0], len(batches) - (batches.sizes[-1] != batches.sizes[0])
     source, size, backend = batches.data.x, batches.sizes[0], engine.backend
-    if whole < 2 or not isinstance(first, PlannedProgram) or batches.data.backend.name != "numpy":
+    here = batches.whole and batches.data.backend.name == "numpy"
+    if not here or whole < 2 or not isinstance(first, PlannedProgram):
         return None
     if batches.data.sparse:
         return None

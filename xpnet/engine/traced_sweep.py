@@ -22,7 +22,8 @@ def traced_sweep(engine: Engine, batches: Batches) -> Array | None:
         Made for predictions, or for evaluations.
     """
     backend, data = engine.backend, batches.data
-    if not isinstance(backend, TracedBackend) or data.backend.name != backend.name:
+    here = batches.whole and data.backend.name == backend.name
+    if not isinstance(backend, TracedBackend) or not here:
         return None
     sizes, found = batches.sizes, None
     for first in dict.fromkeys((0, len(sizes) - 1)):  # all batches are alike, except the last

@@ -18,6 +18,7 @@ from xpnet.estimators.guards import training_errors, undone_by_errors
 from xpnet.estimators.samples import Given, Samples, validate_samples, validate_weights
 from xpnet.estimators.sampling import RandomOrder, held_out
 from xpnet.estimators.solvers import Rate, is_stochastic, keeps_best
+from xpnet.estimators.stored_samples import FloatSource
 from xpnet.estimators.watch import Watch
 from xpnet.training.advice import Remedies, remedies
 from xpnet.typing import ArrayLike
@@ -55,8 +56,9 @@ class BaseMLP(FittedMLP):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Sparse matrices need a model that computes with NumPy; they are converted to CSR.
+        X : {array-like, sparse matrix, Source} of shape (n_samples, n_features)
+            Sparse matrices need a model that computes with NumPy; they are converted to CSR. A
+            source (`xpnet.data.open`) is read a part at a time.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Class labels, or a column of 0 and 1 for each label; for a regressor, values.
         sample_weight : array-like of shape (n_samples,), optional
@@ -111,7 +113,7 @@ class BaseMLP(FittedMLP):
                     validation_data=None if held is None else held.validation,
                     callbacks=self._listeners(watch, samples),
                     verbose=False,
-                    shuffle=RandomOrder(samples.rows, random) if self.shuffle else False,
+                    shuffle=self._order(samples, random),
                     threads=self.threads,
                 )
                 watch.on_history(self._model, history)
@@ -183,6 +185,11 @@ class BaseMLP(FittedMLP):
                 "partial_fit does not support early_stopping=True without X_val and y_val: it "
                 "cannot set the same samples aside in every call."
             )
+        if isinstance(samples.X, FloatSource):
+            raise ArgumentError(
+                "early_stopping=True sets random samples aside, which would all be read into "
+                "memory: give fit X_val and y_val for samples that are not in memory."
+            )
         kept, held = held_out(self, samples, random)
         return samples.rows_at(kept), samples.rows_at(held)
 
@@ -201,6 +208,12 @@ class BaseMLP(FittedMLP):
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped"
             )
         return int(min(self.batch_size, rows))
+
+    def _order(self, samples: Samples, random: np.random.RandomState) -> Any:
+        """The order of the samples, for `Model.fit`; blocks where they are not in memory."""
+        if not self.shuffle or isinstance(samples.X, FloatSource):
+            return self.shuffle
+        return RandomOrder(samples.rows, random)
 
     def _class_weights(self) -> Any:
         """Class weights for `Model.fit`; only a classifier has them."""

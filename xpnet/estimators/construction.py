@@ -10,6 +10,7 @@ from xpnet.estimators.architecture import draw_weights, hidden_sizes
 from xpnet.estimators.array_library import backend_for
 from xpnet.estimators.heads import DataLoss
 from xpnet.estimators.solvers import make_optimizer
+from xpnet.estimators.stored_samples import FloatSource
 from xpnet.model import Model
 
 __all__ = ["make_model", "starting_weights"]
@@ -20,7 +21,10 @@ _SEEDS = 2**32
 def make_model(estimator: Any, X: Any, random: np.random.RandomState, *, measured: bool) -> Model:
     """Build the estimator's model; `measured` if the loss without penalty is also reported."""
     head = estimator._head
-    noisy = np.any(np.asarray(estimator.dropout, dtype="float64") > 0)
+    stored = isinstance(X, FloatSource)  # checked as it is read, shuffled by the model's seed
+    noisy = (stored and estimator.shuffle) or np.any(
+        np.asarray(estimator.dropout, dtype="float64") > 0
+    )
     return Model(
         estimator._network,
         head.loss,
@@ -30,7 +34,7 @@ def make_model(estimator: Any, X: Any, random: np.random.RandomState, *, measure
         dtype=check_float(dtype_name(X.dtype)) if estimator.dtype is None else estimator.dtype,
         seed=int(random.randint(_SEEDS, dtype=np.int64)) if noisy else 0,
         input_shape=int(X.shape[1]),
-        check_finite=False,
+        check_finite=stored,
     ).build()
 
 

@@ -18,6 +18,7 @@ from xpnet.estimators.array_library import check_library, library, on_host
 from xpnet.estimators.class_labels import Labels
 from xpnet.estimators.numeric_targets import Values
 from xpnet.estimators.samples import Samples, validate_inputs
+from xpnet.estimators.stored_samples import in_memory
 from xpnet.estimators.weights import Weights
 from xpnet.model import Model
 from xpnet.nn import Sequential
@@ -219,6 +220,7 @@ class FittedMLP(
         -------
         float
         """
+        y = in_memory(y)
         check_given("y", y)
         predicted = self.predict(X)
         if library(X).name == "numpy" and library(y).name == "numpy":

@@ -15,6 +15,14 @@ from xpnet.backends.readable import check_given, foreign_errors
 from xpnet.data.given import check_times
 from xpnet.errors import DataError
 from xpnet.estimators.array_library import library, moved, take_rows
+from xpnet.estimators.stored_samples import (
+    FloatSource,
+    beside,
+    in_memory,
+    refuse_stream,
+    stored,
+    validated,
+)
 from xpnet.warn import warn_user
 
 __all__ = ["Given", "Samples", "validate_inputs", "validate_samples", "validate_weights"]
@@ -61,6 +69,9 @@ class Samples:
 
 def validate_inputs(estimator: Any, X: Any, *, reset: bool = False) -> Any:
     """Samples without targets: two-dimensional, dense or in CSR format, float32 or 64, finite."""
+    source = stored(X)
+    if source is not None:
+        return validated(estimator, source, reset)
     _check("X", X)
     with _foreign("X"):
         if _stays_on_gpu(X):
@@ -73,6 +84,11 @@ def validate_samples(
     estimator: Any, X: Any, y: Any, *, reset: bool, numeric: bool
 ) -> tuple[Any, Any]:
     """Samples and targets; a column of targets becomes a vector."""
+    source, y = stored(X), in_memory(y)
+    if source is not None:
+        _check("y", y, times=not numeric)
+        with _foreign("y"):
+            return validated(estimator, source, reset), _vector(beside(y, source))
     _check("X", X)
     _check("y", y, times=not numeric)
     with _foreign("X or y"):
@@ -88,6 +104,9 @@ def validate_weights(weight: Any, X: Any) -> Any:
     """A weight for each sample, in the library of X; None if there are none."""
     if weight is None:
         return None
+    weight = in_memory(weight)
+    if isinstance(X, FloatSource):
+        return beside(weight, X).astype(X.dtype)
     _check("sample_weight", weight)
     with _foreign("sample_weight"):
         if _stays_on_gpu(X):
@@ -101,6 +120,7 @@ def _check(name: str, data: Any, *, times: bool = False) -> None:
 
     Without `times`, dates and durations are refused too: scikit-learn turns them into counts.
     """
+    refuse_stream(data)
     with _foreign(name):
         check_given(name, data)
         if isinstance(data, np.ma.MaskedArray) and np.ma.getmaskarray(data).any():

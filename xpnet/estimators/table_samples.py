@@ -13,6 +13,8 @@ from sklearn.utils.validation import (
 )
 
 from xpnet.backends.readable import check_given, foreign_errors, host_array
+from xpnet.data.batch_stream import BatchStream
+from xpnet.data.row_source import Source
 from xpnet.errors import DataError, DTypeError
 from xpnet.tabular import Table, as_table
 
@@ -35,6 +37,11 @@ def read_table(estimator: Any, X: Any, *, reset: bool) -> Table:
         raise TypeError(
             f"{type(estimator).__name__} does not take sparse data: use X.toarray(), or a data "
             "frame."
+        )
+    if isinstance(X, Source | BatchStream):
+        raise DataError(
+            f"{type(estimator).__name__} reads whole tables: give X[0:len(X)] of a source that "
+            "fits into memory, or use MLPClassifier, MLPRegressor or xpnet.Model."
         )
     if not named:
         check_given("X", X)

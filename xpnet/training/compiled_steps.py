@@ -58,8 +58,7 @@ class CompiledSteps(ManySteps):
         self._spent = 0.0 if most is None else _WORTH  # seconds of single steps
         self._began = False
         self._program: StepProgram | None = None
-        self._update: UpdateProgram | None = None
-        self._window: Window | None = None
+        self._bound_to: tuple[UpdateProgram, Window] | None = None
         self._order: Any = None
         self._tables: list[Any] = []
 
@@ -90,7 +89,7 @@ class CompiledSteps(ManySteps):
         finally:
             if self._program is not None:
                 self._program.release()
-            self._program = self._update = self._window = None
+            self._program = self._bound_to = None
 
     def _next(self, loop: FitLoop, i: int, window: Window) -> int:
         """How many steps to run next; 0 for one by itself: the epoch's first, or a smaller one."""
@@ -114,8 +113,9 @@ class CompiledSteps(ManySteps):
     def _bound(self, window: Window) -> bool:
         """Whether there is a program for the current optimizer; compile it if needed."""
         engine: Any = self._engine
-        if self._update is not engine.update or self._window is not window:
-            self._update, self._window, columns = engine.update, window, table_columns(engine)
+        now = self._bound_to
+        if now is None or now[0] is not engine.update or now[1] is not window:
+            self._bound_to, columns = (engine.update, window), table_columns(engine)
             if [table.shape[1] for table in self._tables] != [n for n, _ in columns]:
                 zeros, rows = engine.backend.zeros, self.count
                 self._tables = [zeros((rows, n), dtype) for n, dtype in columns]
@@ -175,8 +175,8 @@ class CompiledSteps(ManySteps):
         for table, rows in zip(self._tables, table_rows(eager, i, steps), strict=True):
             table[i : i + steps] = rows
         assert self._program is not None
-        assert self._window is not None
-        inputs, within = engine.programs.step_inputs, i - self._window.batches.start
+        assert self._bound_to is not None
+        inputs, within = engine.programs.step_inputs, i - self._bound_to[1].batches.start
         with engine.programs.lock, self.batches.threads:
             inputs.set_number(state.step)
             self._program.begin(within, state.updates)

@@ -83,7 +83,7 @@ def _refusal(eager: EagerSteps, callbacks: Callbacks) -> str | None:
     if not good:
         return f"matrix products cannot be captured ({reason})"
     if eager.batches.data.backend.name != backend.name:
-        return "the data do not fit on the device and are streamed from the host"
+        return "the data are not on the device, and are copied there in parts"
     programs = [p for p in eager.batches.programs if isinstance(p, PlannedProgram)]
     plain = [*programs[0].plan.definitions, *engine.update.rules.definitions]
     if plain:

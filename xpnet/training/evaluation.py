@@ -7,7 +7,8 @@ import numpy as np
 
 from xpnet.data.arrays import Data
 from xpnet.engine.batch_graph import PENALTY, SHARED, WEIGHT, BatchGraph
-from xpnet.engine.batches import Batches, cut
+from xpnet.engine.batches import Batches
+from xpnet.engine.cutting import cut
 from xpnet.engine.engine import Engine
 from xpnet.engine.network import Network
 from xpnet.engine.programs import Program

@@ -6,9 +6,11 @@ from typing import Literal, Self
 
 from xpnet.arguments import count
 from xpnet.data.arrays import Data, batch_slices
+from xpnet.data.block_order import Blocks
 from xpnet.engine.batch_sizes import rare
-from xpnet.engine.batches import cut
+from xpnet.engine.cutting import cut
 from xpnet.engine.engine import Engine
+from xpnet.engine.stream_batches import StreamData
 from xpnet.errors import ArgumentError
 from xpnet.lowering import MOST_THREADS
 from xpnet.training.callbacks.callback import CallbackLike, Callbacks
@@ -37,7 +39,7 @@ class FitSettings:
     accumulate: int
     steps_per_execution: int | None
     threads: int | None
-    shuffle: bool | Callable[[int], ArrayLike]
+    shuffle: bool | Blocks | Callable[[int], ArrayLike]
     callbacks: Callbacks
     progress: Progress
 
@@ -50,7 +52,7 @@ class FitSettings:
         accumulate: int,
         steps_per_execution: int | None,
         threads: int | None,
-        shuffle: bool | Callable[[int], ArrayLike],
+        shuffle: bool | Blocks | Callable[[int], ArrayLike],
         callbacks: Sequence[CallbackLike] | None,
         verbose: bool | Literal["auto"],
     ) -> Self:
@@ -100,6 +102,11 @@ def _steps(
     """The strategy that makes the steps."""
     together, callbacks = settings.accumulate, settings.callbacks
     if engine.optimizer.whole_batch:
+        if data.stored or isinstance(data, StreamData):
+            raise ArgumentError(
+                "L-BFGS needs all samples in memory at once: read the source first, X[0:len(X)], "
+                "or use another optimizer."
+            )
         if together > 1:
             raise ArgumentError(
                 f"accumulate={together} needs steps on batches, but L-BFGS takes all samples at "
@@ -126,7 +133,7 @@ def _rare(
     engine: Engine, data: Data, settings: FitSettings, snapshot: Snapshot | None
 ) -> Collection[int]:
     """The sizes of batches that are interpreted: those of the fit that is resumed, if one is."""
-    if settings.accumulate > 1:
+    if settings.accumulate > 1 or isinstance(data, StreamData):
         return ()
     if snapshot is not None:
         found: list[int] = snapshot.state["fit"].get("rare", [])

@@ -4,6 +4,7 @@ from typing import Any
 
 from xpnet.engine.batches import Batches
 from xpnet.engine.engine import Engine
+from xpnet.engine.stream_batches import StreamBatches
 from xpnet.graph import Scheduled
 from xpnet.training.callbacks.callback import Callbacks
 from xpnet.training.context import FitContext
@@ -18,6 +19,8 @@ _FIRST = 16  # the most steps in the first call
 def needs_python(eager: EagerSteps, callbacks: Callbacks) -> str | None:
     """What needs Python in every step; None if nothing does."""
     optimizer = eager.engine.optimizer
+    if isinstance(eager.batches, StreamBatches):
+        return "the batches come from your own function"
     if eager.together > 1:
         return f"a step adds up the gradients of {eager.together} batches"
     if eager.batches.data.sparse:

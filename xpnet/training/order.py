@@ -1,6 +1,8 @@
 """The order in which an epoch takes the samples."""
 
 from collections.abc import Callable
+from logging import getLogger
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +11,9 @@ from xpnet.arguments import flag, is_function
 from xpnet.backends import get
 from xpnet.backends.readable import host_numbers
 from xpnet.data.arrays import Data
+from xpnet.data.block_order import Blocks
+from xpnet.engine.stream_batches import StreamData
+from xpnet.engine.window_reader import usual_blocks
 from xpnet.errors import ArgumentError, in_brief
 from xpnet.lowering import compiled_words
 from xpnet.typing import Array, ArrayLike
@@ -23,19 +28,39 @@ class SampleOrder:
 
     Attributes
     ----------
-    kind : {"seed", "function", "as they come"}
+    kind : str
+        ``"seed"``, ``"function"``, ``"as they come"``, or the blocks in words.
+
+    Raises
+    ------
+    ArgumentError
+        If the data cannot be read in this order.
     """
 
-    def __init__(self, data: Data, shuffle: bool | Callable[[int], ArrayLike], seed: int) -> None:
-        drawn = shuffle if is_function(shuffle) else flag("shuffle", shuffle)
-        self._data, self._shuffle, self._seed = data, drawn, seed
-        self.kind = "function" if callable(drawn) else "seed" if drawn else "as they come"
+    def __init__(
+        self, data: Data, shuffle: bool | Blocks | Callable[[int], ArrayLike], seed: int
+    ) -> None:
+        if not (isinstance(shuffle, Blocks) or is_function(shuffle)):
+            shuffle = flag("shuffle", shuffle)
+        self._data, self._shuffle, self._seed = data, _possible(data, shuffle), seed
+        if isinstance(data, StreamData):
+            self.kind = "batches of a function"
+        elif isinstance(self._shuffle, Blocks):
+            self.kind = str(self._shuffle)
+        else:
+            self.kind = "function" if callable(shuffle) else "seed" if shuffle else "as they come"
 
-    def of(self, epoch: int) -> Array:
-        """The row numbers, on the data's backend; None for ``"as they come"``."""
+    def of(self, epoch: int) -> Any:
+        """The row numbers, on the data's backend; None for ``"as they come"``.
+
+        For stored data, a `BlockOrder`.
+        """
         if not self._shuffle:
             return None
         backend, rows = self._data.backend, self._data.rows
+        if isinstance(self._shuffle, Blocks):
+            order = self._shuffle.order(rows, self._seed, epoch)
+            return order if self._data.stored else backend.asarray(order.numbers())
         if callable(self._shuffle):
             return backend.asarray(self._checked(self._shuffle(rows)))
         key = random.Key(self._seed, _SHUFFLE, epoch)
@@ -58,3 +83,32 @@ class SampleOrder:
                 f"{rows - 1}; got {in_brief(order)}."
             )
         return found
+
+
+def _possible(
+    data: Data, shuffle: bool | Blocks | Callable[[int], ArrayLike]
+) -> bool | Blocks | Callable[[int], ArrayLike]:
+    """The order that was asked for; blocks for stored data that are to be shuffled."""
+    if isinstance(data, StreamData):
+        if isinstance(shuffle, Blocks) or callable(shuffle):
+            raise ArgumentError(
+                "shuffle has no effect on batches from a function, which come in its order: leave "
+                "it out."
+            )
+        return False
+    if not data.stored or isinstance(shuffle, Blocks):
+        return shuffle
+    if callable(shuffle):
+        raise ArgumentError(
+            "a function cannot order rows that are not in memory, since single rows would be read "
+            "from all over: use shuffle=xpnet.data.Blocks(...), or False."
+        )
+    if not shuffle:
+        return False
+    blocks = usual_blocks(data)
+    getLogger("xpnet").info(
+        "the data are not in memory, so they are shuffled in %s: shuffle=xpnet.data.%r",
+        blocks,
+        blocks,
+    )
+    return blocks
