@@ -61,10 +61,12 @@ class WindowReader:
         self.end()
         self._blocks = self._plain if order is None else order
         self._stages = _stages(self._blocks.sizes(), self._sizes)
-        host, rows = get("numpy"), max(self._sizes) + max(self._blocks.sizes())
-        self._slots = [
-            [host.zeros((rows, *a.shape[1:]), str(a.dtype)) for a in self._arrays] for _ in range(2)
-        ]
+        rows = max(self._sizes) + max(self._blocks.sizes())
+        if not self._slots or self._slots[0][0].shape[0] < rows:
+            empty = get("numpy").xp.empty
+            self._slots = [
+                [empty((rows, *a.shape[1:]), dtype=a.dtype) for a in self._arrays] for _ in range(2)
+            ]
         number = next(k for k, s in enumerate(self._stages) if first < s.batches.stop)
         before = number - 1 if self._stages[number].carried else None
 
@@ -83,10 +85,10 @@ class WindowReader:
         return found
 
     def end(self) -> None:
-        """Wait until nothing is read any more, and give the memory back."""
+        """Wait until nothing is read any more."""
         if self._ahead is not None:
             self._ahead.wait()
-        self._ahead, self._slots = None, []
+        self._ahead = None
 
     def _fill(self, number: int, earlier: Window | None) -> Window:
         """Read the rows of a stage; `earlier` is the one before, which holds the first few."""
