@@ -102,15 +102,19 @@ def test_python_blocks_of_the_guide_run_in_order(
     assert names["iris"].evaluate(names["flowers"], names["kinds"])["accuracy"] > 0.9
 
 
+@pytest.mark.parametrize("section", ["Data that do not fit into memory", "Sparse data"])
 def test_python_blocks_on_large_data_run_in_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    section: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("scipy")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    sections = (ROOT / "docs" / "scaling.md").read_text("utf-8").split("\n## ")
+    (text,) = (each for each in sections if each.startswith(section))
     names: dict[str, Any] = {"__name__": "scaling"}
-    for block in blocks((ROOT / "docs" / "scaling.md").read_text("utf-8"), "python"):
+    for block in blocks(text, "python"):
         exec(compile(block, "scaling.md", "exec"), names)
-    assert names["model"].epoch == 2
+    assert names["model"].epoch >= 2
 
 
 @pytest.mark.filterwarnings("ignore::xpnet.errors.TrainingWarning")  # the census is tiny
