@@ -100,7 +100,12 @@ def test_weights_and_accumulation() -> None:
 
     made, other = model(), model()
     made.fit(xn.data.batches(weighted), epochs=2, accumulate=2, verbose=False)
-    settings = {"sample_weight": weight, "batch_size": 50, "shuffle": False, "accumulate": 2}
+    settings: dict[str, Any] = {
+        "sample_weight": weight,
+        "batch_size": 50,
+        "shuffle": False,
+        "accumulate": 2,
+    }
     other.fit(X, Y, epochs=2, verbose=False, **settings)
     same(made.state_dict(), other.state_dict())
 
@@ -167,12 +172,12 @@ def test_errors_name_the_batch(each: Each) -> None:
 
 def test_what_does_not_work_says_what_to_do(each: Each) -> None:
     stream = xn.data.batches(generator)
+    three: Any = lambda: 3  # noqa: E731
     cases: dict[str, Callable[[], Any]] = {
         "used up after one epoch: give the function": lambda: xn.data.batches(generator()),
         "expects a function that returns an iterator": lambda: xn.data.batches(3),  # type: ignore[arg-type]
         "must return an iterator over batches": lambda: model().fit(
-            xn.data.batches(lambda: 3),
-            verbose=False,  # type: ignore[arg-type,return-value]
+            xn.data.batches(three), verbose=False
         ),
         "leave out y and weights": lambda: model().fit(stream, Y),
         "class_weight needs all targets": lambda: model().fit(stream, class_weight="balanced"),

@@ -39,20 +39,21 @@ def model(**settings: Any) -> xn.Model:
 def test_the_bits_are_those_of_the_same_data_in_memory(each: Each) -> None:
     for blocks in (False, MIXED, xn.data.Blocks(7, 3), xn.data.Blocks(2, 1), xn.data.Blocks(5000)):
         for steps in (1, MANY):
-            given = {"shuffle": blocks, "steps_per_execution": steps}
+            given: dict[str, Any] = {"shuffle": blocks, "steps_per_execution": steps}
             with each(f"{blocks}, {steps}"):
                 same(trained(model(), Counted(), Y, **given), trained(model(), X, Y, **given))
 
 
 def test_the_bits_with_weights_validation_and_targets_that_are_sources(each: Each) -> None:
     weight = RNG.random(ROWS)
-    for name, settings in {
+    cases: dict[str, dict[str, Any]] = {
         "weights": {"sample_weight": weight},
         "class weights": {"class_weight": "balanced"},
         "accumulated": {"accumulate": 3, "steps_per_execution": None},
-    }.items():
+    }
+    for name, settings in cases.items():
         with each(name):
-            given = {"shuffle": MIXED, **settings}
+            given: dict[str, Any] = {"shuffle": MIXED, **settings}
             there = trained(
                 model(), Counted(), Counted(Y), validation_data=(Counted(), Counted(Y)), **given
             )
@@ -109,7 +110,7 @@ class Stop(xn.Callback):
 
 
 def test_a_resumed_fit_has_the_bits_of_an_undisturbed_one(each: Each, tmp_path: Path) -> None:
-    given = {"batch_size": 25, "shuffle": MIXED, "verbose": False}
+    given: dict[str, Any] = {"batch_size": 25, "shuffle": MIXED, "verbose": False}
     whole = model()
     whole.fit(Counted(), Y, epochs=3, **given)
     for step in (1, 40, 57):
@@ -123,7 +124,7 @@ def test_a_resumed_fit_has_the_bits_of_an_undisturbed_one(each: Each, tmp_path: 
 
 
 def test_a_resumed_fit_reads_on_from_its_window(tmp_path: Path) -> None:
-    given = {"batch_size": 25, "shuffle": False, "epochs": 1, "verbose": False}
+    given: dict[str, Any] = {"batch_size": 25, "shuffle": False, "epochs": 1, "verbose": False}
     blocks = xn.data.Blocks(25, 4)
     given["shuffle"] = blocks
     save = xn.Checkpoint(tmp_path, every=1, unit="step")
@@ -137,7 +138,7 @@ def test_a_resumed_fit_reads_on_from_its_window(tmp_path: Path) -> None:
 
 
 def test_checkpoints_tell_sources_apart(tmp_path: Path) -> None:
-    given = {"epochs": 2, "batch_size": 25, "shuffle": MIXED, "verbose": False}
+    given: dict[str, Any] = {"epochs": 2, "batch_size": 25, "shuffle": MIXED, "verbose": False}
     save = xn.Checkpoint(tmp_path)
     model().fit(Counted(), Y, callbacks=[save], **given)
     other = X.copy()
@@ -254,7 +255,7 @@ def test_large_objects_of_other_libraries_become_sources(monkeypatch: pytest.Mon
     monkeypatch.setattr("xpnet.data.row_source._WHOLE", 100)
     with h5py.File("memory", "w", driver="core", backing_store=False) as file:
         data = file.create_dataset("x", data=X)
-        given = {"shuffle": MIXED}
+        given: dict[str, Any] = {"shuffle": MIXED}
         same(trained(model(), data, Y, **given), trained(model(), X, Y, **given))
 
 

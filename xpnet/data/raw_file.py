@@ -60,16 +60,25 @@ class RawFile(Source):
                 raise DataError(f"{self._path} ended while it was read: it was cut off.")
             view, at = view[count:], at + count
 
+    def expect(self, rows: slice) -> None:
+        if hasattr(os, "posix_fadvise"):
+            at, size = self._start + rows.start * self._width, rows.stop - rows.start
+            os.posix_fadvise(self._opened(), at, size * self._width, os.POSIX_FADV_WILLNEED)
+
     def _read_at(self, at: int, view: memoryview) -> int:
-        if self._descriptor is None:
-            self._descriptor = os.open(self._path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        descriptor = self._opened()
         if hasattr(os, "preadv"):
-            return os.preadv(self._descriptor, [view], at)
+            return os.preadv(descriptor, [view], at)
         with self._lock:  # a position belongs to the descriptor
-            os.lseek(self._descriptor, at, os.SEEK_SET)
-            found = os.read(self._descriptor, len(view))
+            os.lseek(descriptor, at, os.SEEK_SET)
+            found = os.read(descriptor, len(view))
         view[: len(found)] = found
         return len(found)
+
+    def _opened(self) -> int:
+        if self._descriptor is None:
+            self._descriptor = os.open(self._path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        return self._descriptor
 
     def __del__(self) -> None:
         if getattr(self, "_descriptor", None) is not None:

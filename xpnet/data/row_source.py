@@ -1,5 +1,7 @@
 """Rows that are read when they are needed, from a file or from any object with slices."""
 
+import mmap
+from collections.abc import Callable
 from typing import Any
 
 from xpnet.backends import backend_of, get
@@ -57,6 +59,9 @@ class Source:
         """
         out[...] = self[rows]
 
+    def expect(self, rows: slice) -> None:
+        """Prepare for these rows, which are read soon; by default nothing is done."""
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}(shape={tuple(self.shape)}, dtype={self.dtype})"
 
@@ -76,6 +81,7 @@ class ArraySource(Source):
             raise ArgumentError("a source must have one row per sample, got a single number.")
         self.chunk = _chunk(array)
         self._direct = getattr(array, "read_direct", None)  # h5py's
+        self._advise = _advice(array)
 
     def __getitem__(self, rows: slice) -> Array:
         return get("numpy").asarray(self._array[rows.start : rows.stop])
@@ -85,6 +91,27 @@ class ArraySource(Source):
             self._direct(out, slice(rows.start, rows.stop))
         else:
             super().read(rows, out)
+
+    def expect(self, rows: slice) -> None:
+        if self._advise is not None:
+            self._advise(rows)
+
+
+def _advice(array: Any) -> Callable[[slice], None] | None:
+    """For a memory map of whole rows: a function that lets the system read rows from the disk."""
+    memory = getattr(array, "_mmap", None)
+    if memory is None or array.base is not memory or not array.flags.c_contiguous:
+        return None
+    will_need, page = getattr(mmap, "MADV_WILLNEED", None), mmap.ALLOCATIONGRANULARITY
+    if will_need is None:
+        return None
+    start, width = array.offset % page, array.nbytes // array.shape[0]
+
+    def advise(rows: slice) -> None:
+        first = (start + rows.start * width) // page * page
+        memory.madvise(will_need, first, start + rows.stop * width - first)
+
+    return advise
 
 
 def _chunk(array: Any) -> int:

@@ -65,6 +65,10 @@ class StoredColumn:
             count *= n
         return int(count * self.dtype.itemsize)
 
+    def expect(self, rows: slice) -> None:
+        """Let the source prepare for rows that are read soon."""
+        self._source.expect(rows)
+
     def read(self, rows: slice, out: Array, checked: bool = True) -> None:
         """Write rows into an array of the model's type; without `checked`, they are known good."""
         name = f"{self._name}[{rows.start}:{rows.stop}]"
