@@ -212,6 +212,15 @@ def test_bad_rows_are_named() -> None:
     model(check_finite=False).predict(Counted(later))
 
 
+def test_numbers_that_name_no_row_of_a_table_are_named() -> None:
+    words = RNG.integers(0, 9, (600, 3))
+    words[400, 1] = 9
+    net = xn.Sequential(xn.Embedding(9, 4), xn.Flatten(), xn.Dense(2))
+    source, blocks = Counted(words), xn.data.Blocks(100, 2)
+    with pytest.raises(DataError, match=r"X\[400:500\]"):
+        xn.Model(net).fit(source, Y[:600], shuffle=blocks, verbose=False)
+
+
 def test_a_thread_that_reads_ends_with_the_fit() -> None:
     from threading import enumerate as threads
 
