@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from xpnet.backends import get
-from xpnet.data.given import foreign_errors
+from xpnet.backends.readable import foreign_errors
 from xpnet.data.row_source import Source
 from xpnet.errors import DataError
 from xpnet.typing import Array, Shape

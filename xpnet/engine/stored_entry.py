@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from xpnet.backends import get
 from xpnet.backends.data_types import dtype_name
+from xpnet.backends.readable import foreign_errors
 from xpnet.data.arrays import Data
 from xpnet.data.conversion import check_features, check_finite
-from xpnet.data.given import foreign_errors
 from xpnet.data.row_source import Source
 from xpnet.data.stored_column import StoredColumn
 from xpnet.data.targets import TargetCheck
