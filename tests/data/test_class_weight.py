@@ -66,7 +66,7 @@ def test_two_classes_and_one_output(weights):
         ([0, 0, 0], "0 for every sample"),
         (["a", 1, 1], "class_weight of class 0"),
         ({0: None}, "class_weight of class 0"),
-        (np.ones((3, 2)), "class_weight of class 0"),
+        (np.ones((3, 2)), "a list of 3 numbers"),
         (3.0, "a list of 3 numbers"),
     ],
 )

@@ -1,6 +1,6 @@
 """Training on sparse inputs: the time and the memory of a step, beside scikit-learn's.
 
-    OPENBLAS_NUM_THREADS=1 python benchmarks/sparse.py [--rounds 20] [--json FILE]
+    OPENBLAS_NUM_THREADS=1 python benchmarks/sparse_steps.py [--rounds 20] [--json FILE]
 
 Batches have 128 rows of 100,000 columns, of which 10 in each row are not 0. The network has one
 hidden layer of 64 units (ReLU) and 10 classes, in float32: its first weight takes 25.6 MB, and a
