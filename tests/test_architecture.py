@@ -103,6 +103,7 @@ OWNERS = {
     "safetensors": ["xpnet.saving.tensor_file"],
     "starlette": ["xpnet.serve"],
     "uvicorn": ["xpnet.serve"],
+    "optuna": ["xpnet.training.callbacks.optuna_pruning", "xpnet.cli"],
     "tensorboardX": ["xpnet.training.callbacks.tensorboard"],
 }
 # Loaded when they are used, never by `import xpnet`; numpy alone may be imported at once.

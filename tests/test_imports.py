@@ -18,6 +18,7 @@ OPTIONAL = [
     "matplotlib",
     "numba",
     "onnx",
+    "optuna",
     "pandas",
     "pooch",
     "requests",

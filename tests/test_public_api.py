@@ -70,6 +70,7 @@ PUBLIC = [
     "Multiply",
     "Nadam",
     "OneCycle",
+    "OptunaPruning",
     "PReLU",
     "ParametricActivation",
     "PeriodicEmbedding",

@@ -105,6 +105,7 @@ if TYPE_CHECKING:
     from xpnet.training.callbacks import GradientMonitor as GradientMonitor
     from xpnet.training.callbacks import JSONLinesLog as JSONLinesLog
     from xpnet.training.callbacks import KeepBest as KeepBest
+    from xpnet.training.callbacks import OptunaPruning as OptunaPruning
     from xpnet.training.callbacks import ReduceOnPlateau as ReduceOnPlateau
     from xpnet.training.callbacks import TensorBoard as TensorBoard
     from xpnet.training.context import FitContext as FitContext
@@ -167,6 +168,7 @@ __all__ = [
     "Multiply",
     "Nadam",
     "OneCycle",
+    "OptunaPruning",
     "PReLU",
     "ParametricActivation",
     "PeriodicEmbedding",
@@ -232,7 +234,7 @@ _NAMES = {
     "xpnet.saving.registry": "register",
     "xpnet.training.callbacks": """
         CSVLog Callback EarlyStopping GradientMonitor JSONLinesLog KeepBest
-        ReduceOnPlateau TensorBoard
+        OptunaPruning ReduceOnPlateau TensorBoard
     """,
     "xpnet.training.context": "FitContext",
     "xpnet.training.history": "History",

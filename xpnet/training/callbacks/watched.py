@@ -2,15 +2,23 @@
 
 import re
 from math import inf
+from typing import Literal
 
 from xpnet.arguments import choice, number
-from xpnet.errors import ArgumentError, in_brief
+from xpnet.errors import ArgumentError, UnknownNameError, in_brief, nearest
 from xpnet.nn import losses
 
-__all__ = ["Watched"]
+__all__ = ["Watched", "usual_mode"]
 
 _GROWS = re.compile(r"(accuracy|(^|_)r2)$")  # columns where more is better
 _FALLS = {"loss", *losses.names(), *(losses.get(name).name for name in losses.names())}
+
+
+def usual_mode(column: str) -> Literal["min", "max"] | None:
+    """What better means in a column whose name says it; None for other columns."""
+    if _GROWS.search(column):
+        return "max"
+    return "min" if column.removeprefix("val_") in _FALLS else None
 
 
 class Watched:
@@ -35,14 +43,14 @@ class Watched:
             )
         choice("mode", mode, ("auto", "min", "max"))
         self.column = monitor
-        grows = bool(_GROWS.search(monitor)) if mode == "auto" else mode == "max"
-        if mode == "auto" and not grows and monitor.removeprefix("val_") not in _FALLS:
+        meant = usual_mode(monitor) if mode == "auto" else mode
+        if meant is None:
             raise ArgumentError(
                 f"it is not known whether {in_brief(monitor)} should grow or shrink: give "
                 "mode='max' or "
                 "mode='min'."
             )
-        self._sign = 1 if grows else -1
+        self._sign = 1 if meant == "max" else -1
         self._min_delta = number("min_delta", min_delta, 0)
 
     @property
@@ -56,7 +64,10 @@ class Watched:
             return
         validated = any(name.startswith("val_") for name in columns)
         missing = self.column.startswith("val_") and not validated
-        hint = " Pass validation_data=(X, y) to fit to record it." if missing else ""
+        near = nearest(self.column, columns)
+        hint = "" if near is None or missing else f" Did you mean {near!r}?"
+        if missing:
+            hint = " Pass validation_data=(X, y) to fit to record it."
         raise ArgumentError(
             f"the history has no column {self.column!r} to monitor; its columns are "
             f"{', '.join(columns)}.{hint}"
