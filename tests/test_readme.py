@@ -132,6 +132,8 @@ def test_xpnet_commands_run(
         pytest.importorskip("sklearn")
     if "adult" in command:
         census(tmp_path)
+    if "search" in command:
+        pytest.importorskip("optuna")
     words = shlex.split(command)
     start = words.index("xpnet")
     for word in words[:start]:

@@ -60,6 +60,9 @@ class ImageSource(Source):
     def inputs(self, prepared: Prepared, part: Part, dtype: str) -> NDArray[Any]:
         return self.arrays[part][0].astype(dtype)
 
+    def cells(self, part: Part) -> NDArray[Any]:
+        return self.arrays[part][0]
+
     def true(self, part: Part) -> NDArray[Any]:
         return self.arrays[part][1]
 

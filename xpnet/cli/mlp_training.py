@@ -1,6 +1,7 @@
 """A network of dense layers, trained as the options of `xpnet train` say."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -63,7 +64,7 @@ class MlpTraining(Training):
             f"{arguments.batch_size}, seed {arguments.seed}; backend {backend}"
         )
 
-    def run(self) -> tuple[TableModel, str]:
+    def run(self, watchers: Sequence[Callback] | None = None) -> tuple[TableModel, str]:
         arguments, source, dtype = self.arguments, self.source, self._model.dtype
         stop = None
         if arguments.early_stopping is not None:
@@ -79,7 +80,7 @@ class MlpTraining(Training):
                 batch_size=arguments.batch_size,
                 class_weight=arguments.class_weight,
                 validation_data=samples["held"],
-                callbacks=self._callbacks(stop),
+                callbacks=self._callbacks(stop, watchers),
                 resume_from=arguments.checkpoint if arguments.resume else None,
                 threads=arguments.threads,
                 verbose=False,
@@ -90,8 +91,11 @@ class MlpTraining(Training):
         kept = f"; epoch {best} was the best on the validation rows and is kept" if best else ""
         return model, kept
 
-    def _callbacks(self, stop: EarlyStopping | None) -> list[Callback]:
-        callbacks = self.shown(at_most=stop is not None)
+    def _callbacks(
+        self, stop: EarlyStopping | None, watchers: Sequence[Callback] | None
+    ) -> list[Callback]:
+        shown = self.shown(at_most=stop is not None) if watchers is None else watchers
+        callbacks = list(shown)
         if stop is not None:
             callbacks.append(stop)
         if self.arguments.checkpoint is not None:

@@ -10,6 +10,7 @@ from xpnet.cli.parsers.explain_parser import add_explain
 from xpnet.cli.parsers.export_parser import add_export
 from xpnet.cli.parsers.info_parser import add_info
 from xpnet.cli.parsers.saved_parser import add_saved
+from xpnet.cli.parsers.search_parser import add_search
 from xpnet.cli.parsers.serve_parser import add_serve
 from xpnet.cli.parsers.train_parser import add_train
 
@@ -21,6 +22,7 @@ examples:
   xpnet train mnist --epochs 1 --plot mnist.png
   xpnet train wine.csv --target quality --json
   xpnet train adult.csv --target income --save adult.safetensors
+  xpnet search adult.csv --target income --trials 50 --storage journal:search.log
   xpnet evaluate adult.safetensors test.csv
   xpnet predict adult.safetensors new.csv --out income.csv
   xpnet explain adult.safetensors test.csv
@@ -33,6 +35,7 @@ examples:
 # In the order of the help.
 _COMMANDS = (
     add_train,
+    add_search,
     add_saved,
     add_explain,
     add_export,

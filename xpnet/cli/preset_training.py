@@ -1,6 +1,7 @@
 """A network by the recipe of a preset, which chooses its settings itself."""
 
 import argparse
+from collections.abc import Sequence
 from typing import Any, TextIO
 
 from xpnet.cli.source import Part, Source
@@ -10,6 +11,7 @@ from xpnet.tabular.recipe import Recipe
 from xpnet.tabular.recipe_training import Fit
 from xpnet.tabular.recipe_training import Rows as Samples
 from xpnet.tabular.table_model import TableModel
+from xpnet.training.callbacks import Callback
 
 __all__ = ["PresetTraining"]
 
@@ -59,7 +61,7 @@ class PresetTraining(Training):
             f"{recipe.weight_decay:g}, seed {self.arguments.seed}"
         )
 
-    def run(self) -> tuple[TableModel, str]:
+    def run(self, watchers: Sequence[Callback] | None = None) -> tuple[TableModel, str]:
         arguments = self.arguments
         fit = Fit(
             self._recipe,
@@ -68,7 +70,7 @@ class PresetTraining(Training):
             seed=arguments.seed,
             backend=arguments.backend,
             threads=arguments.threads,
-            callbacks=self.shown(),
+            callbacks=self.shown() if watchers is None else watchers,
             class_weight=arguments.class_weight,
         )
         parts = self._samples("train"), self._samples("held")

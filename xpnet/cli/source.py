@@ -72,6 +72,10 @@ class Source(ABC):
         """The network's inputs for the rows of a part, in its type."""
 
     @abstractmethod
+    def cells(self, part: Part) -> NDArray[Any]:
+        """The columns of a part as they were read: numbers, and codes of categories."""
+
+    @abstractmethod
     def true(self, part: Part) -> NDArray[Any]:
         """Numbers of the true classes, or true values in the file's units."""
 

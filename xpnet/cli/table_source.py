@@ -54,6 +54,11 @@ class TableSource(Source):
                 table, self.schema, lambda encoded: prepared.inputs(encoded, dtype)
             )
 
+    def cells(self, part: Part) -> NDArray[Any]:
+        with catch_warnings():
+            simplefilter("ignore", DataWarning)  # training says it
+            return self.schema.encode(self.tables[part])
+
     def true(self, part: Part) -> NDArray[Any]:
         found: NDArray[Any] = self.target.encode(self.tables[part][self.target.name])
         return found

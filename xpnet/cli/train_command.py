@@ -14,7 +14,14 @@ from xpnet.backends.data_types import check_float
 from xpnet.cli import plot
 from xpnet.cli.load_source import load
 from xpnet.cli.mlp_training import MlpTraining
-from xpnet.cli.report import as_json, describe, measured, results_json, results_text
+from xpnet.cli.report import (
+    Results,
+    as_json,
+    describe,
+    measured,
+    results_json,
+    results_text,
+)
 from xpnet.cli.schema_text import two_columns
 from xpnet.cli.source import Source
 from xpnet.cli.training import Training
@@ -22,7 +29,7 @@ from xpnet.lowering import MOST_THREADS
 from xpnet.saving.whole_file import check_place
 from xpnet.training.interrupts import passed_on
 
-__all__ = ["train"]
+__all__ = ["checked_way", "train", "train_on"]
 
 
 def train(arguments: argparse.Namespace) -> None:
@@ -33,23 +40,32 @@ def train(arguments: argparse.Namespace) -> None:
     XpnetError
         For data or settings that cannot be used; where possible, before training starts.
     """
-    out = sys.stderr if arguments.json else sys.stdout
-    _check(arguments)
-    way = _way(arguments)
-    way.check(arguments)
-    source = load(arguments)
+    way = checked_way(arguments)
+    train_on(arguments, load(arguments), way)
+
+
+def train_on(
+    arguments: argparse.Namespace, source: Source, way: type[Training], out: TextIO | None = None
+) -> Results:
+    """Train on data that are loaded; print the results and return the scores on the test rows.
+
+    Text goes to `out`, by default to the standard output, or to standard error with ``--json``.
+    """
+    if out is None:
+        out = sys.stderr if arguments.json else sys.stdout
     training = way(arguments, source, out)
     name = "standard input" if source.name == "-" else Path(source.name).name
     print(f"{name}: {source.total:,} rows", *two_columns(source.notes), sep="\n", file=out)
     with passed_on():
-        _trained(arguments, source, training, out)
+        found = _trained(arguments, source, training, out)
     if training.rows.interrupted:
         raise KeyboardInterrupt  # the results are measured and saved; now report the interrupt
+    return found
 
 
 def _trained(
     arguments: argparse.Namespace, source: Source, training: Training, out: TextIO
-) -> None:
+) -> Results:
     """Train; print and save the results."""
     start = perf_counter()
     model, kept = training.run()
@@ -71,6 +87,15 @@ def _trained(
         plot.draw(arguments.plot, history, arguments.data, source.held)
         print(f"curves: {arguments.plot}", file=out)
     sys.stdout.flush()  # a signal may end the process next
+    return found
+
+
+def checked_way(arguments: argparse.Namespace) -> type[Training]:
+    """The class that trains as the arguments say, which are checked before data are read."""
+    _check(arguments)
+    way = _way(arguments)
+    way.check(arguments)
+    return way
 
 
 def _check(arguments: argparse.Namespace) -> None:

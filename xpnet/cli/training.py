@@ -3,6 +3,7 @@
 import argparse
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from math import ceil
 from typing import Any, TextIO
 
@@ -57,8 +58,11 @@ class Training(ABC):
         """The network and the settings, as text."""
 
     @abstractmethod
-    def run(self) -> tuple[TableModel, str]:
-        """Train; return the model, and words that say which epoch it is of, if not of the last."""
+    def run(self, watchers: Sequence[Callback] | None = None) -> tuple[TableModel, str]:
+        """Train; return the model, and words that say which epoch it is of, if not of the last.
+
+        `watchers` are callbacks in place of those that show the training.
+        """
 
     def shown(self, at_most: bool = False) -> list[Callback]:
         """The settings, then the history: epoch by epoch, or as one line if there is a terminal."""

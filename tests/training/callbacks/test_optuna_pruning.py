@@ -1,6 +1,7 @@
 """OptunaPruning reports a column to a trial, and prunes it once the fit has ended."""
 
 from math import nan
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from support.brief import BRIEF
 
 import xpnet as xn
 
-optuna = pytest.importorskip("optuna")
+optuna: Any = pytest.importorskip("optuna")
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(30, 4)), RNG.integers(0, 3, 30)
 pytestmark = BRIEF
@@ -22,19 +23,11 @@ def quiet():
     optuna.logging.set_verbosity(before)
 
 
-class PruneAt(optuna.pruners.BasePruner):
-    """Advises to prune from one epoch on."""
-
-    def __init__(self, epoch):
-        self.epoch = epoch
-
-    def prune(self, study, trial):
-        return trial.last_step >= self.epoch
-
-
 def study(at=100, direction="minimize"):
-    sampler = optuna.samplers.RandomSampler(seed=0)
-    return optuna.create_study(direction=direction, sampler=sampler, pruner=PruneAt(at))
+    """A study that prunes from an epoch on."""
+    sampler, prune = optuna.samplers.RandomSampler(seed=0), lambda _, trial: trial.last_step >= at
+    pruner = type("PruneAt", (optuna.pruners.BasePruner,), {"prune": staticmethod(prune)})()
+    return optuna.create_study(direction=direction, sampler=sampler, pruner=pruner)
 
 
 def make():

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from xpnet.cli.parsers.reading_options import add_reading
+from xpnet.cli.parsers.data_options import add_device, add_table
 from xpnet.cli.parsers.train_text import TRAIN
 from xpnet.cli.parsers.values import count, share_or_file, units
 
@@ -27,37 +27,12 @@ def add_train(commands: Any) -> None:
         metavar="DATA",
         help="digits, mnist, fashion, a table (FILE.csv, .tsv, .parquet, .npz), or - for stdin",
     )
-    _add_table(train.add_argument_group("table").add_argument)
+    add_table(train.add_argument_group("table").add_argument)
     _add_network(train.add_argument_group("network").add_argument)
     _add_training(train.add_argument_group("training").add_argument)
-    _add_device(train.add_argument_group("device").add_argument)
+    add_device(train.add_argument_group("device").add_argument)
     _add_output(train.add_argument_group("output").add_argument)
     train.set_defaults(run=_train, parser=train)
-
-
-def _add_table(add: Callable[..., Any]) -> None:
-    add("--target", metavar="COLUMN", help="column to predict (default: the last)")
-    add(
-        "--task",
-        choices=("auto", "classification", "regression"),
-        default="auto",
-        help="kind of target (default: auto, the rule below)",
-    )
-    add("--drop", nargs="+", action="extend", metavar="COLUMN", help="columns to leave out")
-    add(
-        "--categorical",
-        nargs="+",
-        action="extend",
-        metavar="COLUMN",
-        help="columns whose numbers are names of categories",
-    )
-    add(
-        "--test",
-        type=share_or_file,
-        metavar="FRACTION|FILE",
-        help="rows for the test: a fraction of the table (default: 0.2), or another file",
-    )
-    add_reading(add)
 
 
 def _add_network(add: Callable[..., Any]) -> None:
@@ -122,22 +97,6 @@ def _add_training(add: Callable[..., Any]) -> None:
         default=0,
         metavar="S",
         help="seed of weights, shuffling and a file's split",
-    )
-
-
-def _add_device(add: Callable[..., Any]) -> None:
-    add(
-        "--backend",
-        metavar="B",
-        help="numpy, cupy, cupy:1, torch, torch:mps, jax, jax:gpu, ... or auto "
-        "(default: $XPNET_BACKEND, else numpy)",
-    )
-    add("--dtype", default="float32", metavar="D", help="float32 or float64")
-    add(
-        "--threads",
-        type=count,
-        metavar="N",
-        help="most threads that share a step on a CPU (default: see xpnet info)",
     )
 
 

@@ -91,12 +91,12 @@ class OptunaPruning(Callback):
             )
         mode = self._study.direction.name.lower()[:3]
         usual = usual_mode(monitor) if isinstance(monitor, str) else None
-        if usual not in (None, mode):
+        if usual is not None and usual != mode:
             words = {"min": "minimize", "max": "maximize"}
             raise ArgumentError(
                 f"the study's direction is to {words[mode]}, but a better {monitor!r} is "
                 f"{'larger' if usual == 'max' else 'smaller'}: create the study with "
-                f"direction='{words[usual or mode]}', or monitor another column."
+                f"direction='{words[usual]}', or monitor another column."
             )
         return str(mode)
 
