@@ -5,7 +5,7 @@ from math import inf
 from typing import Literal
 
 from xpnet.arguments import choice, number
-from xpnet.errors import ArgumentError, UnknownNameError, in_brief, nearest
+from xpnet.errors import ArgumentError, in_brief, nearest
 from xpnet.nn import losses
 
 __all__ = ["Watched", "usual_mode"]
