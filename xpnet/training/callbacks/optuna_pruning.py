@@ -1,6 +1,6 @@
 """End trials of an Optuna study that promise little."""
 
-from typing import Any
+from typing import Protocol
 
 from xpnet.errors import ArgumentError
 from xpnet.optional import require
@@ -9,6 +9,17 @@ from xpnet.training.callbacks.watched import Watched, usual_mode
 from xpnet.training.context import FitContext, FittedModel
 
 __all__ = ["OptunaPruning"]
+
+
+class OptunaTrial(Protocol):
+    """What is needed of an optuna.Trial; a FixedTrial has it, too."""
+
+    @property
+    def number(self) -> int: ...
+
+    def report(self, value: float, step: int) -> None: ...
+
+    def should_prune(self) -> bool: ...
 
 
 class OptunaPruning(Callback):
@@ -67,7 +78,7 @@ class OptunaPruning(Callback):
     True
     """
 
-    def __init__(self, trial: Any, monitor: str = "val_loss") -> None:
+    def __init__(self, trial: OptunaTrial, monitor: str = "val_loss") -> None:
         self._optuna = require("optuna", "search", "the OptunaPruning callback")
         if not all(callable(getattr(trial, name, None)) for name in ("report", "should_prune")):
             raise ArgumentError(
