@@ -1,6 +1,6 @@
 """Philox by its published answers, and the same numbers on every library."""
 
-from itertools import product
+from itertools import pairwise, product
 from types import SimpleNamespace
 
 import numpy as np
@@ -36,7 +36,7 @@ def test_published_answers(cases, counter, key, answer):
     assert cases.philox(counter, key) == answer
     index = np.array([counter[0] | counter[1] << 32], dtype=object)
     xp = SimpleNamespace(
-        int64=None, arange=lambda n, dtype, device: index, zeros_like=np.zeros_like
+        int64=None, arange=lambda start, stop, dtype, device: index, zeros_like=np.zeros_like
     )
     got = bits(xp, Key(*key, step=counter[2] | counter[3] << 32), 1)
     assert tuple(int(word[0]) for word in got) == answer
@@ -215,3 +215,19 @@ def test_numpy_integers_are_seeds():
 def test_too_many_rows_to_shuffle():
     with pytest.raises(ArgumentError, match="cannot shuffle 2147483648 rows"):
         permutation(np, Key(0, 0), 2**31)
+
+
+def test_parts_of_a_draw_are_the_whole(xp, each):
+    """Processes that draw parts of a batch's numbers get those of one process."""
+    key = Key(3, 18, 5)
+    for total, parts in product((1, 2, 3, 7, 40, 101, 1000), (1, 2, 3, 4, 7)):
+        cuts = [total * r // parts for r in range(parts + 1)]
+        for draw in (words, uniform, normal):
+            with each(total=total, parts=parts, draw=draw.__name__):
+                found = [
+                    xp.to_numpy(draw(xp.xp, key, (b - a,), part=(a, total)))
+                    for a, b in pairwise(cuts)
+                    if a < b
+                ]
+                whole = xp.to_numpy(draw(xp.xp, key, (total,)))
+                np.testing.assert_allclose(np.concatenate(found), whole, rtol=1e-15, atol=1e-15)

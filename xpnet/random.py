@@ -9,14 +9,40 @@ from collections.abc import Callable
 from math import pi
 from numbers import Integral
 from operator import xor
-from typing import Any
+from typing import Any, NamedTuple
 
 from xpnet.arguments import count
 from xpnet.errors import ArgumentError
 from xpnet.philox import MASK, block, round_keys
 from xpnet.typing import Namespace, Shape, size_of
 
-__all__ = ["Key", "bits", "normal", "permutation", "uniform", "words"]
+__all__ = ["Draws", "Key", "bits", "normal", "permutation", "runs", "uniform", "words"]
+
+
+class Draws(NamedTuple):
+    """The blocks of random words from `start` to `stop`, and what is needed of them.
+
+    ``pieces`` are (word, start, stop): the first, second, ... word of these blocks.
+    """
+
+    start: int
+    stop: int
+    pieces: list[tuple[int, int, int]]
+
+
+def runs(first: int, size: int, total: int) -> list[Draws]:
+    """The blocks that hold the numbers from `first` on of a draw of `total`, in order.
+
+    The first number of each block comes first, then the second of each, ...
+    """
+    blocks, stop = -(-total // 4), first + size
+    pieces = [
+        (w, max(first - w * blocks, 0), min(stop - w * blocks, blocks))
+        for w in range(first // max(blocks, 1), -(-stop // max(blocks, 1)))
+    ]
+    apart = len(pieces) == 2 and pieces[0][1] >= pieces[1][2]
+    groups = [[piece] for piece in pieces] if apart else [pieces] if pieces else []
+    return [Draws(min(p[1] for p in g), max(p[2] for p in g), g) for g in groups]
 
 
 class Key:
@@ -82,24 +108,26 @@ def _multiply(a: Any, constant: int) -> tuple[Any, Any]:
     return middle >> 16, ((middle & 0xFFFF) << 16) | (low & 0xFFFF)
 
 
-def bits(xp: Namespace, key: Key, blocks: int, device: Any = None) -> tuple[Any, Any, Any, Any]:
-    """Four arrays of `blocks` random numbers each, uniform on [0, 2**32).
+def bits(
+    xp: Namespace, key: Key, blocks: int, device: Any = None, first: int = 0
+) -> tuple[Any, Any, Any, Any]:
+    """Four arrays of `blocks` random numbers each, uniform on [0, 2**32), from block `first` on.
 
     They are int64, or uint32 if the key's step is in two halves.
     """
     if _in_halves(key.step):
-        return _words_from_halves(xp, key, blocks, device)
-    index = xp.arange(blocks, dtype=xp.int64, device=device)
+        return _words_from_halves(xp, key, blocks, device, first)
+    index = xp.arange(first, first + blocks, dtype=xp.int64, device=device)
     later = key.step & MASK, (key.step >> 32) & MASK
     counter = index & MASK, index >> 32, *(xp.zeros_like(index) + word for word in later)
     return block(counter, round_keys(key.seed, key.stream), _multiply, xor)
 
 
 def _words_from_halves(
-    xp: Namespace, key: Key, blocks: int, device: Any
+    xp: Namespace, key: Key, blocks: int, device: Any, first: int
 ) -> tuple[Any, Any, Any, Any]:
     """`bits` in uint32 arithmetic, for fewer than 2**32 blocks."""
-    index = xp.arange(blocks, dtype=xp.uint32, device=device)
+    index = xp.arange(first, first + blocks, dtype=xp.uint32, device=device)
     zero = xp.zeros_like(index)
     counter = index, zero, zero + key.step[0], zero + key.step[1]
     # As an array: some libraries refuse Python integers above 2**31.
@@ -120,30 +148,72 @@ def _fold_rows(function: Callable[[Any, Any], Any], start: Any, rows: Any) -> An
     return start
 
 
-def words(xp: Namespace, key: Key, shape: Shape, device: Any = None) -> Any:
-    """Whole numbers, uniform on [0, 2**32), of the given shape: the four arrays of `bits`."""
+def words(
+    xp: Namespace,
+    key: Key,
+    shape: Shape,
+    device: Any = None,
+    part: tuple[int, int] | None = None,
+) -> Any:
+    """Whole numbers, uniform on [0, 2**32), of the given shape: the four arrays of `bits`.
+
+    With `part`, (first, total), they are the numbers from `first` on of a draw of `total`.
+    """
     count = size_of(shape)
-    return xp.reshape(xp.concat(bits(xp, key, -(-count // 4), device))[:count], shape)
+    if part is None:
+        return xp.reshape(xp.concat(bits(xp, key, -(-count // 4), device))[:count], shape)
+    found = []
+    for start, stop, pieces in runs(part[0], count, part[1]):
+        drawn = bits(xp, key, stop - start, device, start)
+        found += [drawn[word][a - start : b - start] for word, a, b in pieces]
+    return xp.reshape(xp.concat(found), shape)
 
 
-def uniform(xp: Namespace, key: Key, shape: Shape, device: Any = None) -> Any:
-    """Float64 numbers, uniform on the open interval (0, 1), of the given shape.
+def uniform(
+    xp: Namespace,
+    key: Key,
+    shape: Shape,
+    device: Any = None,
+    part: tuple[int, int] | None = None,
+) -> Any:
+    """Float64 numbers, uniform on the open interval (0, 1), of the given shape; see `words`.
 
     Where ``xp.float64`` is float32, they are rounded to it.
     """
-    return (xp.astype(words(xp, key, shape, device), xp.float64) + 0.5) * 2.0**-32
+    return (xp.astype(words(xp, key, shape, device, part), xp.float64) + 0.5) * 2.0**-32
 
 
-def normal(xp: Namespace, key: Key, shape: Shape, device: Any = None) -> Any:
-    """Float64 numbers from N(0, 1) by the Box-Muller transform.
+def normal(
+    xp: Namespace,
+    key: Key,
+    shape: Shape,
+    device: Any = None,
+    part: tuple[int, int] | None = None,
+) -> Any:
+    """Float64 numbers from N(0, 1) by the Box-Muller transform; `part` is as for `words`.
 
     ``z = sqrt(-2 ln u1) cos(2 pi u2)``, and the same with the sine, for uniform u1 and u2.
     """
     count = size_of(shape)
+    if part is not None:
+        return xp.reshape(_part_of_normal(xp, key, count, device, part), shape)
     u = uniform(xp, key, (2, -(-count // 2)), device)
     radius, angle = xp.sqrt(-2.0 * xp.log(u[0, :])), 2.0 * pi * u[1, :]
     z = xp.concat([radius * xp.cos(angle), radius * xp.sin(angle)])
     return xp.reshape(z[:count], shape)
+
+
+def _part_of_normal(xp: Namespace, key: Key, count: int, device: Any, part: tuple[int, int]) -> Any:
+    """The numbers of `normal` from the first of `part` on: cosines, then sines."""
+    (first, total), found = part, []
+    pairs, stop = -(-total // 2), first + count
+    halves = (xp.cos, first, min(stop, pairs)), (xp.sin, max(first - pairs, 0), stop - pairs)
+    for wave, start, end in halves:
+        if start < end:
+            at = ((row * pairs + start, 2 * pairs) for row in (0, 1))
+            u, v = (uniform(xp, key, (end - start,), device, place) for place in at)
+            found.append(xp.sqrt(-2.0 * xp.log(u)) * wave(2.0 * pi * v))
+    return xp.concat(found)
 
 
 def permutation(xp: Namespace, key: Key, n: int, device: Any = None, drawn: Any = None) -> Any:

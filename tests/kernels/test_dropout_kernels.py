@@ -44,6 +44,25 @@ def test_dropout_to_the_bit(backend, rate, each):
                 assert_array_equal(got, wanted)
 
 
+@pytest.mark.parametrize("family", ["out", "loops"])
+def test_a_share_of_a_batch_has_its_bits(backend, family, each):
+    """Rows of a batch that several processes share draw what they draw in the whole batch."""
+    x = np.random.default_rng(1).normal(size=(13, 7))
+    for op, settings in ((ops.dropout, {"rate": 0.3}), (ops.gaussian_noise, {"std": 0.5})):
+        whole = op.fn(np, x, np.array(9), **settings, **KEY)
+        whole = whole[0] if op.saves else whole
+        for start, stop in ((0, 13), (0, 6), (6, 13), (2, 3), (3, 9), (12, 13)):
+            with each(op.name, start=start, stop=stop):
+                rows, k = x[start:stop], Recorder(backend)
+                places = [np.full_like(rows, np.nan) for _ in range(1 + bool(op.saves))]
+                part = (start * 7, x.size)
+                function = find(op, (family,)).function
+                k.bind(function, *places, rows, np.array(9), **settings, **KEY, part=part)
+                for call in k.calls:
+                    call()
+                assert_allclose(places[0], whole[start:stop], rtol=1e-14)
+
+
 def test_gaussian_noise_to_rounding(backend, each):
     near = {"float32": 1e-6, "float64": 1e-14}
     for shape, dtype, step in product(SHAPES, near, (0, 2**62 + 12345)):

@@ -40,6 +40,8 @@ def test_allocations_are_seen():
 
 def test_no_array_is_allocated_in_a_run(applications, new_poisoned, examples, each):
     for case in examples:
+        if case.op == "sum_over_processes":
+            continue  # what is sent is a copy
         poisoned = new_poisoned()
         for application in applications(case, ROWS, "float64"):
             with each(case, application.record.name):

@@ -56,6 +56,11 @@ class Case:
         return f"{self.op}{self.note and '-'}{self.note}"
 
 
+def _thrice(x: Any, across: Any = None) -> Any:
+    """A sum over three processes that have the same numbers."""
+    return x + x + x
+
+
 def _softmax(z: np.ndarray) -> np.ndarray:
     return np.exp(z) / np.exp(z).sum(-1, keepdims=True)
 
@@ -314,6 +319,7 @@ CASES = [
         note="batch",
     ),
     Case("weighted_mean", lambda n: [reals(n), _half_weights(n)], _weighted),
+    Case("sum_over_processes", lambda n: [reals(n, 3)], _thrice, lambda n: {"across": _thrice}),
     Case("weighted_mean", lambda n: [reals(n), np.zeros(n)], _weighted, note="no-weight"),
     Case(
         "reshape",

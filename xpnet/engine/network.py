@@ -7,7 +7,7 @@ from typing import Any, Self
 from xpnet.engine.config import ModelConfig
 from xpnet.engine.sparse_product import check_begins_with_product
 from xpnet.errors import ArgumentError, GraphError, ShapeError, in_brief
-from xpnet.graph import Graph, ParameterTable, Value, above, trace, under_any
+from xpnet.graph import Graph, ParameterTable, Share, Value, above, trace, under_any
 from xpnet.nn import LayerLike, Loss, Metric, loss_metric
 from xpnet.typing import Shape, size_of
 
@@ -123,8 +123,8 @@ class Network:
                     f"{', '.join(self.table.specs)}."
                 )
 
-    def trace(self, rows: int, training: bool) -> tuple[Graph, Value]:
-        """The graph of a batch of `rows` samples, and its output.
+    def trace(self, rows: int, training: bool, share: Share | None = None) -> tuple[Graph, Value]:
+        """The graph of a batch of `rows` samples, or of a share of a batch, and its output.
 
         Raises
         ------
@@ -132,9 +132,8 @@ class Network:
             If the network makes other layers than in its first trace.
         """
         declared = [("x", (rows, *self.features), self.dtype)]
-        graph, output = trace(
-            self.net, declared, training=training, seed=self.seed, frozen=self.frozen
-        )
+        settings = {"seed": self.seed, "frozen": self.frozen, "share": share}
+        graph, output = trace(self.net, declared, training=training, **settings)
         if {n: s.shape for n, s in graph.specs.items()} != self.table.shapes:
             raise GraphError(
                 f"traced again, the network has the parameters {', '.join(graph.specs)}, but first "

@@ -9,6 +9,7 @@ from xpnet.graph.node import Node, Part
 from xpnet.graph.parameters import ParameterTable
 from xpnet.graph.plan import Arena, Plan, distinct
 from xpnet.graph.scope import above, under_any
+from xpnet.graph.share import Share
 from xpnet.graph.step_values import Scheduled, StepValues
 from xpnet.graph.trace import checked, trace
 from xpnet.graph.transform import initialize, value_and_grad
@@ -24,6 +25,7 @@ __all__ = [
     "Part",
     "Plan",
     "Scheduled",
+    "Share",
     "StepValues",
     "TraceSettings",
     "Value",

@@ -11,10 +11,11 @@ from xpnet.errors import GraphError
 from xpnet.graph.node import Node, Part
 from xpnet.graph.operands import values_of
 from xpnet.graph.scope import Scope, under_any
+from xpnet.graph.share import Share
 from xpnet.graph.step_values import Scheduled, StepValues
 from xpnet.graph.value import Value
 from xpnet.ops.record import Op, Update, Vjp
-from xpnet.typing import Schedule, Shape
+from xpnet.typing import Schedule, Shape, size_of
 
 __all__ = ["Graph", "ParameterSpec", "TraceSettings"]
 
@@ -65,12 +66,15 @@ class TraceSettings:
         Seed of the random numbers in each step.
     frozen : tuple of str
         Dotted names of parameters, or of layers, that are not trained.
+    share : Share or None
+        Which rows of a batch these are, if several processes share it.
     """
 
     dtype: str = "float32"
     training: bool = False
     seed: int = 0
     frozen: tuple[str, ...] = ()
+    share: Share | None = None
 
     @cached_property
     def frozen_names(self) -> frozenset[str]:
@@ -203,6 +207,8 @@ class Graph:
             )
         inputs = values_of(self.constant, self, op, args)
         shapes = [v.shape for v in inputs]
+        if self.settings.share is not None and self.step_values.number in inputs:
+            static = {**static, **self._part_of_draw(inputs[0])}
         shape = op.output_shape(shapes, static)  # raises for settings that cannot be used
         dtype = op.output_dtype([v.dtype for v in inputs], static)
         outputs: tuple[Value, ...] = (self._result(shape, dtype),)
@@ -212,6 +218,15 @@ class Graph:
         self.nodes.append(Node(op, inputs, static, outputs))
         self.step_values.drawn += self.step_values.number in inputs
         return outputs[0]
+
+    def _part_of_draw(self, x: Value) -> dict[str, Any]:
+        """The setting `part` of noise on rows of a shared batch; none for noise on parameters."""
+        share, known = self.settings.share, {*self.inputs}
+        for node in self.nodes:
+            if not known.isdisjoint(node.inputs):
+                known.update(node.outputs)
+        part = share.elements(size_of(x.shape)) if share is not None and x in known else None
+        return {} if part is None else {"part": part}
 
     def append_vjp(self, vjp: Vjp, node: Node, index: int, gy: Value) -> Value:
         """Append the gradient of a node with respect to its input at `index`."""

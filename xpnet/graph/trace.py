@@ -24,7 +24,7 @@ def trace(
     inputs : sequence of (name, shape, dtype)
         One symbolic input for each of the function's arguments.
     **settings
-        ``training``, ``seed`` and ``frozen`` of the `TraceSettings`.
+        ``training``, ``seed``, ``frozen`` and ``share`` of the `TraceSettings`.
     """
     floats = [dtype for _, _, dtype in inputs if is_float(dtype)]
     chosen = TraceSettings(dtype=floats[0] if floats else "float32", **settings)

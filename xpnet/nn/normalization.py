@@ -1,8 +1,8 @@
 """Layers that normalize their input."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import isfinite
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from xpnet import ops
 from xpnet.arguments import elements, finite, flag, number, positive
@@ -17,6 +17,8 @@ from xpnet.typing import ArrayLike, Namespace, Shape
 from xpnet.warn import warn_user
 
 __all__ = ["BatchNorm", "LayerNorm", "Standardize"]
+
+Across: TypeAlias = Callable[[Any], Any]  # the sum over processes; see `Share`
 
 _ROUNDING = 1e-13  # of a mean: what the standard deviation of equal numbers may be
 
@@ -107,22 +109,44 @@ class BatchNorm(_Normalized):
         flat = x if x.ndim == 2 else ops.reshape(x, shape=(-1, x.shape[-1]))
         mean = self.state(x, "running_mean", x.shape[-1:], "zeros")
         variance = self.state(x, "running_var", x.shape[-1:], "ones")
-        if self.training(x) and flat.shape[0] > 1:
+        rows, across = _rows_of_batch(flat)
+        if self.training(x) and rows > 1 and across is not None:
+            y = self._over_processes(flat, rows, across, mean, variance)
+        elif self.training(x) and rows > 1:
             y = ops.standardize_batch(flat, epsilon=self.epsilon)
-            self._follow(flat, mean, variance)
+            center = ops.mean(flat, axis=0)
+            spread = flat - center
+            self._follow(center, ops.sum(spread * spread, axis=0), rows, mean, variance)
         else:
             y = (flat - mean) / ops.sqrt(variance + self.epsilon)
         y = self.scaled(x, y)
         return y if x.ndim == 2 else ops.reshape(y, shape=x.shape)
 
-    def _follow(self, x: Value, mean: Value, variance: Value) -> None:
-        """Update the running statistics with those of the batch."""
-        center = ops.mean(x, axis=0)
+    def _over_processes(
+        self, x: Value, rows: int, across: Across, mean: Value, variance: Value
+    ) -> Any:
+        """Standardize by the statistics of the rows of all processes."""
+        center = ops.sum_over_processes(ops.sum(x, axis=0), across=across) / rows
         spread = x - center
-        found = ops.sum(spread * spread, axis=0) / (x.shape[0] - 1)
+        squares = ops.sum_over_processes(ops.sum(spread * spread, axis=0), across=across)
+        self._follow(center, squares, rows, mean, variance)
+        return spread / ops.sqrt(squares / rows + self.epsilon)
+
+    def _follow(
+        self, center: Value, squares: Value, rows: int, mean: Value, variance: Value
+    ) -> None:
+        """Update the running statistics with those of the batch."""
         old, new = 1 - self.momentum, self.momentum
         self.assign(mean, old * mean + new * center)
-        self.assign(variance, old * variance + new * found)
+        self.assign(variance, old * variance + new * (squares / (rows - 1)))
+
+
+def _rows_of_batch(x: Value) -> tuple[int, Across | None]:
+    """How many rows the statistics are of, and what sums over processes if they share them."""
+    share, rows = x.graph.settings.share, x.shape[0]
+    if share is None or share.across is None:
+        return rows, None
+    return rows * share.total // share.rows, share.across
 
 
 class Standardize(Layer):

@@ -17,6 +17,7 @@ from xpnet.ops import (
     losses,
     metrics,
     missing,
+    processes,
     reduce,
     residuals,
     shape,
@@ -79,6 +80,7 @@ max = reduce.MAX
 sum_squares = reduce.SUM_SQUARES
 sum_to = reduce.SUM_TO
 weighted_mean = reduce.WEIGHTED_MEAN
+sum_over_processes = processes.SUM_OVER_PROCESSES
 reshape = shape.RESHAPE
 concat = shape.CONCAT
 slice = shape.SLICE

@@ -1,7 +1,11 @@
-"""Noise for training. The random numbers depend only on (seed, stream, step)."""
+"""Noise for training. The random numbers depend only on (seed, stream, step).
+
+If x holds some rows of a batch, `part` is (first, total): the number of its first element in the
+whole batch, and the elements of the whole. It then gets the random numbers that it would get there.
+"""
 
 from math import ceil
-from typing import Any
+from typing import Any, TypeAlias
 
 from xpnet import random
 from xpnet.arguments import number
@@ -16,6 +20,8 @@ __all__ = [
     "least_kept",
 ]
 
+Part: TypeAlias = tuple[int, int] | None
+
 
 def least_kept(rate: float) -> int:
     """The smallest of the numbers 0 .. 2**32 - 1 that is kept; a share `rate` is below it."""
@@ -23,27 +29,27 @@ def least_kept(rate: float) -> int:
 
 
 def dropout(
-    xp: Namespace, x: Any, step: Any, *, rate: float, seed: int, stream: int
+    xp: Namespace, x: Any, step: Any, *, rate: float, seed: int, stream: int, part: Part = None
 ) -> tuple[Any, Any]:
     """y = x r, and 0 (even for an infinite x) where r = 0; saved: r = keep / (1 - rate).
 
     keep = 1 where the element's 32 random bits are at least rate 2**32, else 0.
     """
     key, device = random.Key(seed, stream, step), getattr(x, "device", None)
-    words = random.words(xp, key, x.shape, device)
+    words = random.words(xp, key, x.shape, device, part)
     keep = words >= xp.asarray(least_kept(rate), dtype=words.dtype, device=device)
     r = xp.astype(keep, x.dtype) * (1 / (1 - rate))
     return xp.where(keep, x * r, xp.zeros_like(x)), r
 
 
 def scheduled_dropout(
-    xp: Namespace, x: Any, step: Any, rate: Any, *, seed: int, stream: int
+    xp: Namespace, x: Any, step: Any, rate: Any, *, seed: int, stream: int, part: Part = None
 ) -> tuple[Any, Any]:
     """y = x r as in dropout, where the rate is an input: one number, which may change from step
     to step; saved: r.
     """
     key, device = random.Key(seed, stream, step), getattr(x, "device", None)
-    words = random.words(xp, key, x.shape, device)
+    words = random.words(xp, key, x.shape, device, part)
     keep = xp.astype(words, rate.dtype) >= rate * 2.0**32
     r = xp.astype(keep, x.dtype) * xp.astype(1 / (1 - rate), x.dtype)
     return xp.where(keep, x * r, xp.zeros_like(x)), r
@@ -54,18 +60,20 @@ def dropout_vjp(xp: Namespace, gy: Any, r: Any) -> Any:
     return xp.multiply(gy, r)
 
 
-def gaussian_noise(xp: Namespace, x: Any, step: Any, *, std: float, seed: int, stream: int) -> Any:
+def gaussian_noise(
+    xp: Namespace, x: Any, step: Any, *, std: float, seed: int, stream: int, part: Part = None
+) -> Any:
     """y = x + std z, with z from N(0, 1)."""
     key, device = random.Key(seed, stream, step), getattr(x, "device", None)
-    return x + xp.astype(std * random.normal(xp, key, x.shape, device), x.dtype)
+    return x + xp.astype(std * random.normal(xp, key, x.shape, device, part), x.dtype)
 
 
 def scheduled_gaussian_noise(
-    xp: Namespace, x: Any, step: Any, std: Any, *, seed: int, stream: int
+    xp: Namespace, x: Any, step: Any, std: Any, *, seed: int, stream: int, part: Part = None
 ) -> Any:
     """y = x + std z, with z from N(0, 1), where std is an input: one number."""
     key, device = random.Key(seed, stream, step), getattr(x, "device", None)
-    return x + xp.astype(std * random.normal(xp, key, x.shape, device), x.dtype)
+    return x + xp.astype(std * random.normal(xp, key, x.shape, device, part), x.dtype)
 
 
 DROPOUT = Op(

@@ -3,26 +3,43 @@
 from typing import Any
 
 from xpnet import ops, random
-from xpnet.kernels.out.dropout_blocks import add_normal, limits
+from xpnet.kernels.out.dropout_blocks import add_normal, add_part_of_normal, limits
 from xpnet.kernels.recorder import Recorder, kernel
-from xpnet.ops.stochastic import least_kept
+from xpnet.ops.stochastic import Part, least_kept
 from xpnet.typing import Namespace
 
 __all__ = ["draw"]
 
 
-def draw(xp: Namespace, step: Any, key: tuple[int, int], out: Any) -> None:
-    """Write `random.words` of (seed, stream, step) into `out`, four numbers per block.
+def draw(xp: Namespace, step: Any, key: tuple[int, int, int], out: Any) -> None:
+    """Write `random.bits` into `out`; `key` are the seed, the stream and the first block.
 
     This is the specification; `xpnet.lowering` has faster code.
     """
-    out[...] = random.words(xp, random.Key(*key, step), out.shape)
+    seed, stream, first = key
+    out[...] = xp.concat(
+        random.bits(xp, random.Key(seed, stream, step), out.size // 4, first=first)
+    )
 
 
-def _words(k: Recorder, count: int, step: Any, seed: int, stream: int) -> Any:
-    """Record a call that draws at least `count` words, in whole blocks."""
-    words = k.scratch(step, (-(-count // 4) * 4,), "uint32")
-    k(draw, k.backend.xp, step, (seed, stream), out=words)
+def _words(k: Recorder, count: int, step: Any, seed: int, stream: int, part: Part = None) -> Any:
+    """Record calls that draw at least `count` words."""
+    if part is None:
+        return _drawn(k, step, (seed, stream), 0, -(-count // 4))
+    words, at = k.scratch(step, (count,), "uint32"), 0
+    for start, stop, pieces in random.runs(part[0], count, part[1]):
+        drawn = _drawn(k, step, (seed, stream), start, stop)
+        for which, a, b in pieces:
+            found = drawn[which * (stop - start) :][a - start : b - start]
+            k(k.raw.copyto, words[at : at + b - a], found)
+            at += b - a
+    return words
+
+
+def _drawn(k: Recorder, step: Any, key: tuple[int, int], start: int, stop: int) -> Any:
+    """Record a call that draws these blocks: the first words of all, the second, ..."""
+    words = k.scratch(step, (4 * (stop - start),), "uint32")
+    k(draw, k.backend.xp, step, (*key, start), out=words)
     return words
 
 
@@ -37,16 +54,26 @@ def dropout(
     rate: float,
     seed: int,
     stream: int,
+    part: Part = None,
 ) -> None:
-    words = _words(k, r.size, step, seed, stream)
+    words = _words(k, r.size, step, seed, stream, part)
     _drop(k, (out, r, x), words, (least_kept(rate), 1 / (1 - rate)))
 
 
 @kernel(ops.scheduled_dropout, family="loops", inplace=(0,))
 def scheduled_dropout(
-    k: Recorder, out: Any, r: Any, x: Any, step: Any, rate: Any, *, seed: int, stream: int
+    k: Recorder,
+    out: Any,
+    r: Any,
+    x: Any,
+    step: Any,
+    rate: Any,
+    *,
+    seed: int,
+    stream: int,
+    part: Part = None,
 ) -> None:
-    words = _words(k, r.size, step, seed, stream)  # first: it ends a loop
+    words = _words(k, r.size, step, seed, stream, part)  # first: it ends a loop
     _drop(k, (out, r, x), words, limits(k, rate, r))
 
 
@@ -64,8 +91,19 @@ def _drop(k: Recorder, arrays: tuple[Any, Any, Any], words: Any, kept: tuple[Any
 
 @kernel(ops.gaussian_noise, family="loops", inplace=(0,))
 def gaussian_noise(
-    k: Recorder, out: Any, x: Any, step: Any, *, std: Any, seed: int, stream: int
+    k: Recorder,
+    out: Any,
+    x: Any,
+    step: Any,
+    *,
+    std: Any,
+    seed: int,
+    stream: int,
+    part: Part = None,
 ) -> None:
+    if part is not None:
+        add_part_of_normal(k, out, x, step, std, (seed, stream), part)
+        return
     pairs = -(-out.size // 2)
     words = _words(k, 2 * pairs, step, seed, stream)[: 2 * pairs]
     z = k.scratch(out, words.shape, "float64")
@@ -75,6 +113,6 @@ def gaussian_noise(
 
 @kernel(ops.scheduled_gaussian_noise, family="loops", inplace=(0,))
 def scheduled_gaussian_noise(
-    k: Recorder, out: Any, x: Any, step: Any, std: Any, *, seed: int, stream: int
+    k: Recorder, out: Any, x: Any, step: Any, std: Any, **static: Any
 ) -> None:
-    gaussian_noise(k, out, x, step, std=std, seed=seed, stream=stream)
+    gaussian_noise(k, out, x, step, std=std, **static)

@@ -6,13 +6,14 @@ from math import pi
 from sys import byteorder
 from typing import Any
 
-from xpnet import ops
+from xpnet import ops, random
 from xpnet.kernels.recorder import Recorder, kernel
-from xpnet.ops.stochastic import least_kept
+from xpnet.ops.stochastic import Part, least_kept
 from xpnet.philox import round_keys, rounds
-from xpnet.typing import size_of
+from xpnet.random import runs
+from xpnet.typing import Namespace, size_of
 
-__all__ = ["add_normal", "limits"]
+__all__ = ["add_normal", "add_part_of_normal", "limits"]
 
 _LOW, _HIGH = (0, 1) if byteorder == "little" else (1, 0)  # 32-bit halves of a 64-bit number
 
@@ -22,7 +23,9 @@ def _halves(x: Any, which: int) -> Any:
     return x.view("uint32")[..., which::2]
 
 
-def _words(k: Recorder, step: Any, key: tuple[int, int], blocks: int) -> Iterator[tuple[int, Any]]:
+def _words(
+    k: Recorder, step: Any, key: tuple[int, int], blocks: int, first: int = 0
+) -> Iterator[tuple[int, Any]]:
     """Record `random.bits` in pieces; yield each piece's start and its four words."""
     size = min(k.backend.block or blocks, blocks)
     keys = [k.backend.asarray([[a], [b]], "uint64") for a, b in round_keys(*key)]
@@ -33,7 +36,7 @@ def _words(k: Recorder, step: Any, key: tuple[int, int], blocks: int) -> Iterato
         n = min(size, blocks - start)
         x, *products = (array[:, :n] for array in memory)
         odd = _halves(products[1], _LOW)
-        k(k.raw.add, index[:n], start, out=x[0])
+        k(k.raw.add, index[:n], first + start, out=x[0])
         k(k.raw.copyto, x[1], _halves(counter, _LOW))
         k(k.raw.copyto, odd[0], 0)
         k(k.raw.copyto, odd[1], _halves(counter, _HIGH))
@@ -78,15 +81,25 @@ def dropout(
     rate: float,
     seed: int,
     stream: int,
+    part: Part = None,
 ) -> None:
-    _drop(k, (out, r, x), step, (seed, stream), (least_kept(rate), 1 / (1 - rate)))
+    _drop(k, (out, r, x), step, (seed, stream), (least_kept(rate), 1 / (1 - rate)), part)
 
 
 @kernel(ops.scheduled_dropout, inplace=(0,))
 def scheduled_dropout(
-    k: Recorder, out: Any, r: Any, x: Any, step: Any, rate: Any, *, seed: int, stream: int
+    k: Recorder,
+    out: Any,
+    r: Any,
+    x: Any,
+    step: Any,
+    rate: Any,
+    *,
+    seed: int,
+    stream: int,
+    part: Part = None,
 ) -> None:
-    _drop(k, (out, r, x), step, (seed, stream), limits(k, rate, r))
+    _drop(k, (out, r, x), step, (seed, stream), limits(k, rate, r), part)
 
 
 def limits(k: Recorder, rate: Any, r: Any) -> tuple[Any, Any]:
@@ -100,16 +113,28 @@ def limits(k: Recorder, rate: Any, r: Any) -> tuple[Any, Any]:
 
 
 def _drop(
-    k: Recorder, arrays: tuple[Any, Any, Any], step: Any, key: tuple[int, int], kept: Any
+    k: Recorder,
+    arrays: tuple[Any, Any, Any],
+    step: Any,
+    key: tuple[int, int],
+    kept: Any,
+    part: Part,
 ) -> None:
     """Record dropout; `kept` are the least word that is kept, and the factor of what is kept."""
     (out, r, x), (least, scale) = arrays, kept
-    keep = k.scratch(r, (r.size,), "bool")
-    blocks = -(-r.size // 4)
-    for start, words in _words(k, step, key, blocks):
-        for i, word in enumerate(words):
-            part = keep[i * blocks + start :][: word.shape[0]]
-            k(k.raw.greater_equal, word[: part.shape[0]], least, out=part)
+    keep, rest = k.scratch(r, (r.size,), "bool"), slice(0, None)
+    for draws in runs(0 if part is None else part[0], r.size, r.size if part is None else part[1]):
+        own = {}
+        for which, start, stop in draws.pieces:  # neighbors in `keep`
+            own[which] = keep[rest][: stop - start], start - draws.start
+            rest = slice(rest.start + stop - start, None)
+        blocks = draws.stop - draws.start
+        for start, words in _words(k, step, key, blocks, draws.start):
+            for which, (piece, offset) in own.items():
+                lo, hi = max(start, offset), min(start + words[0].shape[0], offset + len(piece))
+                if lo < hi:
+                    out_of_word = words[which][lo - start : hi - start]
+                    k(k.raw.greater_equal, out_of_word, least, out=piece[lo - offset : hi - offset])
     k(k.raw.copyto, r, keep.reshape(r.shape))
     k(k.raw.multiply, r, scale, out=r)
     k(k.raw.multiply, x, r, out=out)
@@ -131,8 +156,19 @@ def _clear(k: Recorder, out: Any, keep: Any) -> None:
 # As for dropout; the definition takes 3 times as long.
 @kernel(ops.gaussian_noise, inplace=(0,))
 def gaussian_noise(
-    k: Recorder, out: Any, x: Any, step: Any, *, std: Any, seed: int, stream: int
+    k: Recorder,
+    out: Any,
+    x: Any,
+    step: Any,
+    *,
+    std: Any,
+    seed: int,
+    stream: int,
+    part: Part = None,
 ) -> None:
+    if part is not None:
+        add_part_of_normal(k, out, x, step, std, (seed, stream), part)
+        return
     pairs = -(-out.size // 2)
     blocks = -(-pairs // 2)
     z = k.scratch(out, (4 * blocks,), "float64")
@@ -144,9 +180,9 @@ def gaussian_noise(
 
 @kernel(ops.scheduled_gaussian_noise, inplace=(0,))
 def scheduled_gaussian_noise(
-    k: Recorder, out: Any, x: Any, step: Any, std: Any, *, seed: int, stream: int
+    k: Recorder, out: Any, x: Any, step: Any, std: Any, **static: Any
 ) -> None:
-    gaussian_noise(k, out, x, step, std=std, seed=seed, stream=stream)
+    gaussian_noise(k, out, x, step, std=std, **static)
 
 
 def add_normal(k: Recorder, out: Any, x: Any, z: Any, std: Any) -> None:
@@ -159,6 +195,30 @@ def add_normal(k: Recorder, out: Any, x: Any, z: Any, std: Any) -> None:
     noise = k.scratch(out)
     k(k.raw.multiply, z, std, out=z)
     k(k.raw.copyto, noise, z[:count].reshape(out.shape))
+    k(k.raw.add, x, noise, out=out)
+
+
+def draw_normal(
+    xp: Namespace, step: Any, key: tuple[int, int], part: tuple[int, int], out: Any
+) -> None:
+    """Write a part of the numbers of `random.normal` into `out`."""
+    out[...] = random.normal(xp, random.Key(*key, step), out.shape, part=part)
+
+
+def add_part_of_normal(
+    k: Recorder,
+    out: Any,
+    x: Any,
+    step: Any,
+    std: Any,
+    key: tuple[int, int],
+    part: tuple[int, int],
+) -> None:
+    """Record the sum of `x` and a part of the normal numbers of a larger draw."""
+    z, noise = k.scratch(out, dtype="float64"), k.scratch(out)
+    k(draw_normal, k.backend.xp, step, key, part, out=z)
+    k(k.raw.multiply, z, std, out=z)
+    k(k.raw.copyto, noise, z)
     k(k.raw.add, x, noise, out=out)
 
 

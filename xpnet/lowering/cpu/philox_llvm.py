@@ -23,14 +23,15 @@ def draw_task(reader: Reader, call: Call) -> Task | None:
     """The task of a recorded `draw`; None for another call, or if its memory has gaps."""
     if reader.name(call) != "draw":
         return None
-    _, step, key = call.args
+    _, step, (*key, first) = call.args
     out = call.kwargs["out"]
     if str(out.dtype) != "uint32" or not out.flags.c_contiguous or out.size % 4:
         return None
     keys = [word for pair in round_keys(*key) for word in pair]
-    addresses = [reader.operand(x).address for x in (step, out)]
     blocks = out.size // 4
-    numbers = [blocks, 0, blocks, *keys]
+    # A block's number is its place, too: so the array begins where block 0 would be.
+    addresses = [reader.operand(step).address, reader.operand(out).address - 4 * first]
+    numbers = [blocks, first, first + blocks, *keys]
     return Task.of(compiled(_code(), "draw"), numbers, addresses, [step, out])
 
 
@@ -58,10 +59,12 @@ class Draw(Item):
         return self._task
 
     def tasks(self, parts: int) -> list[list[Task]]:
-        blocks, _, _, *keys = self._task.numbers[:-2]
+        blocks, first, _, *keys = self._task.numbers[:-2]
         limits = bounds(int(blocks), parts)
         return [
-            [self._task.moved([blocks, start, stop, *keys], 0)] if start < stop else []
+            [self._task.moved([blocks, first + start, first + stop, *keys], 0)]
+            if start < stop
+            else []
             for start, stop in pairwise(limits)
         ]
 

@@ -55,8 +55,8 @@ def draw_call(backend: CupyBackend, reader: Reader, call: Call) -> Callable[[], 
     """The kernel of a recorded `draw`; None for another call, or if none is possible."""
     if reader.name(call) != "draw":
         return None
-    (_, step, key), out, cupy = call.args, call.kwargs["out"], backend.cupy
-    blocks = out.size // 4
+    (_, step, (*key, first)), out, cupy = call.args, call.kwargs["out"], backend.cupy
+    blocks = 0 if first else out.size // 4  # the kernel draws from the first block on
     if str(out.dtype) != "uint32" or not out.flags.c_contiguous or out.size % 4 or not blocks:
         return None
     try:

@@ -28,12 +28,16 @@ class Metric:
         per batch; `shares` has each batch's number of samples, or their total weight.
     own : bool
         Whether a function of the user computes it, which may look targets up.
+    merge : callable or None
+        ``merge(rows, shares)`` returns the parts' numbers for one batch from those of the pieces
+        that several processes computed. Without it, a metric cannot be measured by several.
     """
 
     name: str
     parts: Callable[[Value, Value, int, Value | None], list[Value]]
     combine: Callable[[Any, Any], float]
     own: bool = True
+    merge: Callable[[Any, Any], Any] | None = None
 
 
 def mean_over_samples(name: str, values: Value, samples: int, weights: Value | None) -> Value:
@@ -89,6 +93,15 @@ def _total(rows: Any, shares: Any) -> float:
     return float(rows[:, 0].sum())
 
 
+def _merged_mean(rows: Any, shares: Any) -> Any:
+    total = shares.sum()
+    return shares @ rows / total if total else rows[0]
+
+
+def _merged_total(rows: Any, shares: Any) -> Any:
+    return rows.sum(axis=0)
+
+
 def of_samples(
     name: str, function: LossFunction, reduction: str = "mean", own: bool = False
 ) -> Metric:
@@ -99,4 +112,6 @@ def of_samples(
         values = checked(function, function(output, target))
         return [reduced(name, values, samples, weights)]
 
-    return Metric(name, parts, _total if reduction == "sum" else _average, own)
+    if reduction == "sum":
+        return Metric(name, parts, _total, own, _merged_total)
+    return Metric(name, parts, _average, own, _merged_mean)

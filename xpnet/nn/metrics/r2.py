@@ -29,7 +29,7 @@ def r2(loss: Loss) -> Metric:
             )
         return _moments(_rows(z), _rows(target), weights)
 
-    return Metric("r2", parts, _combine_r2, own=False)
+    return Metric("r2", parts, _combine_r2, own=False, merge=_merge_r2)
 
 
 def _rows(x: Value) -> Value:
@@ -69,6 +69,19 @@ def _combine_r2(rows: Any, shares: Any) -> float:
     a, b, c = (rows[:, i * columns : (i + 1) * columns] for i in range(3))
     scores = [_r2_of_column(a[:, j], b[:, j], c[:, j], share) for j in range(columns)]
     return sum(scores) / len(scores)
+
+
+def _merge_r2(rows: Any, shares: Any) -> Any:
+    """The moments of a batch from those of its pieces, as in `_r2_of_column`."""
+    if not shares.sum():
+        return rows[0]
+    share, columns = shares / shares.sum(), rows.shape[1] // 3
+    found, start = share @ rows, rows[0, columns : 2 * columns]
+    shifted = rows[:, columns : 2 * columns] - start
+    middle = share @ shifted
+    found[columns : 2 * columns] = start + middle
+    found[2 * columns :] += share @ (shifted - middle) ** 2
+    return found
 
 
 def _r2_of_column(residuals: Any, means: Any, variances: Any, shares: Any) -> float:
