@@ -36,6 +36,7 @@ ORDER = [
     "optim",
     "data",
     "engine",
+    "parallel",
     "training",
     "saving",
     "model model_settings mlp",
@@ -59,7 +60,8 @@ OWNERS = {
         "xpnet.lowering.cpu",
         "xpnet.data.raw_file",  # a file's bytes as arrays
         "xpnet.data.parquet_source",  # columns as a matrix
-        "xpnet.training.lbfgs",  # vectors as SciPy has them
+        "xpnet.training.objective",  # vectors as SciPy has them
+        "xpnet.training.shared_record",  # what an epoch reports
         "xpnet.training.epoch_record",  # what an epoch reports
         "xpnet.training.order",  # a user's order of the samples
         "xpnet.training.traced_steps",  # what an epoch reads and reports
@@ -85,6 +87,7 @@ OWNERS = {
         "xpnet.plot",
         "xpnet.tabular.permutation",
     ],
+    "mpi4py": ["xpnet.parallel.mpi"],
     "scipy": ["xpnet.training.lbfgs"],
     "torch": ["xpnet.backends.torch_backend", "xpnet.exchange", "xpnet.testing.variants"],
     "array_api_strict": ["xpnet.testing.variants"],

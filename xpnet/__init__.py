@@ -97,6 +97,7 @@ if TYPE_CHECKING:
     from xpnet.optim import RMSprop as RMSprop
     from xpnet.optim import StepDecay as StepDecay
     from xpnet.optim import Warmup as Warmup
+    from xpnet.parallel.distributed import Distributed as Distributed
     from xpnet.saving.checkpoint import Checkpoint as Checkpoint
     from xpnet.saving.registry import register as register
     from xpnet.training.callbacks import Callback as Callback
@@ -135,6 +136,7 @@ __all__ = [
     "CosineDecay",
     "CosineRestarts",
     "Dense",
+    "Distributed",
     "Dropout",
     "EarlyStopping",
     "EmbedColumns",
@@ -230,6 +232,7 @@ _NAMES = {
         InverseScaling InverseTimeDecay LBFGS Lion Nadam OneCycle PolynomialDecay RAdam RMSprop
         SGD StepDecay Warmup
     """,
+    "xpnet.parallel.distributed": "Distributed",
     "xpnet.saving.checkpoint": "Checkpoint",
     "xpnet.saving.registry": "register",
     "xpnet.training.callbacks": """

@@ -17,6 +17,7 @@ __all__ = [
     "DataWarning",
     "DatasetError",
     "DeviceMemoryError",
+    "DistributedError",
     "DivergedError",
     "FormatError",
     "GraphError",
@@ -152,6 +153,10 @@ class FormatError(XpnetError, ValueError):
 
 class WriteError(FormatError, OSError):
     """A file cannot be written: the disk is full, or its folder is missing or read-only."""
+
+
+class DistributedError(XpnetError, RuntimeError):
+    """Another process of a distributed fit failed, or holds other parameters."""
 
 
 class DivergedError(XpnetError, ArithmeticError):

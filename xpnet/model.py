@@ -34,7 +34,10 @@ from xpnet.graph import Plan
 from xpnet.locks import OUTER, reentrant
 from xpnet.nn import LayerLike, LossLike, MetricLike
 from xpnet.optim import Optimizer, OptimizerLike, get_optimizer
+from xpnet.parallel.distributed import DistributedLike
+from xpnet.parallel.member import member
 from xpnet.saving.fit_state import resumed
+from xpnet.saving.fit_together import check_shards, described, first_data
 from xpnet.saving.model_file import save_model
 from xpnet.saving.pickling import get_state, restored
 from xpnet.saving.snapshots import Snapshot, read_snapshot
@@ -323,7 +326,6 @@ class Model:
 
     # --- training -----------------------------------------------------------------------------
 
-    @on_device
     def fit(
         self,
         X: ArrayLike | BatchStream,
@@ -341,6 +343,7 @@ class Model:
         accumulate: int = 1,
         steps_per_execution: int | None = None,
         threads: int | None = None,
+        distributed: DistributedLike = False,
         steps_per_graph: int | None = None,
     ) -> History:
         """Train on the data for some epochs; a second call continues from the first.
@@ -402,6 +405,11 @@ class Model:
             fewer if NumPy's BLAS is limited to fewer threads. Threads share a step only if each
             gets at least 16 rows and about 100 us of work. The same number gives the same bits.
             Without ``fast``, and on a GPU, it changes nothing.
+        distributed : bool or Distributed, default False
+            Whether the processes that MPI has started train this model together, and how; see
+            `Distributed`. Every process calls `fit` with the same settings, and `batch_size` is
+            that of all of them together. With one process, it changes nothing. The extra ``mpi``
+            is needed.
 
         Returns
         -------
@@ -421,6 +429,9 @@ class Model:
             If the loss becomes NaN or infinite; the last good parameters are restored.
         DeviceMemoryError
             If the GPU has too little memory; the message says what to change.
+        DistributedError
+            If another process cannot use its data or settings. After training has begun, an error
+            of one process alone ends all processes.
 
         Warns
         -----
@@ -432,21 +443,47 @@ class Model:
         """
         if steps_per_graph is not None:
             steps_per_execution = _renamed(steps_per_graph)
-        settings = FitSettings.of(
-            epochs=epochs,
-            batch_size=batch_size,
-            accumulate=accumulate,
-            steps_per_execution=steps_per_execution,
-            threads=threads,
-            shuffle=shuffle,
-            callbacks=callbacks,
-            verbose=verbose,
-        )
-        engine, data = _accepted(self._config, self._engine, X, y, sample_weight, class_weight)
+        with member(distributed) as own:
+            settings = FitSettings.of(
+                epochs=epochs,
+                batch_size=batch_size,
+                accumulate=accumulate,
+                steps_per_execution=steps_per_execution,
+                threads=threads,
+                shuffle=shuffle,
+                callbacks=callbacks,
+                verbose=verbose,
+                member=own,
+            )
+            weights = sample_weight, class_weight
+            return self._fit(X, y, weights, validation_data, settings, resume_from)
+
+    @on_device
+    def _fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        weights: tuple[ArrayLike | None, ClassWeight | None],
+        validation_data: ValidationData | None,
+        settings: FitSettings,
+        resume_from: FilePath | Snapshot | None,
+    ) -> History:
+        """Train with checked settings."""
+        own = settings.member
+        engine, data = _accepted(self._config, self._engine, X, y, *weights)
         validation = accept_validation(self._config, engine, validation_data)
-        snapshot = None if resume_from is None else read_snapshot(resume_from)
+        snapshot = None
+        if resume_from is not None and (own is None or own.agreement.leads):
+            snapshot = read_snapshot(resume_from)
+        if own is not None:
+            check_shards(own, weights[1])
+            snapshot = own.exchange(snapshot)[0]
         loop = make_loop(self, engine, data, validation, self.chunk, settings, snapshot)
         resume = None if snapshot is None else resumed(engine, loop.context, snapshot)
+        if own is not None:
+            own.agree(described(engine, loop.context, settings))
+            data = first_data(own, engine, data)
+            own.begin()
         with passed_on():
             try:
                 self._begin(loop, data)
@@ -454,7 +491,8 @@ class Model:
             finally:  # no function is called, so no signal comes in between
                 if self._in_fit is loop:
                     self._in_fit = None
-        advise(loop.context, data)
+        if loop.context.leads:
+            advise(loop.context, data)
         return history
 
     @on_device

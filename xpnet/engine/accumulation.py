@@ -3,8 +3,8 @@
 Each batch's gradient, of its loss without penalties, is multiplied by the batch's weight (its
 number of samples, or the sum of their weights) and added to a sum. The sum divided by the total
 weight is the gradient of all batches; the gradient of the penalties is then added once. If the
-loss is the sum of its samples' losses, the gradients are only summed. The gradients of several
-processes can be added here too: between `add` and `finish`.
+loss is the sum of its samples' losses, the gradients are only summed. Those of several processes
+are added here, too: see `xpnet.parallel.shared_gradient`.
 """
 
 from collections.abc import Callable, Sequence
@@ -62,13 +62,13 @@ class Accumulation:
         """Make one step from the chosen batches, like `Engine.step`; call `look` with each."""
         engine = self._engine
         try:
-            program = self._gradient(batches, chosen, look, share)
+            self._gradient(batches, chosen, look, share)
             learning_rate = at_cut(chosen[0])
         except BaseException:
             engine.state.forget_overflow()
             raise
         with engine.programs.lock:
-            engine.change(program, learning_rate, share)
+            engine.change(None, learning_rate, share)
 
     def _gradient(
         self,
@@ -76,12 +76,15 @@ class Accumulation:
         chosen: Sequence[int],
         look: Callable[[int, Program], None],
         share: float,
-    ) -> Program:
-        """Sum the gradients of the chosen batches; return the program of the last."""
+    ) -> None:
+        """Sum the gradients of the chosen batches."""
         engine, lock = self._engine, self._engine.programs.lock
         state = engine.state
         self.clear()
         for position, i in enumerate(chosen):
+            if not batches.sizes[i]:
+                self.skip(batches, i)
+                continue
             with lock, batches.threads:
                 program = batches.load(i)
                 engine.set_step(program, state.step + (position << _APART), share)
@@ -91,7 +94,9 @@ class Accumulation:
                 self.add(program)
         with lock:
             self.finish()
-        return program
+
+    def skip(self, batches: Batches, i: int) -> None:
+        """Do without a batch of which this process has no rows."""
 
     def clear(self) -> None:
         """Begin a step."""

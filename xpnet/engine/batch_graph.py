@@ -12,11 +12,11 @@ from xpnet.data.arrays import Data
 from xpnet.engine.network import Network
 from xpnet.engine.sparse_product import SparseProduct, split_product
 from xpnet.errors import ShapeError
-from xpnet.graph import Graph, Value, checked, distinct, gradients
+from xpnet.graph import Graph, Share, Value, checked, distinct, gradients
 from xpnet.nn import Metric
 from xpnet.ops.loss_scale import UNSCALE
 from xpnet.ops.vector_rules import JOIN_GRADIENT
-from xpnet.typing import Shape, size_of
+from xpnet.typing import Array, Shape, size_of
 
 __all__ = ["PENALTY", "SHARED", "WEIGHT", "BatchGraph", "BatchSpec", "penalties_of"]
 
@@ -32,9 +32,11 @@ class BatchSpec:
 
     ``mode`` is ``"predict"`` (the output), ``"evaluate"`` (loss and metrics), ``"train"`` (these,
     the gradient, and the state that changes) or ``"accumulate"`` (as ``"train"``, but the gradient
-    is that of the loss without the penalties). ``target`` is the shape of one sample's target.
-    ``sparse`` inputs are multiplied by the first weight beforehand. ``threads`` share the
-    computation; if ``alone``, products use no other threads either.
+    is that of the loss without the penalties). For a `share` of a batch, the gradient is that of
+    the loss times the batch weight, so that the gradients of all shares are added. ``target`` is
+    the shape of one sample's target. ``sparse`` inputs are multiplied by the first weight
+    beforehand. ``threads`` share the computation; if ``alone``, products use no other threads
+    either.
     """
 
     mode: str
@@ -45,6 +47,7 @@ class BatchSpec:
     threads: int = 1
     alone: bool = False
     sparse: bool = False
+    share: Share | None = None
 
     @classmethod
     def of(cls, mode: str, rows: int, data: Data, threads: int = 1, alone: bool = False) -> Self:
@@ -96,14 +99,18 @@ class BatchGraph:
         has the vectors ``"gradient"``, which holds the gradients divided by the scale, and
         ``"loss_scale"``, which records an overflow.
         """
-        graph, output = network.trace(spec.rows, spec.mode in ("train", "accumulate"))
+        training = spec.mode in ("train", "accumulate")
+        graph, output = network.trace(spec.rows, training, spec.share)
         product = split_product(graph) if spec.sparse else None
         if spec.mode == "predict":
             return cls(graph, [output], product=product)
         made = cls(graph, product=product)
         loss, total = made._measure(network.measures, spec, output)
         if spec.mode != "evaluate":
-            made._differentiate(network, total if spec.mode == "train" else loss, scaled)
+            objective = total if spec.mode == "train" else loss
+            if spec.share is not None and network.loss.reduction == "mean":
+                objective = objective * made._weight(spec)
+            made._differentiate(network, objective, scaled)
         made._distinct()
         if made.scale is not None:
             made._unscale(network, made.scale.dtype)
@@ -124,6 +131,16 @@ class BatchGraph:
     def size(self) -> int:
         """Number of elements in all results."""
         return sum(size_of(value.shape) for value in self.results)
+
+    def _weight(self, spec: BatchSpec) -> Value | float:
+        """What the gradient of a mean is multiplied by: the number of samples, or their weight."""
+        return ops.sum(self.graph.inputs[-1]) if spec.weighted else float(spec.rows)
+
+    def rows_and_weight(self, results: Array) -> tuple[int, float]:
+        """The number of samples, and their weight in these results."""
+        rows = int(self.graph.inputs[0].shape[0])
+        known = self.layout.get(WEIGHT)
+        return rows, float(rows if known is None else results[known][0])
 
     def _measure(
         self, measures: Mapping[str, Metric], spec: BatchSpec, output: Value

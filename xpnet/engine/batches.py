@@ -4,14 +4,15 @@ Training, evaluation and prediction all take their batches from here. The data a
 network computes, or on the host; then one batch is copied while another is computed.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from xpnet.backends.streaming import Streaming
-from xpnet.data.arrays import Data, batch_slices
+from xpnet.data.arrays import Data
 from xpnet.engine.engine import Engine
 from xpnet.engine.programs import Program
+from xpnet.graph import Share
 from xpnet.lowering import turn
 from xpnet.typing import Array
 
@@ -41,7 +42,8 @@ class Window:
 class Batches:
     """Data on the device where the network computes.
 
-    Batches whose sizes are in `rare` are interpreted; see `engine.batch_sizes`.
+    Batches whose sizes are in `rare` are interpreted; see `engine.batch_sizes`. Where several
+    processes share batches, the `parts` are this one's, and may be empty, except the first.
 
     Attributes
     ----------
@@ -60,20 +62,21 @@ class Batches:
         engine: Engine,
         mode: str,
         data: Data,
-        batch_size: int,
+        parts: Sequence[slice],
         threads: int | None = None,
         rare: Collection[int] = (),
+        shares: Sequence[Share | None] = (),
     ) -> None:
-        self.data, self._engine = data, engine
-        self.parts = batch_slices(data.rows, batch_size)
+        self.data, self._engine, self.parts = data, engine, parts
         self.sizes = [part.stop - part.start for part in self.parts]
-        made = {
-            size: engine.programs.get(
-                engine.batch_spec(mode, size, data, threads), compiled=size not in rare
-            )
-            for size in sorted({*self.sizes}, reverse=True)
-        }
-        self.programs = [made[size] for size in self.sizes]
+        kinds = [*zip(self.sizes, shares or [None] * len(parts), strict=True)]
+        made = {}
+        for size, share in sorted({*kinds}, key=lambda kind: kind[0], reverse=True):
+            if size:
+                spec = replace(engine.batch_spec(mode, size, data, threads), share=share)
+                made[size, share] = engine.programs.get(spec, compiled=size not in rare)
+        # An empty part has no program of its own, and none is run.
+        self.programs = [made[kind if kind[0] else kinds[0]] for kind in kinds]
         self.threads = turn(engine.backend, self.programs[0].flops) or engine.programs.lock
         self._window: Window | None = Window(range(len(self)), data.arrays)
         self._gathers: list[list[Callable[[Array], Any]]] = []
@@ -104,8 +107,8 @@ class Batches:
     def load(self, i: int) -> Program:
         """The program of batch `i`, loaded with it; the engine's lock is held."""
         program, window = self.programs[i], self.window(i)
-        start = (i - window.batches.start) * self.sizes[0]
-        part = slice(start, start + self.sizes[i])
+        before, rows = window.batches.start * self.sizes[0], self.parts[i]
+        part = slice(rows.start - before, rows.stop - before)
         if window.order is None:
             program.load(window.arrays, part)
             return program
@@ -117,12 +120,17 @@ class Batches:
             gather(index)
         return program
 
-    def each(self, read: Callable[[Program], Found]) -> list[Found]:
-        """Run every batch's program; what `read` returns of each, before the next overwrites it."""
+    def each(
+        self, read: Callable[[Program], Found], some: Iterable[int] | None = None
+    ) -> list[Found]:
+        """Run every batch's program, or those of some; what `read` returns of each.
+
+        It is called before the next batch overwrites the results.
+        """
         self.begin()
         try:
             with self._engine.programs.lock:  # all batches see the same parameters
-                return [self._one(i, read) for i in range(len(self))]
+                return [self._one(i, read) for i in (range(len(self)) if some is None else some)]
         finally:
             self.end()
 
@@ -140,7 +148,7 @@ class Batches:
 
     def _each(self) -> list[Program]:
         """Each program once."""
-        return [*{id(p): p for p in (self.programs[0], self.programs[-1])}.values()]
+        return [*dict.fromkeys(self.programs)]
 
 
 class StreamedBatches(Batches):
@@ -151,11 +159,11 @@ class StreamedBatches(Batches):
         engine: Engine,
         mode: str,
         data: Data,
-        batch_size: int,
+        parts: Sequence[slice],
         threads: int | None = None,
         rare: Collection[int] = (),
     ) -> None:
-        super().__init__(engine, mode, data, batch_size, threads, rare)
+        super().__init__(engine, mode, data, parts, threads, rare)
         self._streaming = Streaming(engine.backend, data.arrays, max(self.sizes))
 
     def begin(self, order: Array = None, first: int = 0) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from xpnet.data.arrays import Data
+from xpnet.data.arrays import Data, batch_slices
 from xpnet.engine.batches import Batches, StreamedBatches
 from xpnet.engine.engine import Engine
 from xpnet.engine.staged_batches import StagedBatches
@@ -24,9 +24,10 @@ def cut(
     At most `threads` threads share a batch; see `Model.fit`. A stream's batches keep their sizes.
     """
     if isinstance(data, StreamData):
-        return StreamBatches(engine, mode, data, batch_size, threads, rare)
+        return StreamBatches(engine, mode, data, threads)
+    parts = batch_slices(data.rows, batch_size)
     if data.stored:
-        return StagedBatches(engine, mode, data, batch_size, threads, rare)
+        return StagedBatches(engine, mode, data, parts, threads, rare)
     there = data.backend.name == engine.backend.name
     kind = Batches if there else StreamedBatches
-    return kind(engine, mode, data, batch_size, threads, rare)
+    return kind(engine, mode, data, parts, threads, rare)

@@ -154,14 +154,14 @@ class Engine:
         if values.scheduled:
             inputs.set_scheduled(self.state.epoch, share)
 
-    def change(self, program: Program, learning_rate: float, share: float = 0.0) -> None:
-        """Update the parameters with the gradient that this program computed."""
+    def change(self, program: Program | None, learning_rate: float, share: float = 0.0) -> None:
+        """Update the parameters with the gradient that this program, or several, computed."""
         state = self.state
         before = state.updates
         state.begun += 1
         try:
             self.update.run(learning_rate, share, program)
-            if program.batch_graph.state:
+            if program is not None and program.batch_graph.state:
                 program.commit()
         except MemoryError:
             if state.updates != before:  # a part of it may be done

@@ -1,6 +1,6 @@
 """Batches of stored data: steps take them from a window in memory."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from xpnet.backends import get
 from xpnet.data.arrays import Data
@@ -8,6 +8,7 @@ from xpnet.data.block_order import BlockOrder
 from xpnet.engine.batches import Batches, Window
 from xpnet.engine.engine import Engine
 from xpnet.engine.window_reader import WindowReader
+from xpnet.graph import Share
 
 __all__ = ["StagedBatches"]
 
@@ -20,11 +21,12 @@ class StagedBatches(Batches):
         engine: Engine,
         mode: str,
         data: Data,
-        batch_size: int,
+        parts: Sequence[slice],
         threads: int | None = None,
         rare: Collection[int] = (),
+        shares: Sequence[Share | None] = (),
     ) -> None:
-        super().__init__(engine, mode, data, batch_size, threads, rare)
+        super().__init__(engine, mode, data, parts, threads, rare, shares)
         self._reader = WindowReader(data, self.sizes)
 
     @property

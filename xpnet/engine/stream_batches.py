@@ -1,11 +1,11 @@
 """Batches that a function returns: each is converted and checked when its turn comes."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from xpnet.data.arrays import Data
+from xpnet.data.arrays import Data, batch_slices
 from xpnet.data.batch_stream import BatchStream
 from xpnet.engine.batch_graph import BatchSpec
 from xpnet.engine.batches import Batches
@@ -59,11 +59,10 @@ class StreamBatches(Batches):
         engine: Engine,
         mode: str,
         data: StreamData,
-        batch_size: int,
         threads: int | None = None,
-        rare: Collection[int] = (),
     ) -> None:
-        super().__init__(engine, mode, data, int(data.x.shape[0]), threads)
+        parts = batch_slices(data.rows, int(data.x.shape[0]))
+        super().__init__(engine, mode, data, parts, threads)
         self._spec = partial(_spec, engine, mode, threads)
         self._loaded: Iterator[Program] = iter(())
 
@@ -101,9 +100,6 @@ class StreamBatches(Batches):
             f"there is no batch {i + 1}: the iterator ended after {i} of {len(self)} batches. It "
             f"must return as many in each epoch; say how many with batches(..., steps={max(i, 1)})."
         )
-
-    def _each(self) -> list[Program]:
-        return [*{id(p): p for p in self.programs}.values()]
 
 
 def _spec(engine: Engine, mode: str, threads: int | None, batch: Data) -> BatchSpec:

@@ -106,6 +106,8 @@ class Checkpoint(Callback):
             raise ArgumentError("a fit by L-BFGS has no checkpoints: SciPy keeps its state.")
 
     def on_run_begin(self, context: FitContext, snapshot: Snapshot | None) -> None:
+        if not context.leads:
+            return
         step = -1 if snapshot is None else snapshot.state["step"]
         later = [p for p in checkpoints(self.folder) if step_of(p) > step and _whole(p)]
         if later:
@@ -124,11 +126,15 @@ class Checkpoint(Callback):
 
     def on_safe_point(self, model: FittedModel, context: FitContext) -> None:
         if (context.last or self._due(context)) and context.engine.finite():
-            path = self.folder / f"checkpoint-{context.state.step:012d}.safetensors"
-            write_snapshot(path, take(context))
-            for old in checkpoints(self.folder)[: -self.keep]:
-                with suppress(OSError):  # it is deleted after the next one
-                    old.unlink()
+            snapshot = take(context)  # together with the other processes of a distributed fit
+            if context.leads:
+                self._write(context.state.step, snapshot)
+
+    def _write(self, step: int, snapshot: Snapshot) -> None:
+        write_snapshot(self.folder / f"checkpoint-{step:012d}.safetensors", snapshot)
+        for old in checkpoints(self.folder)[: -self.keep]:
+            with suppress(OSError):  # it is deleted after the next one
+                old.unlink()
 
     def _due(self, context: FitContext) -> bool:
         if self.unit == "epoch":

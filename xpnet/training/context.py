@@ -6,6 +6,8 @@ from typing import Any, Protocol, TypeAlias
 
 from xpnet.engine.engine import Engine
 from xpnet.engine.state import TrainState
+from xpnet.parallel.agreement import REASONS
+from xpnet.parallel.member import Member
 from xpnet.training.history import History
 from xpnet.training.interrupts import Interrupts
 from xpnet.typing import Array
@@ -111,11 +113,19 @@ class FitContext:
     """
 
     def __init__(
-        self, model: FittedModel, steps: Recording, callbacks: Listeners, epochs: range
+        self,
+        model: FittedModel,
+        steps: Recording,
+        callbacks: Listeners,
+        epochs: range,
+        member: Member | None = None,
     ) -> None:
         self.model, self.steps, self.callbacks, self.epochs = model, steps, callbacks, epochs
         self.history, self.batch, self.learning_rate = History(), 0, 0.0
-        self.clock, self.interrupts, self.stopping = Clock(), Interrupts(), False
+        self.clock, self.stopping = Clock(), False
+        self.interrupts = Interrupts(None if member is None else member.agreement)
+        if member is not None:
+            member.agreement.requests = self._requests
 
     @property
     def engine(self) -> Engine:
@@ -131,7 +141,26 @@ class FitContext:
     @property
     def over(self) -> bool:
         """Whether the fit ends now, because a callback or a signal asked for it."""
+        if self.interrupts.agreement is not None:
+            return self.interrupts.agreement.over
         return self.stopping or self.interrupts.received is not None
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes files: it is alone, or the first of a distributed fit."""
+        return self.interrupts.agreement is None or self.interrupts.agreement.leads
+
+    def end(self) -> None:
+        """End the fit here; all processes of a distributed fit call this."""
+        self.stopping = True
+        if self.interrupts.agreement is not None:
+            self.interrupts.agreement.over = True
+
+    def _requests(self) -> list[float]:
+        """Why this process asks to stop; see `Agreement`."""
+        _, *signals = REASONS
+        received = self.interrupts.received
+        return [float(self.stopping), *(float(received == name) for name in signals)]
 
     @property
     def last(self) -> bool:

@@ -42,9 +42,12 @@ class EagerSteps:
     Attributes
     ----------
     record : EpochRecord
+    needs_python : str or None
+        Why each step needs Python, besides what callbacks and schedules need.
     """
 
     columns: tuple[str, ...] = ("learning_rate",)
+    needs_python: str | None = None
 
     def __init__(
         self,

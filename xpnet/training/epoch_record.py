@@ -1,5 +1,6 @@
 """The record of an epoch's batches: their results, and whether they are finite."""
 
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -39,6 +40,16 @@ class EpochRecord:
         backend: Any = engine.backend
         self.put = backend.setter(self.table) if backend.planned else self._keep
         self._rows: list[Array] = [None] * len(batches)
+
+    @property
+    def layout(self) -> Mapping[str, slice]:
+        """Where each result is in a row of `rows`."""
+        return self._batches.programs[0].batch_graph.layout
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        """Samples of each batch."""
+        return self._batches.sizes
 
     @property
     def steps(self) -> int:
@@ -85,8 +96,7 @@ class EpochRecord:
             self.check(int(bad[0]), float(log[bad[0], 0]))
         if not self._engine.finite():  # no later loss would show it
             self._stop(len(batches) - 1, "the update made parameters NaN or infinite")
-        graph = batches.programs[0].batch_graph
-        return combine(self._engine.network, graph, log, batches.sizes, self.together)
+        return combine(self._engine.network, self.layout, log, self.sizes, self.together)
 
     def look(self, i: int, loss: float) -> None:
         """Check a loss; at an epoch's first batch, remember the parameters."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from functools import partial
+from typing import Any, Literal, Self
 
 from xpnet.arguments import count
 from xpnet.data.arrays import Data, batch_slices
@@ -13,16 +14,19 @@ from xpnet.engine.engine import Engine
 from xpnet.engine.stream_batches import StreamData
 from xpnet.errors import ArgumentError
 from xpnet.lowering import MOST_THREADS
+from xpnet.parallel.member import Member
+from xpnet.parallel.shared_batches import shared_batches
 from xpnet.training.callbacks.callback import CallbackLike, Callbacks
 from xpnet.training.compiled_steps import compiled
 from xpnet.training.context import FittedModel
 from xpnet.training.cuda_graphs import captured
 from xpnet.training.eager import AccumulatedSteps, EagerSteps
-from xpnet.training.evaluation import columns
+from xpnet.training.evaluation import columns, evaluate_batches
 from xpnet.training.lbfgs import LbfgsSteps
 from xpnet.training.loop import FitLoop, Steps
 from xpnet.training.order import SampleOrder
 from xpnet.training.progress import Progress
+from xpnet.training.shared_steps import SharedSteps
 from xpnet.training.snapshot import Snapshot
 from xpnet.training.traced_steps import traced
 from xpnet.typing import ArrayLike
@@ -42,6 +46,7 @@ class FitSettings:
     shuffle: bool | Blocks | Callable[[int], ArrayLike]
     callbacks: Callbacks
     progress: Progress
+    member: Member | None = None
 
     @classmethod
     def of(
@@ -55,6 +60,7 @@ class FitSettings:
         shuffle: bool | Blocks | Callable[[int], ArrayLike],
         callbacks: Sequence[CallbackLike] | None,
         verbose: bool | Literal["auto"],
+        member: Member | None = None,
     ) -> Self:
         """Check the user's settings."""
         epochs, batch_size = count("epochs", epochs), count("batch_size", batch_size)
@@ -64,8 +70,16 @@ class FitSettings:
         if threads is not None:
             threads = count("threads", threads, 1, MOST_THREADS + 1)
         listeners, progress = Callbacks(callbacks), Progress(verbose)
+        if member is not None and not member.agreement.leads:
+            progress = Progress(False)
         given = steps_per_execution, threads, shuffle
-        return cls(epochs, batch_size, together, *given, listeners, progress)
+        return cls(epochs, batch_size, together, *given, listeners, progress, member)
+
+    def described(self) -> dict[str, Any]:
+        """What all processes of a fit must be given alike."""
+        shuffle = "function" if callable(self.shuffle) else bool(self.shuffle)
+        plain = "epochs", "batch_size", "accumulate"
+        return {**{name: getattr(self, name) for name in plain}, "shuffle": shuffle}
 
     def check(self, engine: Engine, validated: bool) -> None:
         """Raise if a callback needs a column that the history will not have."""
@@ -86,9 +100,10 @@ def make_loop(
     settings.check(engine, validation is not None)
     held, threads = None, settings.threads
     if validation is not None:
-        held = cut(engine, "evaluate", validation, chunk, threads)
+        batches = cut(engine, "evaluate", validation, chunk, threads)
+        held = partial(evaluate_batches, engine, batches, settings.member)
     steps = _steps(engine, data, validation, settings, snapshot)
-    given = settings.callbacks, settings.progress
+    given = settings.callbacks, settings.progress, settings.member
     return FitLoop(model, engine, steps, settings.epochs, held, *given)
 
 
@@ -112,7 +127,9 @@ def _steps(
                 f"accumulate={together} needs steps on batches, but L-BFGS takes all samples at "
                 "once: leave it out, or use another optimizer."
             )
-        return LbfgsSteps(engine, data, settings.threads)
+        return LbfgsSteps(engine, data, settings.threads, settings.member)
+    if settings.member is not None:
+        return _shared(engine, data, validation, settings, settings.member)
     order = SampleOrder(data, settings.shuffle, engine.network.seed)
     mode = "train" if together == 1 else "accumulate"
     few = _rare(engine, data, settings, snapshot)
@@ -127,6 +144,19 @@ def _steps(
         or captured(eager, callbacks, wanted)
     )
     return steps
+
+
+def _shared(
+    engine: Engine, data: Data, validation: Data | None, settings: FitSettings, member: Member
+) -> Steps:
+    """The strategy of several processes."""
+    callbacks, threads = settings.callbacks, settings.threads
+    shared = shared_batches(engine, data, settings.batch_size, threads, member)
+    order = SampleOrder(data, settings.shuffle, engine.network.seed)
+    steps = SharedSteps(engine, shared, order, callbacks, settings.accumulate, validation)
+    engine.update.share(threads)
+    found: Steps = captured(steps, callbacks, settings.steps_per_execution)
+    return found
 
 
 def _rare(

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from xpnet.parallel.agreement import Agreement
+
 __all__ = ["Interrupts", "passed_on"]
 
 # SIGINT is put back last: its handler may raise an exception.
@@ -38,11 +40,13 @@ class Interrupts:
         Name of the signal that was received.
     ending : bool
         Whether the handlers are being put back. A signal then waits until they are.
+    agreement : Agreement or None
+        What the processes of a distributed fit decide together; None if there is one process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, agreement: Agreement | None = None) -> None:
         self.received: str | None = None
-        self.ending = False
+        self.ending, self.agreement = False, agreement
 
     def begin(self) -> None:
         """Note signals until `end`, which is to be called even if an exception ends this."""

@@ -3,79 +3,19 @@
 from math import isfinite
 from typing import Any
 
-import numpy as np
-
 from xpnet.data.arrays import Data
 from xpnet.engine.engine import Engine
-from xpnet.engine.sparse_program import settle
 from xpnet.errors import ArgumentError, DivergedError
-from xpnet.lowering import turn
 from xpnet.optional import require
+from xpnet.parallel.member import Member
+from xpnet.parallel.shared_batches import shared_batches
 from xpnet.training.context import FitContext
-from xpnet.training.evaluation import combine
 from xpnet.training.loop import FitLoop
+from xpnet.training.objective import Objective
+from xpnet.training.shared_objective import SharedObjective
 from xpnet.typing import Array
 
 __all__ = ["LbfgsSteps"]
-
-
-class Objective:
-    """Loss and gradient of all samples as SciPy asks for them: float64 vectors on the host.
-
-    Attributes
-    ----------
-    program : Program
-    """
-
-    def __init__(self, engine: Engine, data: Data, threads: int | None = None) -> None:
-        self._engine, self._data, self.rows = engine, data, data.rows
-        self._decay = engine.optimizer.decay_after(0)
-        self.program = engine.programs.get(engine.batch_spec("train", data.rows, data, threads))
-        self._threads = turn(engine.backend, self.program.flops) or engine.programs.lock
-        self._at = self.start()
-
-    def start(self) -> Array:
-        """The current trained parameters."""
-        engine = self._engine
-        trained = engine.backend.to_numpy(engine.state.params)[: engine.network.table.trainable]
-        return trained.astype("float64")
-
-    def __call__(self, x: Array) -> tuple[float, Array]:
-        """The objective, and its gradient."""
-        engine, backend, table = self._engine, self._engine.backend, self._engine.network.table
-        state, program = engine.state, self.program
-        self._at = x.copy()
-        trained = backend.asarray(x.astype(engine.network.dtype), engine.network.dtype)
-        # Other programs share this one's memory: earlier loaded data may be gone.
-        with engine.programs.lock, backend.quiet(), self._threads:
-            rest = state.params[table.trainable :]
-            state.set_params(backend, backend.xp.concat([trained, rest]))
-            program.load(self._data.arrays, slice(None))
-            try:
-                program.run()
-                settle(program)
-            finally:
-                program.release()
-        value = float(program.results[0])
-        gradient = backend.to_numpy(state.gradient).astype("float64")
-        for part, _, factor in table.groups:
-            if decay := factor * self._decay:
-                gradient[part] += decay * x[part]
-                value += decay / 2 * float(x[part] @ x[part])
-        return (value if isfinite(value) else np.inf), gradient
-
-    def accept(self, x: Array) -> dict[str, float]:
-        """Take this point; return its loss and metrics."""
-        if not np.array_equal(self._at, x):
-            self(x)
-        program, engine = self.program, self._engine
-        with engine.programs.lock:
-            engine.state.begun += 1
-            program.commit()
-            engine.state.done = engine.state.begun
-        engine.state.results = engine.backend.copy(program.results)
-        log = engine.backend.to_numpy(program.results).astype("float64")[None]
-        return combine(engine.network, program.batch_graph, log, [self.rows])
 
 
 class LbfgsSteps:
@@ -87,10 +27,12 @@ class LbfgsSteps:
     columns: tuple[str, ...] = ()
     count = threads = 1
 
-    def __init__(self, engine: Engine, data: Data, threads: int | None = None) -> None:
+    def __init__(
+        self, engine: Engine, data: Data, threads: int | None = None, member: Member | None = None
+    ) -> None:
         _check(engine)
-        self._engine, self.rows = engine, data.rows
-        self._objective = Objective(engine, data, threads)
+        self._engine, self._objective = engine, _objective(engine, data, threads, member)
+        self.rows = self._objective.rows
 
     def begin(self, context: FitContext) -> None:
         """Raise `DivergedError` if the loss is not finite at the start of the training."""
@@ -133,7 +75,7 @@ class LbfgsSteps:
             context.history.converged = found.status == 0
         finally:
             self._engine.restore()  # the last accepted point, not a trial of the line search
-        context.stopping = True
+        context.end()
         return {}
 
     def recorded(self, count: int) -> Array:
@@ -147,6 +89,14 @@ class LbfgsSteps:
     def description(self) -> dict[str, Any]:
         """What must be the same in a fit that resumes this one."""
         return {"rows": self.rows}
+
+
+def _objective(engine: Engine, data: Data, threads: int | None, member: Member | None) -> Objective:
+    """The objective of this process, or of several."""
+    if member is not None:
+        return SharedObjective(engine, data, shared_batches(engine, data, None, threads, member))
+    program = engine.programs.get(engine.batch_spec("train", data.rows, data, threads))
+    return Objective(engine, data, program)
 
 
 def _check(engine: Engine) -> None:

@@ -6,11 +6,11 @@ from threading import get_ident
 from time import perf_counter
 from typing import Protocol
 
-from xpnet.engine.batches import Batches
 from xpnet.engine.engine import Engine
+from xpnet.parallel.agreement import Agreement
+from xpnet.parallel.member import Member
 from xpnet.training.callbacks.callback import Callbacks
 from xpnet.training.context import FitContext, FittedModel, Recording
-from xpnet.training.evaluation import evaluate_batches
 from xpnet.training.fast_hint import hint
 from xpnet.training.history import History
 from xpnet.training.progress import Progress
@@ -62,9 +62,12 @@ class FitLoop:
         The model's engine.
     steps : Steps
     epochs : int
-    validation : Batches, optional
+    validation : callable, optional
+        Returns the loss and the metrics of the validation data.
     callbacks : Callbacks
     progress : Progress
+    member : Member, optional
+        This process among several.
 
     Attributes
     ----------
@@ -77,12 +80,13 @@ class FitLoop:
         engine: Engine,
         steps: Steps,
         epochs: int,
-        validation: Batches | None,
+        validation: Callable[[], dict[str, float]] | None,
         callbacks: Callbacks,
         progress: Progress,
+        member: Member | None = None,
     ) -> None:
         first = engine.state.epoch
-        self.context = FitContext(model, steps, callbacks, range(first, first + epochs))
+        self.context = FitContext(model, steps, callbacks, range(first, first + epochs), member)
         self._where = getpid(), get_ident()
         self.engine, self._steps, self._validation = engine, steps, validation
         self._callbacks, self._progress, self._shown = callbacks, progress, progress.shown
@@ -100,6 +104,8 @@ class FitLoop:
             self._callbacks.fit_begin(context.model)
             if resume is not None:
                 resume(context)
+                if context.stopping:
+                    context.end()
             self._progress.begin(context.epochs.stop - engine.state.epoch, steps.rows)
             try:
                 interrupts.begin()
@@ -118,8 +124,10 @@ class FitLoop:
         finally:
             self._progress.close()
             self._callbacks.fit_end(context.model)
-        hint(engine, steps.rows // steps.count, perf_counter() - start)
-        context.history.interrupted = interrupts.received
+        if context.leads:
+            hint(engine, steps.rows // steps.count, perf_counter() - start)
+        agreed = interrupts.agreement
+        context.history.interrupted = interrupts.received if agreed is None else agreed.signal
         return context.history
 
     @property
@@ -146,12 +154,13 @@ class FitLoop:
 
     def end_epoch(self, found: dict[str, float]) -> None:
         """Record the loss and metrics of an epoch, validate, and call the callbacks."""
-        context, state = self.context, self.engine.state
+        context, state, agreement = self.context, self.engine.state, self._agreement
         seconds = context.clock.seconds
+        if agreement is not None:
+            seconds = agreement.check(seconds, state.params)
         row: dict[str, float] = {"epoch": state.epoch + 1, **found}
         if self._validation is not None:
-            measured = evaluate_batches(self.engine, self._validation)
-            row.update({f"val_{name}": value for name, value in measured.items()})
+            row.update({f"val_{name}": value for name, value in self._validation().items()})
         state.epoch, context.batch = state.epoch + 1, 0
         if "learning_rate" in self._steps.columns:
             row["learning_rate"] = context.learning_rate
@@ -159,7 +168,19 @@ class FitLoop:
         context.history.append(row)
         self._progress.report(row)
         context.stopping |= self._callbacks.epoch_end(context.model, state.epoch, row)
+        self._settle()
         self._safe_point()
+        self._settle()  # a callback may have asked to stop at the safe point
+
+    def _settle(self) -> None:
+        """Learn whether another process of the fit asks to stop."""
+        if self._agreement is not None:
+            self._agreement.settle()
+
+    @property
+    def _agreement(self) -> Agreement | None:
+        """What the processes of the fit decide together."""
+        return self.context.interrupts.agreement
 
     def until_safe_point(self) -> int:
         """How many steps may follow before a callback needs a safe point."""
@@ -179,8 +200,7 @@ class FitLoop:
             call(context.model, self.engine.state.step)
         if callbacks.safe_point:
             self._safe_point()
-        interrupted = context.stopping or context.interrupts.received is not None
-        return interrupted and context.batch < self._count
+        return context.over and context.batch < self._count
 
     def _safe_point(self) -> None:
         """Let checkpoints be written."""

@@ -21,6 +21,8 @@ def needs_python(eager: EagerSteps, callbacks: Callbacks) -> str | None:
     optimizer = eager.engine.optimizer
     if isinstance(eager.batches, StreamBatches):
         return "the batches come from your own function"
+    if eager.needs_python is not None:
+        return eager.needs_python
     if eager.together > 1:
         return f"a step adds up the gradients of {eager.together} batches"
     if eager.batches.data.sparse:

@@ -30,8 +30,10 @@ class _Log(Callback):
             raise ArgumentError("append and overwrite exclude each other: give one of them.")
         self.path = Path(path)
         self._file: FileIO | None = None
+        self._writes = True
 
     def on_run_begin(self, context: FitContext, snapshot: Snapshot | None) -> None:
+        self._writes = context.leads
         if snapshot is not None:
             self._append, self._overwrite = True, False
 
@@ -39,6 +41,8 @@ class _Log(Callback):
         return {"size": self.path.stat().st_size if self._file is not None else 0}
 
     def set_state(self, model: FittedModel, state: dict[str, Any]) -> None:
+        if not self._writes:
+            return
         assert self._file is not None
         size = state.get("size")
         if state.keys() != {"size"} or not isinstance(size, int) or size < 0:
@@ -47,6 +51,8 @@ class _Log(Callback):
             self._file.truncate(size)
 
     def on_fit_begin(self, model: FittedModel) -> None:
+        if not self._writes:
+            return
         try:
             self._open(self.path.read_bytes() if self.path.is_file() else b"")
         except (OSError, ValueError) as error:  # ValueError: no text, or no name of a file
@@ -74,6 +80,8 @@ class _Log(Callback):
         """Raise unless this is a log that can be continued."""
 
     def _write(self, text: str) -> None:
+        if not self._writes:
+            return
         assert self._file is not None
         rest, end = text.encode(), self._file.tell()
         try:

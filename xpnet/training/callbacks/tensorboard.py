@@ -12,7 +12,8 @@ from xpnet.errors import ArgumentError, WriteError, in_brief
 from xpnet.optional import require
 from xpnet.training.callbacks.callback import Callback
 from xpnet.training.callbacks.monitor import GradientMonitor
-from xpnet.training.context import FittedModel
+from xpnet.training.context import FitContext, FittedModel
+from xpnet.training.snapshot import Snapshot
 from xpnet.typing import FilePath
 
 __all__ = ["TensorBoard"]
@@ -61,6 +62,7 @@ class TensorBoard(Callback):
         self.folder, self._monitor = Path(folder), monitor
         self._writers: dict[str, Any] = {}
         self._seen = 0  # rows of the monitor that have been written
+        self._writes = True
 
     def _writer(self, run: str) -> Any:
         if run not in self._writers:
@@ -70,13 +72,20 @@ class TensorBoard(Callback):
             )
         return self._writers[run]
 
+    def on_run_begin(self, context: FitContext, snapshot: Snapshot | None) -> None:
+        self._writes = context.leads
+
     def on_fit_begin(self, model: FittedModel) -> None:
+        if not self._writes:
+            return
         try:
             self._writer("train")
         except (OSError, ValueError) as error:  # ValueError: no name of a folder
             raise ArgumentError(f"{self.folder} cannot be written: {error}.") from error
 
     def on_epoch_end(self, model: FittedModel, epoch: int, logs: dict[str, float]) -> None:
+        if not self._writes:
+            return
         with self._writing():
             for name, value in logs.items():
                 run = "validation" if name.startswith("val_") else "train"

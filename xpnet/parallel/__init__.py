@@ -1,0 +1,1 @@
+"""Who sums gradients at the cut: nobody, or processes by MPI."""
