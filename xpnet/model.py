@@ -461,10 +461,10 @@ class Model:
     @on_device
     def _fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: ArrayLike | BatchStream,
+        y: ArrayLike | None,
         weights: tuple[ArrayLike | None, ClassWeight | None],
-        validation_data: ValidationData | None,
+        validation_data: ValidationData | BatchStream | None,
         settings: FitSettings,
         resume_from: FilePath | Snapshot | None,
     ) -> History:
