@@ -477,11 +477,13 @@ class Model:
             snapshot = read_snapshot(resume_from)
         if own is not None:
             check_shards(own, weights[1])
-            snapshot = own.exchange(snapshot)[0]
+            resumes = resume_from is not None
+            own.agree({"resume_from is given": resumes, **settings.described()})
+            snapshot = own.exchange(snapshot)[0] if resumes else None
         loop = make_loop(self, engine, data, validation, self.chunk, settings, snapshot)
         resume = None if snapshot is None else resumed(engine, loop.context, snapshot)
         if own is not None:
-            own.agree(described(engine, loop.context, settings))
+            own.agree(described(engine, loop.context))
             data = first_data(own, engine, data)
             own.begin()
         with passed_on():

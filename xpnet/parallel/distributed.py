@@ -56,6 +56,10 @@ class Distributed:
         if self.batch_norm not in _STATISTICS:
             raise UnknownNameError("batch_norm", self.batch_norm, _STATISTICS)
 
+    def described(self) -> dict[str, Any]:
+        """What all processes must be given alike."""
+        return {"data": self.data, "batch_norm": self.batch_norm}
+
     def __deepcopy__(self, memo: Any) -> Self:
         """The same object: a communicator cannot be copied."""
         return self

@@ -11,7 +11,6 @@ from xpnet.errors import ArgumentError
 from xpnet.parallel.member import Member
 from xpnet.saving.fit_description import describe
 from xpnet.training.context import FitContext
-from xpnet.training.fit import FitSettings
 from xpnet.typing import ClassWeight
 
 __all__ = ["check_shards", "described", "first_data"]
@@ -26,13 +25,12 @@ def check_shards(member: Member, class_weight: ClassWeight | None) -> None:
         )
 
 
-def described(engine: Engine, context: FitContext, settings: FitSettings) -> dict[str, Any]:
-    """The model, the data and the settings of a fit, as one process has them."""
+def described(engine: Engine, context: FitContext) -> dict[str, Any]:
+    """The model, its state and the data, as one process has them."""
     state = engine.state
     vectors = {name: v for name, v in state.vectors.items() if name != "gradient"}
     return {
         "columns of X": list(engine.network.features),
-        **settings.described(),
         "fit": describe(engine, context.steps),
         "epoch": state.epoch,
         "checksum of the parameters": {name: crc32(v.data) for name, v in vectors.items()},

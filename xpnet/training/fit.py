@@ -79,7 +79,10 @@ class FitSettings:
         """What all processes of a fit must be given alike."""
         shuffle = "function" if callable(self.shuffle) else bool(self.shuffle)
         plain = "epochs", "batch_size", "accumulate"
-        return {**{name: getattr(self, name) for name in plain}, "shuffle": shuffle}
+        found = {**{name: getattr(self, name) for name in plain}, "shuffle": shuffle}
+        if self.member is not None:
+            found |= self.member.settings.described()
+        return found
 
     def check(self, engine: Engine, validated: bool) -> None:
         """Raise if a callback needs a column that the history will not have."""
