@@ -14,13 +14,10 @@ from xpnet.parallel.shares import of_all_rows, of_own_rows
 def test_the_parts_of_a_batch_are_its_rows():
     for rows, batch, size in ((10, 4, 3), (9, 4, 4), (7, 100, 7), (100, 32, 5)):
         parts = [of_all_rows(rows, batch, rank, size) for rank in range(size)]
-        taken = [
-            list(range(p.rows.start, p.rows.stop))
-            for step in zip(*parts, strict=True)
-            for p in step
-        ]
-        assert [row for part in taken for row in part] == list(range(rows))
-        for step in zip(*parts, strict=True):
+        steps = [*zip(*parts, strict=True)]
+        taken = [row for step in steps for p in step for row in range(p.rows.start, p.rows.stop)]
+        assert taken == list(range(rows))
+        for step in steps:
             first = step[0].rows.start
             assert [p.first for p in step] == [p.rows.start - first for p in step]
             assert sum(p.rows.stop - p.rows.start for p in step) == step[0].total

@@ -83,6 +83,7 @@ class MlpTraining(Training):
                 callbacks=self._callbacks(stop, watchers),
                 resume_from=arguments.checkpoint if arguments.resume else None,
                 threads=arguments.threads,
+                distributed=arguments.distributed,
                 verbose=False,
             )
         model = TableModel(source.schema, self.prepared, self._model)

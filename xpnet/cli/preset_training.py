@@ -22,6 +22,7 @@ _DECIDED = {
     "--early-stopping": None,
     "--checkpoint": None,
     "--resume": False,
+    "--distributed": False,
     "--dtype": "float32",
 }
 _SETTINGS = ("hidden", "learning_rate", "dropout", "weight_decay", "batch_size", "epochs")

@@ -1,6 +1,7 @@
 """`xpnet train`."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from time import perf_counter
@@ -13,6 +14,7 @@ from xpnet.backends import resolve
 from xpnet.backends.data_types import check_float
 from xpnet.cli import plot
 from xpnet.cli.load_source import load
+from xpnet.cli.many_processes import one_of_several
 from xpnet.cli.mlp_training import MlpTraining
 from xpnet.cli.report import (
     Results,
@@ -40,19 +42,31 @@ def train(arguments: argparse.Namespace) -> None:
     XpnetError
         For data or settings that cannot be used; where possible, before training starts.
     """
+    out = sys.stderr if arguments.json else sys.stdout
+    if not arguments.distributed:
+        _train(arguments, out)
+        return
+    with one_of_several() as leads:
+        if leads:
+            _train(arguments, out)
+            return
+        arguments.save = arguments.plot = arguments.json = None
+        with open(os.devnull, "w", encoding="utf-8") as nowhere:
+            _train(arguments, nowhere)
+
+
+def _train(arguments: argparse.Namespace, out: TextIO) -> None:
     way = checked_way(arguments)
-    train_on(arguments, load(arguments), way)
+    train_on(arguments, load(arguments), way, out)
 
 
 def train_on(
-    arguments: argparse.Namespace, source: Source, way: type[Training], out: TextIO | None = None
+    arguments: argparse.Namespace, source: Source, way: type[Training], out: TextIO
 ) -> Results:
     """Train on data that are loaded; print the results and return the scores on the test rows.
 
-    Text goes to `out`, by default to the standard output, or to standard error with ``--json``.
+    Text goes to `out`.
     """
-    if out is None:
-        out = sys.stderr if arguments.json else sys.stdout
     training = way(arguments, source, out)
     name = "standard input" if source.name == "-" else Path(source.name).name
     print(f"{name}: {source.total:,} rows", *two_columns(source.notes), sep="\n", file=out)

@@ -68,7 +68,7 @@ class Training(ABC):
         """The settings, then the history: epoch by epoch, or as one line if there is a terminal."""
         opening = _Opening(self.summary(), self.out)
         terminal = next((stream for stream in (sys.stderr, self.out) if stream.isatty()), None)
-        if terminal is None:
+        if terminal is None or self.arguments.distributed:
             return [opening, self.rows]
         steps = ceil(self.source.rows["train"] / self.arguments.batch_size)
         return [opening, self.rows, LiveLine(terminal, self.rows, steps, self.source.held, at_most)]

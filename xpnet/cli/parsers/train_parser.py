@@ -30,7 +30,13 @@ def add_train(commands: Any) -> None:
     add_table(train.add_argument_group("table").add_argument)
     _add_network(train.add_argument_group("network").add_argument)
     _add_training(train.add_argument_group("training").add_argument)
-    add_device(train.add_argument_group("device").add_argument)
+    device = train.add_argument_group("device").add_argument
+    add_device(device)
+    device(
+        "--distributed",
+        action="store_true",
+        help="train with all processes that mpiexec has started; the first prints and writes",
+    )
     _add_output(train.add_argument_group("output").add_argument)
     train.set_defaults(run=_train, parser=train)
 
