@@ -229,6 +229,7 @@ def matmul(
     assert stream == current.ptr
     assert _alive[light_handle]["device"] == CUPY.cuda.Device().id
     desc, layouts = _alive[compute_desc], [_alive[h] for h in (adesc, bdesc, ddesc)]
+    _check_epilogue(desc)
     number = ctypes.c_double if desc["compute"].name == "COMPUTE_64F" else ctypes.c_float
     assert (number.from_address(alpha).value, number.from_address(beta).value) == (1.0, 0.0)
     assert (c, cdesc) == (d, ddesc)
@@ -239,6 +240,14 @@ def matmul(
     stale = SETTINGS["stale"] and current.is_capturing()
     values = dict(desc)
     CUPY._do(lambda: _compute(values, (a, b, d), layouts, frozen if stale else None))
+
+
+def _check_epilogue(desc: Any) -> None:
+    """What a GPU answers to bias or bits off 16 bytes, which ends its context for good."""
+    size = 8 if desc["compute"].name == "COMPUTE_64F" else 4
+    places = [desc.get("BIAS_POINTER", 0), desc.get("BIAS_BATCH_STRIDE", 0) * size]
+    places.append(desc.get("EPILOGUE_AUX_POINTER", 0))
+    assert not any(place % 16 for place in places), "CUDA error 716: misaligned address"
 
 
 def _check_pointers(wanted: Any, a: int, b: int, d: int, workspace: int, size: int) -> None:

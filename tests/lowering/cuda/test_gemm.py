@@ -129,10 +129,25 @@ def test_relu_forward_and_back(shape: Any, cupy: Any, lt: Any, backend: Any) -> 
 
 @pytest.mark.parametrize("lead", [(1,), (1, 1), (4, 1)])
 def test_bias_of_a_batch(lead: Any, cupy: Any, lt: Any, backend: Any) -> None:
-    a, b, bias = _random(4, 7, 5), _random(4, 5, 3), _random(*lead, 3)
-    out = cupy.empty((4, 7, 3), "float32")
+    a, b, bias = _random(4, 7, 5), _random(4, 5, 8), _random(*lead, 8)
+    out = cupy.empty((4, 7, 8), "float32")
     _plan(backend, cupy.ndarray(a), cupy.ndarray(b), out, "bias", cupy.ndarray(bias))()
     np.testing.assert_allclose(out.get(), a @ b + bias, rtol=1e-5, atol=1e-5)
+
+
+def test_bias_and_bits_off_16_bytes_are_left(cupy: Any, lt: Any, backend: Any) -> None:
+    """A kernel that assumes 16 bytes would end the context: this cannot be tried."""
+    a, b, out = (cupy.ndarray(_random(*s)) for s in ((4, 7, 5), (4, 5, 3), (4, 7, 3)))
+    memory = cupy.ndarray(_random(64))
+    for skipped in range(1, 9):
+        bias = memory[skipped : skipped + 3]
+        assert (_plan(backend, a, b, out, "bias", bias) is None) == bool(skipped % 4)
+    each = memory[:12].reshape(4, 1, 3)  # the second matrix's bias is off
+    assert _plan(backend, a, b, out, "bias", each) is None
+    bits = cupy.ndarray(np.zeros(256, "uint8"))
+    for skipped in (0, 4, 16):
+        found = _plan(backend, a[0], b[0], out[0], "relu_aux_bias", memory[:3], bits[skipped:])
+        assert (found is None) == bool(skipped % 16)
 
 
 def test_an_unknown_epilogue_is_named(cupy: Any, lt: Any, backend: Any) -> None:

@@ -7,6 +7,13 @@
 ``drelu``         out = (a b) [the bit of relu_aux_bias]
 ``drelu_bgrad``   the same, and bias = sum over rows of out
 ================  =================================================================
+
+A bias and a matrix of bits must lie at multiples of 16 bytes. cuBLASLt is told how its matrices
+are aligned, but not how these are. It may choose a kernel that assumes 16 bytes; the kernel then
+ends the process's use of the GPU with "misaligned address", after which nothing can be tried
+again. Biases are parts of the flat vector of parameters. There, weights come first, so their
+addresses are such multiples if every weight has a side that is a multiple of 4. Gaps in the
+vector would align the others too, but they would change the length of every vector in the files.
 """
 
 from collections.abc import Callable
@@ -26,6 +33,7 @@ EPILOGUES = {
 }
 _COMPUTE = {"float64": "COMPUTE_64F", "tf32": "COMPUTE_32F_FAST_TF32"}
 _UNIT = 128  # bits, of the leading dimension of the matrix of bits
+_ALIGNED = 16  # bytes, see above
 
 
 def _leading(epilogue: str, result: Stored) -> int:
@@ -56,6 +64,8 @@ def bind(
     casts: Casts | None = None,
 ) -> Callable[[], None] | None:
     """The product as a call that keeps its arrays; None if cuBLASLt has no such product.
+
+    It has none with an epilogue whose `bias` or `aux` is not aligned to 16 bytes.
 
     Parameters
     ----------
@@ -100,6 +110,8 @@ def _bind(
     step = bias.strides[0] // bias.itemsize if bias and bias.shape[:-2] > (1,) else 0
     if found is None or (bias and step and bias.shape[0] != found[2].batch):
         return None
+    if not _aligned(bias, step, aux):
+        return None
     compute = _COMPUTE.get("float64" if out.dtype == "float64" else precision, "COMPUTE_32F")
     where = Pointers(
         b.address,
@@ -111,6 +123,14 @@ def _bind(
     leading = _leading(epilogue, found[2])
     problem = Problem(*found, compute, EPILOGUES[epilogue], where.alignments, step, leading)
     return lt.bind(problem, where, (a.array, b.array, out.array, bias and bias.array, aux))
+
+
+def _aligned(bias: Operand | None, step: int, aux: Any) -> bool:
+    """Whether the bias, also that of each matrix of a batch, and the bits are aligned."""
+    places = [0 if aux is None else int(aux.data.ptr)]
+    if bias is not None:
+        places += [bias.address, step * bias.itemsize]
+    return not any(place % _ALIGNED for place in places)
 
 
 class _Several:
