@@ -194,7 +194,8 @@ def matmul_algo_get_heuristic(
     epilogue = Epilogue(desc["EPILOGUE"])
     HEURISTICS.append(epilogue.name)
     kinds = {epilogue.name, _TYPES[a["type"]].__name__}
-    if kinds & SETTINGS["refused"]:
+    inner = a["rows"] if desc["TRANSA"] else a["cols"]
+    if kinds & SETTINGS["refused"] or (epilogue.name.startswith("DRELU") and inner == 1):
         raise cuBLASLtError("CUBLAS_STATUS_NOT_SUPPORTED (15): ...")
     MatmulHeuristicResult._made[heuristic_results_array] = dict(_alive[preference])
     ctypes.c_int32.from_address(return_algo_count).value = 1

@@ -150,6 +150,30 @@ def test_bias_and_bits_off_16_bytes_are_left(cupy: Any, lt: Any, backend: Any) -
         assert (found is None) == bool(skipped % 16)
 
 
+def test_a_gate_needs_two_inner_elements(cupy: Any, lt: Any, backend: Any) -> None:
+    for inner in (1, 2):
+        a, b, out = (cupy.ndarray(_random(*s)) for s in ((6, inner), (inner, 4), (6, 4)))
+        found = _plan(backend, a, b, out, "drelu", None, _aux(backend, a, b, out))
+        assert (found is None) == (inner == 1)
+
+
+@pytest.mark.parametrize(("epilogue", "level"), [("bias", "DEBUG"), ("", "WARNING")])
+def test_what_a_refusal_costs_is_its_level(
+    epilogue: str, level: str, cupy: Any, lt: Any, backend: Any, monkeypatch: Any, caplog: Any
+) -> None:
+    """Without an epilogue there are more launches; without the product there are no graphs."""
+    handle()
+
+    def refuse(*args: Any) -> None:
+        raise lt.cuBLASLtError("CUBLAS_STATUS_INVALID_VALUE (7): ...")
+
+    monkeypatch.setattr(lt, "matmul_algo_get_heuristic", refuse)
+    a, bias = cupy.ndarray(_random(12, 12)), cupy.ndarray(_random(12))
+    with caplog.at_level("DEBUG", "xpnet"):
+        assert _plan(backend, a, a.T, cupy.empty((12, 12), "float32"), epilogue, bias) is None
+    assert [r.levelname for r in caplog.records] == [level]
+
+
 def test_an_unknown_epilogue_is_named(cupy: Any, lt: Any, backend: Any) -> None:
     out = cupy.empty((1, 1), "float32")
     with pytest.raises(UnknownNameError, match=r"epilogue 'relu'.*relu_bias"):

@@ -215,6 +215,15 @@ def test_sums_off_16_bytes_stay(record: Any) -> None:
     assert record.left == ["sum", "sum"]
 
 
+def test_no_gate_of_a_column_and_a_row(record: Any, lt: Any) -> None:
+    """cuBLAS has none; then the forward product keeps no bits."""
+    shapes = {"v": (4, 1), "z": (6, 1), "c": (1, 1), "g": (6, 1), "gv": (4, 1), "gc": (1,)}
+    arrays = _arrays(**MLP | shapes, m=("?", 6, 4))
+    epilogues = record(FORWARD + BACKWARD, arrays | {"vt": arrays["v"].T}, dead=["m"])
+    assert epilogues == ["RELU_BIAS", "BIAS", "DEFAULT", "DEFAULT", "DEFAULT"]
+    assert not {"DRELU", "DRELU_BGRAD"} & {*lt.HEURISTICS}
+
+
 def test_a_product_reads_and_writes_what_the_calls_did(
     record: Any, backend: Any, cupy: Any
 ) -> None:

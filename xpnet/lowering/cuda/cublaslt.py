@@ -206,8 +206,9 @@ class Lt:
                 ctypes.addressof(count),
             )
         except api.cuBLASLtError as error:
-            if "NOT_SUPPORTED" not in str(error):
-                logging.getLogger("xpnet").warning("cuBLASLt refuses %s: %s", problem, error)
+            plain = problem.epilogue == "DEFAULT" and "NOT_SUPPORTED" not in str(error)
+            level = logging.WARNING if plain else logging.DEBUG  # others have a fall-back
+            logging.getLogger("xpnet").log(level, "cuBLASLt refuses %s: %s", problem, error)
             return None
         finally:
             api.matmul_preference_destroy(preference)

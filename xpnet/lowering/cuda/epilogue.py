@@ -8,6 +8,8 @@
 ``drelu_bgrad``   the same, and bias = sum over rows of out
 ================  =================================================================
 
+The last two need an inner dimension above 1: cuBLAS has none for a column and a row.
+
 A bias and a matrix of bits must lie at multiples of 16 bytes. cuBLASLt is told how its matrices
 are aligned, but not how these are. It may choose a kernel that assumes 16 bytes; the kernel then
 ends the process's use of the GPU with "misaligned address", after which nothing can be tried
@@ -65,7 +67,8 @@ def bind(
 ) -> Callable[[], None] | None:
     """The product as a call that keeps its arrays; None if cuBLASLt has no such product.
 
-    It has none with an epilogue whose `bias` or `aux` is not aligned to 16 bytes.
+    It has none with an epilogue whose `bias` or `aux` is not aligned to 16 bytes, and no ``drelu``
+    with an inner dimension of 1.
 
     Parameters
     ----------
@@ -110,7 +113,7 @@ def _bind(
     step = bias.strides[0] // bias.itemsize if bias and bias.shape[:-2] > (1,) else 0
     if found is None or (bias and step and bias.shape[0] != found[2].batch):
         return None
-    if not _aligned(bias, step, aux):
+    if not _aligned(bias, step, aux) or (epilogue.startswith("d") and a.shape[-1] == 1):
         return None
     compute = _COMPUTE.get("float64" if out.dtype == "float64" else precision, "COMPUTE_32F")
     where = Pointers(

@@ -69,24 +69,20 @@ class Patterns:
         good = found.shape == y.shape[1:] and found.dtype == y.dtype
         return found if good and found.dense is not None else None
 
-    def gate(self, i: int, h: Operand) -> Operand | None:
-        """The y of ``greater(y, 0, out=m)``, ``multiply(h, m, out=h)``, if m is dead later."""
-        call = self._named(i, "greater")
-        if call is None or not self._zero(call.args[1]) or not hasattr(call.args[0], "shape"):
-            return None
-        y, m = self.reader.operand(call.args[0]), self.reader.operand(call.kwargs["out"])
-        args = self._over(i + 1, "multiply", h)
-        fits = y.shape == h.shape == m.shape and y.dense is not None and y.dtype == h.dtype
-        if args is None or not self._same(args[1], m) or not fits or not self._dead(m, i + 2):
-            return None
-        return y
+    def gated(self, i: int) -> Operand | None:
+        """The y whose positive numbers gate the output of the i-th call, a product.
+
+        cuBLASLt has no gated product of a column and a row, as of a network's single output.
+        """
+        a, out = self._calls[i].args[0], self._calls[i].kwargs["out"]
+        inner = self.reader.operand(a).shape[-1]
+        return self._gate(i + 1, self.reader.operand(out)) if inner > 1 else None
 
     def gated_later(self, i: int, y: Operand) -> bool:
         """Whether the content of y gates a product from the i-th call on."""
         for j in range(i, len(self._calls)):
             if self.is_product(j):
-                h = self.reader.operand(self._calls[j].kwargs["out"])
-                found = self.gate(j + 1, h)
+                found = self.gated(j)
                 if found is not None and found.range == y.range:
                     return True
             if any(overlap(w, y.range) for w in self.written(self._calls[j])):
@@ -104,6 +100,18 @@ class Patterns:
         return [self.reader.operand(target).range]
 
     # --- parts of these -----------------------------------------------------------------------
+
+    def _gate(self, i: int, h: Operand) -> Operand | None:
+        """The y of ``greater(y, 0, out=m)``, ``multiply(h, m, out=h)``, if m is dead later."""
+        call = self._named(i, "greater")
+        if call is None or not self._zero(call.args[1]) or not hasattr(call.args[0], "shape"):
+            return None
+        y, m = self.reader.operand(call.args[0]), self.reader.operand(call.kwargs["out"])
+        args = self._over(i + 1, "multiply", h)
+        fits = y.shape == h.shape == m.shape and y.dense is not None and y.dtype == h.dtype
+        if args is None or not self._same(args[1], m) or not fits or not self._dead(m, i + 2):
+            return None
+        return y
 
     def _named(self, i: int, name: str) -> Call | None:
         """The call, if it is one of this function."""

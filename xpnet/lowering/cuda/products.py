@@ -123,7 +123,7 @@ class _Lowering:
                 if "relu_bias" in known:
                     yield "relu_bias", 3, row, None
             yield "bias", 2, row, None
-        gating = patterns.gate(i + 1, y)
+        gating = patterns.gated(i)
         if gating is not None and gating.range in self._bits and "drelu" in known:
             bits, sums = self._bits[gating.range], patterns.row_sums(i + 3, y)
             if sums is not None and _apart(sums, a, b, y) and "drelu_bgrad" in known:
