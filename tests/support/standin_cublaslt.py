@@ -43,11 +43,13 @@ _DESC = {
 _LAYOUT = {"BATCH_COUNT": (5, np.int32), "STRIDED_BATCH_OFFSET": (6, np.int64)}
 _PREFERENCE = {
     "MAX_WORKSPACE_BYTES": (1, np.uint64),
+    "REDUCTION_SCHEME_MASK": (3, np.uint32),
     "MIN_ALIGNMENT_A_BYTES": (5, np.uint32),
     "MIN_ALIGNMENT_B_BYTES": (6, np.uint32),
     "MIN_ALIGNMENT_C_BYTES": (7, np.uint32),
     "MIN_ALIGNMENT_D_BYTES": (8, np.uint32),
 }
+_CONFIG = {"SPLITK_NUM": (2, np.int32), "STAGES_ID": (6, np.uint32)}
 _TYPES = {0: np.float32, 1: np.float64, 2: np.float16, 14: np.uint16}
 
 
@@ -58,6 +60,11 @@ def _enumeration(name: str, members: dict[str, tuple[int, Any]]) -> Any:
 MatmulDescAttribute = _enumeration("MatmulDescAttribute", _DESC)
 MatrixLayoutAttribute = _enumeration("MatrixLayoutAttribute", _LAYOUT)
 MatmulPreferenceAttribute = _enumeration("MatmulPreferenceAttribute", _PREFERENCE)
+MatmulAlgoConfigAttribute = _enumeration("MatmulAlgoConfigAttribute", _CONFIG)
+MatmulStages = IntEnum(
+    "MatmulStages",
+    {"STAGES_UNDEFINED": 0, "STAGES_16x3": 3, "STAGES_64x4": 16, "STAGES_128xAUTO": 36},
+)
 
 
 def get_matmul_desc_attribute_dtype(attr: int) -> Any:
@@ -72,6 +79,10 @@ def get_matmul_preference_attribute_dtype(attr: int) -> Any:
     return _PREFERENCE[MatmulPreferenceAttribute(attr).name][1]
 
 
+def get_matmul_algo_config_attribute_dtype(attr: int) -> Any:
+    return _CONFIG[MatmulAlgoConfigAttribute(attr).name][1]
+
+
 class cuBLASLtError(Exception):
     pass
 
@@ -84,6 +95,7 @@ _USUAL = {
     "gradient_hidden": False,  # by the backward epilogues, where the gate is closed
     "zero_positive": False,
     "rounded": False,  # float32 operands, as for TF32
+    "split": None,  # how algorithms split the inner dimension: parts, and stages
     "wrong": False,  # or where: "TRANSA", "TRANSB", "unaligned"
     "stale": False,  # a captured product goes on with the numbers of its capture
 }
@@ -197,8 +209,22 @@ def matmul_algo_get_heuristic(
     inner = a["rows"] if desc["TRANSA"] else a["cols"]
     if kinds & SETTINGS["refused"] or (epilogue.name.startswith("DRELU") and inner == 1):
         raise cuBLASLtError("CUBLAS_STATUS_NOT_SUPPORTED (15): ...")
-    MatmulHeuristicResult._made[heuristic_results_array] = dict(_alive[preference])
+    found = dict(_alive[preference])
+    sequential = found.get("REDUCTION_SCHEME_MASK") == 0
+    split, stages = (1, 36) if sequential or not SETTINGS["split"] else SETTINGS["split"]
+    found |= {"SPLITK_NUM": split, "STAGES_ID": stages}
+    MatmulHeuristicResult._made[heuristic_results_array] = found
     ctypes.c_int32.from_address(return_algo_count).value = 1
+
+
+def matmul_algo_config_get_attribute(
+    algo: int, attr: int, buf: int, size_in_bytes: int, size_written: int
+) -> None:
+    name = MatmulAlgoConfigAttribute(attr).name
+    data = np.array(MatmulHeuristicResult._made[algo][name], _CONFIG[name][1]).tobytes()
+    assert size_in_bytes == len(data)
+    ctypes.memmove(buf, data, len(data))
+    ctypes.c_size_t.from_address(size_written).value = len(data)
 
 
 def _check_shapes(desc: Any, a: Any, b: Any, d: Any) -> None:
@@ -239,7 +265,7 @@ def matmul(
     PRODUCTS[-1] |= {"type": layouts[0]["type"], "stream": stream, "workspace": workspace}
     frozen = [_read(p, x) for p, x in zip((a, b), layouts, strict=False)]
     stale = SETTINGS["stale"] and current.is_capturing()
-    values = dict(desc)
+    values = desc | {"algorithm": MatmulHeuristicResult._made[algo]}
     CUPY._do(lambda: _compute(values, (a, b, d), layouts, frozen if stale else None))
 
 
@@ -300,9 +326,16 @@ def _compute(desc: Any, pointers: Any, layouts: Any, operands: Any) -> None:
         a, b = (a.T if desc["TRANSA"] else a), (b.T if desc["TRANSB"] else b)
         if desc["compute"].name == "COMPUTE_32F_FAST_TF32" or SETTINGS["rounded"]:
             a, b = _tf32(a), _tf32(b)
-        product = a @ b + _error(desc, pointers)
+        summed = _summed(desc["algorithm"], a.shape[1])
+        product = a[:, :summed] @ b[:summed] + _error(desc, pointers)
         d = _columns(pointers[2], d_layout, i)
         d[...] = _epilogue(Epilogue(desc["EPILOGUE"]).name, desc, product, i, d)
+
+
+def _summed(algorithm: Any, inner: int) -> int:
+    """How many elements are summed: some versions drop a tail where they split the dimension."""
+    step = {0: 32, 3: 16, 16: 64, 36: 128, 99: 48}[algorithm["STAGES_ID"]]
+    return inner if algorithm["SPLITK_NUM"] == 1 else inner - inner % step
 
 
 def _error(desc: Any, pointers: Any) -> int:

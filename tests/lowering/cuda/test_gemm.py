@@ -241,6 +241,26 @@ def test_a_product_is_captured_without_an_allocation(cupy: Any, lt: Any, backend
         np.testing.assert_allclose(out.get(), 2 * a @ b, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("stages", [0, 3, 16, 36, 99])  # 99: of a later version
+def test_no_tail_of_a_split_dimension_is_dropped(
+    stages: int, cupy: Any, lt: Any, backend: Any
+) -> None:
+    """Where an algorithm's steps may not divide it, another one is asked for."""
+    handle()
+    lt.SETTINGS["split"] = 4, stages
+    asked = {}
+    for inner in (64, 100, 128, 384):
+        a, b = _random(3, inner), _random(inner, 5)
+        for left in (cupy.ndarray(a.copy()), cupy.ndarray(a.T.copy()).T):
+            out = cupy.empty((3, 5), "float32")
+            lt.HEURISTICS.clear()
+            plan_matmul(backend, left, cupy.ndarray(b.copy()), out)()
+            np.testing.assert_allclose(out.get(), a @ b, rtol=1e-4, atol=1e-5)
+            asked[inner] = len(lt.HEURISTICS)
+    step = {3: 16, 16: 64, 36: 128}.get(stages)
+    assert asked == {n: 2 if step is None or n % step else 1 for n in asked}
+
+
 # --- what is tried first ------------------------------------------------------------------------
 
 

@@ -7,9 +7,11 @@ then only launches kernels.
 
 import ctypes
 import logging
+import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from xpnet.lowering.cuda.matrices import Stored
@@ -50,6 +52,11 @@ class Problem:
     alignments: tuple[int, ...]
     bias_step: int = 0
     auxiliary: int = 0
+
+    @property
+    def inner(self) -> int:
+        """The dimension over which products are added up."""
+        return self.a.rows if self.a.transposed else self.a.columns
 
 
 @dataclass(frozen=True)
@@ -187,12 +194,50 @@ class Lt:
         self._workspaces.pop(stream, None)
 
     def _choose(self, problem: Problem, made: _Descriptors) -> Any:
-        """The algorithm that cuBLASLt considers best; None if it has none."""
+        """The algorithm that cuBLASLt considers best; None if it has none.
+
+        An algorithm may split the inner dimension and add up the parts. Versions 12.8 and 13.1 are
+        reported to drop the end of a dimension that is no multiple of the algorithm's steps, on
+        Hopper and Blackwell (github.com/facebookexperimental/triton/pull/2767). Then cuBLASLt is
+        asked again for an algorithm that adds in sequence.
+        """
+        found = self._asked(problem, made)
+        if found is not None and self._may_drop(problem, found):
+            found = self._asked(problem, made, {"REDUCTION_SCHEME_MASK": 0})
+            if found is not None and self._may_drop(problem, found):
+                return None
+        return found
+
+    def _may_drop(self, problem: Problem, found: Any) -> bool:
+        """Whether an algorithm splits an inner dimension that its steps may not divide."""
+        if self._setting(found, "SPLITK_NUM") in (0, 1):
+            return False
+        stages = self._api.MatmulStages
+        names = {int(member): member.name for member in stages}  # such as STAGES_64x4
+        name = names.get(self._setting(found, "STAGES_ID"), "")
+        step = name.removeprefix("STAGES_").partition("x")[0]
+        return not step.isdigit() or problem.inner % int(step) != 0
+
+    def _setting(self, found: Any, name: str) -> int:
+        """A number of an algorithm's configuration."""
+        attribute = self._api.MatmulAlgoConfigAttribute[name]
+        kind = self._api.get_matmul_algo_config_attribute_dtype(attribute)
+        size, written = kind(0).nbytes, ctypes.c_size_t(0)
+        box = ctypes.create_string_buffer(size)
+        self._api.matmul_algo_config_get_attribute(
+            found.ptr, int(attribute), ctypes.addressof(box), size, ctypes.addressof(written)
+        )
+        return int.from_bytes(box.raw, sys.byteorder, signed=True)
+
+    def _asked(
+        self, problem: Problem, made: _Descriptors, wishes: Mapping[str, int] = MappingProxyType({})
+    ) -> Any:
+        """cuBLASLt's first choice among algorithms with these preferences; None if it has none."""
         api = self._api
         preference = api.matmul_preference_create()
         found, count = api.MatmulHeuristicResult(), ctypes.c_int32(0)
         try:
-            self._prefer(preference, problem)
+            self._prefer(preference, problem, wishes)
             api.matmul_algo_get_heuristic(
                 self._handle,
                 made.product,
@@ -214,7 +259,7 @@ class Lt:
             api.matmul_preference_destroy(preference)
         return found if count.value else None
 
-    def _prefer(self, preference: int, problem: Problem) -> None:
+    def _prefer(self, preference: int, problem: Problem, wishes: Mapping[str, int]) -> None:
         a, b, d = problem.alignments[:3]
         values = {
             "MAX_WORKSPACE_BYTES": WORKSPACE - _MARGIN,
@@ -222,6 +267,7 @@ class Lt:
             "MIN_ALIGNMENT_B_BYTES": b,
             "MIN_ALIGNMENT_C_BYTES": d,
             "MIN_ALIGNMENT_D_BYTES": d,
+            **wishes,
         }
         for name, value in values.items():
             attribute = self._api.MatmulPreferenceAttribute[name]
