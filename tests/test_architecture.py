@@ -60,6 +60,7 @@ OWNERS = {
         "xpnet.lowering.cpu",
         "xpnet.data.raw_file",  # a file's bytes as arrays
         "xpnet.data.parquet_source",  # columns as a matrix
+        "xpnet.lowering.cuda.check",  # references on the host
         "xpnet.training.objective",  # vectors as SciPy has them
         "xpnet.training.shared_record",  # what an epoch reports
         "xpnet.training.epoch_record",  # what an epoch reports

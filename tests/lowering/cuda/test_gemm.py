@@ -366,3 +366,17 @@ def test_a_library_that_fails_to_load_is_said(cupy: Any, lt: Any, monkeypatch: A
         False,
         "cuBLASLt cannot be used: RuntimeError: libcublasLt.so.13: cannot open shared object file",
     )
+
+
+@pytest.mark.usefixtures("untried")
+def test_the_check_compiles_nothing(cupy: Any, lt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CuPy would compile a kernel for each function and type: most of a first use's time."""
+
+    def forbidden(self: Any, *args: Any, **kwargs: Any) -> None:
+        raise AssertionError("a function of CuPy that is compiled")
+
+    monkeypatch.setattr(cupy.ufunc, "__call__", forbidden)
+    for name in ("all", "arange", "full", "matmul", "max", "ones", "sum"):
+        monkeypatch.setattr(cupy, name, forbidden)
+    lt.SETTINGS["nan_hidden"] = False
+    assert usable(cupy) == (True, "works")
