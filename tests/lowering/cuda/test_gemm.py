@@ -275,11 +275,10 @@ def test_what_works_is_tried_once(cupy: Any, lt: Any) -> None:
 
 
 @pytest.mark.usefixtures("untried")
-def test_relu_that_hides_nan_is_not_used(cupy: Any, lt: Any) -> None:
+def test_relu_that_hides_nan_is_used_only_in_training(cupy: Any, lt: Any) -> None:
     found = handle()
     assert found is not None
-    assert "bias" in found.epilogues
-    assert not {"relu_bias", "relu_aux_bias", "drelu"} & found.epilogues
+    assert found.epilogues == {"bias", "relu_aux_bias", "drelu", "drelu_bgrad"}
     assert "relu_bias: gives other numbers" in usable(cupy)[1]
 
 
@@ -302,11 +301,10 @@ def test_a_gate_that_is_open_at_0_is_not_used(cupy: Any, lt: Any) -> None:
 
 
 @pytest.mark.usefixtures("untried")
-def test_a_gate_that_hides_infinity_and_nan_is_not_used(cupy: Any, lt: Any) -> None:
+def test_a_gate_may_hide_infinity_and_nan(cupy: Any, lt: Any) -> None:
+    """It is closed where the layer's output is 0; the weights' gradients show them."""
     lt.SETTINGS.update(nan_hidden=False, gradient_hidden=True)
-    found = handle()
-    assert found is not None
-    assert found.epilogues == {"bias", "relu_bias"}
+    assert usable(cupy) == (True, "works")
 
 
 @pytest.mark.usefixtures("untried")

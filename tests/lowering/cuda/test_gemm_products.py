@@ -8,7 +8,7 @@ import pytest
 
 import xpnet as xn
 from xpnet.backends.cuda import CupyBackend
-from xpnet.errors import BackendUnavailableError
+from xpnet.errors import BackendUnavailableError, DivergedError
 from xpnet.kernels import Recorder
 from xpnet.lowering.cuda.products import lower_products
 from xpnet.lowering.intervals import EVERYTHING, Intervals
@@ -127,16 +127,17 @@ def test_sums_over_what_the_product_reads_or_writes_are_not_taken(record: Any, p
     assert epilogues[-1] == "DRELU"
 
 
-def test_where_relu_hides_nan_the_bias_alone_is_taken(record: Any, lt: Any) -> None:
+def test_where_relu_hides_nan_it_is_taken_only_for_training(record: Any, lt: Any) -> None:
     lt.SETTINGS["nan_hidden"] = True
     assert record(FORWARD + BACKWARD, _mlp(), dead=["m"]) == [
-        "BIAS",
+        "RELU_AUX_BIAS",
         "BIAS",
         "DEFAULT",
-        "DEFAULT",
+        "DRELU_BGRAD",
         "DEFAULT",
     ]
-    assert record.left == ["maximum", "sum", "greater", "multiply", "sum"]
+    assert record(FORWARD, _mlp()) == ["BIAS", "BIAS"]
+    assert record.left == ["maximum"]
 
 
 def test_a_gate_that_is_needed_stays(record: Any) -> None:
@@ -323,3 +324,26 @@ def test_training_is_the_same(net: str, lowered: None, lt: Any) -> None:
     assert used & {"BIAS", "RELU_BIAS", "DEFAULT"}
     if net == "mlp":
         assert {"RELU_AUX_BIAS", "DRELU_BGRAD"} <= used
+
+
+@pytest.mark.parametrize("what", ["a weight", "a sample"])
+def test_nan_that_training_hides_ends_the_epoch(what: str, lowered: None, lt: Any) -> None:
+    """Losses are finite, but the parameters are not; and no prediction hides it."""
+    lt.SETTINGS["nan_hidden"] = True
+    X = np.random.default_rng(1).normal(size=(48, 5)).astype("float32")
+    y, used = np.arange(48) % 3, X.copy()
+    model = xn.Model(_nets()["mlp"], backend="cupy", check_finite=False).build(5)
+    if what == "a weight":
+        model.parameters["layers.1.weight"][2, 3] = float("nan")
+    else:
+        used[20, 1] = np.nan
+    lt.PRODUCTS.clear()
+    with pytest.raises(DivergedError, match="update made parameters NaN or infinite in epoch 1"):
+        model.fit(used, y, batch_size=16, shuffle=False, steps_per_execution=0, verbose=False)
+    assert "RELU_AUX_BIAS" in {p["epilogue"] for p in lt.PRODUCTS}
+    lt.PRODUCTS.clear()
+    found = np.isnan(model.predict(used)).any(axis=1)
+    assert found.tolist() == (
+        [True] * 48 if what == "a weight" else [*map(bool, np.isnan(used[:, 1]))]
+    )
+    assert "RELU_AUX_BIAS" not in {p["epilogue"] for p in lt.PRODUCTS}
