@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import xpnet as xn
-from xpnet.backends import get
+from xpnet.backends import cuda, get
 from xpnet.errors import DeviceMemoryError, XpnetError
 from xpnet.lowering.cuda import gemm
 
@@ -106,6 +106,21 @@ def test_memory_is_given_back(cupy: Any) -> None:
     assert model.engine.programs._arena.memory is not before
     # Nothing of what failed is held by the error, whose frames would hold the arrays.
     assert caught.value.__context__ is caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("value", [0.0, 1e30, np.inf, np.nan])
+def test_a_check_for_nan_needs_little_memory(
+    cupy: Any, monkeypatch: pytest.MonkeyPatch, value: float
+) -> None:
+    """Data that just fit leave no room for a second array of their size."""
+    monkeypatch.setattr(cuda, "_PIECE", 1000)
+    values = np.zeros((700, 9), "float32")
+    values[650, 3] = value
+    x = cupy.ndarray(values)
+    cupy.COUNTS["largest"] = 0
+    assert get("cupy").finite(x) == np.isfinite(value)
+    assert 0 < cupy.COUNTS["largest"] <= 4000
+    assert get("cupy").finite(x[:0])
 
 
 def test_a_limit_that_cupy_was_given_counts(cupy: Any, monkeypatch: pytest.MonkeyPatch) -> None:

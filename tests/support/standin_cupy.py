@@ -3,7 +3,7 @@
 It has only what xpnet and array-api-compat call, in the forms that CuPy 14.2 really takes
 (`test_cupy_path.py` compares the signatures where the wheel is installed). Arrays refuse implicit
 conversion to NumPy as CuPy's do, and what would wait for the device or allocate on it is counted
-in `COUNTS`.
+in `COUNTS`, with the bytes of the largest allocation.
 
 What is asked of a stream is done as late as a GPU may do it: when somebody waits for it. So what
 forgets to wait finds old numbers. A stream that captures does nothing; its graph does it when it
@@ -23,7 +23,7 @@ __name__ = "cupy"  # where its classes say that they come from
 __version__ = "14.2.0"
 
 LOG: list[tuple[int, str]] = []  # what streams were told: captures, launches, events, waits
-COUNTS = {"reads": 0, "uploads": 0, "allocations": 0, "alias_copies": 0}
+COUNTS = {"reads": 0, "uploads": 0, "allocations": 0, "alias_copies": 0, "largest": 0}
 
 float32, float64, int32, int64, uint8 = np.float32, np.float64, np.int32, np.int64, np.uint8
 bool_, intp, dtype = np.bool_, np.intp, np.dtype
@@ -220,6 +220,7 @@ def _new(values: Any) -> ndarray:
     if _current().graph is not None and not _current().private:
         raise _CUDARuntimeError("cudaErrorStreamCaptureUnsupported: allocates while it captures")
     COUNTS["allocations"] += 1
+    COUNTS["largest"] = builtins.max(COUNTS["largest"], np.asarray(values).nbytes)
     if COUNTS["allocations"] == SETTINGS["fails"]:
         raise cuda.memory.OutOfMemoryError(np.asarray(values).nbytes, 12345)
     return ndarray(values)
@@ -403,6 +404,8 @@ def matmul(
             "calling cuBLAS API during stream capture is currently unsupported"
         )
     a, b = (_need(x)._values for x in args)
+    if a.ndim == b.ndim == 1:
+        _new(np.empty_like(a))  # the products, which CUB then adds up
     if out is None:
         return _made(lambda: np.matmul(a, b, casting=casting, dtype=dtype))
     like = np.matmul(np.zeros_like(a), np.zeros_like(b))

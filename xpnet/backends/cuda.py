@@ -17,6 +17,7 @@ __all__ = ["CupyBackend", "count_devices", "load", "probe"]
 _NAMES = """abs add arange argmax copyto divide dtype empty equal exp expand_dims
     greater greater_equal log log1p max maximum minimum multiply negative  ones power sqrt
     subtract sum swapaxes tanh zeros""".split()
+_PIECE = 1 << 24  # elements that are checked at a time
 _SHARE = 0.8  # share of free memory for data; parameters and workspace need the rest
 
 
@@ -179,6 +180,13 @@ class CupyBackend(PlannedBackend):
 
     def owns(self, x: Any) -> bool:
         return isinstance(x, self._cupy.ndarray) and bool(x.device.id == self.index)
+
+    def finite(self, x: Any) -> bool:
+        # In pieces: CuPy computes the product of two vectors from a vector of products.
+        flat = x.reshape(-1)
+        pieces = range(0, flat.size, _PIECE)
+        check = super().finite
+        return all(check(flat[start : start + _PIECE]) for start in pieces)
 
     def pinned(self, shape: Shape, dtype: str) -> Any:
         """A NumPy array in pinned host memory, from which the device copies by itself."""
