@@ -1,5 +1,6 @@
 """Steps as CUDA graphs, on the stand-in: the same bits, few launches, and why not where not."""
 
+import gc
 import logging
 import os
 import signal
@@ -13,7 +14,7 @@ from xpnet.backends import get
 from xpnet.backends.cpu import NumpyBackend
 from xpnet.errors import ArgumentError, DivergedError, ShapeError
 from xpnet.lowering.cuda import gemm
-from xpnet.lowering.cuda.cuda_graph import Graph
+from xpnet.lowering.cuda.cuda_graph import Graph, NotCaptured
 from xpnet.training import cuda_graphs, device_epoch
 
 FEATURES, CLASSES = 5, 3
@@ -179,6 +180,24 @@ def test_other_work_on_the_device_is_not_captured(gpu: Any) -> None:
         assert out.get().tolist() == [10, 10, 10]
         graph.launch()
         assert x.get().tolist() == [5, 5, 5]
+
+
+def test_a_graph_frees_what_it_captured(gpu: Any) -> None:
+    gpu.SETTINGS["devices"] = 2
+    backend: Any = get("cupy:1")
+    with backend.work():
+        x, out = gpu.ones(100), gpu.zeros(100)
+        graph = Graph(backend, [lambda: gpu.add(x + 1, x, out=out)])
+        assert gpu.CAPTURED["bytes"] == 800
+        graph.launch()
+        assert out.get().tolist() == [3] * 100
+    del graph
+    gc.collect()
+    assert gpu.CAPTURED["bytes"] == 0
+    with backend.work(), pytest.raises(NotCaptured, match="copies data"):
+        Graph(backend, [lambda: x + 1, lambda: gpu.array([1.0])])
+    gc.collect()
+    assert gpu.CAPTURED["bytes"] == 0
 
 
 def test_batch_loss_is_that_of_the_last_step(gpu: Any) -> None:

@@ -43,6 +43,7 @@ _state = _State()
 SETTINGS: dict[str, Any] = {}
 _USUAL = {"devices": 1, "free": 2**40, "total": 2**40, "fails": None, "products": False}
 POOL = {"freed": 0, "pinned_freed": 0}
+CAPTURED = {"bytes": 0}  # in pools that graphs were captured with
 _pinned: list[Any] = []
 
 
@@ -50,6 +51,7 @@ def _reset() -> None:
     """As it is when it is imported."""
     COUNTS.update(dict.fromkeys(COUNTS, 0))
     POOL.update(dict.fromkeys(POOL, 0))
+    CAPTURED["bytes"] = 0
     SETTINGS.update(_USUAL)
     _pinned.clear()
     LOG.clear()
@@ -217,8 +219,10 @@ def _key(key: Any) -> Any:
 
 def _new(values: Any) -> ndarray:
     """New memory with these values."""
-    if _current().graph is not None and not _current().private:
-        raise _CUDARuntimeError("cudaErrorStreamCaptureUnsupported: allocates while it captures")
+    if _current().graph is not None:
+        if _current().private is None:
+            raise _CUDARuntimeError("cudaErrorStreamCaptureUnsupported: allocates in a capture")
+        _current().private.keep(np.asarray(values).nbytes)
     COUNTS["allocations"] += 1
     COUNTS["largest"] = builtins.max(COUNTS["largest"], np.asarray(values).nbytes)
     if COUNTS["allocations"] == SETTINGS["fails"]:
@@ -655,7 +659,7 @@ class _Stream:
         self._queue: deque[Callable[[], None]] = deque()
         self.asked = self._done = 0
         self.graph: list[Callable[[], None]] | None = None  # what it captures
-        self.private = False
+        self.private: Any = None  # the pool of what it allocates
         self._outer: list[Any] = []
 
     def __eq__(self, other: Any) -> bool:
@@ -743,7 +747,14 @@ _NULL = _Stream(null=True)
 
 
 class _Pool:
-    """CuPy's pool of memory."""
+    """CuPy's pool of memory: what arrays return to it stays, until all is freed."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, int] = {}  # bytes by device
+
+    def keep(self, size: int) -> None:
+        self._kept[_state.device] = self._kept.get(_state.device, 0) + size
+        CAPTURED["bytes"] += size
 
     def malloc(self, size: int) -> Any:
         raise NotImplementedError("arrays of the stand-in have memory of their own")
@@ -758,11 +769,17 @@ class _Pool:
         return 0
 
     def free_all_blocks(self, stream: Any = None) -> None:
+        """Of the current device."""
+        CAPTURED["bytes"] -= self._kept.pop(_state.device, 0)
+
+
+class _DefaultPool(_Pool):
+    def free_all_blocks(self, stream: Any = None) -> None:
         POOL["freed"] += 1
 
 
 def get_default_memory_pool():
-    return _Pool()
+    return _DefaultPool()
 
 
 class _PinnedPool:
@@ -781,13 +798,13 @@ class _using_allocator:
     """Memory that is made while a stream captures belongs to its graph."""
 
     def __init__(self, allocator: Any = None) -> None:
-        self._stream = _current()
+        self._stream, self._pool = _current(), allocator.__self__
 
     def __enter__(self) -> None:
-        self._stream.private = True
+        self._stream.private = self._pool
 
     def __exit__(self, *args: Any) -> None:
-        self._stream.private = False
+        self._stream.private = None
 
 
 class _OutOfMemoryError(MemoryError):

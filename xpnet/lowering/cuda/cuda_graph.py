@@ -1,5 +1,6 @@
 """CUDA graphs: calls that a GPU can replay without the host."""
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Lock, get_ident
@@ -20,6 +21,7 @@ class Graph:
     A dedicated stream captures them, because other threads may use the backend's own. The graph
     keeps everything that it uses alive: the calls with their arrays, and memory that the library
     allocates within a call. That memory comes from the graph's own pool, so nothing else uses it.
+    It is freed with the graph, once the device has finished its work.
 
     Parameters
     ----------
@@ -35,13 +37,16 @@ class Graph:
     """
 
     def __init__(self, backend: Any, calls: Sequence[Callable[[], Any]]) -> None:
-        cupy, stream = backend.cupy, backend.capturing
-        self._stream, self._calls, self._pool = backend.stream, calls, cupy.cuda.MemoryPool()
+        cupy, stream, pool = backend.cupy, backend.capturing, backend.cupy.cuda.MemoryPool()
+        self._stream, self._calls = backend.stream, calls
+        # A pool keeps what its arrays return, and frees nothing by itself.
+        device = cupy.cuda.Device(backend.index)
+        weakref.finalize(self, _free, device, pool).atexit = False
         try:
             with (
                 _CAPTURING,
                 stream,
-                cupy.cuda.using_allocator(self._pool.malloc),
+                cupy.cuda.using_allocator(pool.malloc),
                 _nothing_from_the_host(cupy),
             ):
                 self._graph = self._capture(stream)
@@ -65,6 +70,12 @@ class Graph:
     def launch(self) -> None:
         """Launch the graph on the backend's stream."""
         self._graph.launch(self._stream)
+
+
+def _free(device: Any, pool: Any) -> None:
+    """Free a device's memory of a pool; CUDA waits for work that uses it."""
+    with device:
+        pool.free_all_blocks()
 
 
 @contextmanager
