@@ -1,5 +1,6 @@
 """The kernels that loops are printed as, run by an emulator: they must do as the calls on NumPy."""
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -79,7 +80,7 @@ def _normal(*shape: int, dtype: str = "float32", seed: int = 0) -> Any:
 
 
 # Columns for teams of every size, numbers in registers and in memory, and rows for several blocks.
-COLUMNS = [1, 2, 10, 32, 33, 256, 257, 1024, 1025, 3000]
+COLUMNS = [1, 2, 10, 32, 33, 256, 257, 1024, 1025, 3000, 4097]
 
 
 def test_rows_of_every_length(applied: Any, launcher: Any) -> None:
@@ -95,6 +96,14 @@ def test_rows_of_every_length(applied: Any, launcher: Any) -> None:
     for case in cases:
         case.check(launch)
         case.check(launch, backwards=True)
+
+
+@pytest.mark.parametrize("columns", [300, 1024, 1025, 4096])
+def test_a_row_that_fits_stays_in_registers(applied: Any, columns: int) -> None:
+    """And its numbers are written once, not once in each phase."""
+    (case,) = applied(ops.softmax, _normal(4, columns))
+    assert case.source.team * case.source.each >= columns
+    assert len(re.findall(r"^ *p\d\[.* = ", case.source.code, re.MULTILINE)) == 1
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

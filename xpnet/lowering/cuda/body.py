@@ -38,6 +38,8 @@ class Body:
     kept : set of Statement
         Statements that stay in registers across phases, in arrays with an element for each of a
         thread's columns.
+    silent : set of Statement
+        Those of them that need no memory: a buffer's, or what a later phase overwrites.
     numbers : list of int
         See `xpnet.lowering.cuda.kernel_source.Source`.
     names : dict
@@ -51,8 +53,14 @@ class Body:
         self.numbers: list[int] = []
         self.pointers = {ref: f"p{i}" for i, ref in enumerate(loop.refs)}
         self.loads = {v.ref for s in loop.statements for v in s.args if isinstance(v, Load)}
+        self.silent = {s for s in kept if s.ref in loop.buffers or self._overwritten(s)}
         self._labels = {s: i for i, s in enumerate(loop.statements)}
         self._depth = 1
+
+    def _overwritten(self, s: Statement) -> bool:
+        """Whether a later phase overwrites its memory, and nothing reads it there before."""
+        later = (t for t in self.loop.statements if t.stored and t.phase > s.phase)
+        return s.ref not in self.loads and any(t.level == "full" and t.ref == s.ref for t in later)
 
     def put(self, *lines: str) -> None:
         """Append lines."""
@@ -100,7 +108,7 @@ class Body:
         else:
             self.put(f"const {TYPES[s.ref.dtype]} {name} = {found};")
         self.names[s] = name
-        if s.stored and stored and not (s in self.kept and s.ref in self.loop.buffers):
+        if s.stored and stored and s not in self.silent:
             self.store(s)
 
     def store(self, s: Statement) -> None:

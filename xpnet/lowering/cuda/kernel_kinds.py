@@ -25,6 +25,7 @@ __all__ = ["printed"]
 
 _MANY = 1 << 20  # from this many elements, a thread processes several at a time
 _REGISTERS = 8  # most columns of a thread in registers at a time
+_FEW = 2  # numbers of each column that later phases need; then twice as many columns
 
 
 def printed(loop: Loop) -> Source:
@@ -92,14 +93,18 @@ class _Rows(Kernel):
 
     def _sizes(self) -> tuple[int, int]:
         columns = self._loop.columns
-        team = BLOCK if columns > 1024 else _team(columns)
+        team = BLOCK if columns > 32 * _REGISTERS else _team(columns)
         each = -(-columns // team)
-        return team, each if each <= _REGISTERS else 0
+        most = 2 * _REGISTERS if len(self._needed_later()) <= _FEW else _REGISTERS
+        return team, each if each <= most else 0
 
     def _kept(self) -> set[Statement]:
         """Elements that a later phase needs, if there are enough registers."""
+        return self._needed_later() if self._each else set()
+
+    def _needed_later(self) -> set[Statement]:
         pairs = ((a, s) for s in self._statements for a in s.args if isinstance(a, Statement))
-        return {a for a, s in pairs if self._each and a.level == "full" and a.phase < s.phase}
+        return {a for a, s in pairs if a.level == "full" and a.phase < s.phase}
 
     def _print(self) -> None:
         body = self._body
