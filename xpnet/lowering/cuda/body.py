@@ -1,7 +1,7 @@
 """The statements of a loop as lines of CUDA C, for all kinds of kernels."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from xpnet.lowering.cuda.cuda_functions import TYPES, expression, limit, literal
@@ -92,6 +92,26 @@ class Body:
                 self._add_to_total(s, number)
             else:
                 self._add_to_cell(s)
+
+    def at_a_time(
+        self, statements: Sequence[Statement], each: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        """Statements for EACH elements: read all of them, so that their loads run together.
+
+        ``each()`` encloses the lines for one of them, the j-th.
+        """
+        outer = dict(self.names)
+        read = dict.fromkeys(v.ref for s in statements for v in s.args if isinstance(v, Load))
+        fresh = {ref: f"m{self.pointers[ref][1:]}" for ref in read if ref not in outer}
+        for ref, name in fresh.items():
+            self.put(f"{TYPES[ref.dtype]} {name}[EACH];")
+        with each():
+            for ref, name in fresh.items():
+                self.put(f"{name}[j] = {self.at(ref)};")
+                self.names[ref] = f"{name}[j]"
+        with each():
+            self.execute(statements)
+        self.names = outer
 
     def computed(self, s: Statement) -> str:
         """The expression that a statement computes."""

@@ -19,12 +19,13 @@ from contextlib import contextmanager
 from xpnet.lowering.cuda.body import combined
 from xpnet.lowering.cuda.cuda_functions import TYPES
 from xpnet.lowering.cuda.kernel_source import BLOCK, Kernel, Source
-from xpnet.lowering.ir import Load, Loop, Statement
+from xpnet.lowering.ir import Loop, Statement
 
 __all__ = ["printed"]
 
 _MANY = 1 << 20  # from this many elements, a thread processes several at a time
 _REGISTERS = 8  # most columns of a thread in registers at a time
+_ROWS = 8  # rows that a thread reads at a time to add them up
 _FEW = 2  # numbers of each column that later phases need; then twice as many columns
 
 
@@ -53,25 +54,10 @@ class _Elements(Kernel):
                 "for (I first = (I) blockIdx.x * BLOCK + threadIdx.x; first < size; "
                 "first += EACH * threads)"
             ):
-                self._several(inner)
+                cells = body.cells(inner)
+                body.at_a_time(inner, self._each_element)
+                body.add_to_totals(cells)
         self._end()
-
-    def _several(self, inner: list[Statement]) -> None:
-        """A thread's elements; it reads all before it writes the first."""
-        body, outer = self._body, dict(self._body.names)
-        cells = body.cells(inner)
-        read = dict.fromkeys(v.ref for s in inner for v in s.args if isinstance(v, Load))
-        fresh = {ref: f"m{body.pointers[ref][1:]}" for ref in read if ref not in outer}
-        for ref, name in fresh.items():
-            body.put(f"{TYPES[ref.dtype]} {name}[EACH];")
-        with self._each_element():
-            for ref, name in fresh.items():
-                body.put(f"{name}[j] = {body.at(ref)};")
-                body.names[ref] = f"{name}[j]"
-        with self._each_element():
-            body.execute(inner)
-        body.add_to_totals(cells)
-        body.names = outer
 
     @contextmanager
     def _each_element(self) -> Iterator[None]:
@@ -161,24 +147,22 @@ class _Tiles(Kernel):
     kind = "tiles"
 
     def _sizes(self) -> tuple[int, int]:
-        return _team(self._loop.columns), 0
+        return _team(self._loop.columns), _ROWS
 
     def _print(self) -> None:
         body = self._body
         body.put(
-            f"const int WIDE = {self._team}, DEEP = BLOCK / WIDE;",
+            f"const int WIDE = {self._team}, DEEP = BLOCK / WIDE, EACH = {self._each};",
             "const int lane = threadIdx.x % WIDE, depth = threadIdx.x / WIDE;",
             "const I column = (I) blockIdx.x * WIDE + lane;",
             "const bool inside = column < columns;",
+            "const I step = (I) gridDim.y * DEEP, end = inside ? rows : 0;",
         )
-        outer, cells = dict(body.names), body.cells(self._statements)
+        cells = body.cells(self._statements)
         with body.block(
-            "for (I row = (I) blockIdx.y * DEEP + depth; inside && row < rows; "
-            "row += gridDim.y * DEEP)"
+            "for (I first = (I) blockIdx.y * DEEP + depth; first < end; first += EACH * step)"
         ):
-            body.put("const I start = row * columns;")
-            body.execute(self._statements)
-        body.names = outer
+            body.at_a_time(self._statements, self._each_row)
         for k, cell in enumerate(cells.values()):
             body.put(f"{cell} = sum_down<WIDE>({cell});")
             body.put(f"if (inside && depth == 0) {_part(k, 'blockIdx.y')} = {cell};")
@@ -191,6 +175,17 @@ class _Tiles(Kernel):
                 f"{cell} = sum_down<WIDE>({cell});",
                 f"if (inside && depth == 0) {body.at(s.ref)} = {cell};",
             )
+
+    @contextmanager
+    def _each_row(self) -> Iterator[None]:
+        body = self._body
+        body.put("#pragma unroll")
+        with (
+            body.block("for (int j = 0; j < EACH; ++j)"),
+            body.block("if (const I row = first + j * step; row < end)"),
+        ):
+            body.put("const I start = row * columns;")
+            yield
 
 
 def _part(k: int, block: str) -> str:
