@@ -23,6 +23,8 @@ _PRELUDE = """
 #define __device__
 #define __syncthreads()
 typedef struct { int x, y, z, w; } int4;
+typedef struct { float x, y, z, w; } float4;
+typedef struct { unsigned short x, y, z, w; } ushort4;
 static struct { int x; } threadIdx = {0}, blockIdx = {0}, blockDim = {1}, gridDim = {1};
 """
 

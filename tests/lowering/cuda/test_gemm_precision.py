@@ -85,6 +85,22 @@ def test_bfloat16_is_rounded_to_the_nearest(kernels: ctypes.CDLL) -> None:
     np.testing.assert_array_equal(wide[np.isinf(x)], x[np.isinf(x)])
 
 
+def test_any_part_of_memory_is_rounded(kernels: ctypes.CDLL) -> None:
+    """Four numbers at a time where they are aligned, and a rest; nothing else is written."""
+    x = _numbers()[-40:]
+    for start in range(5):
+        for size in range(1, 14):
+            out = np.full(40, 7, np.uint16)
+            part = x[start : start + size]
+            kernels.cast_float16(
+                *(ctypes.c_void_p(a.ctypes.data) for a in (part, out)), ctypes.c_longlong(size)
+            )
+            with np.errstate(all="ignore"):
+                wanted = part.astype(np.float16)
+            np.testing.assert_array_equal(out[:size].view(np.float16), wanted)
+            assert (out[size:] == 7).all()
+
+
 # --- copies -------------------------------------------------------------------------------------
 
 
