@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from logging import getLogger
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from xpnet.backends.base import Backend, PlannedBackend
 from xpnet.kernels import Call
@@ -144,6 +144,10 @@ def sweep(calls: Sequence[Callable[[], Any]], own: Sequence[Any]) -> "Sweep | No
 
 def compiled_words(backend: Backend, key: Key, count: int) -> Any:
     """The numbers of `random.words`, drawn by compiled code; None if there is none."""
+    if backend.lowering == "cuda" and backend.compiles:
+        from xpnet.lowering.cuda import philox_cuda
+
+        return philox_cuda.words(cast(Any, backend), key, count)
     if backend.lowering != "cpu":
         return None
     try:

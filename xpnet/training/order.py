@@ -65,7 +65,8 @@ class SampleOrder:
             return backend.asarray(self._checked(self._shuffle(rows)))
         key = random.Key(self._seed, _SHUFFLE, epoch)
         if backend.planned and backend.separate:
-            return random.permutation(backend.xp, key, rows, backend.device)
+            drawn = compiled_words(backend, key, rows)
+            return random.permutation(backend.xp, key, rows, backend.device, drawn)
         # NumPy on the host: its calls take the least time, and not every library sorts int64.
         drawn = compiled_words(get("numpy"), key, rows)
         return backend.asarray(random.permutation(np, key, rows, drawn=drawn))

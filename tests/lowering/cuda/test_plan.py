@@ -1,6 +1,7 @@
 """Whole trainings with kernels in the place of calls, emulated, and the same on NumPy."""
 
 from itertools import product
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import xpnet as xn
-from xpnet import ops
+from xpnet import ops, random
 from xpnet.backends.cpu import NumpyBackend
 from xpnet.kernels import Recorder, find
 from xpnet.lowering import lower
+from xpnet.lowering.cuda import launch
+from xpnet.training.order import SampleOrder
 
 
 @pytest.fixture
@@ -95,6 +98,32 @@ def test_words_are_those_of_numpy(backend: Any, emulating: Any, cupy: Any, each:
             for found, expected in zip(places, wanted, strict=True):
                 near = {"rtol": 0 if op is ops.dropout else 1e-13}
                 assert_allclose(found.get(), expected, **near)
+
+
+@pytest.mark.parametrize("rows", [1, 5, 300, 1025])
+def test_an_order_is_one_kernel_and_a_sort(
+    backend: Any, emulating: Any, cupy: Any, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    """CuPy's functions would need hundreds of launches for the rounds of the generator."""
+    calls: list[str] = []
+    plain = cupy.ufunc.__call__
+
+    def counted(self: Any, *args: Any, **settings: Any) -> Any:
+        calls.append(self.__name__)
+        return plain(self, *args, **settings)
+
+    monkeypatch.setattr(cupy.ufunc, "__call__", counted)
+    data: Any = SimpleNamespace(backend=backend, rows=rows)
+    for epoch in (0, 7):
+        found = SampleOrder(data, True, 2**32 - 1).of(epoch)
+        wanted = random.permutation(np, random.Key(2**32 - 1, 2, epoch), rows)
+        assert_array_equal(found.get(), wanted)
+    assert emulating == ["xpnet_draw"] * 2
+    assert len(calls) <= 2 * 4
+    with monkeypatch.context() as patch:
+        patch.delattr(cupy, "RawKernel")
+        launch.compiled.cache_clear()
+        assert_array_equal(SampleOrder(data, True, 2**32 - 1).of(7).get(), wanted)
 
 
 def test_words_that_no_kernel_can_draw_are_drawn_all_the_same(

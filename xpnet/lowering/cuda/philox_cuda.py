@@ -5,6 +5,7 @@ Each thread has one counter value of the generator and writes its four words.
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from xpnet.backends.cuda import CupyBackend
 from xpnet.kernels import Call
@@ -12,8 +13,9 @@ from xpnet.lowering.cuda.kernel_source import BLOCK
 from xpnet.lowering.cuda.launch import Guarded, compiled, give_up
 from xpnet.lowering.reading import Reader
 from xpnet.philox import block, round_keys
+from xpnet.random import Key
 
-__all__ = ["NAME", "SOURCE", "draw_call"]
+__all__ = ["NAME", "SOURCE", "draw_call", "words"]
 
 NAME = "xpnet_draw"
 _SOURCE = r"""
@@ -55,14 +57,37 @@ def draw_call(backend: CupyBackend, reader: Reader, call: Call) -> Callable[[], 
     """The kernel of a recorded `draw`; None for another call, or if none is possible."""
     if reader.name(call) != "draw":
         return None
-    (_, step, (*key, first)), out, cupy = call.args, call.kwargs["out"], backend.cupy
+    (_, step, (*key, first)), out = call.args, call.kwargs["out"]
     blocks = 0 if first else out.size // 4  # the kernel draws from the first block on
     if str(out.dtype) != "uint32" or not out.flags.c_contiguous or out.size % 4 or not blocks:
         return None
+    launch = _launch(backend, out, step, tuple(key))
+    return None if launch is None else Guarded(launch, lambda: [call.run])
+
+
+def words(backend: CupyBackend, key: Key, count: int) -> Any:
+    """The numbers of `random.words`, drawn by one kernel; None if it cannot be compiled."""
+    out = backend.cupy.empty(-(-count // 4) * 4, "uint32")
+    launch = _launch(backend, out, backend.counter(key.step), (key.seed, key.stream))
+    if launch is None:
+        return None
+    try:
+        launch()
+    except Exception as error:
+        give_up("launched", error)
+        return None
+    return out[:count]
+
+
+def _launch(
+    backend: CupyBackend, out: Any, step: Any, key: tuple[int, int]
+) -> Callable[[], None] | None:
+    """The kernel that fills `out`; None if it cannot be compiled."""
+    blocks, cupy = out.size // 4, backend.cupy
     try:
         kernel = compiled(cupy, backend.index or 0, NAME, SOURCE)
     except Exception as error:
         give_up("compiled", error)
         return None
     arguments = (out, step, *map(cupy.int64, (blocks, *key)))
-    return Guarded(partial(kernel, (-(-blocks // BLOCK),), (BLOCK,), arguments), lambda: [call.run])
+    return partial(kernel, (-(-blocks // BLOCK),), (BLOCK,), arguments)
