@@ -285,6 +285,36 @@ class TestTheStandIn:
         with pytest.raises(TypeError, match="Output dtype mismatch"):
             cupy.take(cupy.ones(3, "float32"), cupy.arange(2), out=cupy.empty(2, "float64"))
 
+    def test_refuses_what_cupy_refuses_of_memory(self, cupy: Any) -> None:
+        x, index = cupy.zeros((4, 6), "float32"), cupy.arange(4)
+        for error, call in (
+            (TypeError, lambda: x.set(np.zeros((4, 6)))),
+            (ValueError, lambda: x.set(np.zeros((6, 4), "float32"))),
+            (RuntimeError, lambda: x[:, ::2].set(np.zeros((4, 3), "float32"))),
+            (TypeError, lambda: cupy.add.at(cupy.zeros(4, "int64"), index, index)),
+            (TypeError, lambda: cupy.multiply.at(x, index, x)),
+            (TypeError, lambda: cupy.add.at(x, index, np.zeros((4, 6)))),
+            (IndexError, lambda: cupy.add.at(x, cupy.zeros(4), x)),
+            (TypeError, lambda: cupy.take(x, cupy.zeros(4), axis=0)),
+            (TypeError, lambda: cupy.copyto(cupy.zeros(4, "int32"), cupy.zeros(4))),
+            (TypeError, lambda: cupy.copyto(x, x, where=x)),
+        ):
+            with pytest.raises(error):
+                call()
+        x.T.set(np.ones((6, 4), "float32"))
+        assert x.get().min() == 1
+
+    def test_counts_what_cupy_copies(self, cupy: Any) -> None:
+        x = cupy.zeros((4, 6), "float32")
+        for call, copies in (
+            (lambda: x.reshape(-1), 0),
+            (lambda: x.T.reshape(-1), 1),
+            (lambda: cupy.add.at(x, cupy.arange(4), cupy.ones((4, 6))), 3),
+        ):
+            before = cupy.COUNTS["allocations"]
+            call()
+            assert cupy.COUNTS["allocations"] - before == copies
+
     def test_a_function_that_it_lacks_says_so(self, cupy: Any) -> None:
         with pytest.raises(NotImplementedError, match=r"no cupy\.hypot"):
             cupy.hypot(1, 2)

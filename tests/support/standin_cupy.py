@@ -120,8 +120,12 @@ class ndarray:
     def set(self, arr: Any, stream: Any = None) -> None:
         if not isinstance(arr, np.ndarray):
             raise TypeError("Only numpy.ndarray can be set to cupy.ndarray")
-        if arr.dtype != self.dtype or arr.shape != self.shape:
-            raise ValueError("Shape or type mismatch")
+        if arr.dtype != self.dtype:
+            raise TypeError(f"{arr.dtype} array cannot be set to {self.dtype} array")
+        if arr.shape != self.shape:
+            raise ValueError(f"Shape mismatch. Old shape: {self.shape}, new shape: {arr.shape}")
+        if not (self.flags.c_contiguous or self.flags.f_contiguous):
+            raise RuntimeError("Cannot set to non-contiguous array")
         # From pinned memory the copy is made when its turn comes, from other memory at once.
         source = arr if builtins.any(arr.base is p or arr is p for p in _pinned) else arr.copy()
         COUNTS["uploads"] += 1
@@ -170,7 +174,10 @@ class ndarray:
         _do(lambda: array.__setitem__(index, values))
 
     def reshape(self, *shape: Any, order: str = "C") -> "ndarray":
-        return self._look(self._values.reshape(*shape, order=order))
+        found = self._values.reshape(*shape, order=order)
+        if found.size and not np.may_share_memory(found, self._values):  # no view has this shape
+            return _made(lambda: self._values.reshape(*shape, order=order))
+        return self._look(found)
 
     def view(self, dtype: Any = None) -> "ndarray":
         if dtype is None:
@@ -294,8 +301,19 @@ class ufunc:
         return target
 
     def at(self, a: ndarray, indices: Any, b: Any = None) -> None:
-        arrays = _need(a)._values, _inner(indices), _inner(b)
-        _do(lambda: self._function.at(*arrays))
+        """Atomic additions, which exist in few types; out of range, an index wraps."""
+        target, places, values = _need(a)._values, _need(indices)._values, _need(b)._values
+        if self.__name__ != "add" or target.dtype.name not in _ATOMIC:
+            raise TypeError(f"scatter_add only supports {', '.join(_ATOMIC)} as data type")
+        if places.dtype.kind not in "iu":
+            raise IndexError("arrays used as indices must be of integer or boolean type")
+        if values.dtype != target.dtype:
+            values = b.astype(target.dtype)._values  # new memory
+        values = np.broadcast_to(values, places.shape + target.shape[1:])
+        _do(lambda: np.add.at(target, places % len(target), values))
+
+
+_ATOMIC = "int32 float16 float32 float64 uint32 uint64".split()
 
 
 def _both(a: ndarray, b: ndarray) -> tuple[Any, Any]:
@@ -421,6 +439,8 @@ def matmul(
 
 def take(a, indices, axis=None, out=None):
     values, places = _need(a)._values, _need(indices)._values
+    if places.dtype.kind not in "iu":
+        raise TypeError("the stand-in takes no indices that are not whole numbers")
     if out is None:
         return _made(lambda: values.take(places, axis=axis, mode="wrap"))
     if _need(out).dtype != a.dtype:
@@ -443,6 +463,10 @@ def put(a, ind, v, mode="wrap"):
 def copyto(dst, src, casting="same_kind", where=None):
     mask = True if where is None else _need(where)._values
     target, source = _need(dst)._values, _inner(src)
+    if isinstance(src, ndarray) and not np.can_cast(src.dtype, target.dtype, casting):
+        raise TypeError(f"Cannot cast {src.dtype} to {target.dtype} with {casting} casting rule")
+    if where is not None and where.dtype != np.bool_:
+        raise TypeError("the stand-in takes a mask of booleans only")
     np.broadcast_to(source, target.shape)
     _do(lambda: np.copyto(target, source, casting=casting, where=mask))
 
