@@ -9,6 +9,7 @@ import pytest
 import xpnet as xn
 from xpnet.backends import backend_of, cuda, get
 from xpnet.errors import DataError
+from xpnet.lowering import conditions
 
 FEATURES, CLASSES = 5, 3
 
@@ -250,6 +251,11 @@ class TestNoHiddenTransfers:
             model.evaluate(X, y, batch_size=batch_size)
             reads.append(cupy.COUNTS["reads"] - before)
         assert reads[0] == reads[1]
+
+
+def test_a_checkpoint_says_which_sums_have_no_fixed_order(cupy: Any) -> None:
+    assert conditions(get("cupy"))["gradients of embeddings"] == "added in no fixed order"
+    assert "gradients of embeddings" not in conditions(get("numpy"))
 
 
 class TestTheStandIn:

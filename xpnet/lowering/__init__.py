@@ -242,7 +242,10 @@ def conditions(backend: Backend) -> dict[str, str | int]:
 
         return found | of_this_cpu(backend.lowering == "cpu")
     library = sys.modules.get(backend.name.partition(":")[0])
-    return found | {"version": str(getattr(library, "__version__", "unknown"))}
+    found |= {"version": str(getattr(library, "__version__", "unknown"))}
+    if backend.lowering == "cuda":  # by atomic additions, see `embedding_vjp_w`
+        found["gradients of embeddings"] = "added in no fixed order"
+    return found
 
 
 def turn(backend: Backend, flops: int) -> AbstractContextManager[None] | None:

@@ -67,6 +67,7 @@ def embedding_vjp_w(k: Recorder, out: Any, gy: Any, ids: Any, *, w_shape: Shape)
     if k.backend.lowering == "cpu":
         k(k.raw.add_at, out, _int64(k, ids), gy)
         return
-    # NumPy adds to single elements, by a flat index, three times as fast as to rows.
+    # NumPy adds to single elements, by a flat index, three times as fast as to rows. CuPy adds by
+    # atomic additions: where an index occurs three times or more, two runs may differ in rounding.
     offsets = flat_offsets(k, ids, w_shape[1])
     k(k.raw.add_at, out.reshape(-1), offsets.reshape(-1), gy.reshape(-1))
