@@ -42,7 +42,7 @@ xn.load(3)  # wrong
 xn.load("a.safetensors", backend="numpy").predict(X, batch_size=2)
 loaded = xn.load("a.safetensors")
 loaded.feature_names  # wrong
-loaded.fit("t.csv")  # wrong
+loaded.fit("t.csv", validation="v.csv")  # wrong
 if isinstance(loaded, xn.tabular.TableModel):
     print(loaded.predict("new.csv"), loaded.feature_names, loaded.model.predict(X))
 else:

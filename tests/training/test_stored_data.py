@@ -82,6 +82,14 @@ def test_other_libraries_take_windows(each: Each, backend: str) -> None:
             np.testing.assert_allclose(there.predict(Counted()), there.predict(X), rtol=1e-5)
 
 
+def test_targets_of_many_columns_are_read_in_windows() -> None:
+    def made() -> xn.Model:
+        return xn.MLP([6, 4, 6], loss="mse", seed=1)
+
+    given = {"shuffle": MIXED}
+    same(trained(made(), Counted(), Counted(), **given), trained(made(), X, X, **given))
+
+
 def test_predictions_and_evaluations() -> None:
     fitted = model()
     fitted.fit(X, Y, epochs=1, verbose=False)

@@ -59,7 +59,9 @@ def batches(
 class BatchStream:
     """What `batches` returns."""
 
-    def __init__(self, factory: Any, steps: int | None) -> None:
+    def __init__(
+        self, factory: Callable[[], Iterable[Any]] | Iterable[Any], steps: int | None
+    ) -> None:
         if isinstance(factory, Iterator):
             raise ArgumentError(
                 f"xpnet.data.batches got a {type(factory).__name__}, which is used up after one "

@@ -10,13 +10,14 @@ from xpnet.data.raw_file import open_npy
 from xpnet.data.row_source import ArraySource, Source
 from xpnet.errors import ArgumentError
 from xpnet.optional import require
+from xpnet.typing import FilePath, TypedArray
 
 __all__ = ["open"]
 
 _HDF5, _PARQUET = (".h5", ".hdf5", ".hdf"), (".parquet", ".pq")
 
 
-def open(where: Any, name: str | Sequence[str] | None = None) -> Source:
+def open(where: FilePath | TypedArray, name: str | Sequence[str] | None = None) -> Source:
     """Open data that need not fit into memory, as a `Source` of rows.
 
     `Model.fit`, `evaluate`, `predict` and the estimators take sources as `X` and as `y`. Rows are

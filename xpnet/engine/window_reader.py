@@ -63,9 +63,9 @@ class WindowReader:
         self._stages = _stages(self._blocks.sizes(), self._sizes)
         rows = max(self._sizes) + max(self._blocks.sizes())
         if not self._slots or self._slots[0][0].shape[0] < rows:
-            empty = get("numpy").xp.empty
+            zeros = get("numpy").xp.zeros  # its pages are not touched yet
             self._slots = [
-                [empty((rows, *a.shape[1:]), dtype=a.dtype) for a in self._arrays] for _ in range(2)
+                [zeros((rows, *a.shape[1:]), dtype=a.dtype) for a in self._arrays] for _ in range(2)
             ]
         number = next(k for k, s in enumerate(self._stages) if first < s.batches.stop)
         before = number - 1 if self._stages[number].carried else None
