@@ -141,7 +141,7 @@ def test_why_steps_are_not_captured(
     full()
     with caplog.at_level(logging.INFO, logger="xpnet"):
         _fit()
-    assert "the data do not fit on the device" in caplog.text
+    assert "the data are not on the device" in caplog.text
 
 
 class TestTheOrder:
