@@ -166,7 +166,7 @@ class Together(Fit):
         settings = {"epochs": 1, "batch_size": self._task.batch, "verbose": False}
         loop = loop_of(self._model, self._task.X, self._task.y, **settings)
         self._loop, steps = loop, loop._steps
-        steps._bound()
+        steps._bound(steps.batches.window(1))
         update = self._model.engine.update
         rate = self._model.engine.learning_rate()
         steps._order[:] = np.random.default_rng(0).permutation(len(self._task.X))

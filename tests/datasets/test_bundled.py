@@ -62,9 +62,12 @@ def test_a_size_that_is_no_fraction_is_refused(test_size):
         iris(test_size=test_size)
 
 
-@pytest.mark.parametrize("arguments", [{"test_size": 0.001}, {"seed": -1}])
-def test_an_impossible_split_is_refused(arguments):
-    with pytest.raises(ArgumentError, match="no stratified split"):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"test_size": 0.001}, "no stratified split"), ({"seed": -1}, "seed must be a whole number")],
+)
+def test_an_impossible_split_is_refused(arguments, message):
+    with pytest.raises(ArgumentError, match=message):
         iris(**arguments)
 
 

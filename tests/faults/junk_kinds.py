@@ -107,7 +107,7 @@ KINDS: dict[str, Callable[[], Any]] = {
     "array with NaN": _array([[math.nan, 1.0, 2.0]] * 8),
     "array with infinity": _array([[math.inf, 1.0, 2.0]] * 8),
     "array of 10**12 rows": lambda: np.broadcast_to(np.float32(1), (10**12, 3)),
-    "path of nothing": lambda: Path("/nowhere/of/this/name"),
+    "path of nothing": lambda: Path(__file__, "of", "this", "name"),
     "object that is no array": _class(__array__=_raise),
     "object without a length": _class(__len__=_raise, __getitem__=_raise),
     "object that cannot be shown": _class(__repr__=_raise),

@@ -26,6 +26,7 @@ from xpnet.errors import ArgumentError
 from xpnet.lowering.cpu import thread_count
 from xpnet.lowering.cpu.workers import Workers
 from xpnet.ops import Op
+from xpnet.training import compiled_steps
 
 pytest.importorskip("llvmlite", reason="the extra 'fast' is not installed")
 
@@ -467,6 +468,7 @@ def test_an_error_of_a_signal_s_handler_while_threads_work(
     for number, steps in ((1, 3), (2, 2), (3, 3)):
         with each(call=number), monkeypatch.context() as patch:
             patch.setattr(Workers, "run", run)
+            patch.setattr(compiled_steps, "_SECONDS", 60.0)  # so that time does not cut calls
             at, model = number, make()
             with pytest.raises(TimeIsUp):
                 model.fit(X, Y, epochs=9, batch_size=25, threads=3, steps_per_execution=steps)

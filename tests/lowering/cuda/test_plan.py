@@ -113,7 +113,7 @@ def test_an_order_is_one_kernel_and_a_sort(
         return plain(self, *args, **settings)
 
     monkeypatch.setattr(cupy.ufunc, "__call__", counted)
-    data: Any = SimpleNamespace(backend=backend, rows=rows)
+    data: Any = SimpleNamespace(backend=backend, rows=rows, stored=False)
     for epoch in (0, 7):
         found = SampleOrder(data, True, 2**32 - 1).of(epoch)
         wanted = random.permutation(np, random.Key(2**32 - 1, 2, epoch), rows)
