@@ -20,6 +20,12 @@ def _lengths(value: object) -> bool:
     return isinstance(value, tuple | list) and all(map(is_whole, value))
 
 
+def _is_part(value: object) -> bool:
+    if not isinstance(value, tuple | list):
+        return value is None
+    return len(value) == 2 and all(map(is_whole, value)) and 0 <= value[0] <= value[1]
+
+
 _KINDS: dict[Any, tuple[str, Callable[[object], bool]]] = {
     float: ("a number", is_real),
     int: ("a whole number", is_whole),
@@ -30,6 +36,7 @@ _KINDS: dict[Any, tuple[str, Callable[[object], bool]]] = {
         "a whole number, a tuple of them, or None",
         lambda v: v is None or is_whole(v) or _lengths(v),
     ),
+    tuple[int, int] | None: ("a pair (first, total) of whole numbers, or None", _is_part),
 }
 
 

@@ -13,6 +13,13 @@ __all__ = ["op_examples"]
 
 _ROWS, _LENGTH = 3, 4  # lengths of leading and of named dimensions
 _NOISE = {"seed": 7, "stream": 3}
+
+
+def _twice(x: Any) -> Any:
+    """The sum over two processes that have the same numbers."""
+    return x + x
+
+
 # Settings without a default, or settings that use more of an op's definition.
 _SETTINGS: dict[str, dict[str, Any]] = {
     "dropout": {"rate": 0.25, **_NOISE},
@@ -31,6 +38,7 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     "soft_top_k_accuracy": {"top": 2},
     "step": {"threshold": 0.7},
     "sum": {"axis": -1},
+    "sum_over_processes": {"across": _twice},
     "sum_to": {"shape": (_LENGTH,)},
     "top_k_accuracy": {"top": 2},
 }
