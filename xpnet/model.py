@@ -47,7 +47,7 @@ from xpnet.training.evaluation import evaluate
 from xpnet.training.fit import FitSettings, make_loop
 from xpnet.training.history import History
 from xpnet.training.interrupts import passed_on
-from xpnet.training.loop import FitLoop
+from xpnet.training.loop import FitLoop, Resume
 from xpnet.training.single_step import SingleStep
 from xpnet.typing import (
     Array,
@@ -326,6 +326,7 @@ class Model:
 
     # --- training -----------------------------------------------------------------------------
 
+    @on_device
     def fit(
         self,
         X: ArrayLike | BatchStream,
@@ -455,28 +456,34 @@ class Model:
                 verbose=verbose,
                 member=own,
             )
-            weights = sample_weight, class_weight
-            return self._fit(X, y, weights, validation_data, settings, resume_from)
+            given = X, y, sample_weight, class_weight
+            loop, data, start = self._made_loop(given, validation_data, settings, resume_from)
+            with passed_on():
+                try:
+                    self._begin(loop, data)
+                    history = loop.run(*start)
+                finally:  # no function is called, so no signal comes in between
+                    if self._in_fit is loop:
+                        self._in_fit = None
+            advise(loop.context, data)
+            return history
 
-    @on_device
-    def _fit(
+    def _made_loop(
         self,
-        X: ArrayLike | BatchStream,
-        y: ArrayLike | None,
-        weights: tuple[ArrayLike | None, ClassWeight | None],
+        given: tuple[Any, Any, ArrayLike | None, ClassWeight | None],
         validation_data: ValidationData | BatchStream | None,
         settings: FitSettings,
         resume_from: FilePath | Snapshot | None,
-    ) -> History:
-        """Train with checked settings."""
+    ) -> tuple[FitLoop, Data, tuple[Snapshot | None, Resume | None]]:
+        """The loop of a fit, its data, and what it resumes; all that is given is checked."""
         own = settings.member
-        engine, data = _accepted(self._config, self._engine, X, y, *weights)
+        engine, data = _accepted(self._config, self._engine, *given)
         validation = accept_validation(self._config, engine, validation_data)
         snapshot = None
         if resume_from is not None and (own is None or own.agreement.leads):
             snapshot = read_snapshot(resume_from)
         if own is not None:
-            check_shards(own, weights[1])
+            check_shards(own, given[3])
             resumes = resume_from is not None
             own.agree({"resume_from is given": resumes, **settings.described()})
             snapshot = own.exchange(snapshot)[0] if resumes else None
@@ -486,16 +493,7 @@ class Model:
             own.agree(described(engine, loop.context))
             data = first_data(own, engine, data)
             own.begin()
-        with passed_on():
-            try:
-                self._begin(loop, data)
-                history = loop.run(snapshot, resume)
-            finally:  # no function is called, so no signal comes in between
-                if self._in_fit is loop:
-                    self._in_fit = None
-        if loop.context.leads:
-            advise(loop.context, data)
-        return history
+        return loop, data, (snapshot, resume)
 
     @on_device
     def train_on_batch(

@@ -106,7 +106,9 @@ class Batches:
 
     def load(self, i: int) -> Program:
         """The program of batch `i`, loaded with it; the engine's lock is held."""
-        program, window = self.programs[i], self.window(i)
+        program, window = self.programs[i], self._window
+        if window is None or i >= window.batches.stop:
+            window = self.window(i)
         before, rows = window.batches.start * self.sizes[0], self.parts[i]
         part = slice(rows.start - before, rows.stop - before)
         if window.order is None:

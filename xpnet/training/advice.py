@@ -66,6 +66,8 @@ def advise(context: FitContext, data: Data) -> None:
     """
     if context.epochs.start or len(context.epochs) < _FEW or context.interrupts.received:
         return
+    if not context.leads:
+        return
     words, falling = _REMEDIES.get(), None
     if not context.stopping:
         falling = still_falling(context.history)

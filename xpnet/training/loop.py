@@ -200,6 +200,9 @@ class FitLoop:
             call(context.model, self.engine.state.step)
         if callbacks.safe_point:
             self._safe_point()
+        interrupts = context.interrupts
+        if interrupts.agreement is None and not context.stopping:  # `over`, without a call
+            return interrupts.received is not None and context.batch < self._count
         return context.over and context.batch < self._count
 
     def _safe_point(self) -> None:
