@@ -82,6 +82,9 @@ EXAMPLES = [
         ("wine-quality",),
         ("sklearn", "pandas", "pyarrow"),
     ),
+    Example(
+        "distributed.py", between(r"difference of the losses: (\S+)", 0, 1e-9), (), ("sklearn",)
+    ),
     Example("every_library.py", between(r"difference of the losses: (\S+)", 0, 1e-4)),
     Example("sklearn_swap.py", between(r"loss curves: (\S+)", 0, 1e-9), (), ("sklearn",)),
 ]
