@@ -24,6 +24,8 @@ from tempfile import TemporaryDirectory, gettempdir
 from traceback import extract_tb
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from faults.junk_call import CALLED, CONTRACT, Call, Target
 from faults.junk_kinds import KINDS, Own
 

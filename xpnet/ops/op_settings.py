@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from xpnet.arguments import flag, is_real, is_whole
+from xpnet.arguments import flag, is_function, is_real, is_whole
 from xpnet.backends import dtype_name, is_float
 from xpnet.errors import ArgumentError, DTypeError, GraphError, in_brief
 from xpnet.typing import Shape
@@ -36,6 +36,7 @@ _KINDS: dict[Any, tuple[str, Callable[[object], bool]]] = {
         "a whole number, a tuple of them, or None",
         lambda v: v is None or is_whole(v) or _lengths(v),
     ),
+    Callable[[Any], Any]: ("a function of an array", is_function),
     tuple[int, int] | None: ("a pair (first, total) of whole numbers, or None", _is_part),
 }
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from xpnet.errors import ArgumentError, UnknownNameError
+from xpnet.arguments import choice
+from xpnet.errors import ArgumentError, in_brief
 from xpnet.parallel.group import Group
 from xpnet.parallel.mpi import MpiGroup
 
@@ -51,10 +52,8 @@ class Distributed:
     batch_norm: Literal["local", "sync"] = "local"
 
     def __post_init__(self) -> None:
-        if self.data not in _DATA:
-            raise UnknownNameError("data", self.data, _DATA)
-        if self.batch_norm not in _STATISTICS:
-            raise UnknownNameError("batch_norm", self.batch_norm, _STATISTICS)
+        choice("data", self.data, _DATA)
+        choice("batch_norm", self.batch_norm, _STATISTICS)
 
     def described(self) -> dict[str, Any]:
         """What all processes must be given alike."""
@@ -76,7 +75,7 @@ def group_of(distributed: DistributedLike) -> tuple[Group, Distributed] | None:
     settings = Distributed() if distributed is True else distributed
     if not isinstance(settings, Distributed):
         raise ArgumentError(
-            f"distributed must be True, False or an xpnet.Distributed, got {distributed!r}."
+            f"distributed must be True, False or an xpnet.Distributed, got {in_brief(distributed)}."
         )
     group = MpiGroup(settings.comm)
     return None if group.size == 1 else (group, settings)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from xpnet.errors import ArgumentError
+from xpnet.errors import ArgumentError, in_brief
 from xpnet.optional import require
 from xpnet.typing import Array
 
@@ -35,7 +35,7 @@ class MpiGroup:
             ) from error
         self._mpi, self._comm = mpi, mpi.COMM_WORLD if comm is None else comm
         if not isinstance(self._comm, mpi.Intracomm):
-            raise ArgumentError(f"comm must be an mpi4py communicator, got {comm!r}.")
+            raise ArgumentError(f"comm must be an mpi4py communicator, got {in_brief(comm)}.")
         self.rank, self.size = int(self._comm.Get_rank()), int(self._comm.Get_size())
 
     def sum(self, vector: Array) -> None:
